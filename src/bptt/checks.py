@@ -1,0 +1,189 @@
+"""Checks at the public doors: dtype, shape and lengths, each refused with one sentence.
+
+A `Door` stands for one call of one public function. It learns the sizes (n_x, n_a, m, T_x, ...)
+from the first array that names them and holds every later array to them, so that a message can
+say what was given, what was expected, and which array it contradicts. Behind the door the
+mathematics trusts its inputs.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .errors import ShapeError
+
+FLOATS = (np.float32, np.float64)
+
+
+def float_array(where, name, value) -> np.ndarray:
+    """Return `value` as a native-endian float32 or float64 array, or refuse it.
+
+    Parameters
+    ----------
+    where, name : str
+        The operation and the argument, for the message.
+    value : ndarray of float32 or float64, or a Python float
+        Any layout: strided, Fortran-ordered, read-only, byte-swapped. Copied only if byte-swapped.
+
+    Raises
+    ------
+    ShapeError
+        For every other type or dtype: nothing is cast silently.
+    """
+    if isinstance(value, float):
+        return np.asarray(value)
+    if not isinstance(value, (np.ndarray, np.generic)) or isinstance(
+        value, (np.ma.MaskedArray, np.matrix)
+    ):
+        kind = type(value).__name__
+        raise ShapeError(
+            f"{where}: {name} is a {kind}; expected a NumPy array of float32 or float64."
+        )
+    value = np.asarray(value)
+    if value.dtype not in FLOATS:
+        # `.newbyteorder` leaves native dtypes alone, so this catches byte-swapped floats only.
+        if value.dtype.newbyteorder("=") in FLOATS:
+            return value.astype(value.dtype.newbyteorder("="))
+        raise ShapeError(f"{where}: {name} is {value.dtype}; expected float32 or float64.")
+    return value
+
+
+class Door:
+    """The arrays of one public call, checked against one another.
+
+    Parameters
+    ----------
+    where : str
+        The operation named in every message, for example ``"lstm_forward"``.
+    **sizes : int
+        Sizes already known, with the reason ``"as constructed"``.
+
+    Examples
+    --------
+    >>> door = Door("demo")
+    >>> W = door.array("W", np.zeros((4, 7)), "n_a n_a+n_x")
+    >>> door["n_x"]
+    3
+    >>> door.array("x", np.zeros((2, 5)), "n_x m")
+    Traceback (most recent call last):
+        ...
+    bptt.errors.ShapeError: demo: x has shape (2, 5); expected (n_x, m) with n_x = 3, because \
+W is (4, 7) = (n_a, n_a + n_x).
+    """
+
+    def __init__(self, where, **sizes):
+        self.where = where
+        self.dtype: np.dtype | None = None
+        self._dtype_source = ""
+        self._sizes = {symbol: (size, "as constructed") for symbol, size in sizes.items()}
+
+    def __getitem__(self, symbol):
+        return self._sizes[symbol][0]
+
+    def array(self, name, value, spec) -> np.ndarray:
+        """Check one floating-point array and learn from it the sizes not yet known.
+
+        Parameters
+        ----------
+        name : str
+        value : ndarray
+        spec : str
+            One symbol an axis, separated by spaces: ``"n_a n_a+n_x"``; a number stands for itself.
+
+        Returns
+        -------
+        ndarray
+            `value`, in native byte order.
+
+        Raises
+        ------
+        ShapeError
+            Wrong type, dtype, number of axes or size; or a dtype other than that of the arrays
+            seen before.
+        """
+        value = float_array(self.where, name, value)
+        if self.dtype is None:
+            self.dtype, self._dtype_source = value.dtype, name
+        elif value.dtype != self.dtype:
+            raise ShapeError(
+                f"{self.where}: {name} is {value.dtype}; expected {self.dtype}, "
+                f"because {self._dtype_source} is {self.dtype}."
+            )
+        self.shape(name, value.shape, spec)
+        return value
+
+    def shape(self, name, shape, spec):
+        """Check a bare shape against `spec`, as `array` does."""
+        axes = spec.split()
+        text = "(" + ", ".join(a.replace("+", " + ") for a in axes) + ("," * (len(axes) == 1)) + ")"
+        if len(shape) != len(axes):
+            raise ShapeError(f"{self.where}: {name} has shape {shape}; expected {text}.")
+        for axis, size in zip(axes, shape, strict=True):
+            if axis.isdigit():
+                if size != int(axis):
+                    raise ShapeError(f"{self.where}: {name} has shape {shape}; expected {text}.")
+                continue
+            *known, symbol = axis.split("+")
+            size -= sum(self[k] for k in known)
+            if symbol not in self._sizes and size >= 0:
+                self._sizes[symbol] = (size, f"because {name} is {shape} = {text}")
+            elif symbol not in self._sizes or self[symbol] != size:
+                expected, why = self._sizes.get(symbol, (">= 0", f"n_a = {self['n_a']}"))
+                raise ShapeError(
+                    f"{self.where}: {name} has shape {shape}; expected {text} "
+                    f"with {symbol} = {expected}, {why}."
+                )
+
+    def lengths(self, name, value, m, T_x) -> np.ndarray | None:
+        """Check the true lengths of a ragged batch.
+
+        Parameters
+        ----------
+        value : None, or sequence or ndarray of int, shape (m,)
+            Each in 0..T_x, in any order.
+
+        Returns
+        -------
+        ndarray of int64, shape (m,), or None
+            None where every sequence has T_x steps.
+
+        Raises
+        ------
+        ShapeError
+            Floats, booleans, a wrong count, a negative length or one above T_x.
+        """
+        if value is None:
+            return None
+        lengths = np.asarray(value)
+        if lengths.size == 0 and isinstance(value, Sequence):
+            lengths = lengths.astype(np.int64)  # [] has no dtype of its own
+        if lengths.dtype.kind not in "iu":
+            raise ShapeError(
+                f"{self.where}: {name} are {lengths.dtype}; expected {m} integers in 0..{T_x}."
+            )
+        if lengths.shape != (m,):
+            raise ShapeError(
+                f"{self.where}: {name} have shape {lengths.shape}; expected ({m},), one a sequence."
+            )
+        wrong = np.flatnonzero((lengths < 0) | (lengths > T_x))
+        if wrong.size:
+            i = wrong[0]
+            raise ShapeError(
+                f"{self.where}: {name}[{i}] is {lengths[i]}; expected 0..{T_x}, "
+                f"because there are T_x = {T_x} steps."
+            )
+        lengths = lengths.astype(np.int64)
+        return None if (lengths == T_x).all() else lengths
+
+    def indices(self, name, value, limit, what) -> np.ndarray:
+        """Check an array of indices into `limit` entries of something and return it."""
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
+            kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
+            raise ShapeError(f"{self.where}: {name} is {kind}; expected an array of integers.")
+        if value.size and not (value.min() >= 0 and value.max() < limit):
+            bad = value[(value < 0) | (value >= limit)][0]
+            raise ShapeError(
+                f"{self.where}: {name} holds {bad}; expected 0..{limit - 1}, "
+                f"because there are {limit} {what}."
+            )
+        return value

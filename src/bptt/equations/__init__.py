@@ -1,0 +1,58 @@
+"""The textbook: recurrent networks in NumPy, one line an equation, numbered.
+
+Features first, as in the sequence-models course: x (n_x, m, T_x), states (n_a, m).
+
+==========  ===========================================================
+n_x         features of the input at one step
+n_a         units: the size of the hidden state a (and of the LSTM's cell state c)
+n_y         classes (or outputs) of the output layer
+m           examples in the batch
+T_x         steps
+d + name    gradient of the loss, a scalar, with respect to that name; same shape
+==========  ===========================================================
+
+Read in this order: `activations`, `rnn` (one step), `sequences` (the loop through time, ragged
+batches), `lstm`, `gru`, `losses` (from the states to a number), `batch_first` (the same, turned).
+"""
+
+from . import batch_first as batch_first
+from .activations import relu, sigmoid, softmax
+from .gru import (
+    GRU,
+    GRU_RESET_AFTER,
+    gru_backward,
+    gru_cell_backward,
+    gru_cell_forward,
+    gru_forward,
+)
+from .losses import output_backward, output_forward, softmax_cross_entropy, squared_error
+from .lstm import LSTM, lstm_backward, lstm_cell_backward, lstm_cell_forward, lstm_forward
+from .rnn import RNN, RNN_RELU, rnn_backward, rnn_cell_backward, rnn_cell_forward, rnn_forward
+from .sequences import pad_sequences
+
+CELLS = {cell.name: cell for cell in (RNN, RNN_RELU, LSTM, GRU, GRU_RESET_AFTER)}
+
+__all__ = [
+    "CELLS",
+    "batch_first",
+    "gru_backward",
+    "gru_cell_backward",
+    "gru_cell_forward",
+    "gru_forward",
+    "lstm_backward",
+    "lstm_cell_backward",
+    "lstm_cell_forward",
+    "lstm_forward",
+    "output_backward",
+    "output_forward",
+    "pad_sequences",
+    "relu",
+    "rnn_backward",
+    "rnn_cell_backward",
+    "rnn_cell_forward",
+    "rnn_forward",
+    "sigmoid",
+    "softmax",
+    "softmax_cross_entropy",
+    "squared_error",
+]

@@ -1,0 +1,91 @@
+"""The public doors of the course functions: checks shared by the cells, features first."""
+
+from functools import wraps
+
+import numpy as np
+
+from ..checks import Door, float_array
+from ..errors import ShapeError
+from ..params import CELLS, check, head
+from .activations import softmax
+from .losses import output_forward
+from .sequences import Caches, valid_steps
+
+
+def cell_door(where, cell, xt, states, parameters):
+    """Check one step's inputs; return xt (n_x, m) and the states, each (n_a, m)."""
+    _, door = check(where, CELLS[cell.name] | head(cell.name), parameters)
+    xt = door.array("xt", xt, "n_x m")
+    names = (f"{s}_prev" for s in cell.states)
+    return xt, tuple(door.array(n, s, "n_a m") for n, s in zip(names, states, strict=True))
+
+
+def sequence_door(where, cell, x, state0, parameters, seq_lengths):
+    """Check a sequence's inputs; return x, the initial states (zeros for a missing c0), lengths."""
+    _, door = check(where, CELLS[cell.name] | head(cell.name), parameters)
+    x = door.array("x", x, "n_x m T_x")
+    a0, *others = state0
+    states = [door.array("a0", a0, "n_a m")]
+    for name, s in zip(cell.states[1:], others, strict=True):
+        states.append(np.zeros_like(a0) if s is None else door.array(f"{name}0", s, "n_a m"))
+    return x, tuple(states), door.lengths("seq_lengths", seq_lengths, door["m"], door["T_x"])
+
+
+def backward_door(where, cell, da, dstate_final, caches):
+    """Check what enters a sequence's backward pass; return da, dstates (zeros if None), caches."""
+    steps, x = caches
+    if not isinstance(caches, Caches):  # a pair from somebody's own loop over a uniform batch
+        if not steps:
+            raise ShapeError(f"{where}: caches holds no step; expected the caches of forward.")
+        caches = Caches(steps, x, cell, None, steps[0][-1])
+    n_a = caches.parameters[next(iter(CELLS[cell.name]))].shape[0]  # every first axis is n_a
+    _, m, T_x = x.shape
+    door = Door(where, n_a=n_a, m=m)
+    door.array("x", x, "n_x m T_x")
+    da = door.array("da", da, "n_a m T")
+    T = da.shape[2]
+    if T_x < T:
+        raise ShapeError(f"{where}: da has {T} steps; expected at most T_x = {T_x}.")
+    states = []
+    for name, ds in zip(cell.states, dstate_final, strict=True):
+        if ds is None:
+            states.append(np.zeros(da.shape[:2], da.dtype))
+            continue
+        if T_x > T:
+            raise ShapeError(
+                f"{where}: d{name}_final given and da has {T} steps; expected T_x = {T_x} steps, "
+                f"because the final state comes after the last of them."
+            )
+        states.append(door.array(f"d{name}_final", ds, "n_a m"))
+    return da, tuple(states), caches
+
+
+def checks_gradients(*outputs):
+    """Decorate a cell's backward pass: each gradient must have its output's shape and dtype.
+
+    The names are those of the cache's first entries, in order.
+    """
+
+    def decorate(backward):
+        @wraps(backward)
+        def checked(*args, **keywords):
+            *gradients, cache = args
+            if len(gradients) == len(outputs):  # else Python itself names the missing argument
+                for name, gradient, output in zip(outputs, gradients, cache, strict=False):
+                    g = float_array(backward.__name__, f"d{name}", gradient)
+                    if g.shape != output.shape or g.dtype != output.dtype:
+                        raise ShapeError(
+                            f"{backward.__name__}: d{name} is {g.dtype} {g.shape}; expected "
+                            f"{output.dtype} {output.shape}, as {name} is."
+                        )
+            return backward(*args, **keywords)
+
+        return checked
+
+    return decorate
+
+
+def predictions(a, Wy, by, lengths):
+    """Softmax of the output layer at every step that exists; 0 on padding."""
+    y = softmax(output_forward(a, Wy, by))
+    return np.where(valid_steps(lengths, *a.shape[1:]), y, np.zeros((), a.dtype))

@@ -1,0 +1,102 @@
+r"""Activations; each derivative is written in terms of the activation's own output.
+
+(1)  sigmoid(x) = 1 / (1 + e^-x)                 sigmoid' = g (1 - g)    where g = sigmoid(x)
+(2)  tanh(x)                                     tanh'    = 1 - g^2      where g = tanh(x)
+(3)  relu(x) = max(x, 0)                         relu'    = 1 if g > 0 else 0
+(4)  softmax(x)_k = e^(x_k) / sum_j e^(x_j)      over the first axis (classes)
+
+Source: elementary calculus; the stable forms of (1) and (4) multiply the numerator and the
+denominator by the same positive number, so that no exponent is above 0.
+"""
+
+import numpy as np
+
+from ..checks import float_array
+from ..errors import ShapeError
+
+
+def sigmoid(x):
+    """Logistic function (1), right for every finite or infinite x; NaN gives NaN.
+
+    Parameters
+    ----------
+    x : ndarray of float32 or float64, any shape
+
+    Returns
+    -------
+    ndarray, shape and dtype of x
+
+    Raises
+    ------
+    ShapeError
+        If x is not float32 or float64.
+
+    Examples
+    --------
+    >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
+    array([0. , 0.5, 1. ])
+    """
+    x = float_array("sigmoid", "x", x)
+    e = np.exp(-np.abs(x))  # never above 1: nothing overflows
+    return np.where(x >= 0, 1, e) / (1 + e)  # (1)
+
+
+def d_sigmoid(g):
+    """Derivative of (1) where its output is g."""
+    return g * (1 - g)
+
+
+def d_tanh(g):
+    """Derivative of (2) where its output is g."""
+    return 1 - g**2
+
+
+def relu(x):
+    """Rectifier (3). `np.maximum` keeps a NaN a NaN."""
+    return np.maximum(x, 0)
+
+
+def d_relu(g):
+    """Derivative of (3) where its output is g; 0 at the kink. NaN stays NaN."""
+    return np.where(np.isnan(g), g, g > 0).astype(g.dtype, copy=False)
+
+
+def log_softmax(x):
+    """Logarithm of (4), from the log-sum-exp and never from log(softmax), which may be log 0."""
+    with np.errstate(invalid="ignore"):  # a column of infinities is NaN: it has no softmax
+        shifted = x - x.max(axis=0, keepdims=True)  # the maximum of each column, not of the array
+    return shifted - np.log(np.exp(shifted).sum(axis=0, keepdims=True))
+
+
+def softmax(x):
+    """Softmax (4) over the first axis: every column sums to 1.
+
+    Parameters
+    ----------
+    x : ndarray of float32 or float64, shape (n, m) or (n, m, T_x)
+        Shape (n,) is read as one column, (n, 1).
+
+    Returns
+    -------
+    ndarray, shape of x (after that reading) and dtype of x
+        A column that holds NaN, +inf, or nothing but -inf is NaN; the others are not touched by it.
+
+    Raises
+    ------
+    ShapeError
+        If x is not float32 or float64, or has no classes (n = 0).
+
+    Examples
+    --------
+    >>> softmax(np.array([[0.0, 2000.0], [0.0, 0.0]]))
+    array([[0.5, 1. ],
+           [0.5, 0. ]])
+    """
+    x = float_array("softmax", "x", x)
+    if x.ndim == 0 or x.shape[0] == 0:
+        raise ShapeError(f"softmax: x has shape {x.shape}; expected (n, m) with n >= 1.")
+    if x.ndim == 1:
+        x = x[:, np.newaxis]
+    with np.errstate(invalid="ignore"):  # as in log_softmax
+        e = np.exp(x - x.max(axis=0, keepdims=True))
+    return e / e.sum(axis=0, keepdims=True)  # (4)

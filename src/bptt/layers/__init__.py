@@ -1,0 +1,17 @@
+"""Layers: sizes and parameter names, forward and backward; no parameters and no state inside.
+
+Every layer has the same shape::
+
+    parameters = layer.init(rng)                                    # flat dict
+    y, state, tape = layer.forward(x, parameters, state, lengths)   # batch first
+    dx, d_state0, gradients = layer.backward(tape, dy, d_state)     # "d" + name
+    yt, state = layer.step(xt, parameters, state)                   # streaming
+
+Recurrent layers have a state, a tuple (a,) or (a, c); the others have the empty tuple.
+"""
+
+from .base import Layer
+from .feedforward import Dense, Embedding
+from .recurrent import GRU, LSTM, RNN
+
+__all__ = ["GRU", "LSTM", "RNN", "Dense", "Embedding", "Layer"]

@@ -1,0 +1,91 @@
+"""What every layer shares: the interface, and the reading of a batch given as a list."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+import numpy as np
+
+from ..checks import float_array
+from ..errors import ShapeError
+
+
+class Layer(ABC):
+    """A layer's sizes and parameter names. It holds neither parameters nor state.
+
+    Attributes
+    ----------
+    n_in, n_out : int
+        Features of its input and of its output (for an embedding, n_in counts tokens).
+    """
+
+    n_in: int
+    n_out: int
+
+    @abstractmethod
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every parameter, by name."""
+
+    @abstractmethod
+    def init(self, rng, dtype=np.float32) -> dict[str, np.ndarray]:
+        """Draw initial parameters from a `numpy.random.Generator`."""
+
+    def zero_state(self, m, dtype) -> tuple[np.ndarray, ...]:
+        """Return the state before the first step of m sequences: a tuple of arrays."""
+        return ()
+
+    @abstractmethod
+    def forward(
+        self, x, parameters, state=None, lengths=None, *, keep_tape=True
+    ) -> tuple[Any, ...]:
+        """Run a batch of sequences: return the outputs, the final state and the tape."""
+
+    @abstractmethod
+    def backward(self, tape, dy, d_state=None) -> tuple[Any, ...]:
+        """Undo `forward`: return the gradients of x, of the initial state and of parameters."""
+
+    @abstractmethod
+    def step(self, xt, parameters, state) -> tuple[Any, ...]:
+        """Run one step without a tape: return its output and the next state."""
+
+    def __repr__(self):
+        return f"{type(self).__name__}({self.n_in}, {self.n_out})"
+
+
+def as_batch(where, x, lengths) -> tuple[Any, Any]:
+    """Read a batch: an array as it is, a list of sequences padded to the longest.
+
+    Parameters
+    ----------
+    x : ndarray, shape (m, T_x, ...), or list of m ndarray, each (T_i, ...)
+    lengths : sequence of m int, or None
+        Only with an array: a list has its own.
+
+    Returns
+    -------
+    x : ndarray, shape (m, T_x, ...)
+    lengths : sequence of int, or None
+
+    Raises
+    ------
+    ShapeError
+    """
+    if not isinstance(x, (list, tuple)):
+        return x, lengths
+    if lengths is not None:
+        raise ShapeError(f"{where}: lengths given with a list of sequences, which has its own.")
+    if not x or not all(isinstance(s, np.ndarray) and s.ndim for s in x):
+        raise ShapeError(f"{where}: x is a list; expected at least one array (T_i, n_x) in it.")
+    first = x[0]
+    for i, s in enumerate(x):
+        if s.shape[1:] != first.shape[1:] or s.dtype != first.dtype:
+            raise ShapeError(
+                f"{where}: x[{i}] is {s.dtype} {s.shape}; expected {first.dtype} with "
+                f"features {first.shape[1:]}, because x[0] is {first.shape}."
+            )
+    if first.dtype.kind not in "iu":
+        float_array(where, "x[0]", first)
+    lengths = [len(s) for s in x]
+    padded = np.zeros((len(x), max(lengths), *first.shape[1:]), first.dtype.newbyteorder("="))
+    for row, s in zip(padded, x, strict=True):
+        row[: len(s)] = s
+    return padded, lengths

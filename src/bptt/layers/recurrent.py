@@ -1,0 +1,392 @@
+"""The recurrent layers: several layers deep, in one direction or two, on the engine."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import engine
+from ..checks import Door
+from ..errors import ConfigError, ShapeError
+from ..params import CELLS, check, glorot_uniform, init, orthogonal, shapes
+from .base import Layer, as_batch
+
+
+class _Slot(NamedTuple):
+    """One cell of the stack: a layer in one direction, with its own parameters and state."""
+
+    prefix: str
+    layer: int
+    n_in: int
+    reverse: bool
+
+
+class _Recurrent(Layer):
+    """A stack of one cell: what RNN, LSTM and GRU share.
+
+    A *slot* is one layer in one direction. Slots are ordered as in PyTorch: layer 0 forward,
+    layer 0 reverse, layer 1 forward, ... The state's arrays have a slot axis in front,
+    (n_slots, m, n_a); a tape is a tuple of the slots' tapes, so that ``tape[0]["c"]`` holds all
+    cell states of the first, (m, T_x, n_a). The outputs of both directions stand side by side,
+    forward first.
+
+    Parameter names: those of the cell (``Wf``), behind ``reverse.`` for the reverse direction and
+    ``layer0.``, ``layer1.``, ... where there is more than one layer.
+    """
+
+    biases: dict[str, float] | None = None
+
+    def __init__(
+        self,
+        cell,
+        n_x,
+        n_a,
+        *,
+        n_layers,
+        bidirectional,
+        input_init,
+        recurrent_init,
+    ):
+        for name, value in (("n_x", n_x), ("n_a", n_a), ("n_layers", n_layers)):
+            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+                raise ConfigError(
+                    f"{type(self).__name__}: {name} is {value!r}; expected a whole number >= 1."
+                )
+        self.cell = cell
+        self.n_x, self.n_a, self.n_layers = int(n_x), int(n_a), int(n_layers)
+        self.bidirectional = bool(bidirectional)
+        self.input_init, self.recurrent_init = input_init, recurrent_init
+        self.n_in, self.n_out = self.n_x, self.n_a * (1 + self.bidirectional)
+        self.slots = [
+            _Slot(
+                ("" if n_layers == 1 else f"layer{k}.") + ("reverse." if reverse else ""),
+                k,
+                self.n_x if k == 0 else self.n_out,
+                reverse,
+            )
+            for k in range(self.n_layers)
+            for reverse in ((False, True) if self.bidirectional else (False,))
+        ]
+        self._n_states = 2 if cell == "lstm" else 1
+
+    def __repr__(self):
+        extra = f", n_layers={self.n_layers}" * (self.n_layers > 1)
+        extra += ", bidirectional=True" * self.bidirectional
+        return f"{type(self).__name__}({self.n_x}, {self.n_a}{extra})"
+
+    def shapes(self):
+        """Return the shape of every parameter, by name."""
+        return {
+            slot.prefix + name: shape
+            for slot in self.slots
+            for name, shape in shapes(CELLS[self.cell], n_x=slot.n_in, n_a=self.n_a).items()
+        }
+
+    def init(self, rng, dtype=np.float32):
+        """Draw initial parameters: see `bptt.params.init`."""
+        parameters = {}
+        for slot in self.slots:
+            drawn = init(
+                CELLS[self.cell],
+                rng,
+                dtype=dtype,
+                input_init=self.input_init,
+                recurrent_init=self.recurrent_init,
+                biases=self.biases,
+                n_x=slot.n_in,
+                n_a=self.n_a,
+            )
+            parameters |= {slot.prefix + name: p for name, p in drawn.items()}
+        return parameters
+
+    def zero_state(self, m, dtype):
+        """Return zeros, (n_slots, m, n_a), for a (and c)."""
+        shape = (len(self.slots), m, self.n_a)
+        return tuple(np.zeros(shape, dtype) for _ in range(self._n_states))
+
+    def forward(self, x, parameters, state=None, lengths=None, *, keep_tape=True):
+        """Run a batch of sequences, ragged ones included.
+
+        Parameters
+        ----------
+        x : ndarray, shape (m, T_x, n_x), or list of m ndarray, each (T_i, n_x)
+        parameters : dict of str to ndarray
+        state : tuple of ndarray, each (n_slots, m, n_a), optional
+            The state before each sequence's first step: (a,) or (a, c). Zeros where None.
+        lengths : sequence of m int, optional
+            True lengths in 0..T_x, in any order.
+        keep_tape : bool
+            False for inference: the tape is None.
+
+        Returns
+        -------
+        y : ndarray, shape (m, T_x, n_out)
+            Hidden states of the last layer; 0 on padding.
+        state : tuple of ndarray, each (n_slots, m, n_a)
+            After each sequence's own last step (in its own direction).
+        tape : tuple of Tape, one a slot, or None
+
+        Raises
+        ------
+        ShapeError
+        """
+        where = f"{type(self).__name__}.forward"
+        x, lengths = as_batch(where, x, lengths)
+        by_slot = [self._slot_parameters(where, parameters, slot) for slot in self.slots]
+        door = by_slot[0][1]
+        x = door.array("x", x, "m T_x n_x")
+        m, T_x = x.shape[:2]
+        lengths = door.lengths("lengths", lengths, m, T_x)
+        state = self._check_state(where, "state", state, m, x.dtype)
+        y, tapes, finals = x, [], []
+        for k in range(self.n_layers):
+            outputs = []
+            for i, slot in enumerate(self.slots):
+                if slot.layer != k:
+                    continue
+                out, final, tape = engine.forward(
+                    self.cell,
+                    y,
+                    tuple(s[i] for s in state),
+                    by_slot[i][0],
+                    lengths,
+                    reverse=slot.reverse,
+                    keep_tape=keep_tape,
+                )
+                outputs.append(out)
+                finals.append(final)
+                tapes.append(tape)
+            y = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=2)
+        final = tuple(np.stack(s) for s in zip(*finals, strict=True))
+        return y, final, tuple(tapes) if keep_tape else None
+
+    def backward(self, tape, dy, d_state=None):
+        """Undo `forward`.
+
+        Parameters
+        ----------
+        tape : tuple of Tape
+        dy : ndarray, shape (m, T_x, n_out)
+            Gradient of the outputs; ignored on padding.
+        d_state : tuple of ndarray, each (n_slots, m, n_a), optional
+            Gradients of the final state.
+
+        Returns
+        -------
+        dx : ndarray, shape (m, T_x, n_x)
+            Exactly 0 on padding.
+        d_state0 : tuple of ndarray, each (n_slots, m, n_a)
+        gradients : dict of str to ndarray
+            d + name for every parameter.
+
+        Raises
+        ------
+        ShapeError
+        """
+        where = f"{type(self).__name__}.backward"
+        door = Door(where, n_out=self.n_out)
+        dy = door.array("dy", dy, "m T_x n_out")
+        d_state = self._check_state(where, "d_state", d_state, dy.shape[0], dy.dtype)
+        gradients, d_states = {}, []
+        for k in reversed(range(self.n_layers)):
+            dx = 0
+            for i, slot in reversed(list(enumerate(self.slots))):
+                if slot.layer != k:
+                    continue
+                own = dy[:, :, self.n_a :] if slot.reverse else dy[:, :, : self.n_a]
+                dx_slot, ds0, g = engine.backward(tape[i], own, tuple(s[i] for s in d_state))
+                dx = dx + dx_slot
+                d_states.append(ds0)
+                gradients |= {f"d{slot.prefix}{name[1:]}": value for name, value in g.items()}
+            dy = dx
+        d_state0 = tuple(np.stack(s[::-1]) for s in zip(*d_states, strict=True))
+        return dy, d_state0, {f"d{name}": gradients[f"d{name}"] for name in self.shapes()}
+
+    def step(self, xt, parameters, state):
+        """Run one step of every layer, without a tape.
+
+        Parameters
+        ----------
+        xt : ndarray, shape (m, n_x)
+        parameters : dict of str to ndarray
+        state : tuple of ndarray, each (n_slots, m, n_a)
+
+        Returns
+        -------
+        yt : ndarray, shape (m, n_a)
+        state : tuple of ndarray, each (n_slots, m, n_a)
+
+        Raises
+        ------
+        ConfigError
+            A bidirectional layer needs the whole sequence: it cannot stream.
+        ShapeError
+        """
+        where = f"{type(self).__name__}.step"
+        if self.bidirectional:
+            raise ConfigError(f"{where}: the layer is bidirectional; it needs whole sequences.")
+        xt = Door(where, n_x=self.n_x).array("xt", xt, "m n_x")
+        self._check_state(where, "state", state, len(xt), xt.dtype)
+        after = []
+        for i, slot in enumerate(self.slots):
+            p = {name: parameters[slot.prefix + name] for name in CELLS[self.cell]}
+            after.append(engine.step(self.cell, xt, tuple(s[i] for s in state), p))
+            xt = after[-1][0]
+        return xt, tuple(np.stack(s) for s in zip(*after, strict=True))
+
+    def _slot_parameters(self, where, parameters, slot):
+        """Check and return the parameters of one slot under the cell's own names."""
+        own = {
+            name.removeprefix(slot.prefix): p
+            for name, p in parameters.items()
+            if name.startswith(slot.prefix)
+        }
+        own, door = check(where, CELLS[self.cell], own)
+        door.shape("the layer's (n_in, n_a)", (slot.n_in, self.n_a), "n_x n_a")
+        return own, door
+
+    def _check_state(self, where, name, state, m, dtype):
+        if state is None:
+            return self.zero_state(m, dtype)
+        if len(state) != self._n_states:
+            raise ShapeError(
+                f"{where}: {name} has {len(state)} arrays; expected {self._n_states}, "
+                f"{'(a, c)' if self._n_states == 2 else '(a,)'}."
+            )
+        door = Door(where, n_slots=len(self.slots), m=m, n_a=self.n_a)
+        checked = tuple(door.array(name, s, "n_slots m n_a") for s in state)
+        if checked[0].dtype != dtype:
+            raise ShapeError(
+                f"{where}: {name} is {checked[0].dtype}; expected {dtype}, as the other arrays are."
+            )
+        return checked
+
+
+class RNN(_Recurrent):
+    """Plain recurrent layer: a_next = g(Wax xt + Waa a_prev + ba).
+
+    Parameters
+    ----------
+    n_x, n_a : int
+        Features of the input; units.
+    n_layers : int
+        Layers stacked on one another.
+    bidirectional : bool
+        A second set of layers runs from each sequence's own end; outputs have 2 n_a features.
+    activation : {"tanh", "relu"}
+    input_init, recurrent_init : callable (rng, shape) -> ndarray
+        Initial weights from the input and from the state.
+    """
+
+    def __init__(
+        self,
+        n_x,
+        n_a,
+        *,
+        n_layers=1,
+        bidirectional=False,
+        activation="tanh",
+        input_init=glorot_uniform,
+        recurrent_init=orthogonal,
+    ):
+        if activation not in ("tanh", "relu"):
+            raise ConfigError(f"RNN: activation is {activation!r}; expected 'tanh' or 'relu'.")
+        super().__init__(
+            "rnn" if activation == "tanh" else "rnn_relu",
+            n_x,
+            n_a,
+            n_layers=n_layers,
+            bidirectional=bidirectional,
+            input_init=input_init,
+            recurrent_init=recurrent_init,
+        )
+
+
+class LSTM(_Recurrent):
+    """Long short-term memory layer (equations: `bptt.equations.lstm`).
+
+    Parameters
+    ----------
+    n_x, n_a : int
+        Features of the input; units.
+    n_layers : int
+        Layers stacked on one another.
+    bidirectional : bool
+        A second set of layers runs from each sequence's own end; outputs have 2 n_a features.
+    forget_bias : float
+        Initial value of every bf, in every layer and direction.
+    input_init, recurrent_init : callable (rng, shape) -> ndarray
+        Initial weights from the input and from the state.
+
+    Examples
+    --------
+    >>> lstm = LSTM(16, 32)
+    >>> parameters = lstm.init(np.random.default_rng(0))
+    >>> x = np.ones((4, 10, 16), np.float32)
+    >>> y, (a, c), tape = lstm.forward(x, parameters, lengths=[10, 3, 0, 7])
+    >>> y.shape, a.shape, tape[0]["ft"].shape
+    ((4, 10, 32), (1, 4, 32), (4, 10, 32))
+    """
+
+    def __init__(
+        self,
+        n_x,
+        n_a,
+        *,
+        n_layers=1,
+        bidirectional=False,
+        forget_bias=1.0,
+        input_init=glorot_uniform,
+        recurrent_init=orthogonal,
+    ):
+        self.biases = {"bf": float(forget_bias)}
+        super().__init__(
+            "lstm",
+            n_x,
+            n_a,
+            n_layers=n_layers,
+            bidirectional=bidirectional,
+            input_init=input_init,
+            recurrent_init=recurrent_init,
+        )
+
+
+class GRU(_Recurrent):
+    """Gated recurrent unit layer (equations: `bptt.equations.gru`).
+
+    Parameters
+    ----------
+    n_x, n_a : int
+        Features of the input; units.
+    n_layers : int
+        Layers stacked on one another.
+    bidirectional : bool
+        A second set of layers runs from each sequence's own end; outputs have 2 n_a features.
+    reset : {"before", "after"}
+        Where the reset gate acts: before the product with Wc (Cho et al. 2014) or after it
+        (PyTorch, cuDNN; adds the parameter bca).
+    input_init, recurrent_init : callable (rng, shape) -> ndarray
+        Initial weights from the input and from the state.
+    """
+
+    def __init__(
+        self,
+        n_x,
+        n_a,
+        *,
+        n_layers=1,
+        bidirectional=False,
+        reset="before",
+        input_init=glorot_uniform,
+        recurrent_init=orthogonal,
+    ):
+        if reset not in ("before", "after"):
+            raise ConfigError(f"GRU: reset is {reset!r}; expected 'before' or 'after'.")
+        super().__init__(
+            "gru" if reset == "before" else "gru_reset_after",
+            n_x,
+            n_a,
+            n_layers=n_layers,
+            bidirectional=bidirectional,
+            input_init=input_init,
+            recurrent_init=recurrent_init,
+        )

@@ -1,0 +1,188 @@
+"""A stack of layers with named parameters: forward, backward, step."""
+
+import numpy as np
+
+from .errors import ConfigError, ShapeError
+from .layers.base import Layer, as_batch
+
+
+class Network:
+    """Layers on top of one another, over one flat dict of parameters.
+
+    A parameter's key is the layer's name, a dot, and the parameter's name: ``lstm0.Wf``.
+
+    Parameters
+    ----------
+    layers : list of Layer, or dict of str to Layer
+        From input to output. A list's layers are named by kind and number: ``embedding0``,
+        ``lstm0``, ``lstm1``, ``dense0``.
+
+    Attributes
+    ----------
+    layers : dict of str to Layer
+
+    Raises
+    ------
+    ConfigError
+        No layers, or one whose input does not fit the output of the layer below.
+
+    Examples
+    --------
+    >>> from bptt.layers import LSTM, Dense, Embedding
+    >>> network = Network([Embedding(50, 8), LSTM(8, 32), Dense(32, 50)])
+    >>> parameters = network.init(np.random.default_rng(0))
+    >>> list(parameters)[:3]
+    ['embedding0.We', 'lstm0.Wf', 'lstm0.bf']
+    >>> z, state, tape = network.forward(np.zeros((4, 7), int), parameters)
+    >>> z.shape
+    (4, 7, 50)
+    """
+
+    def __init__(self, layers):
+        if not isinstance(layers, dict):
+            named, numbers = {}, {}
+            for layer in layers:
+                kind = type(layer).__name__.lower()
+                number = numbers.get(kind, 0)
+                named[f"{kind}{number}"], numbers[kind] = layer, number + 1
+            layers = named
+        if not layers:
+            raise ConfigError("Network: layers is empty; expected at least one layer.")
+        self.layers: dict[str, Layer] = dict(layers)
+        below = None
+        for name, layer in self.layers.items():
+            if below is not None and layer.n_in != self.layers[below].n_out:
+                raise ConfigError(
+                    f"Network: {name} takes {layer.n_in} features; "
+                    f"expected {self.layers[below].n_out}, because {below} gives as many."
+                )
+            below = name
+
+    def __repr__(self):
+        inside = ", ".join(f"{name}: {layer!r}" for name, layer in self.layers.items())
+        return f"Network({inside})"
+
+    def shapes(self):
+        """Return the shape of every parameter, by full name."""
+        return {
+            f"{name}.{key}": shape
+            for name, layer in self.layers.items()
+            for key, shape in layer.shapes().items()
+        }
+
+    def init(self, rng, dtype=np.float32):
+        """Draw the initial parameters of all layers, in order, from one generator.
+
+        Parameters
+        ----------
+        rng : numpy.random.Generator
+        dtype : float32 or float64
+
+        Returns
+        -------
+        dict of str to ndarray
+        """
+        return {
+            f"{name}.{key}": p
+            for name, layer in self.layers.items()
+            for key, p in layer.init(rng, dtype).items()
+        }
+
+    def zero_state(self, m, dtype=np.float32):
+        """Return the state before the first step of m sequences: one tuple a layer."""
+        return tuple(layer.zero_state(m, dtype) for layer in self.layers.values())
+
+    def forward(self, x, parameters, state=None, lengths=None, *, keep_tape=True):
+        """Run a batch of sequences through all layers.
+
+        Parameters
+        ----------
+        x : ndarray, shape (m, T_x, n_x) or, for tokens, (m, T_x); or a list of m sequences
+        parameters : dict of str to ndarray
+        state : tuple with one state a layer, optional
+            As `zero_state` and `forward` return it.
+        lengths : sequence of m int, optional
+        keep_tape : bool
+            False for inference: the tape is None.
+
+        Returns
+        -------
+        y : ndarray, shape (m, T_x, n_out)
+            0 on padding.
+        state : tuple
+        tape : tuple, one a layer, or None
+
+        Raises
+        ------
+        ShapeError
+        """
+        y, lengths = as_batch("Network.forward", x, lengths)
+        states, tapes = [], []
+        for i, (name, layer) in enumerate(self.layers.items()):
+            y, final, tape = layer.forward(
+                y,
+                self._own(parameters, name),
+                state[i] if state else None,
+                lengths,
+                keep_tape=keep_tape,
+            )
+            states.append(final)
+            tapes.append(tape)
+        return y, tuple(states), tuple(tapes) if keep_tape else None
+
+    def backward(self, tape, dy, d_state=None):
+        """Undo `forward`.
+
+        Parameters
+        ----------
+        tape : tuple
+        dy : ndarray, shape (m, T_x, n_out)
+        d_state : tuple with one state's gradients a layer, optional
+
+        Returns
+        -------
+        dx : ndarray, shape of x, or None for tokens
+        d_state0 : tuple
+        gradients : dict of str to ndarray
+            d + full name: ``dlstm0.Wf``.
+
+        Raises
+        ------
+        ShapeError
+        """
+        gradients, d_states = {}, []
+        for i, (name, layer) in reversed(list(enumerate(self.layers.items()))):
+            dy, ds0, g = layer.backward(tape[i], dy, d_state[i] if d_state else None)
+            d_states.append(ds0)
+            gradients |= {f"d{name}.{key[1:]}": value for key, value in g.items()}
+        return dy, tuple(d_states[::-1]), {f"d{key}": gradients[f"d{key}"] for key in self.shapes()}
+
+    def step(self, xt, parameters, state):
+        """Run one step of all layers, without a tape.
+
+        Parameters
+        ----------
+        xt : ndarray, shape (m, n_x) or, for tokens, (m,)
+        parameters : dict of str to ndarray
+        state : tuple
+            As `zero_state`, `forward` and `step` return it.
+
+        Returns
+        -------
+        yt : ndarray, shape (m, n_out)
+        state : tuple
+        """
+        after = []
+        for (name, layer), s in zip(self.layers.items(), state, strict=True):
+            xt, s_next = layer.step(xt, self._own(parameters, name), s)
+            after.append(s_next)
+        return xt, tuple(after)
+
+    def _own(self, parameters, name):
+        """Return the parameters of one layer under its own names."""
+        own = {}
+        for key in self.layers[name].shapes():
+            if f"{name}.{key}" not in parameters:
+                raise ShapeError(f"Network: parameters has no {name}.{key}.")
+            own[key] = parameters[f"{name}.{key}"]
+        return own
