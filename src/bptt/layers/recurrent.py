@@ -188,16 +188,16 @@ class _Recurrent(Layer):
         d_state = self._check_state(where, "d_state", d_state, dy.shape[0], dy.dtype)
         gradients, d_states = {}, []
         for k in reversed(range(self.n_layers)):
-            dx = 0
+            dx = []
             for i, slot in reversed(list(enumerate(self.slots))):
                 if slot.layer != k:
                     continue
                 own = dy[:, :, self.n_a :] if slot.reverse else dy[:, :, : self.n_a]
                 dx_slot, ds0, g = engine.backward(tape[i], own, tuple(s[i] for s in d_state))
-                dx = dx + dx_slot
+                dx.append(dx_slot)
                 d_states.append(ds0)
                 gradients |= {f"d{slot.prefix}{name[1:]}": value for name, value in g.items()}
-            dy = dx
+            dy = sum(dx[1:], start=dx[0])  # both directions read the same input
         d_state0 = tuple(np.stack(s[::-1]) for s in zip(*d_states, strict=True))
         return dy, d_state0, {f"d{name}": gradients[f"d{name}"] for name in self.shapes()}
 

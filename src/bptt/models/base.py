@@ -1,0 +1,66 @@
+"""What models share: scikit-learn's manners without depending on it."""
+
+import inspect
+
+import numpy as np
+
+from ..errors import ConfigError
+
+
+class Model:
+    """Hyper-parameters live in the constructor, unchanged; what `fit` learns ends in ``_``."""
+
+    @classmethod
+    def _names(cls):
+        return [n for n in inspect.signature(cls.__init__).parameters if n != "self"]
+
+    def get_params(self, deep=True):
+        """Return the hyper-parameters by name."""
+        return {name: getattr(self, name) for name in self._names()}
+
+    def set_params(self, **params):
+        """Set hyper-parameters by name; return the model.
+
+        Raises
+        ------
+        ConfigError
+            No such hyper-parameter.
+        """
+        for name, value in params.items():
+            if name not in self._names():
+                raise ConfigError(
+                    f"{type(self).__name__}: there is no {name!r}; "
+                    f"expected one of {', '.join(self._names())}."
+                )
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self):
+        defaults = inspect.signature(type(self).__init__).parameters
+        changed = (
+            f"{name}={value!r}"
+            for name, value in self.get_params().items()
+            if value != defaults[name].default
+        )
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def _refuse(self, name, expected):
+        given = getattr(self, name)
+        raise ConfigError(f"{type(self).__name__}: {name} is {given!r}; expected {expected}.")
+
+    def _check_whole(self, *names):
+        for name in names:
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+                self._refuse(name, "a whole number >= 1")
+
+    def _check_positive(self, *names):
+        for name in names:
+            value = getattr(self, name)
+            number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
+            if not (number and np.isfinite(value) and value > 0):
+                self._refuse(name, "a number > 0")
+
+    def _check_fitted(self):
+        if not hasattr(self, "parameters_"):
+            raise ConfigError(f"{type(self).__name__}: not fitted yet; expected fit or load first.")
