@@ -128,7 +128,8 @@ W is (4, 7) = (n_a, n_a + n_x).
             if symbol not in self._sizes and size >= 0:
                 self._sizes[symbol] = (size, f"because {name} is {shape} = {text}")
             elif symbol not in self._sizes or self[symbol] != size:
-                expected, why = self._sizes.get(symbol, (">= 0", f"n_a = {self['n_a']}"))
+                known = ", ".join(f"{k} = {self[k]}" for k in known)
+                expected, why = self._sizes.get(symbol, ("0 or more", f"because {known}"))
                 raise ShapeError(
                     f"{self.where}: {name} has shape {shape}; expected {text} "
                     f"with {symbol} = {expected}, {why}."

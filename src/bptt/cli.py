@@ -1,22 +1,30 @@
 """The command line: every command calls one public function and says what came of it."""
 
+import contextlib
 import inspect
+import io
 import math
+import os
+import stat
 import sys
+import tempfile
 import time
+import warnings
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
+from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, ProgressColumn, TextColumn
+from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as ProgressBar
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 from . import __version__
 from .corpus import default_corpus, read_text
-from .errors import BpttError, CheckpointError, ConfigError
+from .errors import BpttError, CheckpointError
 from .models import LanguageModel, load
 from .params import count
 
@@ -44,8 +52,20 @@ class Cell(StrEnum):
 _DEFAULT = {name: p.default for name, p in inspect.signature(LanguageModel).parameters.items()}
 
 
+class _Console(Console):
+    """Prints plain text; goes on in silence where nobody reads any more (``| head``)."""
+
+    def __init__(self):
+        super().__init__(highlight=False, markup=False, emoji=False)
+        self.soft_wrap = not self.is_terminal
+
+    def on_broken_pipe(self):
+        self.quiet = True
+        _silence_stdout()
+
+
 def _nats(value):
-    return f"{value:.4f} nats ({value / NATS_PER_BIT:.4f} bits)"
+    return f"{value:.3f} nats ({value / NATS_PER_BIT:.3f} bits)"
 
 
 @app.command()
@@ -53,7 +73,7 @@ def train(
     files: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[FILE]...",
+            metavar="FILE",
             help="UTF-8 text files, read one after another. Without any: the text of the Python "
             "language reference that comes with Python.",
         ),
@@ -96,14 +116,16 @@ def train(
     text = read_text(files) if files else default_corpus()
     training, validation = model.split(text)
     _check_destination(out)
-    console = Console(highlight=False, soft_wrap=True)
-    source = ", ".join(map(str, files)) if files else "the Python language reference"
+    console = _Console()
+    source = ", ".join(map(str, files)) if files else "Python's language reference"
     console.print(
         f"Training on {len(training):,} characters of {source}; {len(validation):,} held out."
     )
     try:
-        with _Report(console) as report:
+        with _Report(console, epochs) as report:
             model.fit(text, on_step=report)
+    except KeyboardInterrupt:  # the second one: the first only ends the training
+        _fail("interrupted; nothing was saved.", 130)
     except BpttError:
         if hasattr(model, "history_"):  # training had begun: its last good parameters are kept
             model.save(out)
@@ -118,31 +140,45 @@ def train(
 
 def _check_destination(out):
     """Refuse a file that cannot be written before hours of training, not after."""
-    if out.is_dir() or not out.resolve().parent.is_dir():
-        what = "is a directory" if out.is_dir() else "is in a directory that does not exist"
+    if what := _obstacle(out):
         raise CheckpointError(f"train: --out {out} {what}; expected the name of a file to write.")
 
 
-class _Report:
-    """Shows training: a bar in a terminal, else a line every few seconds; a line an epoch."""
+def _obstacle(out):
+    directory = os.path.dirname(os.path.realpath(out))
+    try:
+        if not os.path.isdir(directory):
+            return "is in a directory that does not exist"
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(os.stat(out).st_mode):
+                return "is a directory" if out.is_dir() else "is not a regular file"
+        with tempfile.TemporaryFile(dir=directory):
+            return None
+    except OSError as error:
+        return f"cannot be written ({error.strerror})"
 
-    def __init__(self, console):
-        self.console = console
+
+class _Report:
+    """Shows training: a live bar in a terminal, else a line every few seconds; a line an epoch."""
+
+    def __init__(self, console, epochs):
+        self.console, self.epochs = console, epochs
         self.step = 0
+        self._validation = ""
         self._printed = time.monotonic()
-        self._bar = ProgressBar(
+        self._task = None
+        self._bar = _Bar(
             TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
-            BarColumn(),
-            TextColumn("{task.fields[loss]}"),
-            _Left(),
+            BarColumn(bar_width=None),
+            TextColumn("{task.fields[speed]}"),
             console=console,
             disable=not console.is_terminal,
             transient=True,
+            expand=True,
         )
 
     def __enter__(self):
         self._bar.start()
-        self._task = self._bar.add_task("train", total=1, loss="", left="")
         return self
 
     def __exit__(self, *exception):
@@ -150,25 +186,36 @@ class _Report:
 
     def __call__(self, p):
         self.step = p.step
-        text = f"loss {_nats(p.loss)}, {p.chars_per_second:,.0f} characters/s"
-        left = time.strftime("%H:%M:%S", time.gmtime(p.seconds_left))
-        self._bar.update(self._task, total=p.n_steps, completed=p.step, loss=text, left=left)
         if p.validation is not None:
-            self._print(
-                f"epoch {p.epoch}: step {p.step:,}, loss {_nats(p.loss)}, "
-                f"validation {_nats(p.validation)} per character"
-            )
-        elif not self.console.is_terminal and time.monotonic() - self._printed > PLAIN_INTERVAL:
-            self._print(f"step {p.step:,} of {p.n_steps:,}: {text}, {left} left")
+            self._validation = f", validation {_nats(p.validation)}"
+        losses = f"loss {_nats(p.loss)}{self._validation}"
+        speed = f"{p.chars_per_second:,.0f} characters/s, {_clock(p.seconds_left)} left"
+        if self.console.is_terminal:
+            if self._task is None:
+                self._task = self._bar.add_task("train", total=p.n_steps, speed=speed)
+            self._bar.losses = f"{losses} per character"
+            self._bar.update(self._task, completed=p.step, speed=speed)
+            if p.validation is not None:
+                self.console.print(f"epoch {p.epoch}/{self.epochs}: {losses}")
+        elif p.validation is not None or time.monotonic() - self._printed > PLAIN_INTERVAL:
+            self._printed = time.monotonic()
+            where = f"epoch {p.epoch}/{self.epochs}, step {p.step:,}/{p.n_steps:,}"
+            self.console.print(f"{where}: {losses} per character, {speed}")
 
-    def _print(self, line):
-        self._printed = time.monotonic()
-        self.console.print(line)
+
+class _Bar(ProgressBar):
+    """A progress bar with the losses in a line below it."""
+
+    losses = ""
+
+    def get_renderables(self):
+        yield from super().get_renderables()
+        yield Text(self.losses)
 
 
-class _Left(ProgressColumn):
-    def render(self, task):
-        return f"{task.fields['left']} left"
+def _clock(seconds):
+    minutes, seconds = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
 
 
 @app.command()
@@ -185,14 +232,16 @@ def sample(
     seed: Annotated[int | None, typer.Option(help="Same seed, same text.")] = None,
 ):
     """Continue a prompt, character by character."""
-    if seed is not None and seed < 0:
-        raise ConfigError(f"sample: --seed is {seed}; expected a whole number >= 0.")
     characters = load(model).generate(prompt, length, temperature, top_k, seed)
     sys.stdout.write(prompt)
-    for c in characters:
-        sys.stdout.write(c)
-        sys.stdout.flush()
-    sys.stdout.write("\n")
+    try:
+        for c in characters:
+            # A terminal gets no control characters from a model that may be anybody's.
+            shown = c if c.isprintable() or c in "\n\t" or not sys.stdout.isatty() else "\ufffd"
+            sys.stdout.write(shown)
+            sys.stdout.flush()
+    finally:
+        sys.stdout.write("\n")
 
 
 @app.command()
@@ -215,10 +264,11 @@ def info(
 ):
     """Show a model: layers, parameters, training history, versions."""
     m = load(model)
-    console = Console(highlight=False)
-    console.print(f"{model}: {m!r}", soft_wrap=True)
-    console.print(f"vocabulary: {len(m.vocabulary_)} characters and one for all others")
-    parameters = Table("parameter", "shape", "count", title="Layers", title_justify="left")
+    console = _Console()
+    console.print(f"{model}: {type(m).__name__}")
+    console.print(", ".join(f"{name} {value}" for name, value in m.get_params().items()))
+    console.print(f"vocabulary: {len(m.vocabulary_)} characters and one symbol for all others\n")
+    parameters = _table("parameter", "shape", "count")
     for name, layer in m.network_.layers.items():
         own = {k: p for k, p in m.parameters_.items() if k.startswith(f"{name}.")}
         parameters.add_row(f"{name}: {layer!r}", "", f"{count(own):,}", style="bold")
@@ -226,18 +276,21 @@ def info(
             parameters.add_row(f"  {key}", str(p.shape), f"{p.size:,}")
     parameters.add_row("all", "", f"{count(m.parameters_):,}", style="bold")
     console.print(parameters)
-    history = Table("epoch", "step", "loss", "validation", "gradient norm", "seconds",
-                    title="Training (nats per character)", title_justify="left")  # fmt: skip
+    history = _table("epoch", "step", "loss", "validation", "gradient norm", "seconds")
     for row in m.history_:
         held_out = "" if row["validation"] is None else f"{row['validation']:.4f}"
         history.add_row(
             str(row["epoch"]), f"{row['step']:,}", f"{row['loss']:.4f}", held_out,
             f"{row['grad_norm']:.3f}", f"{row['seconds']:.1f}",
         )  # fmt: skip
+    console.print("Training, losses in nats per character" + ", interrupted" * m.interrupted_)
     console.print(history)
-    if m.interrupted_:
-        console.print("The training was interrupted.")
-    console.print("written by " + ", ".join(f"{k} {v}" for k, v in m.versions_.items()))
+    versions = ", ".join(f"{k} {v}" for k, v in m.versions_.items())
+    console.print(f"written by {_printable(versions)}")
+
+
+def _table(first, *others):
+    return Table(Column(first), *(Column(c, justify="right") for c in others), box=box.SIMPLE)
 
 
 @app.callback(invoke_without_command=True)
@@ -261,26 +314,56 @@ def main(arguments=None):
     -------
     Never: exits with 0, 1 (the work failed), 2 (a user's mistake) or 130 (interrupted).
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show every character
     try:
-        sys.exit(app(arguments, standalone_mode=False) or 0)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            # Not app(): it turns interruptions and broken pipes into exits of its own.
+            with typer.main.get_command(app).make_context("bptt", list(arguments)) as context:
+                context.command.invoke(context)
+        sys.stdout.flush()
+    except typer.Exit as error:
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        _fail("interrupted; nothing was saved.", 130)
+        _fail("interrupted.", 130)
     except BrokenPipeError:  # `bptt sample ... | head`: whoever read has enough
-        sys.stderr.close()
-        sys.exit(0)
+        _silence_stdout()
     except BpttError as error:
         _fail(str(error), 1 if type(error) is BpttError else 2)
+    except MemoryError as error:
+        _fail(f"out of memory: {error or 'a smaller model or batch may fit'}.", 1)
+    except OSError as error:
+        _silence_stdout()
+        _fail(f"cannot write the output: {error.strerror}.", 1)
     except Exception as error:
-        # Typer's own: an unknown option or a value that is no number. They know their exit status.
+        # Typer's own: an unknown option or a value that is no number. They know their sentence.
         if not hasattr(error, "format_message"):
             raise
-        _fail(error.format_message().replace("\n", " "), 2)  # type: ignore[attr-defined]
+        _fail(error.format_message(), 2)  # type: ignore[attr-defined]
+    sys.exit(0)
 
 
-def _fail(sentence, status):
+def _fail(sentence, status) -> NoReturn:
     if sentence:  # none where the help was all there is to say
-        print(f"bptt: {sentence}", file=sys.stderr)  # noqa: T201
+        print(f"bptt: {_printable(sentence)}", file=sys.stderr)  # noqa: T201
     sys.exit(status)
+
+
+def _show_warning(message, *_, **__):
+    print(f"bptt: {str(message).removeprefix('bptt: ')}", file=sys.stderr)  # noqa: T201
+
+
+def _printable(text):
+    """Keep names of files, and what models hold, from breaking lines or steering the terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text.replace("\n", " "))
+
+
+def _silence_stdout():
+    """Send what is still to come nowhere, so that Python does not complain as it exits."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 
-from bptt.errors import ConfigError
+from .errors import ConfigError
 
 __all__ = ["default_corpus", "read_text"]
 

@@ -67,8 +67,9 @@ def check_grads(forward, backward, inputs, *, rtol=1e-6, seed=0):
     direction = {name: rng.standard_normal(np.shape(x)) for name, x in inputs.items()}
     parts = np.concatenate([(direction[name] * gradients[name]).ravel() for name in inputs])
     numeric = _slope(lambda h: loss({name: x + h * direction[name] for name, x in inputs.items()}))
-    scale = max(np.sqrt(np.sum(parts**2)), abs(numeric), np.finfo(float).tiny)
-    error = abs(parts.sum() - numeric) / scale
+    with np.errstate(invalid="ignore"):  # an infinite gradient makes NaN
+        scale = max(np.sqrt(np.sum(parts**2)), abs(numeric), np.finfo(float).tiny)
+        error = abs(parts.sum() - numeric) / scale
     if error <= rtol:  # False for NaN too
         return float(error)
     errors = entry_errors(forward, backward, inputs, seed=seed)
@@ -98,7 +99,8 @@ class EntryError:
         self.index = tuple(int(i) for i in np.unravel_index(np.argmax(difference), analytic.shape))
         self.analytic, self.numeric = float(analytic[self.index]), float(numeric[self.index])
         scale = max(np.abs(analytic).max(), np.abs(numeric).max(), np.finfo(float).tiny)
-        self.error = float(difference[self.index] / scale)
+        with np.errstate(invalid="ignore"):
+            self.error = float(difference[self.index] / scale)
 
     def __repr__(self):
         return (
@@ -145,6 +147,8 @@ def _slope(f, h=_STEP):
 
 def _prepare(forward, backward, inputs, seed):
     """Draw the cotangents; return the scalar loss, its claimed gradients and the generator."""
+    if not inputs:
+        raise ConfigError("check_grads: inputs is empty; expected at least one array.")
     for name, x in inputs.items():
         if not isinstance(x, np.ndarray) or x.dtype != np.float64:
             kind = x.dtype if isinstance(x, np.ndarray) else type(x).__name__

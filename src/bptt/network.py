@@ -3,7 +3,7 @@
 import numpy as np
 
 from .errors import ConfigError, ShapeError
-from .layers.base import Layer, as_batch
+from .layers.base import Layer, as_batch, need_tape
 
 
 class Network:
@@ -117,15 +117,11 @@ class Network:
         ShapeError
         """
         y, lengths = as_batch("Network.forward", x, lengths)
+        state = self._each("Network.forward", "state", state)
         states, tapes = [], []
-        for i, (name, layer) in enumerate(self.layers.items()):
-            y, final, tape = layer.forward(
-                y,
-                self._own(parameters, name),
-                state[i] if state else None,
-                lengths,
-                keep_tape=keep_tape,
-            )
+        for (name, layer), s in zip(self.layers.items(), state, strict=True):
+            own = self._own("Network.forward", parameters, name)
+            y, final, tape = layer.forward(y, own, s, lengths, keep_tape=keep_tape)
             states.append(final)
             tapes.append(tape)
         return y, tuple(states), tuple(tapes) if keep_tape else None
@@ -150,9 +146,11 @@ class Network:
         ------
         ShapeError
         """
+        need_tape("Network.backward", tape)
+        d_state = self._each("Network.backward", "d_state", d_state)
         gradients, d_states = {}, []
         for i, (name, layer) in reversed(list(enumerate(self.layers.items()))):
-            dy, ds0, g = layer.backward(tape[i], dy, d_state[i] if d_state else None)
+            dy, ds0, g = layer.backward(tape[i], dy, d_state[i])
             d_states.append(ds0)
             gradients |= {f"d{name}.{key[1:]}": value for key, value in g.items()}
         return dy, tuple(d_states[::-1]), {f"d{key}": gradients[f"d{key}"] for key in self.shapes()}
@@ -171,18 +169,37 @@ class Network:
         -------
         yt : ndarray, shape (m, n_out)
         state : tuple
+
+        Raises
+        ------
+        ShapeError, ConfigError
         """
+        state = self._each("Network.step", "state", state)
         after = []
         for (name, layer), s in zip(self.layers.items(), state, strict=True):
-            xt, s_next = layer.step(xt, self._own(parameters, name), s)
+            xt, s_next = layer.step(xt, self._own("Network.step", parameters, name), s)
             after.append(s_next)
         return xt, tuple(after)
 
-    def _own(self, parameters, name):
+    def _each(self, where, name, state):
+        """Return one state a layer: None for each where there is none."""
+        if state is None:
+            return (None,) * len(self.layers)
+        if len(state) != len(self.layers):
+            raise ShapeError(
+                f"{where}: {name} has {len(state)} entries; expected {len(self.layers)}, "
+                f"one a layer."
+            )
+        return state
+
+    def _own(self, where, parameters, name):
         """Return the parameters of one layer under its own names."""
         own = {}
         for key in self.layers[name].shapes():
             if f"{name}.{key}" not in parameters:
-                raise ShapeError(f"Network: parameters has no {name}.{key}.")
+                raise ShapeError(
+                    f"{where}: parameters has {', '.join(parameters) or 'no entry'}; "
+                    f"expected also {name}.{key}."
+                )
             own[key] = parameters[f"{name}.{key}"]
         return own

@@ -31,6 +31,8 @@ CELLS = {
     "gru_reset_after": _GRU | {"bca": "n_a 1"},  # bias inside the reset product
 }  # fmt: skip
 
+EMBEDDING = {"We": "n_tokens n_x"}
+
 HEADS = {
     "rnn": {"Wya": "n_y n_a", "by": "n_y 1"},
     "gated": {"Wy": "n_y n_a", "by": "n_y 1"},
@@ -133,7 +135,7 @@ def init(
     Parameters
     ----------
     table : dict of str to str
-        A row of `CELLS` or `HEADS`.
+        A row of `CELLS` or `HEADS`, or `EMBEDDING`.
     rng : numpy.random.Generator
         The only source of randomness: same generator state, same bits.
     dtype : float32 or float64
@@ -144,11 +146,16 @@ def init(
         a forget gate that starts open lets gradients through (Gers et al. 2000; Jozefowicz et
         al. 2015).
     **sizes : int
-        n_x, n_a, n_y as the table needs them.
+        n_x, n_a, n_y, n_tokens as the table needs them.
 
     Returns
     -------
     dict of str to ndarray
+
+    Raises
+    ------
+    ConfigError
+        Another dtype.
     """
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise ConfigError(f"init: dtype is {np.dtype(dtype)}; expected float32 or float64.")

@@ -15,6 +15,8 @@ class Tape(Protocol):
     """
 
     names: tuple[str, ...]  # states, then gates: "a", "c", "ft", "it", "cct", "ot"
+    shape: tuple[int, int]  # (m, T_x)
+    dtype: np.dtype
 
     def __getitem__(self, name: str) -> np.ndarray: ...
 

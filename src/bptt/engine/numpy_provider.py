@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from .. import params
 from ..equations import CELLS
 from ..equations.sequences import (
     backward_through_time,
@@ -27,6 +28,8 @@ class NumpyTape:
     def __init__(self, caches, reverse):
         self.caches, self.reverse = caches, reverse
         self.names = caches.cell.states + caches.cell.gates
+        x = caches[1]
+        self.shape, self.dtype = x.shape[1:], x.dtype
 
     def __getitem__(self, name):
         """Collect a state or a gate from the steps: (m, T_x, n_a), 0 on padding."""
@@ -34,7 +37,7 @@ class NumpyTape:
             raise KeyError(f"the tape has {', '.join(self.names)}; not {name!r}")
         steps, x = self.caches
         lengths, parameters = self.caches.lengths, self.caches.parameters
-        n_a = next(iter(parameters.values())).shape[0]
+        n_a = parameters[next(iter(params.CELLS[self.caches.cell.name]))].shape[0]
         field = f"{name}_next" if name in self.caches.cell.states else name
         z = np.zeros((n_a, *x.shape[1:]), x.dtype)
         for t, cache in enumerate(steps):

@@ -1,6 +1,7 @@
 """The public doors of the course functions: checks shared by the cells, features first."""
 
 from functools import wraps
+from inspect import signature
 
 import numpy as np
 
@@ -27,7 +28,7 @@ def sequence_door(where, cell, x, state0, parameters, seq_lengths):
     a0, *others = state0
     states = [door.array("a0", a0, "n_a m")]
     for name, s in zip(cell.states[1:], others, strict=True):
-        states.append(np.zeros_like(a0) if s is None else door.array(f"{name}0", s, "n_a m"))
+        states.append(np.zeros_like(states[0]) if s is None else door.array(f"{name}0", s, "n_a m"))
     return x, tuple(states), door.lengths("seq_lengths", seq_lengths, door["m"], door["T_x"])
 
 
@@ -38,6 +39,10 @@ def backward_door(where, cell, da, dstate_final, caches):
         if not steps:
             raise ShapeError(f"{where}: caches holds no step; expected the caches of forward.")
         caches = Caches(steps, x, cell, None, steps[0][-1])
+    if not CELLS[cell.name].items() <= CELLS[caches.cell.name].items():
+        raise ShapeError(
+            f"{where}: caches are those of {caches.cell.name}; expected those of {cell.name}."
+        )
     n_a = caches.parameters[next(iter(CELLS[cell.name]))].shape[0]  # every first axis is n_a
     _, m, T_x = x.shape
     door = Door(where, n_a=n_a, m=m)
@@ -67,17 +72,18 @@ def checks_gradients(*outputs):
     """
 
     def decorate(backward):
+        bind = signature(backward).bind  # Python itself names a missing argument
+
         @wraps(backward)
         def checked(*args, **keywords):
-            *gradients, cache = args
-            if len(gradients) == len(outputs):  # else Python itself names the missing argument
-                for name, gradient, output in zip(outputs, gradients, cache, strict=False):
-                    g = float_array(backward.__name__, f"d{name}", gradient)
-                    if g.shape != output.shape or g.dtype != output.dtype:
-                        raise ShapeError(
-                            f"{backward.__name__}: d{name} is {g.dtype} {g.shape}; expected "
-                            f"{output.dtype} {output.shape}, as {name} is."
-                        )
+            given = bind(*args, **keywords).arguments
+            for name, output in zip(outputs, given["cache"], strict=False):
+                g = float_array(backward.__name__, f"d{name}", given[f"d{name}"])
+                if g.shape != output.shape or g.dtype != output.dtype:
+                    raise ShapeError(
+                        f"{backward.__name__}: d{name} is {g.dtype} {g.shape}; expected "
+                        f"{output.dtype} {output.shape}, as {name} is."
+                    )
             return backward(*args, **keywords)
 
         return checked

@@ -52,8 +52,8 @@ def d_tanh(g):
 
 
 def relu(x):
-    """Rectifier (3). `np.maximum` keeps a NaN a NaN."""
-    return np.maximum(x, 0)
+    """Rectifier (3), of an array of float32 or float64. `np.maximum` keeps a NaN a NaN."""
+    return np.maximum(float_array("relu", "x", x), 0)
 
 
 def d_relu(g):
@@ -63,7 +63,8 @@ def d_relu(g):
 
 def log_softmax(x):
     """Logarithm of (4), from the log-sum-exp and never from log(softmax), which may be log 0."""
-    with np.errstate(invalid="ignore"):  # a column of infinities is NaN: it has no softmax
+    # A column of infinities is NaN: it has no softmax. What lies too far below is -inf.
+    with np.errstate(invalid="ignore", over="ignore"):
         shifted = x - x.max(axis=0, keepdims=True)  # the maximum of each column, not of the array
     return shifted - np.log(np.exp(shifted).sum(axis=0, keepdims=True))
 
@@ -97,6 +98,6 @@ def softmax(x):
         raise ShapeError(f"softmax: x has shape {x.shape}; expected (n, m) with n >= 1.")
     if x.ndim == 1:
         x = x[:, np.newaxis]
-    with np.errstate(invalid="ignore"):  # as in log_softmax
+    with np.errstate(invalid="ignore", over="ignore"):  # as in log_softmax
         e = np.exp(x - x.max(axis=0, keepdims=True))
     return e / e.sum(axis=0, keepdims=True)  # (4)

@@ -1,7 +1,7 @@
 """The batch-first form of the CS231n exercise: x (N, T, D), weights that multiply from the right.
 
 N examples, T steps, D features, H units, V words. The equations are those of the other modules;
-here each array is only turned (views, no copies):
+here each array is only turned (views; the weights of the LSTM are copied):
 
     Wx = Wax^T (D, H)      Wh = Waa^T (H, H)      b = ba (H,)
 
@@ -11,7 +11,7 @@ the candidate that the course calls cct. A loss may send gradients to h only.
 
 import numpy as np
 
-from ..checks import Door
+from ..checks import Door, float_array
 from ..errors import ShapeError
 from .losses import cross_entropy, output_backward, output_forward
 from .lstm import LSTM
@@ -79,8 +79,12 @@ def _step_forward(where, cell, x, states, Wx, Wh, b):
     return *(s.T for s in after), cache
 
 
-def _step_backward(cell, dstates, cache):
-    gradients = cell.backward(*(np.transpose(ds) for ds in dstates), cache)
+def _step_backward(where, cell, dstates, cache):
+    door = Door(where)
+    door.array("next_h", cache.a_next.T, "N H")
+    names = ("dnext_h", "dnext_c")
+    dstates = [door.array(n, ds, "N H") for n, ds in zip(names, dstates, strict=False)]
+    gradients = cell.backward(*(ds.T for ds in dstates), cache)
     before = (gradients[f"d{s}_prev"].T for s in cell.states)
     return gradients["dxt"].T, *before, *_from_course(cell, gradients)
 
@@ -146,8 +150,12 @@ def rnn_step_backward(dnext_h, cache):
     -------
     dx, dprev_h, dWx, dWh, db : ndarray
         In the shapes of what they are gradients of.
+
+    Raises
+    ------
+    ShapeError
     """
-    return _step_backward(RNN, (dnext_h,), cache)
+    return _step_backward("rnn_step_backward", RNN, (dnext_h,), cache)
 
 
 def rnn_forward(x, h0, Wx, Wh, b):
@@ -226,8 +234,12 @@ def lstm_step_backward(dnext_h, dnext_c, cache):
     -------
     dx, dprev_h, dprev_c, dWx, dWh, db : ndarray
         In the shapes of what they are gradients of.
+
+    Raises
+    ------
+    ShapeError
     """
-    return _step_backward(LSTM, (dnext_h, dnext_c), cache)
+    return _step_backward("lstm_step_backward", LSTM, (dnext_h, dnext_c), cache)
 
 
 def lstm_forward(x, h0, Wx, Wh, b):
@@ -314,10 +326,11 @@ def word_embedding_backward(dout, cache):
     ShapeError
     """
     x, W = cache
-    if np.shape(dout) != (*x.shape, W.shape[1]):
+    dout, shape = float_array("word_embedding_backward", "dout", dout), (*x.shape, W.shape[1])
+    if dout.shape != shape or dout.dtype != W.dtype:
         raise ShapeError(
-            f"word_embedding_backward: dout has shape {np.shape(dout)}; "
-            f"expected {(*x.shape, W.shape[1])}."
+            f"word_embedding_backward: dout is {dout.dtype} {dout.shape}; "
+            f"expected {W.dtype} {shape}."
         )
     dW = np.zeros(W.shape, W.dtype)
     np.add.at(dW, x, dout)  # a word that occurs twice adds twice
@@ -367,7 +380,11 @@ def temporal_affine_backward(dout, cache):
     ShapeError
     """
     x, w = cache
-    gradients = output_backward(np.transpose(dout, (2, 0, 1)), x.transpose(2, 0, 1), w.T)
+    door = Door("temporal_affine_backward")
+    door.array("w", w, "D M")
+    door.array("x", x, "N T D")
+    dout = door.array("dout", dout, "N T M")
+    gradients = output_backward(dout.transpose(2, 0, 1), x.transpose(2, 0, 1), w.T)
     return gradients["da"].transpose(1, 2, 0), gradients["dWy"].T, gradients["dby"][:, 0]
 
 

@@ -259,5 +259,7 @@ def gru_backward(da, caches, *, da_final=None):
     ------
     ShapeError
     """
-    da, dstate, caches = backward_door("gru_backward", GRU, da, (da_final,), caches)
+    steps, _ = caches
+    cell = _variant(steps[0][-1]) if steps else GRU
+    da, dstate, caches = backward_door("gru_backward", cell, da, (da_final,), caches)
     return backward_through_time(da, dstate, caches)

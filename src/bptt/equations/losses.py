@@ -24,7 +24,7 @@ product rule.
 
 import numpy as np
 
-from ..checks import Door
+from ..checks import Door, float_array
 from ..errors import ConfigError, ShapeError
 from .activations import log_softmax, softmax
 from .sequences import valid_steps
@@ -50,9 +50,10 @@ def output_forward(a, Wy, by):
     ------
     ShapeError
     """
-    Wy, by, a, _ = _output_door("output_forward", a, Wy, by)
+    Wy, a, door = _output_door("output_forward", a, Wy)
+    by = door.array("by", by, "n_y 1")
     z = Wy @ a.reshape(a.shape[0], -1) + by  # (1)
-    return z.reshape(-1, *a.shape[1:])
+    return z.reshape(Wy.shape[0], *a.shape[1:])  # not -1: m or T_x may be 0
 
 
 def output_backward(dz, a, Wy):
@@ -73,7 +74,7 @@ def output_backward(dz, a, Wy):
     ------
     ShapeError
     """
-    Wy, _, a, door = _output_door("output_backward", a, Wy, Wy[:, :1])
+    Wy, a, door = _output_door("output_backward", a, Wy)
     dz = door.array("dz", dz, "n_y m" if a.ndim == 2 else "n_y m T_x")
     dz_columns = dz.reshape(dz.shape[0], -1)
     da = (Wy.T @ dz_columns).reshape(a.shape)  # (2)
@@ -82,12 +83,11 @@ def output_backward(dz, a, Wy):
     return {"da": da, "dWy": dWy, "dby": dby}
 
 
-def _output_door(where, a, Wy, by):
+def _output_door(where, a, Wy):
     door = Door(where)
     Wy = door.array("Wy", Wy, "n_y n_a")
-    by = door.array("by", by, "n_y 1")
     a = door.array("a", a, "n_a m" if np.ndim(a) == 2 else "n_a m T_x")
-    return Wy, by, a, door
+    return Wy, a, door
 
 
 def softmax_cross_entropy(z, labels, lengths=None, reduction="sum"):
@@ -115,7 +115,7 @@ def softmax_cross_entropy(z, labels, lengths=None, reduction="sum"):
     ShapeError, ConfigError
     """
     where = "softmax_cross_entropy"
-    z, valid = _loss_door(where, "z", z, lengths)
+    z, valid, _ = _loss_door(where, "z", z, lengths)
     return cross_entropy(where, z, labels, valid, _scale(where, reduction, valid))
 
 
@@ -159,11 +159,13 @@ def squared_error(y, target, lengths=None, reduction="sum"):
     ShapeError, ConfigError
     """
     where = "squared_error"
-    y, valid = _loss_door(where, "y", y, lengths)
-    if np.shape(target) != y.shape:
+    y, valid, door = _loss_door(where, "y", y, lengths)
+    target = float_array(where, "target", target)
+    if target.shape != y.shape:
         raise ShapeError(
-            f"{where}: target has shape {np.shape(target)}; expected {y.shape}, the shape of y."
+            f"{where}: target has shape {target.shape}; expected {y.shape}, the shape of y."
         )
+    target = door.array("target", target, "n_y m" if y.ndim == 2 else "n_y m T_x")
     scale = _scale(where, reduction, valid)
     residual = np.subtract(y, target, where=valid, out=np.zeros_like(y))
     loss = 0.5 * np.sum(residual**2, dtype=np.float64) * scale  # (7)
@@ -171,10 +173,11 @@ def squared_error(y, target, lengths=None, reduction="sum"):
 
 
 def _loss_door(where, name, z, lengths):
-    """Check the outputs; return them and the mask of steps that count, (m,) or (m, T_x)."""
-    if np.ndim(z) not in (2, 3):
+    """Check the outputs; return them, the mask of steps that count, (m,) or (m, T_x), the door."""
+    z = float_array(where, name, z)
+    if z.ndim not in (2, 3):
         raise ShapeError(
-            f"{where}: {name} has shape {np.shape(z)}; expected (n_y, m) or (n_y, m, T_x)."
+            f"{where}: {name} has shape {z.shape}; expected (n_y, m) or (n_y, m, T_x)."
         )
     door = Door(where)
     z = door.array(name, z, "n_y m" if z.ndim == 2 else "n_y m T_x")
@@ -183,9 +186,9 @@ def _loss_door(where, name, z, lengths):
             raise ShapeError(
                 f"{where}: lengths given for {name} {z.shape}, which has no time axis."
             )
-        return z, np.ones(z.shape[1], dtype=bool)
+        return z, np.ones(z.shape[1], dtype=bool), door
     m, T_x = z.shape[1:]
-    return z, valid_steps(door.lengths("lengths", lengths, m, T_x), m, T_x)
+    return z, valid_steps(door.lengths("lengths", lengths, m, T_x), m, T_x), door
 
 
 def _scale(where, reduction, valid):

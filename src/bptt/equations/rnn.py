@@ -101,8 +101,9 @@ def rnn_cell_backward(da_next, cache, *, activation="tanh"):
 
     Raises
     ------
-    ShapeError
+    ShapeError, ConfigError
     """
+    _cell("rnn_cell_backward", activation)
     a_next, a_prev, xt, parameters = cache
     _, d_g = ACTIVATIONS[activation]
     dz = d_g(a_next) * da_next  # (3)

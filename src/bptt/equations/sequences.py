@@ -42,9 +42,9 @@ class Caches(tuple):
     """What a sequence's forward pass keeps: ``(step caches, x)``, a pair as in the course.
 
     ``caches[0][t]`` is the cache of step t. In a ragged batch its arrays have one column for each
-    sequence that has a step t, in the batch's order. The caches hold the caller's x and parameters
-    themselves, not copies: change one in place between forward and backward, and the gradients
-    are those of the changed array.
+    sequence that has a step t, in the batch's order. The caches hold the caller's parameters (and,
+    where the batch is not ragged, x) themselves, not copies: change one in place between forward
+    and backward, and the gradients are those of the changed array.
 
     Attributes
     ----------
@@ -62,6 +62,10 @@ class Caches(tuple):
         self = super().__new__(cls, (steps, x))
         self.cell, self.lengths, self.parameters = cell, lengths, parameters
         return self
+
+    def __getnewargs__(self):
+        """Let `copy` and `pickle` rebuild all of it."""
+        return (*self, self.cell, self.lengths, self.parameters)
 
 
 def valid_steps(lengths, m, T_x):

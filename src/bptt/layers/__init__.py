@@ -8,6 +8,10 @@ Every layer has the same shape::
     yt, state = layer.step(xt, parameters, state)                   # streaming
 
 Recurrent layers have a state, a tuple (a,) or (a, c); the others have the empty tuple.
+
+Parameters carry the names of `bptt.params` (``Wf``, ``bf``, ...): behind ``reverse.`` for the
+second direction of a bidirectional layer, and behind ``layer0.``, ``layer1.``, ... where a layer
+is several layers deep (``layer0.reverse.Wf``).
 """
 
 from .base import Layer

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..checks import float_array
-from ..errors import ShapeError
+from ..errors import ConfigError, ShapeError
 
 
 class Layer(ABC):
@@ -49,6 +49,29 @@ class Layer(ABC):
 
     def __repr__(self):
         return f"{type(self).__name__}({self.n_in}, {self.n_out})"
+
+
+def whole_number(where, name, value) -> int:
+    """Check a size given to a constructor and return it.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"{where}: {name} is {value!r}; expected a whole number >= 1.")
+    return int(value)
+
+
+def need_tape(where, tape):
+    """Refuse the tape of a forward pass that kept none.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if tape is None:
+        raise ConfigError(f"{where}: tape is None; expected that of forward with keep_tape=True.")
 
 
 def as_batch(where, x, lengths) -> tuple[Any, Any]:

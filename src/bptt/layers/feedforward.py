@@ -6,8 +6,8 @@ from ..checks import Door
 from ..equations.losses import output_backward, output_forward
 from ..equations.sequences import valid_steps
 from ..errors import ShapeError
-from ..params import HEADS, check, glorot_uniform, init, shapes
-from .base import Layer, as_batch
+from ..params import EMBEDDING, HEADS, check, glorot_uniform, init, shapes
+from .base import Layer, as_batch, need_tape, whole_number
 
 
 class Embedding(Layer):
@@ -22,15 +22,24 @@ class Embedding(Layer):
     """
 
     def __init__(self, n_tokens, n_x, *, scale=0.1):
-        self.n_in, self.n_out, self.scale = n_tokens, n_x, scale
+        self.n_in = whole_number("Embedding", "n_tokens", n_tokens)
+        self.n_out = whole_number("Embedding", "n_x", n_x)
+        self.scale = scale
 
     def shapes(self):
         """Return the shape of every parameter, by name."""
-        return {"We": (self.n_in, self.n_out)}
+        return shapes(EMBEDDING, n_tokens=self.n_in, n_x=self.n_out)
 
     def init(self, rng, dtype=np.float32):
         """Draw the vectors from a normal distribution."""
-        return {"We": (self.scale * rng.standard_normal(self.shapes()["We"])).astype(dtype)}
+        return init(
+            EMBEDDING,
+            rng,
+            dtype=dtype,
+            input_init=lambda rng, shape: self.scale * rng.standard_normal(shape),
+            n_tokens=self.n_in,
+            n_x=self.n_out,
+        )
 
     def forward(self, x, parameters, state=None, lengths=None, *, keep_tape=True):
         """Look the tokens up.
@@ -48,7 +57,7 @@ class Embedding(Layer):
         y : ndarray, shape (m, T_x, n_x)
             0 on padding.
         state : ()
-        tape : tuple
+        tape : tuple, or None
 
         Raises
         ------
@@ -56,13 +65,11 @@ class Embedding(Layer):
         """
         where = "Embedding.forward"
         x, lengths = as_batch(where, x, lengths)
-        We = Door(where, n_tokens=self.n_in, n_x=self.n_out).array(
-            "We", parameters["We"], "n_tokens n_x"
-        )
+        We = self._vectors(where, parameters)
         x, valid = self._tokens(where, x, lengths)
         y = np.zeros((*x.shape, self.n_out), We.dtype)
         y[valid] = We[x[valid]]
-        return y, (), (x, valid, We.shape)
+        return y, (), (x, valid, We) if keep_tape else None
 
     def backward(self, tape, dy, d_state=None):
         """Undo `forward`: each token's vector collects the gradients of its uses.
@@ -75,15 +82,27 @@ class Embedding(Layer):
         gradients : dict
             dWe (n_tokens, n_x).
         """
-        x, valid, shape = tape
-        dWe = np.zeros(shape, dy.dtype)
+        need_tape("Embedding.backward", tape)
+        x, valid, We = tape
+        door = Door("Embedding.backward", m=x.shape[0], T_x=x.shape[1])
+        door.array("We", We, "n_tokens n_x")
+        dy = door.array("dy", dy, "m T_x n_x")
+        dWe = np.zeros(We.shape, We.dtype)
         np.add.at(dWe, x[valid], dy[valid])
         return None, (), {"dWe": dWe}
 
     def step(self, xt, parameters, state):
         """Look m tokens up: xt (m,) of int -> (m, n_x)."""
-        xt = Door("Embedding.step").indices("xt", xt, self.n_in, "tokens")
-        return parameters["We"][xt], ()
+        where = "Embedding.step"
+        xt = Door(where).indices("xt", xt, self.n_in, "tokens")
+        Door(where).shape("xt", xt.shape, "m")
+        return self._vectors(where, parameters)[xt], ()
+
+    def _vectors(self, where, parameters):
+        """Check and return the vectors of all tokens."""
+        own, door = check(where, EMBEDDING, parameters)
+        door.shape("the layer's (n_tokens, n_x)", (self.n_in, self.n_out), "n_tokens n_x")
+        return own["We"]
 
     def _tokens(self, where, x, lengths):
         """Check the tokens of the steps that exist; return them and the mask of those steps."""
@@ -106,7 +125,9 @@ class Dense(Layer):
     """
 
     def __init__(self, n_a, n_y, *, weight_init=glorot_uniform):
-        self.n_in, self.n_out, self.weight_init = n_a, n_y, weight_init
+        self.n_in = whole_number("Dense", "n_a", n_a)
+        self.n_out = whole_number("Dense", "n_y", n_y)
+        self.weight_init = weight_init
 
     def shapes(self):
         """Return the shape of every parameter, by name."""
@@ -138,7 +159,7 @@ class Dense(Layer):
         y : ndarray, shape (m, T_x, n_y)
             0 on padding.
         state : ()
-        tape : tuple
+        tape : tuple, or None
 
         Raises
         ------
@@ -146,14 +167,14 @@ class Dense(Layer):
         """
         where = "Dense.forward"
         x, lengths = as_batch(where, x, lengths)
-        p, door = check(where, HEADS["gated"], parameters)
+        p, door = self._check(where, parameters)
         x = door.array("x", x, "m T_x n_a")
         lengths = door.lengths("lengths", lengths, *x.shape[:2])
         valid = slice(None) if lengths is None else valid_steps(lengths, *x.shape[:2])
         rows = x[valid].reshape(-1, self.n_in)  # (steps that exist, n_a)
         y = np.zeros((*x.shape[:2], self.n_out), x.dtype)
         y[valid] = output_forward(rows.T, p["Wy"], p["by"]).T.reshape(y[valid].shape)
-        return y, (), (rows, valid, x.shape, p["Wy"])
+        return y, (), (rows, valid, x.shape, p["Wy"]) if keep_tape else None
 
     def backward(self, tape, dy, d_state=None):
         """Undo `forward`.
@@ -166,10 +187,11 @@ class Dense(Layer):
         gradients : dict
             dWy (n_y, n_a), dby (n_y, 1).
         """
+        need_tape("Dense.backward", tape)
         rows, valid, x_shape, Wy = tape
-        Door("Dense.backward", m=x_shape[0], T_x=x_shape[1], n_y=self.n_out).array(
-            "dy", dy, "m T_x n_y"
-        )
+        door = Door("Dense.backward", m=x_shape[0], T_x=x_shape[1])
+        door.array("Wy", Wy, "n_y n_a")
+        dy = door.array("dy", dy, "m T_x n_y")
         g = output_backward(dy[valid].reshape(-1, self.n_out).T, rows.T, Wy)
         dx = np.zeros(x_shape, dy.dtype)
         dx[valid] = g.pop("da").T.reshape(dx[valid].shape)
@@ -177,4 +199,12 @@ class Dense(Layer):
 
     def step(self, xt, parameters, state):
         """Apply the layer to one step: xt (m, n_a) -> (m, n_y)."""
-        return output_forward(xt.T, parameters["Wy"], parameters["by"]).T, ()
+        p, door = self._check("Dense.step", parameters)
+        xt = door.array("xt", xt, "m n_a")
+        return output_forward(xt.T, p["Wy"], p["by"]).T, ()
+
+    def _check(self, where, parameters):
+        """Check and return the parameters, and the door that knows their sizes."""
+        own, door = check(where, HEADS["gated"], parameters)
+        door.shape("the layer's (n_a, n_y)", (self.n_in, self.n_out), "n_a n_y")
+        return own, door

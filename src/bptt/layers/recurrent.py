@@ -8,7 +8,7 @@ from .. import engine
 from ..checks import Door
 from ..errors import ConfigError, ShapeError
 from ..params import CELLS, check, glorot_uniform, init, orthogonal, shapes
-from .base import Layer, as_batch
+from .base import Layer, as_batch, need_tape, whole_number
 
 
 class _Slot(NamedTuple):
@@ -18,6 +18,7 @@ class _Slot(NamedTuple):
     layer: int
     n_in: int
     reverse: bool
+    shapes: dict[str, tuple[int, ...]]
 
 
 class _Recurrent(Layer):
@@ -46,39 +47,33 @@ class _Recurrent(Layer):
         input_init,
         recurrent_init,
     ):
-        for name, value in (("n_x", n_x), ("n_a", n_a), ("n_layers", n_layers)):
-            if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-                raise ConfigError(
-                    f"{type(self).__name__}: {name} is {value!r}; expected a whole number >= 1."
-                )
-        self.cell = cell
-        self.n_x, self.n_a, self.n_layers = int(n_x), int(n_a), int(n_layers)
+        self.cell, kind = cell, type(self).__name__
+        self.n_x = whole_number(kind, "n_x", n_x)
+        self.n_a = whole_number(kind, "n_a", n_a)
+        self.n_layers = whole_number(kind, "n_layers", n_layers)
         self.bidirectional = bool(bidirectional)
         self.input_init, self.recurrent_init = input_init, recurrent_init
         self.n_in, self.n_out = self.n_x, self.n_a * (1 + self.bidirectional)
-        self.slots = [
-            _Slot(
-                ("" if n_layers == 1 else f"layer{k}.") + ("reverse." if reverse else ""),
-                k,
-                self.n_x if k == 0 else self.n_out,
-                reverse,
-            )
-            for k in range(self.n_layers)
-            for reverse in ((False, True) if self.bidirectional else (False,))
-        ]
+        self.slots = []
+        for k in range(self.n_layers):
+            below = self.n_x if k == 0 else self.n_out
+            for reverse in (False, True)[: 1 + self.bidirectional]:
+                prefix = f"layer{k}." * (self.n_layers > 1) + "reverse." * reverse
+                shape = shapes(CELLS[cell], n_x=below, n_a=self.n_a)
+                self.slots.append(_Slot(prefix, k, below, reverse, shape))
         self._n_states = 2 if cell == "lstm" else 1
 
     def __repr__(self):
         extra = f", n_layers={self.n_layers}" * (self.n_layers > 1)
         extra += ", bidirectional=True" * self.bidirectional
+        extra += ", activation='relu'" * (self.cell == "rnn_relu")
+        extra += ", reset='after'" * (self.cell == "gru_reset_after")
         return f"{type(self).__name__}({self.n_x}, {self.n_a}{extra})"
 
     def shapes(self):
         """Return the shape of every parameter, by name."""
         return {
-            slot.prefix + name: shape
-            for slot in self.slots
-            for name, shape in shapes(CELLS[self.cell], n_x=slot.n_in, n_a=self.n_a).items()
+            slot.prefix + name: shape for slot in self.slots for name, shape in slot.shapes.items()
         }
 
     def init(self, rng, dtype=np.float32):
@@ -183,9 +178,12 @@ class _Recurrent(Layer):
         ShapeError
         """
         where = f"{type(self).__name__}.backward"
-        door = Door(where, n_out=self.n_out)
-        dy = door.array("dy", dy, "m T_x n_out")
-        d_state = self._check_state(where, "d_state", d_state, dy.shape[0], dy.dtype)
+        need_tape(where, tape)
+        m, T_x = tape[0].shape
+        dy = Door(where, m=m, T_x=T_x, n_out=self.n_out).array("dy", dy, "m T_x n_out")
+        if dy.dtype != tape[0].dtype:
+            raise ShapeError(f"{where}: dy is {dy.dtype}; expected {tape[0].dtype}, as y is.")
+        d_state = self._check_state(where, "d_state", d_state, m, dy.dtype)
         gradients, d_states = {}, []
         for k in reversed(range(self.n_layers)):
             dx = []
@@ -225,10 +223,10 @@ class _Recurrent(Layer):
         if self.bidirectional:
             raise ConfigError(f"{where}: the layer is bidirectional; it needs whole sequences.")
         xt = Door(where, n_x=self.n_x).array("xt", xt, "m n_x")
-        self._check_state(where, "state", state, len(xt), xt.dtype)
+        state = self._check_state(where, "state", state, len(xt), xt.dtype)
         after = []
         for i, slot in enumerate(self.slots):
-            p = {name: parameters[slot.prefix + name] for name in CELLS[self.cell]}
+            p = self._step_parameters(where, parameters, slot, xt)
             after.append(engine.step(self.cell, xt, tuple(s[i] for s in state), p))
             xt = after[-1][0]
         return xt, tuple(np.stack(s) for s in zip(*after, strict=True))
@@ -240,9 +238,21 @@ class _Recurrent(Layer):
             for name, p in parameters.items()
             if name.startswith(slot.prefix)
         }
+        if slot.prefix:
+            where = f"{where}, {slot.prefix[:-1]}"
         own, door = check(where, CELLS[self.cell], own)
         door.shape("the layer's (n_in, n_a)", (slot.n_in, self.n_a), "n_x n_a")
         return own, door
+
+    def _step_parameters(self, where, parameters, slot, xt):
+        """Do what `_slot_parameters` does, quickly where nothing is wrong: a step is short."""
+        p = {name: parameters.get(slot.prefix + name) for name in slot.shapes}
+        for name, shape in slot.shapes.items():
+            if getattr(p[name], "shape", None) != shape or p[name].dtype != xt.dtype:
+                p, door = self._slot_parameters(where, parameters, slot)
+                door.array("xt", xt, "m n_x")
+                break
+        return p
 
     def _check_state(self, where, name, state, m, dtype):
         if state is None:

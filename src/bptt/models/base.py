@@ -1,10 +1,13 @@
 """What models share: scikit-learn's manners without depending on it."""
 
 import inspect
+import numbers
+from typing import TypeGuard
 
 import numpy as np
 
 from ..errors import ConfigError
+from ..training.optimisers import LARGEST
 
 
 class Model:
@@ -51,16 +54,29 @@ class Model:
     def _check_whole(self, *names):
         for name in names:
             value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1:
+            if not is_whole(value) or value < 1:
                 self._refuse(name, "a whole number >= 1")
+            if value >= 2**31:
+                self._refuse(name, "a whole number < 2**31")
 
     def _check_positive(self, *names):
         for name in names:
             value = getattr(self, name)
-            number = isinstance(value, (int, float, np.number)) and not isinstance(value, bool)
-            if not (number and np.isfinite(value) and value > 0):
+            if not (is_number(value) and value > 0):
                 self._refuse(name, "a number > 0")
+            if value > LARGEST:
+                self._refuse(name, "a number < 3.4e38")
 
     def _check_fitted(self):
         if not hasattr(self, "parameters_"):
             raise ConfigError(f"{type(self).__name__}: not fitted yet; expected fit or load first.")
+
+
+def is_whole(value) -> TypeGuard[int]:
+    """Tell whether a value is a whole number: a Python or a NumPy one, not a bool."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def is_number(value) -> TypeGuard[float]:
+    """Tell whether a value is a real number: a Python or a NumPy one, not a bool."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -64,22 +64,22 @@ def load(path):
     arrays, config = load_arrays(path)
     kind = _KINDS.get(str(config.get("kind")))
     if kind is None:
-        raise CheckpointError(
-            f"load: {path} holds a {config.get('kind')!r}; expected one of {', '.join(_KINDS)}."
-        )
+        what = _one_line(repr(config.get("kind")))
+        raise CheckpointError(f"load: {path} holds a {what}; expected one of {', '.join(_KINDS)}.")
     try:
         model = kind(**config["hyperparameters"])
         model._restore(arrays, config)
     except (ConfigError, KeyError, TypeError, ValueError) as error:
+        why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise CheckpointError(
-            f"load: {path} does not describe a {kind.__name__}: {error}"
+            f"load: {path} does not describe a {kind.__name__}: {_one_line(why)}."
         ) from error
     expected = model.network_.shapes()
     given = {name: p.shape for name, p in arrays.items()}
     if given != expected:
         wrong = next(n for n in [*expected, *given] if given.get(n) != expected.get(n))
         raise CheckpointError(
-            f"load: {path}: {wrong} has shape {given.get(wrong)}; "
+            f"load: {path}: {_one_line(wrong)} has shape {given.get(wrong)}; "
             f"expected {expected.get(wrong)}, because of the hyper-parameters beside it."
         )
     wrong = [name for name, p in arrays.items() if p.dtype != np.float32]
@@ -88,3 +88,8 @@ def load(path):
             f"load: {path}: {wrong[0]} is {arrays[wrong[0]].dtype}; expected float32."
         )
     return model
+
+
+def _one_line(text):
+    # What a message quotes from a hostile file may be long or hold a terminal's escape codes.
+    return "".join(c if c.isprintable() else "?" for c in text[:200]).rstrip(".")

@@ -1,17 +1,21 @@
 """A character language model: what comes next, given all that came before."""
 
+import sys
+
 import numpy as np
 
 from ..equations.activations import softmax
-from ..errors import ConfigError
+from ..errors import BpttError, ConfigError
 from ..layers import GRU, LSTM, RNN, Dense, Embedding
 from ..network import Network
 from ..training import Adam, Interrupts, evaluate_text, train_text
-from .base import Model
+from .base import Model, is_number, is_whole
 from .files import register, save
 
 _LAYERS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 _UNKNOWN = 0  # token of every character that the training text does not hold
+_TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
+_ROW = ("epoch", "step", "loss", "validation", "grad_norm", "seconds")
 
 
 @register
@@ -51,6 +55,7 @@ class LanguageModel(Model):
     parameters_ : dict of str to ndarray of float32
     history_ : list of dict
         One row an epoch: epoch, step, loss and validation (nats per character), grad_norm, seconds.
+        Where the training ended early, the last row is that of its last step.
     interrupted_ : bool
         Whether Ctrl-C, or `on_step`, ended the training early.
 
@@ -109,7 +114,7 @@ class LanguageModel(Model):
             A hyper-parameter or a text that makes no sense: wrong type, empty, too short for
             `batch_size`.
         BpttError
-            A gradient is not finite; ``parameters_`` are those of the last good step.
+            A gradient or a loss is not finite; ``parameters_`` are those of the last good step.
         """
         training, validation = self.split(text)
         self.vocabulary_ = "".join(sorted(set(training)))
@@ -131,14 +136,19 @@ class LanguageModel(Model):
         )
         with Interrupts() as interrupts:
             for progress in run:
-                if progress.step % (progress.n_steps // self.epochs) == 0:
-                    row = ("epoch", "step", "loss", "validation", "grad_norm", "seconds")
-                    self.history_.append({name: getattr(progress, name) for name in row})
+                ended = progress.step % (progress.n_steps // self.epochs) == 0
+                if ended:
+                    self._record(progress)
                 stop = on_step is not None and on_step(progress)
                 if (stop or interrupts.requested) and progress.step < progress.n_steps:
                     self.interrupted_ = True
+                    if not ended:
+                        self._record(progress)
                     break
         return self
+
+    def _record(self, progress):
+        self.history_.append({name: getattr(progress, name) for name in _ROW})
 
     def split(self, text):
         """Return the training part and the held-out part of a text, as `fit` splits it.
@@ -156,9 +166,9 @@ class LanguageModel(Model):
         n_training = int((1 - self.validation_fraction) * len(text))
         needed = self.batch_size * self.seq_length + 1
         if n_training < needed:
-            held_out = f" and {len(text) - n_training} are held out" * (n_training < len(text))
+            held_out = f", {len(text) - n_training} of them held out" * (n_training < len(text))
             raise ConfigError(
-                f"{where}: the text has {len(text)} characters{held_out}; expected at least "
+                f"{where}: the text has {_characters(len(text))}{held_out}; expected at least "
                 f"{needed} to train on, because a batch takes {self.batch_size} x "
                 f"{self.seq_length} characters (batch_size x seq_length) and their successors."
             )
@@ -181,15 +191,23 @@ class LanguageModel(Model):
         Raises
         ------
         ConfigError
+            The model is not fitted; the text is not a str, or too short.
+        BpttError
+            The model's parameters are too large to compute with.
         """
         self._check_fitted()
-        if not isinstance(text, str) or len(text) < 2:
-            given = f"{len(text)} characters" if isinstance(text, str) else type(text).__name__
+        where = f"{type(self).__name__}.score"
+        if not isinstance(text, str):
+            raise ConfigError(f"{where}: the text is a {type(text).__name__}; expected a str.")
+        if len(text) < 2:
             raise ConfigError(
-                f"{type(self).__name__}.score: the text is {given}; "
-                f"expected a str of at least 2 characters."
+                f"{where}: the text has {_characters(len(text))}; expected at least 2, because "
+                f"the first one is only read."
             )
-        return evaluate_text(self.network_, self.parameters_, self._encode(text))
+        nats = evaluate_text(self.network_, self.parameters_, self._encode(text))
+        if not np.isfinite(nats):
+            raise BpttError(f"{where}: {_TOO_LARGE}")
+        return nats
 
     def sample(self, prompt="", length=400, temperature=1.0, top_k=None, seed=None):
         """Continue a prompt.
@@ -215,6 +233,9 @@ class LanguageModel(Model):
         Raises
         ------
         ConfigError
+            The model is not fitted; an argument that makes no sense.
+        BpttError
+            The model's parameters are too large to compute with.
         """
         return "".join(self.generate(prompt, length, temperature, top_k, seed))
 
@@ -231,27 +252,32 @@ class LanguageModel(Model):
         for name, value, low in (("length", length, 0), ("top_k", top_k, 1)):
             if value is None and name == "top_k":
                 continue
-            if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < low:
+            if not is_whole(value) or value < low:
                 raise ConfigError(
                     f"{where}: {name} is {value!r}; expected a whole number >= {low}."
                 )
-        number = isinstance(temperature, (int, float)) and np.isfinite(temperature)
-        if not number or temperature < 0:
-            raise ConfigError(f"{where}: temperature is {temperature!r}; expected a number >= 0.")
+        if not (is_number(temperature) and 0 <= temperature <= sys.float_info.max):
+            raise ConfigError(
+                f"{where}: temperature is {temperature!r}; expected a finite number >= 0."
+            )
         if not isinstance(prompt, str):
             raise ConfigError(f"{where}: prompt is a {type(prompt).__name__}; expected a str.")
+        whole = is_whole(seed) and seed >= 0
+        if not (whole or seed is None or isinstance(seed, np.random.Generator)):
+            raise ConfigError(f"{where}: seed is {seed!r}; expected a whole number >= 0.")
         return self._draw(prompt, length, temperature, top_k, np.random.default_rng(seed))
 
     def _draw(self, prompt, length, temperature, top_k, rng):
         state = self.network_.zero_state(1)
-        z, state, _ = self.network_.forward(
-            self._encode(prompt or "\n")[np.newaxis], self.parameters_, state, keep_tape=False
-        )
+        tokens = self._encode(prompt or "\n")[np.newaxis]
+        with np.errstate(all="ignore"):  # _choose refuses what is not finite
+            z, state, _ = self.network_.forward(tokens, self.parameters_, state, keep_tape=False)
         z = z[:, -1]
         for _ in range(length):
             token = _choose(z[0].astype(np.float64), temperature, top_k, rng)
             yield self.vocabulary_[token - 1]
-            z, state = self.network_.step(np.array([token]), self.parameters_, state)
+            with np.errstate(all="ignore"):
+                z, state = self.network_.step(np.array([token]), self.parameters_, state)
 
     def save(self, path):
         """Write the model to one file, atomically: parameters, vocabulary, history, versions.
@@ -281,24 +307,25 @@ class LanguageModel(Model):
         self._check_hyperparameters()
         if self.layers > len(parameters):  # before a list of them is built
             self._refuse("layers", f"at most the {len(parameters)} arrays beside it")
-        self.vocabulary_ = str(config["vocabulary"])
-        self.history_ = list(config["history"])
-        self.interrupted_ = bool(config["interrupted"])
-        self.versions_ = dict(config["versions"])
+        kinds = {"vocabulary": str, "history": list, "interrupted": bool, "versions": dict}
+        for name, kind in kinds.items():
+            if not isinstance(config[name], kind):
+                raise ConfigError(f"its {name} is no {kind.__name__}.")
+            setattr(self, f"{name}_", config[name])
+        if not all(_is_row(row) for row in self.history_):
+            raise ConfigError("a row of its history is not what fit leaves.")
         self.network_ = self._build()
         self.parameters_ = parameters
 
     def _check_hyperparameters(self):
-        if self.cell not in _LAYERS:
+        if not isinstance(self.cell, str) or self.cell not in _LAYERS:
             self._refuse("cell", f"one of {', '.join(_LAYERS)}")
         self._check_whole("units", "layers", "embedding", "seq_length", "batch_size", "epochs")
         self._check_positive("learning_rate", "grad_clip")
         fraction = self.validation_fraction
-        if not (isinstance(fraction, (int, float)) and 0 <= fraction < 1):
+        if not (is_number(fraction) and 0 <= fraction < 1):
             self._refuse("validation_fraction", "a number in [0, 1)")
-        if isinstance(self.seed, bool) or not isinstance(self.seed, (int, np.integer)):
-            self._refuse("seed", "a whole number >= 0")
-        if self.seed < 0:
+        if not is_whole(self.seed) or self.seed < 0:
             self._refuse("seed", "a whole number >= 0")
 
     def _build(self):
@@ -313,12 +340,27 @@ class LanguageModel(Model):
         return np.array([token.get(c, _UNKNOWN) for c in text], dtype=np.int64)
 
 
+def _is_row(row):
+    return (
+        isinstance(row, dict)
+        and set(row) == set(_ROW)
+        and all(is_number(v) or (v is None and name == "validation") for name, v in row.items())
+    )
+
+
+def _characters(n):
+    return f"{n} character{'s' * (n != 1)}"
+
+
 def _choose(z, temperature, top_k, rng):
     """Draw a token from logits; never the unknown one, which stands for no character."""
+    if not np.isfinite(z).all():
+        raise BpttError(f"LanguageModel.sample: {_TOO_LARGE}")
     z[_UNKNOWN] = -np.inf
     if temperature == 0:
         return int(np.argmax(z))
     if top_k is not None and top_k < len(z):
-        z[z < np.sort(z)[-top_k]] = -np.inf
-    p = softmax((z - z.max()) / temperature)[:, 0]
+        z[z < np.sort(z)[len(z) - top_k]] = -np.inf
+    with np.errstate(over="ignore"):  # a tiny temperature: -inf, as it should be
+        p = softmax((z - z.max()) / temperature)[:, 0]
     return int(rng.choice(len(p), p=p))

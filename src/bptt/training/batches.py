@@ -30,6 +30,7 @@ def text_windows(tokens, batch_size, seq_length):
 
     Examples
     --------
+    >>> import numpy as np
     >>> windows = text_windows(np.arange(9), batch_size=2, seq_length=3)
     >>> for x, y in windows: print(x.tolist(), y.tolist())
     [[0, 1, 2], [4, 5, 6]] [[1, 2, 3], [5, 6, 7]]

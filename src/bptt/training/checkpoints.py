@@ -23,7 +23,7 @@ import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from bptt.errors import CheckpointError, ConfigError, ShapeError
+from ..errors import CheckpointError, ConfigError, ShapeError
 
 __all__ = ["load_arrays", "save_arrays"]
 

@@ -35,7 +35,8 @@ class Interrupts:
     """Turn Ctrl-C into a flag that is looked at between steps: no half-made update.
 
     A context manager. The first Ctrl-C sets `requested`; a second one raises KeyboardInterrupt at
-    once. Outside the main thread, where Python delivers no signals, it does nothing.
+    once. Where Ctrl-C is ignored (nohup, a script's background job) and outside the main thread,
+    to which Python delivers no signals, it does nothing.
     """
 
     def __init__(self):
@@ -43,7 +44,8 @@ class Interrupts:
 
     def __enter__(self):
         self._previous = None
-        if threading.current_thread() is threading.main_thread():
+        in_main_thread = threading.current_thread() is threading.main_thread()
+        if in_main_thread and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
             self._previous = signal.signal(signal.SIGINT, self._on_signal)
         return self
 
@@ -100,7 +102,8 @@ def train_text(
     ConfigError
         The text is too short for the batch.
     BpttError
-        A gradient is not finite: raised before the parameters change.
+        A gradient or the loss is not finite: raised before the parameters change. The validation
+        loss is not finite.
     """
     windows = text_windows(tokens, batch_size, seq_length)
     n_steps = epochs * len(windows)
@@ -112,12 +115,13 @@ def train_text(
         for k, (x, y) in enumerate(windows, start=1):
             began = time.perf_counter()
             step += 1
-            z, state, tape = network.forward(x, parameters, state)
-            loss, dz = softmax_cross_entropy(z.transpose(2, 0, 1), y, reduction="mean_steps")
-            _, _, gradients = network.backward(tape, dz.transpose(1, 2, 0))
-            gradients, norm = clip_by_global_norm(gradients, grad_clip)
-            if not np.isfinite(norm):
-                raise BpttError(_not_finite(step, gradients, optimiser))
+            with np.errstate(all="ignore"):  # what overflows stops the training below
+                z, state, tape = network.forward(x, parameters, state)
+                loss, dz = softmax_cross_entropy(z.transpose(2, 0, 1), y, reduction="mean_steps")
+                _, _, gradients = network.backward(tape, dz.transpose(1, 2, 0))
+                gradients, norm = clip_by_global_norm(gradients, grad_clip)
+            if not (np.isfinite(norm) and np.isfinite(loss)):
+                raise BpttError(_not_finite(step, loss, gradients, optimiser))
             optimiser.update(parameters, gradients)
             losses = [*losses[-49:], loss]
             chars += x.size
@@ -125,6 +129,11 @@ def train_text(
             validation = None
             if k == len(windows) and validation_tokens is not None:
                 validation = evaluate_text(network, parameters, validation_tokens)
+                if not np.isfinite(validation):
+                    raise BpttError(
+                        f"training stopped after step {step}: the validation loss is not finite. "
+                        f"{_advice(optimiser)}"
+                    )
             yield Progress(
                 epoch,
                 step,
@@ -153,19 +162,25 @@ def evaluate_text(network, parameters, tokens, *, window=256):
     Returns
     -------
     float
-        Nats per token.
+        Nats per token; not finite where the parameters are too large to compute with.
     """
     dtype = next(iter(parameters.values())).dtype
     state, total = network.zero_state(1, dtype), 0.0
-    for x, y in text_windows(tokens, 1, window):
-        z, state, _ = network.forward(x, parameters, state, keep_tape=False)
-        total += softmax_cross_entropy(z.transpose(2, 0, 1), y)[0]
+    with np.errstate(all="ignore"):
+        for x, y in text_windows(tokens, 1, window):
+            z, state, _ = network.forward(x, parameters, state, keep_tape=False)
+            total += softmax_cross_entropy(z.transpose(2, 0, 1), y)[0]
     return total / (len(tokens) - 1)
 
 
-def _not_finite(step, gradients, optimiser):
-    first = next((n for n, g in gradients.items() if not np.isfinite(g).all()), "all of them")
+def _not_finite(step, loss, gradients, optimiser):
+    what = next((f"gradient {n}" for n, g in gradients.items() if not np.isfinite(g).all()), None)
+    what = what or ("norm of all gradients" if np.isfinite(loss) else "loss")
     return (
-        f"training stopped at step {step}: the gradient {first} is not finite; the parameters "
-        f"are those of the step before. Try a learning rate below {optimiser.learning_rate:g}."
+        f"training stopped at step {step}: the {what} is not finite; the parameters are those of "
+        f"the step before. {_advice(optimiser)}"
     )
+
+
+def _advice(optimiser):
+    return f"Try a learning rate below {optimiser.learning_rate:g}."

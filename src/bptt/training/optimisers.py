@@ -1,8 +1,12 @@
 """Optimisers: rules that turn gradients into new parameters. Their state is a dict of arrays."""
 
+import numbers
+
 import numpy as np
 
 from ..errors import ConfigError
+
+LARGEST = float(np.finfo(np.float32).max)  # beyond it an update would make parameters infinite
 
 
 def clip_by_global_norm(gradients, max_norm):
@@ -91,20 +95,28 @@ class Adam:
             g = gradients[f"d{name}"]
             m = self.state.setdefault(f"m.{name}", np.zeros_like(w))
             v = self.state.setdefault(f"v.{name}", np.zeros_like(w))
-            m += (1 - self.beta1) * (g - m)  # (1)
-            v += (1 - self.beta2) * (g * g - v)  # (2)
+            m *= self.beta1
+            m += (1 - self.beta1) * g  # (1)
+            v *= self.beta2
+            v += (1 - self.beta2) * g * g  # (2)
             w -= (
                 w.dtype.type(rate) * m / (np.sqrt(v) + w.dtype.type(self.epsilon * correction))
             )  # (3)
 
 
 def _positive(where, name, value):
-    if not (np.isreal(value) and np.isfinite(value) and value > 0):
+    if not (_is_number(value) and value > 0):
         raise ConfigError(f"{where}: {name} is {value!r}; expected a number > 0.")
+    if value > LARGEST:
+        raise ConfigError(f"{where}: {name} is {value!r}; expected a number < 3.4e38.")
     return float(value)
 
 
 def _fraction(where, name, value):
-    if not (np.isreal(value) and 0 <= value < 1):
+    if not (_is_number(value) and 0 <= value < 1):
         raise ConfigError(f"{where}: {name} is {value!r}; expected a number in [0, 1).")
     return float(value)
+
+
+def _is_number(value):
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

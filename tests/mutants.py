@@ -1,0 +1,242 @@
+"""One-token breaks of a function, made from its syntax tree, and a way to put one in its place.
+
+A break changes one operator, one constant, one name, one string, one index, or leaves one of them
+out. Not broken, because right calls give the same numbers without them: docstrings, messages,
+statements that only check (`Door`, `raise`, ``strict=``), and the -1 in ``reshape(n, -1)``, which
+any negative number may replace.
+"""
+
+import ast
+import copy
+import inspect
+import re
+import textwrap
+from contextlib import contextmanager
+from typing import NamedTuple
+
+OPERATORS = {
+    ast.Add: (ast.Sub,),
+    ast.Sub: (ast.Add,),
+    ast.Mult: (ast.Add, ast.Div),
+    ast.MatMult: (ast.Mult,),
+    ast.Pow: (ast.Mult,),
+    ast.Lt: (ast.LtE,),
+    ast.Gt: (ast.GtE,),
+    ast.Is: (ast.IsNot,),
+    ast.Eq: (ast.NotEq,),
+    ast.NotEq: (ast.Eq,),
+}
+TERMS = (ast.Add, ast.Sub, ast.Mult)  # where one side may be left out
+CHECKS = {
+    "Door",
+    "door",
+    "float_array",
+    "_loss_door",
+    "_cell",
+    "_check_state",
+    "need_tape",
+    "_each",
+}
+DROPPED_CALLS = {"reversed", "tanh", "d_sigmoid", "d_tanh", "d_g", "softmax", "turn", "transpose"}
+
+
+class Mutant(NamedTuple):
+    """A function with one break in it."""
+
+    text: str  # what was there -> what stands there now, with a little of the line around it
+    code: object
+
+
+def mutants(function, kinds=()):
+    """All breaks of a function.
+
+    `kinds` lists groups of names of one kind, each a string: where one stands (a variable, an
+    attribute or a string), each of the others takes its place.
+    """
+    function = inspect.unwrap(function)
+    lines, first = inspect.getsourcelines(function)
+    tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
+    tree.decorator_list = []
+    swaps = {}
+    for kind in map(str.split, kinds):
+        for name in kind:
+            swaps.setdefault(name, []).extend(other for other in kind if other != name)
+    known = dict.fromkeys(function.__globals__, 0) | _first_stores(tree)
+    seen, result = {ast.unparse(tree)}, []
+    skipped = set(_skipped(tree))
+    for k, parent in enumerate(list(ast.walk(tree))):
+        if parent in skipped:
+            continue
+        for field, place, child in _children(parent):
+            if child in skipped:
+                continue
+            for broken in _breaks(child, parent, field, swaps, known):
+                twin = copy.deepcopy(tree)
+                _put(list(ast.walk(twin))[k], field, place, copy.deepcopy(broken))
+                if ast.unparse(twin) not in seen:
+                    seen.add(ast.unparse(twin))
+                    result.append(_mutant(tree, twin, function, first))
+    return result
+
+
+@contextmanager
+def applied(function, mutant):
+    """Put the break in the function itself, wherever a reference to it is held."""
+    function = inspect.unwrap(function)
+    original, function.__code__ = function.__code__, mutant.code
+    try:
+        yield
+    finally:
+        function.__code__ = original
+
+
+def _mutant(tree, twin, function, first):
+    module = ast.fix_missing_locations(ast.Module([twin], []))
+    ast.increment_lineno(module, first - 1)
+    compiled = compile(module, inspect.getfile(function), "exec")
+    code = next(c for c in compiled.co_consts if inspect.iscode(c))
+    return Mutant(_difference(ast.unparse(tree), ast.unparse(twin)), code)
+
+
+def _difference(before, after, around=16):
+    """Say what differs between two texts: whole words, and some characters around them."""
+    lines, others = (text.splitlines() for text in (before, after))
+    if len(others) < len(lines):
+        k = next((i for i, other in enumerate(others) if other != lines[i]), len(others))
+        return f"[{lines[k].strip()} -> nothing]"
+    start = _common(before, after)
+    end = _common(before[start:][::-1], after[start:][::-1])
+    while re.match(r"[\w<>=+*/@-]", before[start - 1]):
+        start -= 1
+    while re.match(r"[\w<>=+*/@-]", before[len(before) - end :]):
+        end -= 1
+    left = before[:start].splitlines()[-1].lstrip()[-around:]
+    right = before[len(before) - end :].split("\n")[0][:around]
+    old, new = before[start : len(before) - end], after[start : len(after) - end]
+    return f"{left}[{old.strip()} -> {new.strip()}]{right}".strip()
+
+
+def _common(one, other):
+    """How many characters two texts have in common at their beginning."""
+    return next(
+        (i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b),
+        min(len(one), len(other)),
+    )
+
+
+def _children(parent):
+    """Every child node with the field and the place in the field's list that hold it."""
+    for field, value in ast.iter_fields(parent):
+        if isinstance(value, list):
+            yield from ((field, i, v) for i, v in enumerate(value) if isinstance(v, ast.AST))
+        elif isinstance(value, ast.AST):
+            yield field, None, value
+
+
+def _put(parent, field, place, node):
+    if place is None:
+        setattr(parent, field, node)
+    elif node is None:
+        del getattr(parent, field)[place]
+    else:
+        getattr(parent, field)[place] = node
+
+
+def _skipped(tree):
+    """The nodes of what must not be broken: the signature, the docstring, checks, messages."""
+    skipped = [tree.args]
+    if ast.get_docstring(tree) is not None:
+        skipped.append(tree.body[0])
+    for node in ast.walk(tree):
+        called = {getattr(n, "id", getattr(n, "attr", "")) for n in ast.walk(node)}
+        check = isinstance(node, (ast.Assign, ast.Expr)) and called & CHECKS
+        refusal = isinstance(node, ast.If) and isinstance(node.body[0], ast.Raise)
+        message = isinstance(node, (ast.Assign, ast.Raise)) and "where" in ast.unparse(node)
+        if check or refusal or isinstance(node, ast.Raise) or (message and _is_text(node)):
+            skipped.append(node)
+        if isinstance(node, ast.keyword) and node.arg == "strict":
+            skipped.append(node)
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "reshape":
+            skipped += [a.operand for a in node.args if isinstance(a, ast.UnaryOp)]
+    for node in skipped:
+        yield from ast.walk(node)
+
+
+def _is_text(node):
+    return isinstance(getattr(node, "value", None), (ast.Constant, ast.JoinedStr))
+
+
+def _first_stores(tree):
+    """The line from which each local name exists."""
+    known = {argument.arg: 0 for argument in ast.walk(tree) if isinstance(argument, ast.arg)}
+    stores = [n for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)]
+    for node in sorted(stores, key=lambda n: n.lineno):
+        known.setdefault(node.id, node.lineno)
+    return known
+
+
+def _breaks(node, parent, field, swaps, known):
+    """Yield what may stand in a node's place; None leaves a statement out."""
+    yield from (other() for other in OPERATORS.get(type(node), ()))
+    match node:
+        case ast.BinOp(left, op, right) if isinstance(op, TERMS):
+            yield from (left, right)
+        case ast.IfExp(_, body, orelse):
+            yield from (body, orelse)
+        case ast.UnaryOp(ast.USub(), operand):
+            yield operand
+        case ast.Attribute(value, "T"):
+            yield value
+        case ast.Constant(bool()):
+            yield ast.Constant(not node.value)
+        case ast.Constant(int()):
+            yield from (ast.Constant(node.value + d) for d in (1, -1) if node.value + d >= 0)
+        case ast.Constant(float()):
+            yield ast.Constant(2 * node.value)
+        case ast.Constant(str()):
+            yield from map(ast.Constant, swaps.get(node.value, ()))
+        case ast.Name(name, ast.Load()):
+            for other in swaps.get(name, ()):
+                if known.get(other, node.lineno) < node.lineno:  # a local by then, or a global
+                    yield ast.Name(other, ast.Load())
+        case ast.Slice(lower, upper, step):
+            if (lower is None) != (upper is None):
+                yield ast.Slice(upper, lower, step)
+            for bound, make in ((lower, "lower"), (upper, "upper")):
+                if bound is not None and not isinstance(bound, ast.Constant):
+                    for op in (ast.Add(), ast.Sub()):
+                        moved = ast.BinOp(bound, op, ast.Constant(1))
+                        parts = {"lower": lower, "upper": upper, "step": step} | {make: moved}
+                        yield ast.Slice(**parts)
+    if isinstance(node, ast.Attribute):
+        yield from (
+            ast.Attribute(node.value, other, node.ctx) for other in swaps.get(node.attr, ())
+        )
+    if isinstance(node, ast.Call):
+        yield from _broken_calls(node)
+    if field == "body" and isinstance(node, ast.stmt):
+        yield from _broken_statements(node, parent, known)
+
+
+def _broken_calls(node):
+    name = getattr(node.func, "id", getattr(node.func, "attr", ""))
+    if name in DROPPED_CALLS:
+        yield node.args[0] if name != "transpose" else node.func.value
+    if name == "transpose":
+        for i in range(len(node.args) - 1):
+            a = node.args
+            yield ast.Call(node.func, [*a[:i], a[i + 1], a[i], *a[i + 2 :]], node.keywords)
+
+
+def _broken_statements(node, parent, known):
+    if isinstance(node, ast.AugAssign):
+        target = copy.deepcopy(node.target)
+        yield ast.Assign([target], node.value, lineno=node.lineno)
+    alone = len(getattr(parent, "body", ())) == 1
+    names = [n for t in getattr(node, "targets", ()) for n in ast.walk(t)]
+    fresh = any(
+        isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store) and known[n.id] == node.lineno
+        for n in names
+    )
+    if isinstance(node, (ast.Assign, ast.AugAssign, ast.Expr)) and not fresh:
+        yield ast.Pass() if alone else None

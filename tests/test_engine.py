@@ -1,0 +1,160 @@
+"""The engine against the equations, and the choice of its provider."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from cases import CELLS, copies, final_states, make_case, ragged_lengths, same_bits
+from gradient_cases import engine_case
+from tolerances import assert_close
+
+import bptt
+from bptt import check_grads, engine
+from bptt.equations.sequences import reverse_valid
+
+M, T_X = 4, 7
+
+
+def batch_first(z):
+    return z.transpose(1, 2, 0)
+
+
+def call(name, lengths, reverse, dtype):
+    """One case through the engine: (outputs, state, tape), (dx, d_state0, gradients)."""
+    case = make_case(name, m=M, T_x=T_X, lengths=lengths, dtype=dtype)
+    state0 = tuple(np.ascontiguousarray(s.T) for s in case.state0)
+    x = np.ascontiguousarray(batch_first(case.x))
+    outputs, state, tape = engine.forward(
+        name, x, state0, case.parameters, case.lengths, reverse=reverse
+    )
+    d_outputs = np.ascontiguousarray(batch_first(case.da))
+    back = engine.backward(tape, d_outputs, tuple(ds.T for ds in case.dfinal))
+    return case, (outputs, state, tape), back
+
+
+@pytest.mark.parametrize("reverse", [False, True], ids=["ahead", "reverse"])
+@pytest.mark.parametrize("ragged", [False, True], ids=["uniform", "ragged"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", CELLS)
+def test_engine_equals_the_equations(name, dtype, ragged, reverse):
+    lengths = ragged_lengths(M, T_X) if ragged else None
+    case, (outputs, state, tape), (dx, d_state0, gradients) = call(name, lengths, reverse, dtype)
+    spec = CELLS[name]
+
+    def turn(z):
+        return reverse_valid(z, case.lengths) if reverse else z
+
+    states, _, caches = spec.forward(turn(case.x), case.state0, case.parameters, case.lengths)
+    expected = spec.backward(turn(case.da), caches, case.dfinal)
+
+    assert_close(outputs, batch_first(turn(states[0])), "equations")
+    final = final_states(states, case.state0, case.lengths)
+    for s, after, d0 in zip(spec.states, final, d_state0, strict=True):
+        assert_close(d0, expected[f"d{s}0"].T, "equations")
+        assert_close(tape[s], batch_first(turn(states[spec.states.index(s)])), "equations")
+        assert_close(state[spec.states.index(s)], after.T, "equations")
+    assert_close(dx, batch_first(turn(expected["dx"])), "equations")
+    assert gradients.keys() == {f"d{p}" for p in spec.table}
+    for key, gradient in gradients.items():
+        assert_close(gradient, expected[key], "equations")
+    arrays = [outputs, *state, dx, *d_state0, *gradients.values(), *(tape[n] for n in tape.names)]
+    assert {a.dtype for a in arrays} == {np.dtype(dtype)}
+    assert tape.shape == (M, T_X)
+    assert tape.dtype == dtype
+    assert tape.names == spec.cell.states + spec.cell.gates
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_steps_equal_forward(name):
+    case, (outputs, final, _), _ = call(name, None, False, np.float64)
+    state = tuple(s.T for s in case.state0)
+    for t in range(T_X):
+        state = engine.step(name, case.x[:, :, t].T, state, case.parameters)
+        assert_close(state[0], outputs[:, t], "rows")
+    for s, after in zip(state, final, strict=True):
+        assert_close(s, after, "rows")
+
+
+@pytest.mark.parametrize("reverse", [False, True], ids=["ahead", "reverse"])
+@pytest.mark.parametrize("ragged", [False, True], ids=["uniform", "ragged"])
+@pytest.mark.parametrize("name", [name for name in CELLS if name != "rnn_relu"])
+def test_gradients(name, ragged, reverse):
+    assert check_grads(*engine_case(name, 4, ragged, reverse)) < 1e-9
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_tape_is_kept_whole_by_backward_and_optional(name):
+    lengths = ragged_lengths(M, T_X)
+    case, (outputs, state, tape), back = call(name, lengths, True, np.float64)
+    gates = copies({n: tape[n] for n in tape.names})
+    again = engine.backward(tape, batch_first(case.da), tuple(ds.T for ds in case.dfinal))
+    assert same_bits(again, back)
+    assert same_bits({n: tape[n] for n in tape.names}, gates)
+    state0 = tuple(s.T for s in case.state0)
+    without = engine.forward(
+        name, batch_first(case.x), state0, case.parameters, lengths, reverse=True, keep_tape=False
+    )
+    assert same_bits(without, (outputs, state, None))
+
+
+def test_tape_does_not_depend_on_the_order_of_the_parameters():
+    case, (_, _, tape), _ = call("lstm", None, False, np.float64)
+    turned = dict(reversed(case.parameters.items()))
+    assert next(iter(turned)) == "by"
+    state0 = tuple(s.T for s in case.state0)
+    _, _, other = engine.forward("lstm", batch_first(case.x), state0, turned)
+    assert same_bits(other["ft"], tape["ft"])
+
+
+def test_no_gradient_on_the_final_state_is_zero():
+    case, (_, _, tape), _ = call("lstm", None, False, np.float64)
+    d_outputs, zeros = batch_first(case.da), np.zeros((M, 5))
+    expected = engine.backward(tape, d_outputs, (zeros, zeros))
+    assert same_bits(engine.backward(tape, d_outputs, (None, None)), expected)
+    one = engine.backward(tape, d_outputs, (None, case.dfinal[1].T))
+    assert same_bits(one, engine.backward(tape, d_outputs, (zeros, case.dfinal[1].T)))
+
+
+# The provider
+
+
+def python(code, **environment):
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+FIRST_CALL = "import bptt.engine; print(bptt.engine.provider().name)"
+
+
+def test_numpy_provider_on_request():
+    assert python(FIRST_CALL, BPTT_ENGINE="numpy").stdout == "numpy\n"
+
+
+def test_unknown_provider_is_refused():
+    result = python(FIRST_CALL, BPTT_ENGINE="abacus")
+    assert result.returncode == 1
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith("bptt.errors.EngineError: BPTT_ENGINE is 'abacus'; expected ")
+    assert "'numpy'" in last
+
+
+def test_provider_is_chosen_once():
+    assert engine.provider() is engine.provider()
+    assert set(engine.__all__) == {"backward", "forward", "provider", "step"}
+
+
+def test_show_config_prints_versions_and_provider(capsys):
+    bptt.show_config()
+    rows = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    assert rows["bptt"] == bptt.__version__
+    assert rows["engine"].startswith(engine.provider().name)
+    assert rows["numpy"] == np.__version__
+    assert rows["python"] == ".".join(map(str, sys.version_info[:3]))
+    assert {"blas", "platform"} <= rows.keys()
