@@ -208,6 +208,11 @@ def _breaks(node, parent, field, swaps, known):
                         moved = ast.BinOp(bound, op, ast.Constant(1))
                         parts = {"lower": lower, "upper": upper, "step": step} | {make: moved}
                         yield ast.Slice(**parts)
+    if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Constant):
+        whole = copy.deepcopy(node.value)  # the index left out
+        if hasattr(whole, "ctx"):
+            whole.ctx = node.ctx
+            yield whole
     if isinstance(node, ast.Attribute):
         yield from (
             ast.Attribute(node.value, other, node.ctx) for other in swaps.get(node.attr, ())

@@ -38,9 +38,7 @@ def test_a_python_float_is_a_scalar():
     assert float_array("demo", "x", 2.0).dtype == np.float64
 
 
-@pytest.mark.parametrize(
-    "dtype", ["int64", "bool", "float16", "complex128", "object"]
-)
+@pytest.mark.parametrize("dtype", ["int64", "bool", "float16", "complex128", "object"])
 def test_other_dtypes_are_refused(dtype):
     value = np.zeros(3, dtype)
     with refused(f"demo: x is {value.dtype}; expected float32 or float64."):

@@ -8,11 +8,14 @@ is one row here; a test fails until it has one.
 import inspect
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 from cases import copies, same_bits
+from gradient_cases import flat, like
+from tolerances import assert_close
 
 import bptt
 from bptt.errors import BpttError, ConfigError
@@ -150,6 +153,53 @@ def test_read_only_inputs_are_enough(row):
     for array in (x, *parameters.values()):
         array.flags.writeable = False
     assert same_bits(run(layer, x, parameters), expected)
+
+
+def strided(array):
+    """A view with gaps and a step back in every axis, of an array that holds junk besides."""
+    junk = np.full([2 * n for n in array.shape], np.nan if array.dtype.kind == "f" else -1)
+    view = junk.astype(array.dtype)[tuple(slice(None, None, -2) for _ in array.shape)]
+    view[...] = array
+    return view
+
+
+LAYOUTS = {
+    "Fortran": np.asfortranarray,
+    "strided": strided,
+    "byte-swapped": lambda array: array.astype(array.dtype.newbyteorder()),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_any_memory_layout_will_do(row, layout):
+    layer, turn = row.build(), LAYOUTS[layout]
+    parameters = draw(layer)
+    y, state, _, (dx, d_state0, gradients), _ = run(layer, row.x, parameters)
+    turned = {name: turn(p) for name, p in parameters.items()}
+    y2, state2, tape = layer.forward(turn(row.x), turned, None, LENGTHS)
+    d_state = like(state, (turn(s) for s in flat(state)))
+    dx2, d_state2, gradients2 = layer.backward(tape, turn(y), d_state)
+    pairs = [(y2, y), *zip(flat(state2), flat(state), strict=True)]
+    pairs += [*zip(flat(d_state2), flat(d_state0), strict=True)]
+    pairs += [(gradients2[name], gradients[name]) for name in gradients]
+    pairs += [] if dx is None else [(dx2, dx)]
+    for given, expected in pairs:
+        assert given.dtype == expected.dtype
+        assert_close(given, expected, "layout")
+
+
+def test_threads_may_share_a_layer(row):
+    layer = row.build()
+    parameters = draw(layer)
+    inputs = [row.x[i:] for i in range(M)] * 4
+
+    def work(x):
+        y, state, tape = layer.forward(x, parameters)
+        return y, state, layer.backward(tape, y, state)
+
+    expected = [work(x) for x in inputs]
+    with ThreadPoolExecutor(8) as pool:
+        assert same_bits(list(pool.map(work, inputs)), expected)
 
 
 def test_layer_parameters_come_back_from_a_file(row, tmp_path):

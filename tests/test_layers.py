@@ -21,7 +21,7 @@ from gradient_cases import (
 )
 from tolerances import TOLERANCES, assert_close
 
-from bptt import Dense, Embedding, check_grads
+from bptt import LSTM, Dense, Embedding, check_grads
 from bptt.equations import CELLS, rnn
 from bptt.equations.sequences import forward_through_time
 
@@ -170,6 +170,16 @@ def test_no_state_is_a_state_of_zeros(kind):
     assert [s.shape for s in zeros] == [(2, M, N_A)] * (2 if kind == "LSTM" else 1)
     assert same_bits(layer.forward(x, parameters)[:2], layer.forward(x, parameters, zeros)[:2])
     assert same_bits(layer.step(x[:, 0], parameters, None), layer.step(x[:, 0], parameters, zeros))
+
+
+def test_one_array_in_several_places():
+    layer = LSTM(N_A, N_A)
+    _, parameters, _, y, (ds, _) = random_call(layer)
+    whole = layer.forward(y, parameters, (ds, ds), RAGGED)
+    apart = layer.forward(y.copy(), parameters, (ds.copy(), ds.copy()), RAGGED)
+    assert same_bits(whole[:2], apart[:2])
+    back = layer.backward(whole[2], y, (ds, ds))
+    assert same_bits(back, layer.backward(apart[2], y.copy(), (ds.copy(), ds.copy())))
 
 
 # Ragged batches

@@ -214,6 +214,20 @@ def test_keep_tape_changes_nothing_else():
         assert same_bits((y, final), network.forward(x, p, lengths=RAGGED)[:2])
 
 
+def test_inference_keeps_no_tape_in_any_layer():
+    kept = []
+
+    class Watched(Dense):
+        def forward(self, *args, keep_tape=True):
+            kept.append(keep_tape)
+            return super().forward(*args, keep_tape=keep_tape)
+
+    network = Network([Watched(N_X, 4), Watched(4, N_Y)])
+    network.forward(numbers(), draw(network), keep_tape=False)
+    network.forward(numbers(), draw(network))
+    assert kept == [False, False, True, True]
+
+
 def test_no_state_is_a_state_of_zeros():
     network = characters()
     p, zeros = draw(network), network.zero_state(M, np.float64)
