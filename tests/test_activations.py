@@ -216,6 +216,17 @@ def test_derivatives_in_terms_of_the_output_are_the_slopes(function, derivative)
     assert np.allclose(derivative(function(x)), slope, rtol=1e-8, atol=1e-9)
 
 
+@pytest.mark.parametrize(("z", "error"), TOLERANCES["saturated_tanh"].items())
+def test_derivative_of_a_saturated_tanh_in_float32_has_the_stated_error(z, error):
+    """1 - g^2 cancels: accepted, with the error stated, since the units hardly move there."""
+    z = np.float32(z)
+    assert d_tanh(np.tanh(z)) == pytest.approx(1 / np.cosh(np.float64(z)) ** 2, rel=error)
+
+
+def test_derivative_of_a_tanh_beyond_ten_is_zero_in_float32():
+    assert d_tanh(np.tanh(np.float32(10))) == 0
+
+
 @both_dtypes
 @pytest.mark.parametrize("derivative", [d_sigmoid, d_tanh])
 def test_derivatives_vanish_where_the_function_saturates(derivative, dtype):

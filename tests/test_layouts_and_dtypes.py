@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from bptt.equations import (
     softmax_cross_entropy,
     squared_error,
 )
-from bptt.equations.sequences import Caches
+from bptt.equations.sequences import Caches, forward_through_time
 from bptt.errors import ConfigError, ShapeError
 
 every_cell = pytest.mark.parametrize("name", CELLS)
@@ -102,6 +103,20 @@ def test_float32_in_is_float32_out(door):
         assert given.dtype == np.float32
         assert wanted.dtype == np.float64
         assert_close(given, wanted, "float32")
+
+
+@every_cell
+def test_float32_gradients_of_saturated_units_are_right_beside_the_largest(name):
+    """tanh' = 1 - g^2 has few digits left there: compare with the largest entry, not each alone."""
+    case, spec = make_case(name, dtype=np.float32), CELLS[name]
+    x = 20 * case.x
+    results = []
+    for dtype in (np.float32, np.float64):
+        c = case.map(lambda v, dtype=dtype: v.astype(dtype))
+        _, _, caches = spec.forward(x.astype(dtype), c.state0, c.parameters)
+        results.append(spec.backward(c.da, caches, c.dfinal))
+    for gradient, g in results[0].items():
+        assert_close(g, results[1][gradient], "saturated")
 
 
 @every_door
@@ -341,6 +356,17 @@ def test_results_share_no_memory_with_the_arguments(name):
             assert not any(np.shares_memory(result, other) for other in results[:i])
 
 
+@pytest.mark.parametrize("T_x", [0, 7])
+@every_cell
+def test_final_states_share_no_memory_with_initial_states_or_caches(name, T_x):
+    case, cell = make_case(name, T_x=T_x), CELLS[name].cell
+    states, final, caches = forward_through_time(
+        cell, case.x, case.state0, case.parameters, lengths=None
+    )
+    for kept in (*case.state0, *states, *arrays(caches[0])):
+        assert not any(np.shares_memory(s, kept) for s in final)
+
+
 @every_cell
 def test_one_buffer_may_stand_in_several_places(name):
     """x is da; a0 is c0, da_final and dc_final; all gates share one matrix: as with copies."""
@@ -406,6 +432,20 @@ def test_caches_can_be_copied_and_pickled(name, duplicate):
     _, _, caches = spec.forward(case.x, case.state0, case.parameters, [5, 0, 7, 2])
     expected = spec.backward(case.da, caches, case.dfinal)
     assert same_bits(spec.backward(case.da, duplicate(caches), case.dfinal), expected)
+
+
+@every_cell
+def test_eight_threads_give_the_bits_of_one(name):
+    """No state outside the arguments."""
+    cases = [make_case(name, seed=seed) for seed in range(8)]
+
+    def run(case):
+        states, y, caches = CELLS[name].forward(case.x, case.state0, case.parameters, [5, 0, 7, 2])
+        return states, y, CELLS[name].backward(case.da, caches, case.dfinal)
+
+    with ThreadPoolExecutor(8) as threads:
+        together = list(threads.map(run, cases * 4))
+    assert same_bits(together, [run(case) for case in cases] * 4)
 
 
 def test_batch_first_aliasing_is_as_documented():

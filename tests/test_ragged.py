@@ -234,6 +234,17 @@ def test_lengths_may_be_any_sequence_of_integers(name):
         assert same_bits(run(name, case, kind([5, 0, 7, 2])), expected)
 
 
+@pytest.mark.parametrize("dtype", [np.int64, np.uint8])
+@every_cell
+def test_the_lengths_travel_in_the_caches_as_a_copy(name, dtype):
+    case, spec, lengths = make_case(name), CELLS[name], np.array([5, 0, 7, 2], dtype)
+    _, _, caches = spec.forward(case.x, case.state0, case.parameters, lengths)
+    expected = spec.backward(case.da, caches, case.dfinal)
+    lengths[...] = 1
+    assert same_bits(spec.backward(case.da, caches, case.dfinal), expected)
+    assert caches.lengths.dtype == np.int64
+
+
 @every_length
 @every_cell
 def test_inputs_and_lengths_are_untouched(name, lengths):

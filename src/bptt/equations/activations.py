@@ -38,7 +38,8 @@ def sigmoid(x):
     """
     x = float_array("sigmoid", "x", x)
     e = np.exp(-np.abs(x))  # never above 1: nothing overflows
-    return np.where(x >= 0, 1, e) / (1 + e)  # (1)
+    one = np.ones((), x.dtype)  # beside a single number, NumPy 1 takes a bare 1 for a float64
+    return np.where(x >= 0, one, e) / (one + e)  # (1)
 
 
 def d_sigmoid(g):
