@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from cases import CELLS, cell_pair, checked_case, ragged_lengths, sequence_pair
 
-from bptt import GRU, LSTM, RNN, Dense, Embedding, Network, batch_first, engine, params
+import bptt
+from bptt import GRU, LSTM, RNN, Dense, Embedding, Network, batch_first, engine, equations, params
 from bptt.equations import losses
 
 M, N_X, N_A, N_Y = 7, 3, 5, 6
@@ -37,11 +38,11 @@ def cell_case(name):
     return Case(*cell_pair(CELLS[name], checked_case(name, m=M, T_x=1)))
 
 
-def sequence_case(name, T_x, ragged=False, T=None):
+def sequence_case(name, T_x, ragged=False, T=None, module=equations):
     """A cell through time; with T its loss sees the hidden states of the first T steps only."""
     lengths = ragged_lengths(M, T_x) if ragged else None
     given = checked_case(name, m=M, T_x=T_x, lengths=lengths)
-    return Case(*sequence_pair(CELLS[name], given, T))
+    return Case(*sequence_pair(CELLS[name].within(module), given, T))
 
 
 def own_loop_case(name, T_x):
@@ -62,6 +63,13 @@ def sequence_cases(*names):
     cases = [sequence_case(n, *kind) for kind in kinds for n in names]
     plain = [n for n in names if n != "rnn_relu"]  # a plain pair does not tell its activation
     return cases + [own_loop_case(n, T_x) for T_x in (1, 2) for n in plain]
+
+
+@cache
+def course_cases():
+    """The same functions at the top level, where they run on the engine."""
+    kinds = [(2,), (4, True), (4, True, 2)]
+    return [sequence_case(name, *kind, module=bptt) for kind in kinds for name in CELLS]
 
 
 @cache
@@ -189,19 +197,21 @@ def temporal_softmax_cases():
 # The engine, layers and networks: batch first
 
 
-def engine_case(name, T_x, ragged, reverse, *, d_state=True):
+def engine_case(name, T_x, ragged, reverse, *, d_state=True, tokens=False):
     cell, rng = CELLS[name].cell, np.random.default_rng(8)
     lengths = ragged_lengths(M, T_x) if ragged else None
     shapes = params.shapes(params.CELLS[name], n_x=N_X, n_a=N_A)
-    inputs = {"x": rng.standard_normal((M, T_x, N_X))}
+    x, shape = ("table", (N_TOKENS, N_X)) if tokens else ("x", (M, T_x, N_X))
+    inputs = {x: rng.standard_normal(shape)}
     inputs |= {f"{s}0": rng.standard_normal((M, N_A)) for s in cell.states}
     inputs |= {p: 0.6 * rng.standard_normal(shape) for p, shape in shapes.items()}
 
     def forward(inputs):
         state0 = tuple(inputs[f"{s}0"] for s in cell.states)
         parameters = {p: inputs[p] for p in shapes}
+        given = (TOKENS[:, :T_x], inputs["table"]) if tokens else (inputs["x"], None)
         y, final, tape = engine.forward(
-            name, inputs["x"], state0, parameters, lengths, reverse=reverse
+            name, given[0], state0, parameters, lengths, table=given[1], reverse=reverse
         )
         return (y, *(final if d_state else (None,) * len(final))), tape
 
@@ -209,7 +219,7 @@ def engine_case(name, T_x, ragged, reverse, *, d_state=True):
         dy, *dfinal = d_outputs
         dx, d_state0, gradients = engine.backward(tape, dy, tuple(dfinal))
         states = zip(cell.states, d_state0, strict=True)
-        return {"dx": dx, **gradients} | {f"d{s}0": ds for s, ds in states}
+        return {f"d{x}": dx, **gradients} | {f"d{s}0": ds for s, ds in states}
 
     return Case(forward, backward, inputs)
 
@@ -223,7 +233,8 @@ def engine_cases():
         for reverse in (False, True)
         for name in ("rnn", "lstm")
     ]
-    return [*cases, engine_case("lstm", 2, False, False, d_state=False)]
+    from_tokens = [engine_case("rnn", 4, *kind, tokens=True) for kind in ((False,) * 2, (True,) * 2)]
+    return [*cases, *from_tokens, engine_case("lstm", 2, False, False, d_state=False)]
 
 
 def flat(state):

@@ -32,7 +32,7 @@ CHECKS = {
     "door",
     "float_array",
     "_loss_door",
-    "_cell",
+    "rnn_variant",
     "_check_state",
     "need_tape",
     "_each",

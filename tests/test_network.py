@@ -112,6 +112,11 @@ def test_layers_draw_in_order_from_one_generator():
 # Forward, backward, step
 
 
+def close(a, b):
+    """Equal but for the order of sums: the network multiplies the embedding's table first."""
+    return np.allclose(a, b, rtol=1e-12, atol=1e-14)
+
+
 @pytest.mark.parametrize("lengths", [None, RAGGED], ids=["uniform", "ragged"])
 def test_a_network_is_its_layers_one_after_the_other(lengths):
     network = characters()
@@ -122,9 +127,9 @@ def test_a_network_is_its_layers_one_after_the_other(lengths):
     for (name, layer), s, after in zip(network.layers.items(), state, final, strict=True):
         own = {key: p[f"{name}.{key}"] for key in layer.shapes()}
         expected, expected_after, layer_tape = layer.forward(expected, own, s or None, lengths)
-        assert same_bits(after, expected_after)
+        assert all(map(close, after, expected_after))
         tapes.append(layer_tape)
-    assert same_bits(y, expected)
+    assert close(y, expected)
 
     dy, d_state = np.random.default_rng(3).standard_normal(y.shape), random_like(state, 4)
     dx, d_state0, gradients = network.backward(tape, dy, d_state)
@@ -132,8 +137,8 @@ def test_a_network_is_its_layers_one_after_the_other(lengths):
     for i in reversed(range(len(tapes))):
         name, layer = list(network.layers.items())[i]
         dy, expected_ds, g = layer.backward(tapes[i], dy, d_state[i] or None)
-        assert same_bits(d_state0[i], expected_ds)
-        assert all(same_bits(gradients[f"d{name}.{key[1:]}"], g[key]) for key in g)
+        assert all(map(close, d_state0[i], expected_ds))
+        assert all(close(gradients[f"d{name}.{key[1:]}"], g[key]) for key in g)
     assert dx is None
     assert dy is None
 

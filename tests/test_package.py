@@ -37,9 +37,10 @@ CS231N = words("""
     temporal_affine_forward temporal_affine_backward temporal_softmax_loss
 """)
 TURNED = words("rnn_forward rnn_backward lstm_forward lstm_backward")  # in batch_first only
+ON_ENGINE = words("gru_forward gru_backward")  # at the top they run on the engine, as TURNED do
 OURS = words("""
-    GRU LSTM RNN BpttError Dense Embedding LanguageModel Network batch_first check_grads load
-    show_config
+    GRU LSTM RNN BpttError Dense Embedding LanguageModel Network Stream batch_first check_grads
+    get_num_threads load set_num_threads show_config
 """)
 
 
@@ -72,7 +73,7 @@ def test_import_needs_numpy_only_and_little_of_that():
     own = [name for name in new if name.partition(".")[0] == "bptt"]
     assert own
     assert not [name for name in own if name.split(".")[1:2] in (["cli"], ["models"], ["training"])]
-    assert len(own) <= 25
+    assert len(own) <= 28
     assert len(new) - len(own) <= 10
     heavy = {"safetensors", "typer", "rich", "pydoc_data", "matplotlib", "asyncio", "unittest"}
     assert not roots & heavy
@@ -111,7 +112,8 @@ def test_public_names_can_be_imported_and_are_listed():
 def test_every_function_of_the_courses_is_at_the_top(name):
     assert callable(getattr(bptt, name))
     home = bptt.equations if name in COURSE else bptt.batch_first
-    assert getattr(home, name) is getattr(bptt, name)
+    top = getattr(bptt, name)
+    assert getattr(home, name) in (top, top.__wrapped__ if name in TURNED + ON_ENGINE else top)
 
 
 @pytest.mark.parametrize("name", TURNED)
@@ -136,7 +138,8 @@ def test_every_list_of_public_names_is_true(name):
 # Which way imports point
 
 ROOMS = words("""
-    errors checks params equations gradcheck engine config layers network corpus training models cli
+    errors checks params equations gradcheck engine course config stream layers network corpus
+    training models cli
 """)
 
 
@@ -191,7 +194,7 @@ def test_every_file_is_in_a_room():
         ("engine/numpy_provider.py", "def f():\n    import bptt.layers.base", "layers"),
         ("layers/base.py", "from bptt.training.loop import train_text", "training"),
         ("network.py", "from bptt import models", "models"),
-        ("layers/base.py", "from ..equations._doors import cell_door", "_doors"),
+        ("layers/base.py", "from ..equations._other import cell_door", "_other"),
         ("training/loop.py", "from ..network import _hidden", "_hidden"),
         ("network.py", "import bptt", "bptt itself"),
         ("network.py", "from . import LSTM", "LSTM"),
@@ -207,7 +210,7 @@ def test_a_wrong_import_is_seen(path, text, seen):
     [
         ("layers/base.py", "from ..errors import ShapeError\nfrom .. import engine, params"),
         ("layers/recurrent.py", "from .base import Layer\nfrom . import base\nimport numpy as np"),
-        ("equations/rnn.py", "from ._doors import cell_door"),
+        ("equations/rnn.py", "from ._other import cell_door"),
         ("models/files.py", "from .. import __version__"),
         ("__init__.py", "from .cli import main"),
     ],
@@ -299,7 +302,7 @@ def test_public_docstrings(name):
         return
     given = arguments(thing)
     assert documented(own.get("Parameters", "")) == given
-    if given:
+    if given and name != "set_num_threads":  # which returns nothing
         assert list(own)[:2] == ["Parameters", "Returns"]
         assert own["Returns"].strip()
 

@@ -11,21 +11,24 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from .config import show_config
-from .equations import (
-    batch_first,
+from .course import (
     gru_backward,
-    gru_cell_backward,
-    gru_cell_forward,
     gru_forward,
     lstm_backward,
+    lstm_forward,
+    rnn_backward,
+    rnn_forward,
+)
+from .engine import get_num_threads, set_num_threads
+from .equations import (
+    batch_first,
+    gru_cell_backward,
+    gru_cell_forward,
     lstm_cell_backward,
     lstm_cell_forward,
-    lstm_forward,
     pad_sequences,
-    rnn_backward,
     rnn_cell_backward,
     rnn_cell_forward,
-    rnn_forward,
     sigmoid,
     softmax,
 )
@@ -44,6 +47,7 @@ from .errors import BpttError
 from .gradcheck import check_grads
 from .layers import GRU, LSTM, RNN, Dense, Embedding
 from .network import Network
+from .stream import Stream
 
 if TYPE_CHECKING:
     from .models import LanguageModel, load
@@ -61,8 +65,10 @@ __all__ = [
     "Embedding",
     "LanguageModel",
     "Network",
+    "Stream",
     "batch_first",
     "check_grads",
+    "get_num_threads",
     "gru_backward",
     "gru_cell_backward",
     "gru_cell_forward",
@@ -81,6 +87,7 @@ __all__ = [
     "rnn_forward",
     "rnn_step_backward",
     "rnn_step_forward",
+    "set_num_threads",
     "show_config",
     "sigmoid",
     "softmax",

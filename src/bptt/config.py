@@ -19,7 +19,7 @@ def show_config():
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index]
     rows = {
         "bptt": __version__,
-        "engine": engine.provider().name,
+        **engine.provider().describe(),
         "numpy": np.__version__,
         "blas": f"{blas.get('name')} {blas.get('version')}",
         "python": platform.python_version(),

@@ -3,7 +3,30 @@
 import numpy as np
 
 from .errors import ConfigError, ShapeError
-from .layers.base import Layer, as_batch, need_tape
+from .layers import Embedding, Layer
+from .layers.base import as_batch, need_tape
+from .stream import Stream
+
+
+class _NetworkStepper:
+    """The layers' steppers on top of one another; the state is one tuple a layer."""
+
+    def __init__(self, steppers):
+        self._steppers = steppers
+
+    def step(self, xt):
+        for stepper in self._steppers:
+            xt = stepper.step(xt)
+        return xt
+
+    @property
+    def state(self):
+        return tuple(stepper.state for stepper in self._steppers)
+
+    @state.setter
+    def state(self, state):
+        for stepper, own in zip(self._steppers, state, strict=True):
+            stepper.state = own
 
 
 class Network:
@@ -57,6 +80,12 @@ class Network:
                     f"expected {self.layers[below].n_out}, because {below} gives as many."
                 )
             below = name
+        names = list(self.layers)
+        self._tables = {  # embeddings whose table the layer above takes as it is
+            name
+            for name, above in zip(names, names[1:], strict=False)
+            if isinstance(self.layers[name], Embedding) and self.layers[above].takes_table
+        }
 
     def __repr__(self):
         inside = ", ".join(f"{name}: {layer!r}" for name, layer in self.layers.items())
@@ -118,10 +147,14 @@ class Network:
         """
         y, lengths = as_batch("Network.forward", x, lengths)
         state = self._each("Network.forward", "state", state)
-        states, tapes = [], []
+        states, tapes, table = [], [], {}
         for (name, layer), s in zip(self.layers.items(), state, strict=True):
             own = self._own("Network.forward", parameters, name)
-            y, final, tape = layer.forward(y, own, s, lengths, keep_tape=keep_tape)
+            if name in self._tables:  # the layer above multiplies the table, not every step
+                table, final, tape = {"table": layer.vectors("Network.forward", own)}, (), None
+            else:
+                y, final, tape = layer.forward(y, own, s, lengths, keep_tape=keep_tape, **table)
+                table = {}
             states.append(final)
             tapes.append(tape)
         return y, tuple(states), tuple(tapes) if keep_tape else None
@@ -150,7 +183,10 @@ class Network:
         d_state = self._each("Network.backward", "d_state", d_state)
         gradients, d_states = {}, []
         for i, (name, layer) in reversed(list(enumerate(self.layers.items()))):
-            dy, ds0, g = layer.backward(tape[i], dy, d_state[i])
+            if name in self._tables:  # what came down is the gradient of the table
+                dy, ds0, g = None, (), {"dWe": dy}
+            else:
+                dy, ds0, g = layer.backward(tape[i], dy, d_state[i])
             d_states.append(ds0)
             gradients |= {f"d{name}.{key[1:]}": value for key, value in g.items()}
         return dy, tuple(d_states[::-1]), {f"d{key}": gradients[f"d{key}"] for key in self.shapes()}
@@ -180,6 +216,24 @@ class Network:
             xt, s_next = layer.step(xt, self._own("Network.step", parameters, name), s)
             after.append(s_next)
         return xt, tuple(after)
+
+    def stepper(self, parameters, m):
+        """Check the parameters and prepare to step through m sequences."""
+        return _NetworkStepper(
+            [
+                layer.stepper(self._own("Network.stream", parameters, name), m)
+                for name, layer in self.layers.items()
+            ]
+        )
+
+    def stream(self, parameters, m=1):
+        """Step through m sequences as they arrive, from a state of zeros: see `bptt.Stream`."""
+        return Stream(self, parameters, m)
+
+    @property
+    def n_in(self):
+        """Features (or tokens) of the input."""
+        return next(iter(self.layers.values())).n_in
 
     def _each(self, where, name, state):
         """Return one state a layer: None for each where there is none."""

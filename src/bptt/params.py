@@ -77,6 +77,12 @@ def check(where, table, parameters):
     return {name: door.array(name, parameters[name], spec) for name, spec in table.items()}, door
 
 
+def sizes(cell, parameters):
+    """Return n_a and n_x of a cell's parameters, which are trusted to fit its row."""
+    n_a, columns = parameters[next(iter(CELLS[cell]))].shape
+    return {"n_a": n_a, "n_x": columns if cell.startswith("rnn") else columns - n_a}
+
+
 def shapes(table, **sizes):
     """Replace the symbols of a row of the table by numbers.
 

@@ -2,19 +2,25 @@
 
 The contract, which every provider keeps:
 
-* Arrays are batch first: x (m, T_x, n_x), states (m, n_a). Rows of features may have any strides
-  (the native provider copies what is not contiguous along features).
+* Arrays are batch first: x (m, T_x, n_x), states (m, n_a), with any strides.
 * `forward` returns (outputs, final state, tape); `backward` takes (tape, gradient of the outputs,
   gradients of the final state) and returns the gradients of x, of the initial state and of the
-  parameters; `step` is one step of `forward` without a tape.
+  parameters; `stream` steps through a sequence without a tape.
+* The input may be tokens (m, T_x) with a table (n_tokens, n_x): the input is then table[x], and
+  `backward` returns the gradient of the table in place of that of x.
 * State order is (a,) or (a, c). Ragged batches follow one rule: outputs on padding are 0, the final
   state is the one after a sequence's own last step, gradients on padding are 0 and what padding
   holds is never read. The reverse direction turns only the valid part around.
 * A tape is never changed by `backward`; inputs never are.
 * dtype in = dtype out, float32 or float64. Checks are the caller's: the engine trusts its inputs.
+
+The native provider promises bits besides: a sequence's forward result does not depend on the other
+sequences of its batch, on padding or on the number of threads, gradients do not depend on the
+number of threads, and a stream gives the bits of the whole sequence.
 """
 
 import os
+import warnings
 from typing import TYPE_CHECKING
 
 from ..errors import EngineError
@@ -22,41 +28,72 @@ from ..errors import EngineError
 if TYPE_CHECKING:
     from .contract import Provider
 
-__all__ = ["backward", "forward", "provider", "step"]
+__all__ = [
+    "backward",
+    "forward",
+    "get_num_threads",
+    "provider",
+    "set_num_threads",
+    "step",
+    "stream",
+]
 
 _chosen = None
 
 
 def provider() -> "Provider":
-    """Return the provider in use: ``BPTT_ENGINE=numpy`` in the environment forces one.
+    """Return the provider in use: the native one where it is built, else the NumPy one.
+
+    ``BPTT_ENGINE=native`` or ``BPTT_ENGINE=numpy`` in the environment forces one. Falling back to
+    NumPy gives one warning.
 
     Raises
     ------
     EngineError
-        If the environment asks for a provider that does not exist.
+        The environment asks for a provider that does not exist or was not built.
     """
     global _chosen
     if _chosen is None:
-        wanted = os.environ.get("BPTT_ENGINE", "numpy")
-        if wanted != "numpy":
-            raise EngineError(f"BPTT_ENGINE is {wanted!r}; expected 'numpy'.")
-        from .numpy_provider import NumpyProvider
-
-        _chosen = NumpyProvider()
+        _chosen = _choose(os.environ.get("BPTT_ENGINE", "auto"))
     return _chosen
 
 
-def forward(cell, x, state0, parameters, lengths=None, *, reverse=False, keep_tape=True):
+def _choose(wanted):
+    if wanted not in ("auto", "native", "numpy"):
+        raise EngineError(f"BPTT_ENGINE is {wanted!r}; expected auto, native or numpy.")
+    if wanted != "numpy":
+        try:
+            from .native_provider import NativeProvider
+
+            return NativeProvider()
+        except ImportError as error:
+            if wanted == "native":
+                raise EngineError(f"BPTT_ENGINE is 'native', which is not built: {error}.") from None
+            warnings.warn(
+                "bptt: the native engine is not built; the NumPy provider serves, several times "
+                "slower. Install with a C++17 compiler to get it (see bptt.show_config()).",
+                RuntimeWarning,
+                stacklevel=4,
+            )
+    from .numpy_provider import NumpyProvider
+
+    return NumpyProvider()
+
+
+def forward(
+    cell, x, state0, parameters, lengths=None, *, table=None, reverse=False, keep_tape=True
+):
     """Run a cell over a batch of sequences.
 
     Parameters
     ----------
     cell : str
         A row of `bptt.params.CELLS`.
-    x : ndarray, shape (m, T_x, n_x)
+    x : ndarray, shape (m, T_x, n_x); with a table, ndarray of int64, shape (m, T_x)
     state0 : tuple of ndarray, each (m, n_a)
     parameters : dict of str to ndarray
     lengths : ndarray of int64, shape (m,), or None
+    table : ndarray, shape (n_tokens, n_x), optional
     reverse : bool
         Run each sequence from its own last step to its first.
     keep_tape : bool
@@ -69,7 +106,7 @@ def forward(cell, x, state0, parameters, lengths=None, *, reverse=False, keep_ta
     tape : Tape or None
     """
     return provider().forward(
-        cell, x, state0, parameters, lengths, reverse=reverse, keep_tape=keep_tape
+        cell, x, state0, parameters, lengths, table=table, reverse=reverse, keep_tape=keep_tape
     )
 
 
@@ -85,7 +122,7 @@ def backward(tape, d_outputs, d_state):
 
     Returns
     -------
-    dx : ndarray, shape (m, T_x, n_x)
+    dx : ndarray, shape (m, T_x, n_x); with a table, that of the table
     d_state0 : tuple of ndarray, each (m, n_a)
     gradients : dict of str to ndarray
         d + name for every parameter.
@@ -93,8 +130,27 @@ def backward(tape, d_outputs, d_state):
     return provider().backward(tape, d_outputs, d_state)
 
 
+def stream(cell, parameters, m):
+    """Prepare to step through m sequences side by side, from a state of zeros.
+
+    Parameters
+    ----------
+    cell : str
+    parameters : dict of str to ndarray
+        Copied: later changes do not reach the stream.
+    m : int
+
+    Returns
+    -------
+    Stepper
+        ``step(xt)`` takes (m, n_x) and returns the next hidden state, (m, n_a); ``state`` is the
+        tuple of states, readable and settable.
+    """
+    return provider().stream(cell, parameters, m)
+
+
 def step(cell, xt, state, parameters):
-    """Run one step, without a tape: what streaming needs.
+    """Run one step: `forward` over a sequence of one.
 
     Parameters
     ----------
@@ -108,4 +164,28 @@ def step(cell, xt, state, parameters):
     tuple of ndarray, each (m, n_a)
         The next state; its first entry is the output.
     """
-    return provider().step(cell, xt, state, parameters)
+    return forward(cell, xt[:, None], state, parameters, keep_tape=False)[1]
+
+
+def get_num_threads():
+    """Return how many threads the engine may use."""
+    return provider().get_num_threads()
+
+
+def set_num_threads(n):
+    """Let the engine use up to n threads; small problems stay on one all the same.
+
+    The default is what the process may use, or ``OMP_NUM_THREADS`` where that is set.
+
+    Parameters
+    ----------
+    n : int
+
+    Raises
+    ------
+    ConfigError
+        n is not a whole number >= 1.
+    EngineError
+        The NumPy provider serves: its threads are those of NumPy's BLAS.
+    """
+    provider().set_num_threads(n)

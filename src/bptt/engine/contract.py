@@ -14,15 +14,23 @@ class Tape(Protocol):
     ``tape["c"]`` is (m, T_x, n_a), in the steps' own order in either direction, 0 on padding.
     """
 
-    names: tuple[str, ...]  # states, then gates: "a", "c", "ft", "it", "cct", "ot"
     shape: tuple[int, int]  # (m, T_x)
     dtype: np.dtype
+    names: tuple[str, ...]  # states, then gates: "a", "c", "ft", "it", "cct", "ot"
 
-    def __getitem__(self, name: str) -> np.ndarray: ...
+    def __getitem__(self, name: str) -> np.ndarray: ...  # noqa: D105
+
+
+class Stepper(Protocol):
+    """A cell that steps: it owns its parameters and its state."""
+
+    state: State
+
+    def step(self, xt: np.ndarray) -> np.ndarray: ...  # noqa: D102
 
 
 class Provider(Protocol):
-    """A way to compute: `forward`, `backward` and `step` as `bptt.engine` documents them."""
+    """A way to compute: `forward`, `backward` and `stream` as `bptt.engine` documents them."""
 
     name: str
 
@@ -34,6 +42,7 @@ class Provider(Protocol):
         parameters: Mapping[str, np.ndarray],
         lengths: np.ndarray | None,
         *,
+        table: np.ndarray | None,
         reverse: bool,
         keep_tape: bool,
     ) -> tuple[np.ndarray, State, Tape | None]: ...
@@ -42,6 +51,14 @@ class Provider(Protocol):
         self, tape: Tape, d_outputs: np.ndarray, d_state: tuple[np.ndarray | None, ...]
     ) -> tuple[np.ndarray, State, dict[str, np.ndarray]]: ...
 
-    def step(  # noqa: D102
-        self, cell: str, xt: np.ndarray, state: State, parameters: Mapping[str, np.ndarray]
-    ) -> State: ...
+    def stream(  # noqa: D102
+        self, cell: str, parameters: Mapping[str, np.ndarray], m: int
+    ) -> Stepper: ...
+
+    def get_num_threads(self) -> int: ...  # noqa: D102
+
+    def set_num_threads(self, n: int) -> None: ...  # noqa: D102
+
+    def describe(self) -> dict[str, str]:
+        """Return rows for `bptt.show_config`."""
+        ...

@@ -9,7 +9,9 @@ from ..equations.sequences import (
     forward_through_time,
     reverse_valid,
     running_columns,
+    valid_steps,
 )
+from ..errors import EngineError
 
 
 def _batch_first(z):
@@ -25,8 +27,9 @@ def _features_first(z):
 class NumpyTape:
     """The step caches of the equations, read by name."""
 
-    def __init__(self, caches, reverse):
+    def __init__(self, caches, reverse, tokens, table):
         self.caches, self.reverse = caches, reverse
+        self.tokens, self.table = tokens, table
         self.names = caches.cell.states + caches.cell.gates
         x = caches[1]
         self.shape, self.dtype = x.shape[1:], x.dtype
@@ -37,7 +40,7 @@ class NumpyTape:
             raise KeyError(f"the tape has {', '.join(self.names)}; not {name!r}")
         steps, x = self.caches
         lengths, parameters = self.caches.lengths, self.caches.parameters
-        n_a = parameters[next(iter(params.CELLS[self.caches.cell.name]))].shape[0]
+        n_a = params.sizes(self.caches.cell.name, parameters)["n_a"]
         field = f"{name}_next" if name in self.caches.cell.states else name
         z = np.zeros((n_a, *x.shape[1:]), x.dtype)
         for t, cache in enumerate(steps):
@@ -45,13 +48,38 @@ class NumpyTape:
         return _batch_first(reverse_valid(z, lengths) if self.reverse else z)
 
 
+class NumpyStepper:
+    """A cell that steps with the equations' own recurrence."""
+
+    def __init__(self, cell, parameters, m):
+        self._cell = CELLS[cell]
+        self._parameters = {name: p.copy() for name, p in parameters.items()}
+        sizes = params.sizes(cell, parameters)
+        self._x = np.empty((m, sizes["n_x"]), next(iter(parameters.values())).dtype)
+        zeros = np.zeros((m, sizes["n_a"]), self._x.dtype)
+        self.state = tuple(zeros for _ in self._cell.states)
+
+    def step(self, xt):
+        """Run one step: (m, n_x) -> (m, n_a)."""
+        if xt.shape != self._x.shape or xt.dtype != self._x.dtype:
+            raise ValueError(f"xt is {xt.dtype} {xt.shape}")
+        before = (s.T for s in self.state)
+        *after, _ = self._cell.recurrence(xt.T, *before, self._parameters)
+        self.state = tuple(s.T for s in after)
+        return self.state[0]
+
+
 class NumpyProvider:
     """Computes with the functions of `bptt.equations`, step by step."""
 
     name = "numpy"
 
-    def forward(self, cell, x, state0, parameters, lengths, *, reverse, keep_tape):
+    def forward(self, cell, x, state0, parameters, lengths, *, table, reverse, keep_tape):
         """Run a cell over a batch of sequences: see `bptt.engine.forward`."""
+        tokens = None
+        if table is not None:
+            tokens = np.where(valid_steps(lengths, *x.shape), x, 0)  # padding may hold anything
+            x = table[tokens]
         turn = (lambda z: reverse_valid(z, lengths)) if reverse else (lambda z: z)
         states, final, caches = forward_through_time(
             CELLS[cell],
@@ -62,7 +90,7 @@ class NumpyProvider:
             keep_caches=keep_tape,
         )
         outputs = _batch_first(turn(states[0]))
-        tape = NumpyTape(caches, reverse) if keep_tape else None
+        tape = NumpyTape(caches, reverse, tokens, table) if keep_tape else None
         return outputs, tuple(s.T for s in final), tape
 
     def backward(self, tape, d_outputs, d_state):
@@ -75,9 +103,28 @@ class NumpyProvider:
             turn(da), tuple(zeros if ds is None else ds.T for ds in d_state), caches
         )
         d_state0 = tuple(gradients.pop(f"d{s}0").T for s in caches.cell.states)
-        return _batch_first(turn(gradients.pop("dx"))), d_state0, gradients
+        dx = _batch_first(turn(gradients.pop("dx")))
+        if tape.table is not None:
+            d_table = np.zeros_like(tape.table)
+            np.add.at(d_table, tape.tokens, dx)  # dx is 0 on padding
+            dx = d_table
+        return dx, d_state0, gradients
 
-    def step(self, cell, xt, state, parameters):
-        """Run one step: see `bptt.engine.step`."""
-        *after, _ = CELLS[cell].recurrence(xt.T, *(s.T for s in state), parameters)
-        return tuple(s.T for s in after)
+    def stream(self, cell, parameters, m):
+        """Prepare to step: see `bptt.engine.stream`."""
+        return NumpyStepper(cell, parameters, m)
+
+    def get_num_threads(self):
+        """Return 1: the equations run in one thread, whatever NumPy's BLAS does inside."""
+        return 1
+
+    def set_num_threads(self, n):
+        """Refuse: the threads are those of NumPy's BLAS."""
+        raise EngineError(
+            f"set_num_threads({n!r}): the NumPy provider serves; its threads are those of NumPy's "
+            f"BLAS, which OMP_NUM_THREADS or threadpoolctl set."
+        )
+
+    def describe(self):
+        """Return rows for `bptt.show_config`."""
+        return {"engine": "numpy"}

@@ -45,7 +45,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._doors import backward_door, cell_door, checks_gradients, predictions, sequence_door
+from .doors import backward_door, cell_door, checks_gradients, predictions, sequence_door
 from .activations import d_sigmoid, d_tanh, sigmoid, softmax
 from .losses import output_forward
 from .sequences import Cell, backward_through_time, forward_through_time
@@ -135,17 +135,17 @@ def gru_recurrence_backward(da_next, cache, reset_backward=_reset_before_backwar
     }  # fmt: skip
 
 
-GRU = Cell("gru", ("a",), ("ut", "rt", "cct"), gru_recurrence, gru_recurrence_backward)
+GRU = Cell("gru", ("a",), GRUCache, gru_recurrence, gru_recurrence_backward)
 GRU_RESET_AFTER = Cell(
     "gru_reset_after",
     ("a",),
-    ("ut", "rt", "cct"),
+    GRUCache,
     partial(gru_recurrence, reset=_reset_after),
     partial(gru_recurrence_backward, reset_backward=_reset_after_backward),
 )
 
 
-def _variant(parameters):
+def gru_variant(parameters):
     """Parameters that hold bca, the bias inside the reset product, ask for reset after."""
     return GRU_RESET_AFTER if "bca" in parameters else GRU
 
@@ -175,7 +175,7 @@ def gru_cell_forward(xt, a_prev, parameters):
     ------
     ShapeError
     """
-    cell = _variant(parameters)
+    cell = gru_variant(parameters)
     xt, (a_prev,) = cell_door("gru_cell_forward", cell, xt, (a_prev,), parameters)
     a_next, cache = cell.recurrence(xt, a_prev, parameters)
     yt_pred = softmax(output_forward(a_next, parameters["Wy"], parameters["by"]))
@@ -202,7 +202,7 @@ def gru_cell_backward(da_next, cache):
     ------
     ShapeError
     """
-    return _variant(cache[-1]).backward(da_next, cache)
+    return gru_variant(cache[-1]).backward(da_next, cache)
 
 
 def gru_forward(x, a0, parameters, seq_lengths=None):
@@ -231,7 +231,7 @@ def gru_forward(x, a0, parameters, seq_lengths=None):
     ------
     ShapeError
     """
-    cell = _variant(parameters)
+    cell = gru_variant(parameters)
     x, state0, lengths = sequence_door("gru_forward", cell, x, (a0,), parameters, seq_lengths)
     (a,), _, caches = forward_through_time(cell, x, state0, parameters, lengths)
     return a, predictions(a, parameters["Wy"], parameters["by"], lengths), caches
@@ -260,6 +260,6 @@ def gru_backward(da, caches, *, da_final=None):
     ShapeError
     """
     steps, _ = caches
-    cell = _variant(steps[0][-1]) if steps else GRU
+    cell = gru_variant(steps[0][-1]) if steps else GRU
     da, dstate, caches = backward_door("gru_backward", cell, da, (da_final,), caches)
     return backward_through_time(da, dstate, caches)

@@ -37,7 +37,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ._doors import backward_door, cell_door, checks_gradients, predictions, sequence_door
+from .doors import backward_door, cell_door, checks_gradients, predictions, sequence_door
 from .activations import d_sigmoid, d_tanh, sigmoid, softmax
 from .losses import output_forward
 from .sequences import Cell, backward_through_time, forward_through_time
@@ -146,7 +146,7 @@ def lstm_cell_backward(da_next, dc_next, cache):
     }  # fmt: skip
 
 
-LSTM = Cell("lstm", ("a", "c"), ("ft", "it", "cct", "ot"), lstm_recurrence, lstm_cell_backward)
+LSTM = Cell("lstm", ("a", "c"), LSTMCache, lstm_recurrence, lstm_cell_backward)
 
 
 def lstm_forward(x, a0, parameters, seq_lengths=None, *, c0=None):

@@ -25,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import ConfigError
-from ._doors import backward_door, cell_door, checks_gradients, predictions, sequence_door
+from .doors import backward_door, cell_door, checks_gradients, predictions, sequence_door
 from .activations import d_relu, d_tanh, relu, softmax
 from .losses import output_forward
 from .sequences import Cell, backward_through_time, forward_through_time
@@ -75,7 +75,7 @@ def rnn_cell_forward(xt, a_prev, parameters, *, activation="tanh"):
     ------
     ShapeError, ConfigError
     """
-    cell = _cell("rnn_cell_forward", activation)
+    cell = rnn_variant("rnn_cell_forward", activation)
     xt, (a_prev,) = cell_door("rnn_cell_forward", cell, xt, (a_prev,), parameters)
     a_next, cache = cell.recurrence(xt, a_prev, parameters)
     yt_pred = softmax(output_forward(a_next, parameters["Wya"], parameters["by"]))  # (2)
@@ -103,7 +103,7 @@ def rnn_cell_backward(da_next, cache, *, activation="tanh"):
     ------
     ShapeError, ConfigError
     """
-    _cell("rnn_cell_backward", activation)
+    rnn_variant("rnn_cell_backward", activation)
     a_next, a_prev, xt, parameters = cache
     _, d_g = ACTIVATIONS[activation]
     dz = d_g(a_next) * da_next  # (3)
@@ -116,17 +116,17 @@ def rnn_cell_backward(da_next, cache, *, activation="tanh"):
     }
 
 
-RNN = Cell("rnn", ("a",), (), rnn_recurrence, rnn_cell_backward)
+RNN = Cell("rnn", ("a",), RNNCache, rnn_recurrence, rnn_cell_backward)
 RNN_RELU = Cell(
     "rnn_relu",
     ("a",),
-    (),
+    RNNCache,
     partial(rnn_recurrence, activation="relu"),
     partial(rnn_cell_backward, activation="relu"),
 )
 
 
-def _cell(where, activation):
+def rnn_variant(where, activation):
     if activation not in ACTIVATIONS:
         raise ConfigError(f"{where}: activation is {activation!r}; expected 'tanh' or 'relu'.")
     return RNN if activation == "tanh" else RNN_RELU
@@ -169,7 +169,7 @@ def rnn_forward(x, a0, parameters, seq_lengths=None, *, activation="tanh"):
     >>> a.shape, y_pred.shape, len(caches), len(caches[0])
     ((5, 10, 4), (2, 10, 4), 2, 4)
     """
-    cell = _cell("rnn_forward", activation)
+    cell = rnn_variant("rnn_forward", activation)
     x, state0, lengths = sequence_door("rnn_forward", cell, x, (a0,), parameters, seq_lengths)
     (a,), _, caches = forward_through_time(cell, x, state0, parameters, lengths)
     return a, predictions(a, parameters["Wya"], parameters["by"], lengths), caches

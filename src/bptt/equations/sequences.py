@@ -33,9 +33,15 @@ class Cell(NamedTuple):
 
     name: str  # its row in `bptt.params.CELLS`
     states: tuple[str, ...]  # ("a",) or ("a", "c")
-    gates: tuple[str, ...]  # fields of its step cache that are worth reading, besides the states
+    cache: type  # its step cache, a NamedTuple: states after and before, gates, xt, parameters
     recurrence: Callable  # (xt, *states, parameters) -> (*next states, step cache)
     backward: Callable  # (*dstates, step cache) -> {"dxt", "da_prev", ..., "dWf", ...}
+
+    @property
+    def gates(self):
+        """Fields of the step cache that are neither states nor inputs."""
+        fields = self.cache._fields  # type: ignore[attr-defined]
+        return tuple(f for f in fields if not f.endswith(("_next", "_prev", "xt", "parameters")))
 
 
 class Caches(tuple):

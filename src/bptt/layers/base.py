@@ -5,8 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import float_array
+from ..checks import Door, float_array
+from ..engine.contract import Stepper
+from ..equations.sequences import valid_steps
 from ..errors import ConfigError, ShapeError
+from ..stream import Stream
 
 
 class Layer(ABC):
@@ -20,6 +23,7 @@ class Layer(ABC):
 
     n_in: int
     n_out: int
+    takes_table = False  # whether `forward` takes tokens and the table of an embedding below
 
     @abstractmethod
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -46,6 +50,14 @@ class Layer(ABC):
     @abstractmethod
     def step(self, xt, parameters, state) -> tuple[Any, ...]:
         """Run one step without a tape: return its output and the next state."""
+
+    @abstractmethod
+    def stepper(self, parameters, m) -> Stepper:
+        """Check the parameters and prepare to step through m sequences: what `Stream` runs on."""
+
+    def stream(self, parameters, m=1):
+        """Step through m sequences as they arrive, from a state of zeros: see `bptt.Stream`."""
+        return Stream(self, parameters, m)
 
     def __repr__(self):
         return f"{type(self).__name__}({self.n_in}, {self.n_out})"
@@ -112,3 +124,40 @@ def as_batch(where, x, lengths) -> tuple[Any, Any]:
     for row, s in zip(padded, x, strict=True):
         row[: len(s)] = s
     return padded, lengths
+
+
+class Stateless:
+    """The stepper of a layer without a state: a function of one step's input."""
+
+    state: tuple[np.ndarray, ...] = ()
+
+    def __init__(self, step):
+        self.step = step
+
+
+def check_tokens(where, x, lengths, n_tokens):
+    """Check the tokens of the steps that exist; padding may hold anything.
+
+    Parameters
+    ----------
+    x : ndarray of int, shape (m, T_x)
+    lengths : sequence of m int, or None
+    n_tokens : int
+
+    Returns
+    -------
+    x : ndarray of int, shape (m, T_x)
+    lengths : ndarray of int64, shape (m,), or None
+    valid : ndarray of bool, shape (m, T_x)
+
+    Raises
+    ------
+    ShapeError
+    """
+    if np.ndim(x) != 2:
+        raise ShapeError(f"{where}: x has shape {np.shape(x)}; expected (m, T_x).")
+    door = Door(where)
+    lengths = door.lengths("lengths", lengths, *x.shape)
+    valid = valid_steps(lengths, *x.shape)
+    door.indices("x", x if lengths is None else x[valid], n_tokens, "tokens")
+    return x, lengths, valid

@@ -5,9 +5,8 @@ import numpy as np
 from ..checks import Door
 from ..equations.losses import output_backward, output_forward
 from ..equations.sequences import valid_steps
-from ..errors import ShapeError
 from ..params import EMBEDDING, HEADS, check, glorot_uniform, init, shapes
-from .base import Layer, as_batch, need_tape, whole_number
+from .base import Layer, Stateless, as_batch, check_tokens, need_tape, whole_number
 
 
 class Embedding(Layer):
@@ -65,8 +64,8 @@ class Embedding(Layer):
         """
         where = "Embedding.forward"
         x, lengths = as_batch(where, x, lengths)
-        We = self._vectors(where, parameters)
-        x, valid = self._tokens(where, x, lengths)
+        We = self.vectors(where, parameters)
+        x, _, valid = check_tokens(where, x, lengths, self.n_in)
         y = np.zeros((*x.shape, self.n_out), We.dtype)
         y[valid] = We[x[valid]]
         return y, (), (x, valid, We) if keep_tape else None
@@ -96,22 +95,18 @@ class Embedding(Layer):
         where = "Embedding.step"
         xt = Door(where).indices("xt", xt, self.n_in, "tokens")
         Door(where).shape("xt", xt.shape, "m")
-        return self._vectors(where, parameters)[xt], ()
+        return self.vectors(where, parameters)[xt], ()
 
-    def _vectors(self, where, parameters):
+    def stepper(self, parameters, m):
+        """Prepare to look m tokens up at a time: (m,) of int -> (m, n_x)."""
+        own = {"We": self.vectors("Embedding.stream", parameters).copy()}
+        return Stateless(lambda xt: self.step(xt, own, ())[0])
+
+    def vectors(self, where, parameters):
         """Check and return the vectors of all tokens."""
         own, door = check(where, EMBEDDING, parameters)
         door.shape("the layer's (n_tokens, n_x)", (self.n_in, self.n_out), "n_tokens n_x")
         return own["We"]
-
-    def _tokens(self, where, x, lengths):
-        """Check the tokens of the steps that exist; return them and the mask of those steps."""
-        if np.ndim(x) != 2:
-            raise ShapeError(f"{where}: x has shape {np.shape(x)}; expected (m, T_x).")
-        door = Door(where)
-        valid = valid_steps(door.lengths("lengths", lengths, *x.shape), *x.shape)
-        door.indices("x", x[valid], self.n_in, "tokens")
-        return x, valid
 
 
 class Dense(Layer):
@@ -202,6 +197,12 @@ class Dense(Layer):
         p, door = self._check("Dense.step", parameters)
         xt = door.array("xt", xt, "m n_a")
         return output_forward(xt.T, p["Wy"], p["by"]).T, ()
+
+    def stepper(self, parameters, m):
+        """Prepare to apply the layer to one step: (m, n_a) -> (m, n_y)."""
+        own, _ = self._check("Dense.stream", parameters)
+        own = {name: p.copy() for name, p in own.items()}
+        return Stateless(lambda xt: self.step(xt, own, ())[0])
 
     def _check(self, where, parameters):
         """Check and return the parameters, and the door that knows their sizes."""

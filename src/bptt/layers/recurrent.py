@@ -8,7 +8,7 @@ from .. import engine
 from ..checks import Door
 from ..errors import ConfigError, ShapeError
 from ..params import CELLS, check, glorot_uniform, init, orthogonal, shapes
-from .base import Layer, as_batch, need_tape, whole_number
+from .base import Layer, as_batch, check_tokens, need_tape, whole_number
 
 
 class _Slot(NamedTuple):
@@ -19,6 +19,29 @@ class _Slot(NamedTuple):
     n_in: int
     reverse: bool
     shapes: dict[str, tuple[int, ...]]
+
+
+class _StackStepper:
+    """Steppers on top of one another; the state has a slot axis in front."""
+
+    def __init__(self, steppers):
+        self._steppers = steppers
+        if len(steppers) == 1:
+            self.step = steppers[0].step  # a step takes microseconds: nothing in between
+
+    def step(self, xt):
+        for stepper in self._steppers:
+            xt = stepper.step(xt)
+        return xt
+
+    @property
+    def state(self):
+        return tuple(np.stack(s) for s in zip(*(s.state for s in self._steppers), strict=True))
+
+    @state.setter
+    def state(self, state):
+        for i, stepper in enumerate(self._steppers):
+            stepper.state = tuple(s[i] for s in state)
 
 
 class _Recurrent(Layer):
@@ -34,6 +57,7 @@ class _Recurrent(Layer):
     ``layer0.``, ``layer1.``, ... where there is more than one layer.
     """
 
+    takes_table = True
     biases: dict[str, float] | None = None
 
     def __init__(
@@ -98,7 +122,7 @@ class _Recurrent(Layer):
         shape = (len(self.slots), m, self.n_a)
         return tuple(np.zeros(shape, dtype) for _ in range(self._n_states))
 
-    def forward(self, x, parameters, state=None, lengths=None, *, keep_tape=True):
+    def forward(self, x, parameters, state=None, lengths=None, *, keep_tape=True, table=None):
         """Run a batch of sequences, ragged ones included.
 
         Parameters
@@ -111,6 +135,9 @@ class _Recurrent(Layer):
             True lengths in 0..T_x, in any order.
         keep_tape : bool
             False for inference: the tape is None.
+        table : ndarray, shape (n_tokens, n_x), optional
+            Then x holds tokens, ndarray of int, shape (m, T_x), and the input is table[x]; each
+            distinct token's row is multiplied once, not every step's.
 
         Returns
         -------
@@ -128,10 +155,13 @@ class _Recurrent(Layer):
         x, lengths = as_batch(where, x, lengths)
         by_slot = [self._slot_parameters(where, parameters, slot) for slot in self.slots]
         door = by_slot[0][1]
-        x = door.array("x", x, "m T_x n_x")
-        m, T_x = x.shape[:2]
-        lengths = door.lengths("lengths", lengths, m, T_x)
-        state = self._check_state(where, "state", state, m, x.dtype)
+        if table is None:
+            x = door.array("x", x, "m T_x n_x")
+            lengths = door.lengths("lengths", lengths, *x.shape[:2])
+        else:
+            table = door.array("table", table, "n_tokens n_x")
+            x, lengths, _ = check_tokens(where, x, lengths, len(table))
+        state = self._check_state(where, "state", state, len(x), door.dtype)
         y, tapes, finals = x, [], []
         for k in range(self.n_layers):
             outputs = []
@@ -144,6 +174,7 @@ class _Recurrent(Layer):
                     tuple(s[i] for s in state),
                     by_slot[i][0],
                     lengths,
+                    table=table if k == 0 else None,
                     reverse=slot.reverse,
                     keep_tape=keep_tape,
                 )
@@ -168,7 +199,7 @@ class _Recurrent(Layer):
         Returns
         -------
         dx : ndarray, shape (m, T_x, n_x)
-            Exactly 0 on padding.
+            Exactly 0 on padding. With a table, its gradient, (n_tokens, n_x).
         d_state0 : tuple of ndarray, each (n_slots, m, n_a)
         gradients : dict of str to ndarray
             d + name for every parameter.
@@ -230,6 +261,21 @@ class _Recurrent(Layer):
             after.append(engine.step(self.cell, xt, tuple(s[i] for s in state), p))
             xt = after[-1][0]
         return xt, tuple(np.stack(s) for s in zip(*after, strict=True))
+
+    def stepper(self, parameters, m):
+        """Prepare to step through m sequences side by side, all layers in turn.
+
+        Raises
+        ------
+        ConfigError
+            A bidirectional layer needs the whole sequence: it cannot stream.
+        ShapeError
+        """
+        where = f"{type(self).__name__}.stream"
+        if self.bidirectional:
+            raise ConfigError(f"{where}: the layer is bidirectional; it needs whole sequences.")
+        slots = [self._slot_parameters(where, parameters, slot)[0] for slot in self.slots]
+        return _StackStepper([engine.stream(self.cell, own, m) for own in slots])
 
     def _slot_parameters(self, where, parameters, slot):
         """Check and return the parameters of one slot under the cell's own names."""

@@ -1,0 +1,136 @@
+"""The native provider: fused C++ kernels, chosen at import by what the CPU has."""
+
+import sys
+
+import numpy as np
+
+from ..equations import CELLS
+from ..errors import ConfigError
+from . import _native  # type: ignore[attr-defined]  # absent where no compiler was
+
+
+def _rows(z):
+    """Make features contiguous, as the kernels want them; the other strides are free."""
+    if z.shape[-1] > 1 and z.strides[-1] != z.itemsize:
+        return np.ascontiguousarray(z)
+    return z
+
+
+def _contiguous(parameters):
+    return {
+        name: np.ascontiguousarray(p, p.dtype.newbyteorder("=")) for name, p in parameters.items()
+    }
+
+
+class NativeTape:
+    """Gates and states of every step in the engine's own memory, read by name.
+
+    Uniform batches give read-only views, ragged ones copies. The tape holds the caller's x and
+    parameters, not copies, where their layout allows.
+    """
+
+    def __init__(self, tape, cell, outputs):
+        self.tape = tape
+        self.names = CELLS[cell].states + CELLS[cell].gates
+        self.shape, self.dtype = outputs.shape[:2], outputs.dtype
+
+    def __getitem__(self, name):
+        """Return a state or a gate of every step: (m, T_x, n_a), 0 on padding."""
+        if name not in self.names:
+            raise KeyError(f"the tape has {', '.join(self.names)}; not {name!r}")
+        return self.tape.view(name) if self.tape.uniform else self.tape.unpack(name)
+
+
+class NativeStepper:
+    """A cell that steps in native code; nothing is allocated there."""
+
+    def __init__(self, cell, parameters, m):
+        self._stream = _native.Stream(cell, _contiguous(parameters), m)
+        self.step = self._stream.step
+
+    @property
+    def state(self):
+        """The states, copied: (a,) or (a, c), each (m, n_a)."""
+        return self._stream.state
+
+    @state.setter
+    def state(self, state):
+        self._stream.set_state(*(_rows(s) for s in state))
+
+
+class NativeProvider:
+    """Computes in the extension module."""
+
+    name = "native"
+
+    def __init__(self):
+        self._registered = False
+
+    def forward(self, cell, x, state0, parameters, lengths, *, table, reverse, keep_tape):
+        """Run a cell over a batch of sequences: see `bptt.engine.forward`."""
+        self._register_threads()
+        outputs, state, tape = _native.forward(
+            cell,
+            _rows(x) if table is None else np.ascontiguousarray(x, np.int64),
+            _contiguous(parameters),
+            lengths,
+            *(_rows(s) for s in state0),
+            reverse=reverse,
+            keep_tape=keep_tape,
+            table=None if table is None else np.ascontiguousarray(table),
+        )
+        return outputs, state, NativeTape(tape, cell, outputs) if keep_tape else None
+
+    def backward(self, tape, d_outputs, d_state):
+        """Backpropagate through time: see `bptt.engine.backward`."""
+        dx, d_state0, gradients, d_table = _native.backward(
+            tape.tape, _rows(d_outputs), *(None if ds is None else _rows(ds) for ds in d_state)
+        )
+        gradients = {f"d{name}": g for name, g in gradients.items()}
+        return (dx if d_table is None else d_table), d_state0, gradients
+
+    def stream(self, cell, parameters, m):
+        """Prepare to step: see `bptt.engine.stream`."""
+        return NativeStepper(cell, parameters, m)
+
+    def get_num_threads(self):
+        """Return how many threads the pool may use."""
+        return _native.get_num_threads()
+
+    def set_num_threads(self, n):
+        """Set how many threads the pool may use."""
+        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
+            raise ConfigError(f"set_num_threads: n is {n!r}; expected a whole number >= 1.")
+        _native.set_num_threads(int(n))
+
+    def describe(self):
+        """Return rows for `bptt.show_config`."""
+        return {
+            "engine": "native",
+            "isa": f"{_native.isa()} (of {', '.join(_native.available_isas())})",
+            "threads": str(_native.get_num_threads()),
+        }
+
+    def _register_threads(self):
+        """Let threadpoolctl limit the pool's threads too, once it is imported."""
+        threadpoolctl = sys.modules.get("threadpoolctl")
+        if self._registered or threadpoolctl is None:
+            return
+        self._registered = True
+
+        class Controller(threadpoolctl.LibController):
+            user_api = "bptt"
+            internal_api = "bptt"
+            filename_prefixes = ("_native",)
+            check_symbols = ()
+
+            def get_num_threads(self):
+                return _native.get_num_threads()
+
+            def set_num_threads(self, num_threads):
+                _native.set_num_threads(num_threads)
+
+            def get_version(self):
+                return None
+
+        threadpoolctl.register(Controller)
