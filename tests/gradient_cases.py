@@ -233,7 +233,7 @@ def engine_cases():
         for reverse in (False, True)
         for name in ("rnn", "lstm")
     ]
-    from_tokens = [engine_case("rnn", 4, *kind, tokens=True) for kind in ((False,) * 2, (True,) * 2)]
+    from_tokens = [engine_case("rnn", 4, both, both, tokens=True) for both in (False, True)]
     return [*cases, *from_tokens, engine_case("lstm", 2, False, False, d_state=False)]
 
 

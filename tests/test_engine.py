@@ -147,9 +147,10 @@ def test_unknown_provider_is_refused():
 
 def test_provider_is_chosen_once():
     assert engine.provider() is engine.provider()
-    assert set(engine.__all__) == set(
-        "backward forward get_num_threads provider set_num_threads step stream".split()
-    )
+    assert set(engine.__all__) == {
+        *("backward", "forward", "step", "stream"),
+        *("get_num_threads", "provider", "set_num_threads"),
+    }
 
 
 def test_show_config_prints_versions_and_provider(capsys):

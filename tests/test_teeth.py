@@ -102,7 +102,9 @@ TARGETS = [
     ),
     Target(gru._split, partial(cases.cell_cases, *BEFORE, *AFTER)),
     Target(
-        gru.gru_variant, partial(cases.cell_cases, *BEFORE, *AFTER), ("GRU GRU_RESET_AFTER", "bca bc")
+        gru.gru_variant,
+        partial(cases.cell_cases, *BEFORE, *AFTER),
+        ("GRU GRU_RESET_AFTER", "bca bc"),
     ),
     Target(gru.gru_cell_backward, partial(cases.cell_cases, *BEFORE, *AFTER)),
     *(
@@ -172,9 +174,7 @@ TARGETS = [
         cases.recurrent_cases,
         ("dy dx own dx_slot", "d_state d_states ds0", "i k", "n_layers n_a", "layer reverse"),
     ),
-    Target(
-        Network.backward, cases.network_cases, ("d_state d_states", "name key")
-    ),
+    Target(Network.backward, cases.network_cases, ("d_state d_states", "name key")),
 ]
 
 SAME_SIZE, SAME_DTYPE = "both have that size", "both have that dtype"

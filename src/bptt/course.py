@@ -70,6 +70,7 @@ def _forward(where, cell, x, state0, parameters, seq_lengths):
     a, _, tape = engine.forward(
         cell.name, _batch_first(x), tuple(s.T for s in state0), own, lengths
     )
+    assert tape is not None  # keep_tape is the default
     steps = _Steps(cell, x, state0, parameters, lengths, tape)
     caches = EngineCaches(steps, x, cell, lengths, parameters)
     caches.tape = tape
@@ -82,15 +83,14 @@ def _backward(da, dstate, caches):
     x, T = caches[1], da.shape[2]
     d_outputs = np.zeros((*x.shape[1:], da.shape[0]), da.dtype)
     d_outputs[:, :T] = _batch_first(da)  # the loss looks at the first T steps only
-    dx, d_state0, gradients = engine.backward(
-        caches.tape, d_outputs, tuple(ds.T for ds in dstate)
-    )
+    dx, d_state0, gradients = engine.backward(caches.tape, d_outputs, tuple(ds.T for ds in dstate))
     d_state0 = {f"d{s}0": d.T for s, d in zip(caches.cell.states, d_state0, strict=True)}
     return {"dx": _features_first(dx[:, :T]), **d_state0, **gradients}
 
 
 @wraps(equations.rnn_forward)
 def rnn_forward(x, a0, parameters, seq_lengths=None, *, activation="tanh"):
+    """On the engine: the documentation is that of the equations."""
     cell = rnn_variant("rnn_forward", activation)
     a, caches = _forward("rnn_forward", cell, x, (a0,), parameters, seq_lengths)
     return a, predictions(a, parameters["Wya"], parameters["by"], caches.lengths), caches
@@ -98,11 +98,13 @@ def rnn_forward(x, a0, parameters, seq_lengths=None, *, activation="tanh"):
 
 @wraps(equations.rnn_backward)
 def rnn_backward(da, caches, *, da_final=None):
+    """On the engine: the documentation is that of the equations."""
     return _backward(*backward_door("rnn_backward", RNN, da, (da_final,), caches))
 
 
 @wraps(equations.lstm_forward)
 def lstm_forward(x, a0, parameters, seq_lengths=None, *, c0=None):
+    """On the engine: the documentation is that of the equations."""
     a, caches = _forward("lstm_forward", LSTM, x, (a0, c0), parameters, seq_lengths)
     c = np.array(_features_first(caches.tape["c"]))
     return a, predictions(a, parameters["Wy"], parameters["by"], caches.lengths), c, caches
@@ -110,11 +112,13 @@ def lstm_forward(x, a0, parameters, seq_lengths=None, *, c0=None):
 
 @wraps(equations.lstm_backward)
 def lstm_backward(da, caches, *, da_final=None, dc_final=None):
+    """On the engine: the documentation is that of the equations."""
     return _backward(*backward_door("lstm_backward", LSTM, da, (da_final, dc_final), caches))
 
 
 @wraps(equations.gru_forward)
 def gru_forward(x, a0, parameters, seq_lengths=None):
+    """On the engine: the documentation is that of the equations."""
     cell = gru_variant(parameters)
     a, caches = _forward("gru_forward", cell, x, (a0,), parameters, seq_lengths)
     return a, predictions(a, parameters["Wy"], parameters["by"], caches.lengths), caches
@@ -122,4 +126,5 @@ def gru_forward(x, a0, parameters, seq_lengths=None):
 
 @wraps(equations.gru_backward)
 def gru_backward(da, caches, *, da_final=None):
+    """On the engine: the documentation is that of the equations."""
     return _backward(*backward_door("gru_backward", GRU, da, (da_final,), caches))

@@ -82,9 +82,9 @@ class Network:
             below = name
         names = list(self.layers)
         self._tables = {  # embeddings whose table the layer above takes as it is
-            name
-            for name, above in zip(names, names[1:], strict=False)
-            if isinstance(self.layers[name], Embedding) and self.layers[above].takes_table
+            name: layer
+            for (name, layer), above in zip(self.layers.items(), names[1:], strict=False)
+            if isinstance(layer, Embedding) and self.layers[above].takes_table
         }
 
     def __repr__(self):
@@ -151,7 +151,11 @@ class Network:
         for (name, layer), s in zip(self.layers.items(), state, strict=True):
             own = self._own("Network.forward", parameters, name)
             if name in self._tables:  # the layer above multiplies the table, not every step
-                table, final, tape = {"table": layer.vectors("Network.forward", own)}, (), None
+                table, final, tape = (
+                    {"table": self._tables[name].vectors("Network.forward", own)},
+                    (),
+                    None,
+                )
             else:
                 y, final, tape = layer.forward(y, own, s, lengths, keep_tape=keep_tape, **table)
                 table = {}

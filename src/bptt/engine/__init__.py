@@ -68,7 +68,9 @@ def _choose(wanted):
             return NativeProvider()
         except ImportError as error:
             if wanted == "native":
-                raise EngineError(f"BPTT_ENGINE is 'native', which is not built: {error}.") from None
+                raise EngineError(
+                    f"BPTT_ENGINE is 'native', which is not built: {error}."
+                ) from None
             warnings.warn(
                 "bptt: the native engine is not built; the NumPy provider serves, several times "
                 "slower. Install with a C++17 compiler to get it (see bptt.show_config()).",

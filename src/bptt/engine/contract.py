@@ -1,6 +1,6 @@
 """What a provider of the engine must offer; the semantics stand in the package's docstring."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -18,15 +18,24 @@ class Tape(Protocol):
     dtype: np.dtype
     names: tuple[str, ...]  # states, then gates: "a", "c", "ft", "it", "cct", "ot"
 
-    def __getitem__(self, name: str) -> np.ndarray: ...  # noqa: D105
+    def __getitem__(self, name: str) -> np.ndarray: ...
 
 
 class Stepper(Protocol):
     """A cell that steps: it owns its parameters and its state."""
 
-    state: State
+    @property
+    def step(self) -> Callable[[np.ndarray], np.ndarray]:
+        """Run one step: (m, n_x) -> (m, n_a)."""
+        ...
 
-    def step(self, xt: np.ndarray) -> np.ndarray: ...  # noqa: D102
+    @property
+    def state(self) -> State:
+        """The states before the next step."""
+        ...
+
+    @state.setter
+    def state(self, state: State) -> None: ...
 
 
 class Provider(Protocol):

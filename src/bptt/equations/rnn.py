@@ -25,8 +25,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import ConfigError
-from .doors import backward_door, cell_door, checks_gradients, predictions, sequence_door
 from .activations import d_relu, d_tanh, relu, softmax
+from .doors import backward_door, cell_door, checks_gradients, predictions, sequence_door
 from .losses import output_forward
 from .sequences import Cell, backward_through_time, forward_through_time
 
@@ -127,6 +127,7 @@ RNN_RELU = Cell(
 
 
 def rnn_variant(where, activation):
+    """The cell of an activation, or a sentence."""
     if activation not in ACTIVATIONS:
         raise ConfigError(f"{where}: activation is {activation!r}; expected 'tanh' or 'relu'.")
     return RNN if activation == "tanh" else RNN_RELU
