@@ -6,7 +6,9 @@ BIN := .venv/bin
 .PHONY: demo test lint clean
 .DELETE_ON_ERROR:
 
-.venv/ready: pyproject.toml
+NATIVE := $(shell find native -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
+
+.venv/ready: pyproject.toml $(NATIVE)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "bptt needs Python 3.11 or newer; $(PYTHON) is older: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv

@@ -1,0 +1,119 @@
+// NumPy arrays in and out. In: the buffer protocol, which takes read-only and strided arrays without a
+// copy. Out: small arrays from numpy.empty, large ones on blocks of the engine's memory.
+#pragma once
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+
+#include <initializer_list>
+#include <string>
+#include <vector>
+
+#include "engine/memory.h"
+#include "kernels/problem.h"
+
+namespace nb = nanobind;
+
+namespace bptt {
+
+[[noreturn]] inline void refuse(const std::string& sentence) { throw nb::value_error(sentence.c_str()); }
+
+class View {
+ public:
+  View() = default;
+  explicit View(nb::handle array, const char* name, bool writable = false) : name_(name) {
+    const int flags = PyBUF_STRIDES | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0);
+    if (PyObject_GetBuffer(array.ptr(), &buffer_, flags) != 0) {
+      PyErr_Clear();
+      refuse(std::string(name) + " is not a " + (writable ? "writable " : "") + "NumPy array.");
+    }
+    held_ = true;
+  }
+  View(View&& o) noexcept : buffer_(o.buffer_), name_(o.name_), held_(o.held_) { o.held_ = false; }
+  View& operator=(View&& o) noexcept {
+    release();
+    buffer_ = o.buffer_, name_ = o.name_, held_ = o.held_;
+    o.held_ = false;
+    return *this;
+  }
+  ~View() { release(); }
+
+  int dims() const { return buffer_.ndim; }
+  index size(int axis) const { return buffer_.shape[axis]; }
+  index stride(int axis) const { return buffer_.strides[axis] / buffer_.itemsize; }
+  char kind() const {  // 'f' float32, 'd' float64, 'l' int64, otherwise '?'
+    const char* f = buffer_.format ? buffer_.format : "?";
+    if (f[0] == '@' || f[0] == '=' || f[0] == '<') ++f;
+    if (f[0] == 'f' || f[0] == 'd') return f[0];
+    return (f[0] == 'l' || f[0] == 'q') && buffer_.itemsize == 8 ? 'l' : '?';
+  }
+  // Checks type, shape (-1: anything) and that the last axis is contiguous.
+  template <class T>
+  T* data(std::initializer_list<index> shape) const {
+    const char want = std::is_same_v<std::remove_const_t<T>, float>    ? 'f'
+                      : std::is_same_v<std::remove_const_t<T>, double> ? 'd'
+                                                                       : 'l';
+    bool fits = kind() == want && dims() == int(shape.size());
+    int axis = 0;
+    for (index n : shape) {
+      fits = fits && (n < 0 || size(axis) == n) && buffer_.strides[axis] % buffer_.itemsize == 0;
+      ++axis;
+    }
+    if (!fits) refuse(std::string(name_) + " is " + text() + "; expected " + text(want, shape) + ".");
+    if (dims() && size(dims() - 1) > 1 && stride(dims() - 1) != 1)
+      refuse(std::string(name_) + ": the last axis must be contiguous.");
+    return static_cast<T*>(buffer_.buf);
+  }
+  template <class T>
+  Rows<T> rows(std::initializer_list<index> shape) const {  // (m, n) or (m, T, n)
+    T* p = data<T>(shape);
+    return {p, stride(0), dims() == 3 ? stride(1) : 0};
+  }
+  void need_contiguous() const {
+    if (!PyBuffer_IsContiguous(&buffer_, 'C')) refuse(std::string(name_) + " must be C-contiguous.");
+  }
+
+ private:
+  void release() {
+    if (held_) PyBuffer_Release(&buffer_);
+    held_ = false;
+  }
+  static std::string text(char kind, std::initializer_list<index> shape) {
+    std::string s = kind == 'f' ? "float32 (" : kind == 'd' ? "float64 (" : "int64 (";
+    const char* comma = "";
+    for (index n : shape) s += comma + (n < 0 ? std::string("any") : std::to_string(n)), comma = ", ";
+    return s + ")";
+  }
+  std::string text() const {
+    const char k = kind();
+    std::string s = k == 'f' ? "float32 (" : k == 'd' ? "float64 (" : k == 'l' ? "int64 (" : "of another type (";
+    for (int i = 0; i < dims(); ++i) s += (i ? ", " : "") + std::to_string(size(i));
+    return s + ")";
+  }
+  Py_buffer buffer_{};
+  const char* name_ = "";
+  bool held_ = false;
+};
+
+constexpr index kOwnBlockFrom = 64 << 10;  // bytes
+
+// A fresh C-contiguous array; `data` receives where its elements are.
+template <class T>
+nb::object new_array(std::initializer_list<index> shape, T** data) {
+  index count = 1;
+  for (index n : shape) count *= n;
+  if (count * index(sizeof(T)) < kOwnBlockFrom) {
+    static PyObject* empty = nb::object(nb::module_::import_("numpy").attr("empty")).release().ptr();
+    nb::list dims;
+    for (index n : shape) dims.append(n);
+    nb::object made = nb::handle(empty)(nb::tuple(dims), sizeof(T) == 4 ? "f4" : "f8");
+    *data = View(made, "new array", true).template data<T>(shape);
+    return made;
+  }
+  Array<T> block(count);
+  *data = block.data();
+  std::vector<std::size_t> dims(shape.begin(), shape.end());
+  nb::capsule owner(block.release(), [](void* p) noexcept { give_block(p); });
+  return nb::cast(nb::ndarray<nb::numpy, T>(*data, dims.size(), dims.data(), owner));
+}
+
+}  // namespace bptt

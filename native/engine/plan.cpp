@@ -1,0 +1,52 @@
+#include <algorithm>
+#include <numeric>
+#include <stdexcept>
+#include <string>
+
+#include "engine.h"
+#include "work.h"
+
+namespace bptt {
+
+Plan::Plan(const Problem& p, int nap_)
+    : cell(p.cell), reverse(p.reverse), n_x(p.n_x), n_a(p.n_a), m(p.m), T(p.T), nap(nap_), row(p.m),
+      len(p.m) {
+  std::iota(row.begin(), row.end(), 0);
+  if (p.lengths) {
+    for (int r = 0; r < m; ++r)
+      if (p.lengths[r] < 0 || p.lengths[r] > T)
+        throw std::invalid_argument("lengths[" + std::to_string(r) + "] is " +
+                                    std::to_string(p.lengths[r]) + "; expected 0 .. " +
+                                    std::to_string(T) + " = T_x.");
+    std::stable_sort(row.begin(), row.end(),
+                     [&](int i, int j) { return p.lengths[i] > p.lengths[j]; });
+  }
+  for (int r = 0; r < m; ++r) len[r] = p.lengths ? int(p.lengths[row[r]]) : T;
+  steps = m ? len[0] : 0;
+  active.resize(steps);
+  off.resize(steps + 1, 0);
+  for (int s = 0, alive = m; s < steps; ++s) {
+    while (len[alive - 1] <= s) --alive;
+    active[s] = alive;
+    off[s + 1] = off[s] + alive;
+  }
+}
+
+Batch Plan::batch() const {
+  return {cell, reverse, n_x, n_a, m, nap, steps, row.data(), len.data(), active.data(), off.data()};
+}
+
+std::vector<int> split_rows(const Batch& b, int s0, int s1, int parts) {
+  const int rows = s0 < b.steps ? b.active[s0] : 0;
+  std::vector<int> begin(parts + 1, rows);
+  const index total = b.off[s1] - b.off[s0];
+  index sum = 0;
+  for (int r = 0, part = 0; r < rows; ++r) {
+    while (part < parts && sum * parts >= total * part) begin[part++] = r;
+    sum += std::min(b.len[r], s1) - s0;
+  }
+  begin[0] = 0;
+  return begin;
+}
+
+}  // namespace bptt

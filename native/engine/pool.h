@@ -1,0 +1,23 @@
+// The one pool of threads. Everything that runs in parallel runs here, so that no two pools ever
+// spin against one another.
+#pragma once
+#include <type_traits>
+
+namespace bptt {
+
+// Threads this process may use: the CPUs of its affinity mask, or OMP_NUM_THREADS where smaller or set.
+int default_threads();
+int get_num_threads();
+void set_num_threads(int n);  // n >= 1
+
+// Calls job(context, part) once for each part 0 .. parts-1 and returns when all are done. Parts may run
+// at the same time or one after the other: a caller that finds the pool busy (another Python thread is
+// in it) runs its parts alone. Denormals are flushed while a part runs.
+void run_parts(int parts, void (*job)(void*, int), void* context);
+
+template <class F>
+void parallel(int parts, F&& f) {
+  run_parts(parts, [](void* c, int part) { (*static_cast<std::remove_reference_t<F>*>(c))(part); }, &f);
+}
+
+}  // namespace bptt

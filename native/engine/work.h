@@ -1,0 +1,38 @@
+// How work is cut: shared by the forward and the backward driver.
+#pragma once
+#include <algorithm>
+#include <vector>
+
+#include "../kernels/problem.h"
+#include "pool.h"
+
+namespace bptt {
+
+// Row ranges [begin[i], begin[i+1]) with nearly equal numbers of steps within s0 .. s1-1.
+std::vector<int> split_rows(const Batch& b, int s0, int s1, int parts);
+
+// Multiply-adds below which another thread costs more than it saves.
+constexpr double kWorthAThread = 4e5;
+
+inline int parts_for(double multiply_adds, int most) {
+  const int by_work = int(std::min(1e6, multiply_adds / kWorthAThread));
+  return std::max(1, std::min({get_num_threads(), by_work, most}));
+}
+
+// Zeros on the steps that do not exist.
+template <class T>
+void zero_padding(const Batch& b, int T_x, Rows<T> x, index n) {
+  for (int r = b.m - 1; r >= 0 && b.len[r] < T_x; --r)
+    for (index t = b.len[r]; t < T_x; ++t) std::fill_n(x.at(b.row[r], t), n, T(0));
+}
+
+// Rows of n_a elements in sorted order, with row stride nap; zero where there are none.
+template <class T>
+void load_state(const Batch& b, Rows<const T> from, T* to) {
+  for (int r = 0; r < b.m; ++r, to += b.nap) {
+    std::fill_n(to, b.nap, T(0));
+    if (from.data) std::copy_n(from.at(b.row[r], 0), b.n_a, to);
+  }
+}
+
+}  // namespace bptt

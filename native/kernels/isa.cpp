@@ -1,0 +1,194 @@
+// One instruction set: this file is compiled once for each, with BPTT_NS naming its namespace and the
+// compiler flags choosing its vectors. No standard-library templates in here: the linker would merge
+// their copies across instruction sets, and an old machine could run a new machine's copy.
+#include "backward.h"
+#include "forward.h"
+#include "gradient.h"
+#include "kernels.h"
+
+namespace bptt {
+namespace BPTT_NS {
+namespace {
+
+struct Range {
+  int begin, end;
+};
+Range share(int count, int part, int parts) {
+  return {tile_begin(count, parts, part), tile_begin(count, parts, part + 1)};
+}
+
+template <class T>
+UnitPanels x_panels(Cell c, int n_a) {
+  return input_panels(info(c), n_a, ceil_div(n_a, VL<T>));
+}
+template <class T>
+UnitPanels a_panels(Cell c, int n_a, int stage) {
+  return state_panels(info(c), stage, n_a, ceil_div(n_a, VL<T>));
+}
+
+template <class T>
+index packed_x_size(Cell c, int n_x, int n_a) {
+  return index(x_panels<T>(c, n_a).entries()) * VL<T> * n_x;
+}
+template <class T>
+index packed_bias_size(Cell c, int n_a) {
+  return index(info(c).blocks) * ceil_div(n_a, VL<T>) * VL<T>;
+}
+template <class T>
+index packed_a_size(Cell c, int n_a, int stage) {
+  return index(a_panels<T>(c, n_a, stage).entries()) * VL<T> * n_a;
+}
+
+template <class T>
+void pack_forward(Cell c, int n_x, int n_a, const Weights<const T>& w, T* x, T* bias, T* const a[2],
+                  int part, int parts) {
+  const CellInfo& cell = info(c);
+  const UnitPanels u = x_panels<T>(c, n_a);
+  const Range p = share(u.panels(), part, parts);
+  pack_units<T>(u, w.wx, w.ld_x, n_x, x, p.begin, p.end);
+  for (int stage = 0; stage < cell.stages; ++stage) {
+    const UnitPanels v = a_panels<T>(c, n_a, stage);
+    const Range q = share(v.panels(), part, parts);
+    pack_units<T>(v, w.wa, w.ld_a, n_a, a[stage], q.begin, q.end);
+  }
+  if (part != 0) return;
+  pack_bias<T>(u, w.b, bias);
+  for (int g = cell.x_blocks; g < cell.blocks; ++g) {
+    const UnitPanels one = unit_panels(1, &g, n_a, u.unit_vecs);
+    pack_bias<T>(one, w.b, bias + (u.entries() + (g - cell.x_blocks) * u.unit_vecs) * VL<T>);
+  }
+}
+
+template <class T>
+index packed_back_x_size(Cell c, int n_x, int n_a) {
+  return index(info(c).x_blocks) * n_a * ceil_div(n_x, VL<T>) * VL<T>;
+}
+template <class T>
+index packed_back_a_size(Cell c, int n_a, int stage) {
+  return index(info(c).rec_count[stage]) * n_a * ceil_div(n_a, VL<T>) * VL<T>;
+}
+
+template <class T>
+void pack_backward(Cell c, int n_x, int n_a, const Weights<const T>& w, T* x, T* const a[2], int part,
+                   int parts) {
+  const CellInfo& cell = info(c);
+  const int all[kMaxBlocks] = {0, 1, 2, 3};
+  if (x) {
+    const Range p = share(ceil_div(ceil_div(n_x, VL<T>), kColumnWidth), part, parts);
+    pack_columns<T>(cell.x_blocks, all, w.wx, w.ld_x, n_a, n_x, x, p.begin, p.end);
+  }
+  const Range q = share(ceil_div(ceil_div(n_a, VL<T>), kColumnWidth), part, parts);
+  for (int stage = 0; stage < cell.stages; ++stage)
+    pack_columns<T>(cell.rec_count[stage], cell.rec[stage], w.wa, w.ld_a, n_a, n_a, a[stage], q.begin,
+                    q.end);
+}
+
+template <class T>
+void forward(const Forward<T>& f, int r0, int r1, void** scratch) {
+  switch (f.batch.cell) {
+    case Cell::rnn: return forward_rows<T, Cell::rnn>(f, r0, r1, scratch);
+    case Cell::rnn_relu: return forward_rows<T, Cell::rnn_relu>(f, r0, r1, scratch);
+    case Cell::lstm: return forward_rows<T, Cell::lstm>(f, r0, r1, scratch);
+    case Cell::gru: return forward_rows<T, Cell::gru>(f, r0, r1, scratch);
+    case Cell::gru_reset_after: return forward_rows<T, Cell::gru_reset_after>(f, r0, r1, scratch);
+  }
+}
+template <class T>
+void backward(const Backward<T>& w, int r0, int r1, void** scratch) {
+  switch (w.batch.cell) {
+    case Cell::rnn: return backward_rows<T, Cell::rnn>(w, r0, r1, scratch);
+    case Cell::rnn_relu: return backward_rows<T, Cell::rnn_relu>(w, r0, r1, scratch);
+    case Cell::lstm: return backward_rows<T, Cell::lstm>(w, r0, r1, scratch);
+    case Cell::gru: return backward_rows<T, Cell::gru>(w, r0, r1, scratch);
+    case Cell::gru_reset_after: return backward_rows<T, Cell::gru_reset_after>(w, r0, r1, scratch);
+  }
+}
+
+constexpr int kTableRows = 48;  // rows of a table handled at a time
+
+template <class T>
+void project_table(Cell c, int n_x, int n_a, const T* packed_x, const T* bias, const T* table,
+                   T* projected, int r0, int r1) {
+  const UnitPanels u = x_panels<T>(c, n_a);
+  const index nap = u.unit_vecs * VL<T>, width = u.count * nap;
+  for (int r = r0; r < r1; r += kTableRows) {
+    const int n = min(kTableRows, r1 - r);
+    const T* from[kTableRows];
+    T* to[kTableRows];
+    for (int i = 0; i < n; ++i) from[i] = table + index(r + i) * n_x, to[i] = projected + (r + i) * width;
+    unit_products<T, true>(u, packed_x, bias, n_x, n, from, to, nap, [](int, int, int, int) {});
+  }
+}
+
+template <class T>
+void table_gradient(Cell c, int n_x, int n_a, const T* packed_back_x, const T* token_dz, index stride,
+                    T* d_table, int r0, int r1) {
+  const int all[kMaxBlocks] = {0, 1, 2, 3};
+  for (int r = r0; r < r1; r += kTableRows) {
+    const int n = min(kTableRows, r1 - r);
+    index slot[kTableRows];
+    T* to[kTableRows];
+    for (int i = 0; i < n; ++i) slot[i] = r + i, to[i] = d_table + index(r + i) * n_x;
+    column_products<T, false>(info(c).x_blocks, all, n_a, ceil_div(n_a, VL<T>), token_dz, stride,
+                              packed_back_x, n_x, n, slot, to);
+  }
+}
+
+template <class T>
+void table_columns(int n_x, const T* table, T* p, index stride, int r0, int r1) {
+  for (int r = r0; r < r1; ++r)
+    for (int col = 0; col < n_x; col += VL<T>)
+      store(p + col / VL<T> * stride + index(r) * VL<T>,
+            load_first(table + index(r) * n_x + col, min(VL<T>, n_x - col)));
+}
+
+template <class T, Vec<T> (*F)(Vec<T>)>
+void map(const T* x, T* y, index n) {
+  for (index i = 0; i < n; i += VL<T>) {
+    const int lanes = n - i < VL<T> ? int(n - i) : VL<T>;
+    store_first<T>(y + i, F(load_first(x + i, lanes)), lanes);
+  }
+}
+
+template <class T>
+Kernels<T> table() {
+  return {VL<T>,
+          packed_x_size<T>,
+          packed_bias_size<T>,
+          packed_a_size<T>,
+          pack_forward<T>,
+          packed_back_x_size<T>,
+          packed_back_a_size<T>,
+          pack_backward<T>,
+          forward<T>,
+          backward<T>,
+          weight_gradients<T>,
+          project_table<T>,
+          table_gradient<T>,
+          table_columns<T>,
+          map<T, exp<T>>,
+          map<T, tanh<T>>,
+          map<T, sigmoid<T>>};
+}
+
+bool runs_here() {
+#if defined(__AVX512F__)
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+         __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#elif defined(__AVX2__)
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+  return true;
+#endif
+}
+
+}  // namespace
+
+#define BPTT_STRING_(x) #x
+#define BPTT_STRING(x) BPTT_STRING_(x)
+extern const InstructionSet instruction_set;
+const InstructionSet instruction_set = {BPTT_STRING(BPTT_NS), runs_here, table<float>, table<double>};
+
+}  // namespace BPTT_NS
+}  // namespace bptt

@@ -1,0 +1,48 @@
+// The kernels of one instruction set and one element type, as a table of functions.
+#pragma once
+#include "problem.h"
+
+namespace bptt {
+
+template <class T>
+struct Kernels {
+  int vector_length;
+
+  // Elements of the packed buffers: input weights, their bias, recurrent weights of a stage.
+  // A `part` of `parts` packs its share; parts may run at the same time.
+  index (*packed_x_size)(Cell, int n_x, int n_a);
+  index (*packed_bias_size)(Cell, int n_a);
+  index (*packed_a_size)(Cell, int n_a, int stage);
+  void (*pack_forward)(Cell, int n_x, int n_a, const Weights<const T>&, T* x, T* bias, T* const a[2],
+                       int part, int parts);
+  index (*packed_back_x_size)(Cell, int n_x, int n_a);
+  index (*packed_back_a_size)(Cell, int n_a, int stage);
+  void (*pack_backward)(Cell, int n_x, int n_a, const Weights<const T>&, T* x, T* const a[2], int part,
+                        int parts);
+
+  // Rows r0 .. r1-1 (sorted positions). Scratch: see forward.h and backward.h.
+  void (*forward)(const Forward<T>&, int r0, int r1, void** scratch);
+  void (*backward)(const Backward<T>&, int r0, int r1, void** scratch);
+  void (*gradient)(const Gradient<T>&, int j0, int j1, int n_part, int n_parts);
+
+  // Tokens: projected = table @ Wx.T + b for rows r0 .. r1-1, and the way back,
+  // d_table[r] = token_dz[r] @ Wx, and the table as vector-major columns p.
+  void (*project_table)(Cell, int n_x, int n_a, const T* packed_x, const T* bias, const T* table,
+                        T* projected, int r0, int r1);
+  void (*table_gradient)(Cell, int n_x, int n_a, const T* packed_back_x, const T* token_dz,
+                         index stride, T* d_table, int r0, int r1);
+  void (*table_columns)(int n_x, const T* table, T* p, index stride, int r0, int r1);
+
+  void (*exp)(const T*, T*, index n);
+  void (*tanh)(const T*, T*, index n);
+  void (*sigmoid)(const T*, T*, index n);
+};
+
+struct InstructionSet {
+  const char* name;
+  bool (*runs_here)();
+  Kernels<float> (*f32)();
+  Kernels<double> (*f64)();
+};
+
+}  // namespace bptt

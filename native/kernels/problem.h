@@ -1,0 +1,198 @@
+// What the kernels are told: cells, shapes and the layout of every buffer. Plain data only: no
+// Python, no allocation, no instruction set. Everything here is shared by all compiled variants.
+//
+// Notation: m rows (sequences), T steps, n_x features, n_a units. VL is the number of elements in one
+// machine vector; "nap" is n_a rounded up to a multiple of VL. Rows are sorted by length, longest
+// first, so that the rows alive at step s are exactly rows 0 .. active[s]-1. Inside the engine a
+// sequence is always walked s = 0, 1, 2, ...; `reverse` only changes which t of the caller's arrays
+// step s reads and writes.
+#pragma once
+#include <cstdint>
+
+// Small functions shared by all instruction sets must leave no out-of-line copy for the linker to
+// merge: it could keep one that was compiled for a newer machine.
+#define BPTT_INLINE inline __attribute__((always_inline))
+
+// Loops over a tile unroll completely: its sums live in registers. (Instrumented builds keep the loops.)
+#if defined(BPTT_KEEP_LOOPS)
+#define BPTT_UNROLL
+#elif defined(__clang__)
+#define BPTT_UNROLL _Pragma("unroll")
+#else
+#define BPTT_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+namespace bptt {
+
+using index = std::int64_t;
+
+constexpr int kMaxBlocks = 4;
+
+enum class Cell : int { rnn, rnn_relu, lstm, gru, gru_reset_after };
+constexpr int kCells = 5;
+
+// A "block" is one group of n_a pre-activations z = W [a_prev ; xt] + b, overwritten in place by its
+// gate. Blocks 0 .. x_blocks-1 get an input projection. The recurrent products happen in `stages`:
+// stage i adds W_a @ source to the blocks listed in rec[i]; the source is a_prev, except in stage 1 of
+// the GRU (reset before), where it is rt * a_prev.
+struct CellInfo {
+  const char* name;
+  int blocks;             // lstm: ft it cct ot; gru: ut rt cct; reset after: ut rt cct (Wca a_prev + bca)
+  int x_blocks;
+  int stages;
+  int rec_count[2];
+  int rec[2][kMaxBlocks];
+  bool has_c;             // a cell state c beside a
+  bool keep_blocks;       // the tape needs the blocks (a plain RNN needs only a)
+  const char* gates[kMaxBlocks];
+};
+
+constexpr CellInfo kCellInfo[kCells] = {
+    {"rnn", 1, 1, 1, {1, 0}, {{0}, {}}, false, false, {nullptr}},
+    {"rnn_relu", 1, 1, 1, {1, 0}, {{0}, {}}, false, false, {nullptr}},
+    {"lstm", 4, 4, 1, {4, 0}, {{0, 1, 2, 3}, {}}, true, true, {"ft", "it", "cct", "ot"}},
+    {"gru", 3, 3, 2, {2, 1}, {{0, 1}, {2}}, false, true, {"ut", "rt", "cct", nullptr}},
+    {"gru_reset_after", 4, 3, 1, {3, 0}, {{0, 1, 3}, {}}, false, true, {"ut", "rt", "cct", "hct"}},
+};
+
+BPTT_INLINE const CellInfo& info(Cell cell) { return kCellInfo[static_cast<int>(cell)]; }
+
+// Where each block's weights live in the caller's parameter arrays.
+//   wx[g]  (n_a, n_x), rows ld_x[g] elements apart; nullptr where the block has no input part
+//   wa[g]  (n_a, n_a), rows ld_a[g] elements apart; nullptr where it has no recurrent part
+//   b[g]   (n_a)
+// The same struct, pointing at fresh arrays, receives the gradients.
+template <class T>
+struct Weights {
+  T* wx[kMaxBlocks];
+  T* wa[kMaxBlocks];
+  T* b[kMaxBlocks];
+  index ld_x[kMaxBlocks];
+  index ld_a[kMaxBlocks];
+};
+
+// The rows and steps that exist.
+struct Batch {
+  Cell cell;
+  bool reverse;
+  int n_x, n_a, m;
+  int nap;            // n_a rounded up to whole vectors
+  int steps;          // longest length
+  const int* row;     // (m) sorted position -> caller's row
+  const int* len;     // (m) lengths, sorted, longest first
+  const int* active;  // (steps) rows alive at step s
+  const index* off;   // (steps+1) valid (step, row) pairs before step s; off[steps] = all of them
+
+  BPTT_INLINE index slots() const { return off[steps]; }
+  BPTT_INLINE index time(int r, int s) const { return reverse ? len[r] - 1 - s : s; }
+};
+
+// A caller's array (m, T, n): features contiguous, outer strides free (in elements).
+template <class T>
+struct Rows {
+  T* data = nullptr;
+  index stride_row = 0, stride_time = 0;
+  BPTT_INLINE T* at(index row, index t) const { return data + row * stride_row + t * stride_time; }
+};
+
+// The input of a call: an array, or tokens into a table (n_tokens, n_x).
+template <class T>
+struct Input {
+  Rows<const T> x;              // used where table == nullptr
+  Rows<const index> token;      // stride_time steps through one row's tokens
+  const T* table = nullptr;     // (n_tokens, n_x), rows contiguous
+  const T* projected = nullptr; // (n_tokens, x_blocks*nap): table @ Wx.T + b, once per call; or nullptr
+  index n_tokens = 0;
+};
+
+// Gates and states of a sequence, time-major and packed: only steps that exist have a slot.
+//   gates  (slots, blocks, nap)         slot off[s] + r
+//   a, c   (m + slots, nap)             first m rows: initial state; then slot off[s] + r at m + off[s] + r
+// Without a tape both are rings: gates keep `chunk_steps` steps, states two. The forward pass projects
+// the inputs of `chunk_steps` steps at a time, so that pre-activations stay in cache until used.
+// Every row of nap elements starts on a vector boundary; lanes n_a .. nap-1 hold what zero weights
+// give and are never read as a unit.
+template <class T>
+struct States {
+  T* gates;
+  T* a;
+  T* c;               // nullptr unless the cell has one
+  bool ring_gates;
+  bool ring_states;
+  int chunk_steps;
+  int phase;          // rings only: parity of step 0 (a stream alternates)
+
+  BPTT_INLINE index gate_row(const Batch& b, int s) const {
+    return ring_gates ? index(s % chunk_steps) * b.m : b.off[s];
+  }
+  BPTT_INLINE index before(const Batch& b, int s) const {  // state that step s reads
+    if (ring_states) return index((s + phase) & 1) * b.m;
+    return s == 0 ? 0 : b.m + b.off[s - 1];
+  }
+  BPTT_INLINE index after(const Batch& b, int s) const {  // state that step s writes
+    if (ring_states) return index((s + phase + 1) & 1) * b.m;
+    return b.m + b.off[s];
+  }
+};
+
+template <class T>
+struct Forward {
+  Batch batch;
+  Input<T> in;
+  States<T> st;
+  const T* packed_x;     // panels of Wx over blocks 0 .. x_blocks-1 (see pack.h)
+  const T* packed_bias;  // (x panels, panel width); then, for blocks past x_blocks, (nap) each
+  const T* packed_a[2];  // panels of Wa, one set per recurrent stage
+  T* reset_a;            // (m, nap) rt * a_prev, gru only
+  Rows<T> out;           // (m, T, n_a)
+};
+
+// One chunk of steps of the backward pass: steps s0 .. s1-1. A pair (s, r) has slot
+// k = off[s] - off[s0] + r. Columns are "vector-major": column vector j of slot k lies at
+// j * stride + k * VL, so that the products over units and those over slots both read streams.
+//   dz  blocks * nap/VL column vectors: gradients of the pre-activations
+//   p   what the weights multiplied: a_prev (nap/VL), then rt * a_prev (nap/VL, gru only), then x
+//       (x_vecs; none where the input projection was gathered)
+template <class T>
+struct Backward {
+  Batch batch;
+  Input<T> in;
+  States<T> st;
+  Rows<const T> d_out;   // (m, T, n_a), data may be nullptr: zero
+  Rows<T> d_x;           // (m, T, n_x), data may be nullptr: not wanted
+  T* d_x_slots;          // with a table read row by row: (slots of the chunk, n_x) instead of d_x
+  const T* packed_a[2];  // ColumnPanels for dz @ Wa, per stage
+  const T* packed_x;     // ColumnPanels for dz @ Wx
+  T* da;                 // (m, nap) gradient of the state before the step last walked
+  T* dc;                 // (m, nap) lstm
+  T* reset_da;           // (m, nap) gradient of rt * a_prev, gru
+  T* dz;
+  T* p;
+  index stride;          // elements between column vectors, same for dz and p
+  int x_vecs;
+  int s0, s1;
+};
+
+// The sums of the weight gradients. Row (block, unit) of acc has `columns` elements:
+// nap for a_prev, then x_vecs * VL for x. bias has (blocks, nap).
+template <class T>
+struct Gradient {
+  Cell cell;
+  int n_a, nap;
+  const T* dz;             // as in Backward
+  index dz_stride;
+  const T* p;
+  index p_stride;
+  int slots;
+  int p_x;                 // first column vector of x in p
+  int x_vecs;
+  bool states;             // sum the recurrent part and the bias too
+  T* acc;
+  index columns;
+  T* bias;
+  const index* slot_token; // (slots) or nullptr: add dz to the sums of its token
+  T* token_dz;             // vector-major like dz, one "slot" per token
+  index token_stride;
+};
+
+}  // namespace bptt

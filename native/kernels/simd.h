@@ -1,0 +1,107 @@
+// One machine vector of T, for the instruction set this file is compiled for. Compiler vector
+// extensions give + - * / and comparisons; only the fused multiply-add needs a name per set, so that
+// whether a product is rounded before the sum is decided here and not by the compiler
+// (everything is built with -ffp-contract=off).
+#pragma once
+#include <cstdint>
+#include <cstring>
+
+#include "problem.h"
+#if defined(__AVX2__)
+#include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+namespace bptt {
+namespace BPTT_NS {
+
+#if defined(__AVX512F__)
+constexpr int kVecBytes = 64, kRegisters = 32;
+#elif defined(__AVX2__)
+constexpr int kVecBytes = 32, kRegisters = 16;
+#elif defined(__aarch64__)
+constexpr int kVecBytes = 16, kRegisters = 32;
+#else
+constexpr int kVecBytes = 16, kRegisters = 16;
+#endif
+
+template <class T>
+struct Simd;
+template <>
+struct Simd<float> {
+  typedef float V __attribute__((vector_size(kVecBytes), may_alias));
+  typedef float U __attribute__((vector_size(kVecBytes), may_alias, aligned(4)));
+  typedef std::int32_t I __attribute__((vector_size(kVecBytes), may_alias));
+  typedef std::int32_t Int;
+};
+template <>
+struct Simd<double> {
+  typedef double V __attribute__((vector_size(kVecBytes), may_alias));
+  typedef double U __attribute__((vector_size(kVecBytes), may_alias, aligned(8)));
+  typedef std::int64_t I __attribute__((vector_size(kVecBytes), may_alias));
+  typedef std::int64_t Int;
+};
+
+template <class T>
+using Vec = typename Simd<T>::V;
+template <class T>
+constexpr int VL = kVecBytes / int(sizeof(T));
+
+template <class T>
+BPTT_INLINE Vec<T> load(const T* p) {
+  return *reinterpret_cast<const typename Simd<T>::U*>(p);
+}
+template <class T>
+BPTT_INLINE void store(T* p, Vec<T> v) {
+  *reinterpret_cast<typename Simd<T>::U*>(p) = v;
+}
+// x - 0 is x for every x (NaN and -0 included), so this folds to a plain broadcast.
+template <class T>
+BPTT_INLINE Vec<T> broadcast(T x) {
+  return x - Vec<T>{};
+}
+
+// The first n lanes; the others are zero and not touched.
+template <class T>
+BPTT_INLINE Vec<T> load_first(const T* p, int n) {
+  if (n >= VL<T>) return load(p);
+  Vec<T> v{};
+  std::memcpy(&v, p, std::size_t(n) * sizeof(T));
+  return v;
+}
+template <class T>
+BPTT_INLINE void store_first(T* p, Vec<T> v, int n) {
+  if (n >= VL<T>) return store(p, v);
+  std::memcpy(p, &v, std::size_t(n) * sizeof(T));
+}
+
+// a * b + c
+BPTT_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+#if defined(__AVX512F__)
+  return (Vec<float>)_mm512_fmadd_ps((__m512)a, (__m512)b, (__m512)c);
+#elif defined(__AVX2__)
+  return (Vec<float>)_mm256_fmadd_ps((__m256)a, (__m256)b, (__m256)c);
+#elif defined(__aarch64__)
+  return (Vec<float>)vfmaq_f32((float32x4_t)c, (float32x4_t)a, (float32x4_t)b);
+#else
+  return a * b + c;
+#endif
+}
+BPTT_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+#if defined(__AVX512F__)
+  return (Vec<double>)_mm512_fmadd_pd((__m512d)a, (__m512d)b, (__m512d)c);
+#elif defined(__AVX2__)
+  return (Vec<double>)_mm256_fmadd_pd((__m256d)a, (__m256d)b, (__m256d)c);
+#elif defined(__aarch64__)
+  return (Vec<double>)vfmaq_f64((float64x2_t)c, (float64x2_t)a, (float64x2_t)b);
+#else
+  return a * b + c;
+#endif
+}
+
+constexpr int min(int a, int b) { return a < b ? a : b; }
+constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
+
+}  // namespace BPTT_NS
+}  // namespace bptt

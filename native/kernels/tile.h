@@ -1,0 +1,115 @@
+// The micro-kernel of every product: a tile of R rows x N vectors of sums, held in registers,
+//   sum[r][v] += A(r, k) * B(v, k)   for k = 0, 1, 2, ...
+// one fused multiply-add after the other in the order of k. Each sum is one chain whatever R and N
+// are, so a result does not depend on how rows were grouped into tiles: this is what makes the bits
+// independent of batch neighbours, threads and streaming. A and B are given as addresses.
+#pragma once
+#include <type_traits>
+
+#include "simd.h"
+
+namespace bptt {
+namespace BPTT_NS {
+
+// Rows per tile for N vectors: sums + vectors of B + a broadcast must fit the registers.
+template <int N>
+constexpr int tile_rows() {
+  if (kRegisters == 32) return N >= 4 ? 6 : 8;
+  return N >= 4 ? 3 : N == 3 ? 4 : 6;
+}
+
+template <class T, int R, int N>
+struct Tile {
+  Vec<T> sum[R][N];
+
+  BPTT_INLINE void zero() {
+BPTT_UNROLL
+    for (int r = 0; r < R; ++r)
+BPTT_UNROLL
+      for (int v = 0; v < N; ++v) sum[r][v] = Vec<T>{};
+  }
+
+  // at(r, v): where the tile starts from / goes to
+  template <class At>
+  BPTT_INLINE void load_from(At at) {
+BPTT_UNROLL
+    for (int r = 0; r < R; ++r)
+BPTT_UNROLL
+      for (int v = 0; v < N; ++v) sum[r][v] = load<T>(at(r, v));
+  }
+  template <class At>
+  BPTT_INLINE void store_to(At at) const {
+BPTT_UNROLL
+    for (int r = 0; r < R; ++r)
+BPTT_UNROLL
+      for (int v = 0; v < N; ++v) store<T>(at(r, v), sum[r][v]);
+  }
+
+  template <class At>
+  BPTT_INLINE void add_to(At at) const {
+BPTT_UNROLL
+    for (int r = 0; r < R; ++r)
+BPTT_UNROLL
+      for (int v = 0; v < N; ++v) store<T>(at(r, v), load<T>(at(r, v)) + sum[r][v]);
+  }
+
+  // a(r, k): address of one scalar; b(v, k): address of one vector; ahead(k): what to fetch for later
+  template <class A, class B, class C>
+  BPTT_INLINE void multiply_add(int count, A a, B b, C ahead) {
+#pragma GCC unroll 2
+    for (int k = 0; k < count; ++k) {
+      if (R > 2) __builtin_prefetch(ahead(k), 0, 2);
+      if constexpr (R < N) {  // hold the column of scalars, stream the vectors
+        Vec<T> x[R];
+BPTT_UNROLL
+        for (int r = 0; r < R; ++r) x[r] = broadcast(*a(r, k));
+BPTT_UNROLL
+        for (int v = 0; v < N; ++v) {
+          const Vec<T> w = load<T>(b(v, k));
+BPTT_UNROLL
+          for (int r = 0; r < R; ++r) sum[r][v] = fma(x[r], w, sum[r][v]);
+        }
+      } else {
+        Vec<T> w[N];
+BPTT_UNROLL
+        for (int v = 0; v < N; ++v) w[v] = load<T>(b(v, k));
+BPTT_UNROLL
+        for (int r = 0; r < R; ++r) {
+          const Vec<T> x = broadcast(*a(r, k));
+BPTT_UNROLL
+          for (int v = 0; v < N; ++v) sum[r][v] = fma(x, w[v], sum[r][v]);
+        }
+      }
+    }
+  }
+};
+
+// Calls f(integral_constant<int, rows>) for a run-time number of rows 1 <= rows <= Max.
+template <int Max, class F>
+BPTT_INLINE void with_rows(int rows, F f) {
+  switch (rows) {
+    case 1: return f(std::integral_constant<int, 1>{});
+    case 2: if constexpr (Max >= 2) return f(std::integral_constant<int, 2>{}); break;
+    case 3: if constexpr (Max >= 3) return f(std::integral_constant<int, 3>{}); break;
+    case 4: if constexpr (Max >= 4) return f(std::integral_constant<int, 4>{}); break;
+    case 5: if constexpr (Max >= 5) return f(std::integral_constant<int, 5>{}); break;
+    case 6: if constexpr (Max >= 6) return f(std::integral_constant<int, 6>{}); break;
+    case 7: if constexpr (Max >= 7) return f(std::integral_constant<int, 7>{}); break;
+    case 8: if constexpr (Max >= 8) return f(std::integral_constant<int, 8>{}); break;
+  }
+}
+template <class F>
+BPTT_INLINE void with_vectors(int n, F f) {
+  switch (n) {
+    case 1: return f(std::integral_constant<int, 1>{});
+    case 2: return f(std::integral_constant<int, 2>{});
+    case 3: return f(std::integral_constant<int, 3>{});
+    case 4: return f(std::integral_constant<int, 4>{});
+  }
+}
+
+// `count` rows in tiles of nearly equal height, none higher than `most`: begin of tile i of n.
+BPTT_INLINE int tile_begin(int count, int n, int i) { return int((std::int64_t(count) * i) / n); }
+
+}  // namespace BPTT_NS
+}  // namespace bptt

@@ -1,0 +1,180 @@
+// The promises: bits independent of neighbours, padding, threads and streaming; NaN stays in its row;
+// the tape is not touched; callers' floating-point mode; fork; two callers at once; long sequences.
+#include <limits>
+#include <thread>
+
+#include "../engine/fpmode.h"
+#include "check.h"
+#if defined(__unix__)
+#include <sys/wait.h>
+#include <unistd.h>
+#endif
+
+namespace bptt {
+
+template <class T>
+static void bits(const std::string& isa, Cell cell, int n_x, int n_a) {
+  const std::string what = isa + " " + info(cell).name + (sizeof(T) == 4 ? " float " : " double ");
+  Random rng;
+  const int m = 23, T_x = 11;
+  Layer<T> l(cell, n_x, n_a, m, T_x, false, true, rng);
+  const T nan = std::numeric_limits<T>::quiet_NaN();
+  for (int i = 0; i < m; ++i)
+    for (index k = l.lengths[i]; k < T_x; ++k) {
+      for (int j = 0; j < n_x; ++j) l.x[(std::size_t(i) * T_x + k) * n_x + j] = nan;
+      for (int j = 0; j < n_a; ++j) l.d_out[(std::size_t(i) * T_x + k) * n_a + j] = nan;
+    }
+  set_num_threads(1);
+  l.forward(), l.backward();
+  const auto out = l.out, a_last = l.a_last, d_x = l.d_x, d_a0 = l.d_a0;
+  const auto d_params = l.d_params;
+  bool finite = true;
+  for (const auto& v : d_params)
+    for (T g : v) finite = finite && std::isfinite(g);
+  for (T g : d_x) finite = finite && std::isfinite(g);
+  check(finite, what + "NaN in padding");
+  l.forward(false);
+  check(same_bits(out, l.out), what + "inference gives the bits of training");
+  for (int threads : {2, 3, 5}) {
+    set_num_threads(threads);
+    l.forward(), l.backward();
+    bool same = same_bits(out, l.out) && same_bits(a_last, l.a_last) && same_bits(d_x, l.d_x) && same_bits(d_a0, l.d_a0);
+    for (std::size_t i = 0; i < d_params.size(); ++i) same = same && same_bits(d_params[i], l.d_params[i]);
+    check(same, what + "threads");
+  }
+  set_num_threads(2);
+  Stream<T> stream(cell, n_x, n_a, 1, l.weights());
+  for (int i = 0; i < m; ++i) {  // each row alone, and step by step
+    const int len = int(l.lengths[i]);
+    Problem one = l.p;
+    one.m = 1, one.T = len, one.lengths = nullptr;
+    std::vector<T> alone(std::size_t(len) * n_a), last(n_a), step(n_a);
+    Input<T> in;
+    in.x = {&l.x[std::size_t(i) * T_x * n_x], 0, n_x};
+    forward<T>(one, l.weights(), in, {&l.a0[std::size_t(i) * n_a], n_a, 0}, {&l.c0[std::size_t(i) * n_a], n_a, 0},
+               {alone.data(), 0, n_a}, {last.data(), n_a, 0}, {}, nullptr);
+    check(len == 0 || std::memcmp(alone.data(), &out[std::size_t(i) * T_x * n_a], alone.size() * sizeof(T)) == 0,
+          what + "a row alone");
+    check(std::memcmp(last.data(), &a_last[std::size_t(i) * n_a], n_a * sizeof(T)) == 0, what + "final state alone");
+    stream.set_state({&l.a0[std::size_t(i) * n_a], n_a, 0}, {&l.c0[std::size_t(i) * n_a], n_a, 0});
+    for (int t = 0; t < len; ++t) {
+      stream.step({&l.x[(std::size_t(i) * T_x + t) * n_x], n_x, 0}, {step.data(), n_a, 0});
+      check(std::memcmp(step.data(), &alone[std::size_t(t) * n_a], n_a * sizeof(T)) == 0, what + "stream");
+    }
+  }
+}
+
+static void nan_row(const std::string& isa) {
+  for (int c = 0; c < kCells; ++c) {
+    Random rng;
+    Layer<float> l(static_cast<Cell>(c), 6, 21, 8, 5, false, false, rng);
+    l.forward();
+    const auto clean = l.out;
+    l.x[(3 * 5 + 2) * 6 + 1] = std::numeric_limits<float>::quiet_NaN();  // row 3, step 2
+    l.forward();
+    bool ok = true;
+    for (std::size_t i = 0; i < l.out.size(); ++i) {
+      const std::size_t row = i / (5 * 21), t = i / 21 % 5;
+      ok = ok && (row == 3 && t >= 2 ? std::isnan(l.out[i]) : l.out[i] == clean[i]);
+    }
+    check(ok, isa + " NaN in its row and later steps only: " + info(l.p.cell).name);
+  }
+}
+
+static void empty_shapes(const std::string& isa) {
+  const int shapes[][4] = {{3, 4, 0, 5}, {3, 4, 2, 0}, {0, 4, 2, 3}, {1, 1, 1, 1}};
+  for (int c = 0; c < kCells; ++c)
+    for (const auto& s : shapes) {
+      Random rng;
+      Layer<double> l(static_cast<Cell>(c), s[0], s[1], s[2], s[3], false, false, rng);
+      l.forward(), l.backward();
+      if (s[3] == 0) check(same_bits(l.a_last, l.a0) && same_bits(l.d_a0, l.d_a), isa + " no steps: state passes");
+      for (const auto& v : l.d_params)
+        for (double g : v) check(std::isfinite(g) && (s[2] && s[3] ? true : g == 0), isa + " empty shapes");
+    }
+}
+
+static void many_shapes() {  // no growth: the cache is bounded
+  Random rng;
+  for (int i = 0; i < 300; ++i) {
+    Layer<float> l(static_cast<Cell>(rng.below(kCells)), 1 + rng.below(40), 1 + rng.below(70), 1 + rng.below(40),
+                   1 + rng.below(60), false, true, rng);
+    l.forward(), l.backward();
+  }
+  check(cached_bytes() <= (std::size_t(256) << 20), "memory kept stays below its cap");
+}
+
+static void denormals() {
+  volatile float tiny = 1e-39f;
+  Random rng;
+  Layer<float> l(Cell::lstm, 32, 64, 16, 20, false, false, rng);
+  l.forward(), l.backward();
+  check(tiny * 1.0f == 1e-39f, "the caller's denormals still work");
+}
+
+static void two_callers() {
+  set_num_threads(2);
+  Random a, b;
+  Layer<float> one(Cell::gru, 32, 64, 24, 30, false, false, a), two(Cell::gru, 32, 64, 24, 30, false, false, b);
+  one.forward(), one.backward();
+  const auto out = one.out, d_w = one.d_params[0];
+  std::vector<std::thread> callers;
+  for (Layer<float>* l : {&one, &two})
+    callers.emplace_back([l, &out, &d_w] {
+      for (int i = 0; i < 20; ++i) {
+        l->forward(), l->backward();
+        if (!same_bits(out, l->out) || !same_bits(d_w, l->d_params[0])) check(false, "two callers at once");
+      }
+    });
+  for (auto& t : callers) t.join();
+}
+
+static void after_fork() {
+#if defined(__unix__) && !defined(__SANITIZE_THREAD__)
+  set_num_threads(2);
+  Random rng;
+  Layer<float> l(Cell::lstm, 64, 64, 32, 20, false, false, rng);
+  l.forward();
+  const auto out = l.out;
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);  // a hang is a failure
+    l.forward(), l.backward();
+    _exit(same_bits(out, l.out) ? 0 : 1);
+  }
+  int status = 1;
+  waitpid(child, &status, 0);
+  check(WIFEXITED(status) && WEXITSTATUS(status) == 0, "forward and backward in a forked child");
+  l.forward();
+  check(same_bits(out, l.out), "the parent goes on after fork");
+#endif
+}
+
+static void long_sequence() {
+  Random rng;
+  Layer<float> l(Cell::lstm, 1, 1, 1, 100000, false, false, rng);
+  l.forward(), l.backward();
+  check(std::isfinite(l.d_params[0][0]), "a long sequence");
+}
+
+}  // namespace bptt
+
+int main(int argc, char** argv) {
+  using namespace bptt;
+  for_each_isa([](const std::string& isa) {
+    for (int c = 0; c < kCells; ++c) {
+      bits<float>(isa, static_cast<Cell>(c), 13, 50);
+      bits<float>(isa, static_cast<Cell>(c), 40, 160);
+      bits<double>(isa, static_cast<Cell>(c), 7, 41);
+    }
+    nan_row(isa);
+    empty_shapes(isa);
+  });
+  many_shapes();
+  denormals();
+  two_callers();
+  // qemu-user cannot start threads in a forked child
+  if (argc < 2 || std::string(argv[1]) != "nofork") after_fork();
+  long_sequence();
+  return finish("engine");
+}
