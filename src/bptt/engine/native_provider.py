@@ -122,7 +122,7 @@ class NativeProvider:
             user_api = "bptt"
             internal_api = "bptt"
             filename_prefixes = ("_native",)
-            check_symbols = ()
+            check_symbols = ("PyInit__native",)
 
             def get_num_threads(self):
                 return _native.get_num_threads()
