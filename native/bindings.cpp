@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "bindings_arrays.h"
+#include "engine/dense.h"
 #include "engine/dispatch.h"
 #include "engine/engine.h"
 #include "engine/params.h"
@@ -304,6 +305,79 @@ class PyStream {
   std::optional<Stream<double>> d_;
 };
 
+// ---- the output layer and its loss, over rows ----
+
+struct Dense {  // x (rows, n_in), w (n_out, n_in)
+  View x, w;
+  index rows;
+  int n_in, n_out;
+  Dense(nb::object x_, nb::object w_) : x(x_, "x"), w(w_, "W") {
+    if (x.dims() != 2 || w.dims() != 2) refuse("x and W must have two dimensions.");
+    rows = small(x.size(0), "rows"), n_in = small(x.size(1), "n_in"), n_out = small(w.size(0), "n_out");
+    x.need_contiguous(), w.need_contiguous();
+  }
+};
+
+template <class T>
+nb::object dense_forward_as(const Dense& d, nb::object b) {
+  const View bias(b, "b");
+  bias.need_contiguous();
+  const T *x = d.x.data<const T>({d.rows, d.n_in}), *w = d.w.data<const T>({d.n_out, d.n_in});
+  const T* at = bias.dims() == 1 ? bias.data<const T>({d.n_out}) : bias.data<const T>({d.n_out, 1});
+  T* y;
+  nb::object out = new_array<T>({d.rows, d.n_out}, &y);
+  nb::gil_scoped_release release;
+  dense_forward<T>(x, w, at, d.rows, d.n_in, d.n_out, y);
+  return out;
+}
+nb::object py_dense_forward(nb::object x, nb::object w, nb::object b) {
+  const Dense d(x, w);
+  return d.x.kind() == 'f' ? dense_forward_as<float>(d, b) : dense_forward_as<double>(d, b);
+}
+
+template <class T>
+nb::object dense_backward_as(const Dense& d, nb::object dy) {
+  const View up(dy, "dy");
+  up.need_contiguous();
+  const T *x = d.x.data<const T>({d.rows, d.n_in}), *w = d.w.data<const T>({d.n_out, d.n_in});
+  const T* from = up.data<const T>({d.rows, d.n_out});
+  T *dx, *dw, *db;
+  nb::object x_array = new_array<T>({d.rows, d.n_in}, &dx), w_array = new_array<T>({d.n_out, d.n_in}, &dw);
+  nb::object b_array = new_array<T>({d.n_out, 1}, &db);
+  {
+    nb::gil_scoped_release release;
+    dense_backward<T>(from, x, w, d.rows, d.n_in, d.n_out, dx, dw, db);
+  }
+  return nb::make_tuple(x_array, w_array, b_array);
+}
+nb::object py_dense_backward(nb::object dy, nb::object x, nb::object w) {
+  const Dense d(x, w);
+  return d.x.kind() == 'f' ? dense_backward_as<float>(d, dy) : dense_backward_as<double>(d, dy);
+}
+
+template <class T>
+nb::object cross_entropy_as(const View& z, const View& labels) {
+  const T* from = z.data<const T>({-1, -1});
+  const index rows = z.size(0), n = small(z.size(1), "classes");
+  const index* label = labels.data<const index>({rows});
+  for (index r = 0; r < rows; ++r)
+    if (label[r] < 0 || label[r] >= n)
+      refuse("a label is " + std::to_string(label[r]) + "; expected 0 .. " + std::to_string(n - 1) + ".");
+  double* nats;
+  T* dz;
+  nb::object nats_array = new_array<double>({rows}, &nats), dz_array = new_array<T>({rows, n}, &dz);
+  {
+    nb::gil_scoped_release release;
+    softmax_cross_entropy<T>(from, label, rows, int(n), nats, dz);
+  }
+  return nb::make_tuple(nats_array, dz_array);
+}
+nb::object py_cross_entropy(nb::object z, nb::object labels) {
+  const View from(z, "z"), label(labels, "labels");
+  from.need_contiguous(), label.need_contiguous();
+  return from.kind() == 'f' ? cross_entropy_as<float>(from, label) : cross_entropy_as<double>(from, label);
+}
+
 // ---- elementwise functions, for tests and for layers ----
 
 template <class T>
@@ -366,6 +440,10 @@ NB_MODULE(_native, m) {
         "table"_a = nb::none());
   m.def("backward", &py_backward, "tape"_a, "d_a"_a = nb::none(), "d_a_final"_a = nb::none(),
         "d_c_final"_a = nb::none(), "need_dx"_a = true);
+
+  m.def("dense_forward", &py_dense_forward, "x"_a, "w"_a, "b"_a);
+  m.def("dense_backward", &py_dense_backward, "dy"_a, "x"_a, "w"_a);
+  m.def("softmax_cross_entropy", &py_cross_entropy, "z"_a, "labels"_a);
 
   m.def("exp", [](nb::object x) { return elementwise(x, kernels<float>().exp, kernels<double>().exp); });
   m.def("tanh", [](nb::object x) { return elementwise(x, kernels<float>().tanh, kernels<double>().tanh); });

@@ -149,6 +149,7 @@ def test_provider_is_chosen_once():
     assert engine.provider() is engine.provider()
     assert set(engine.__all__) == {
         *("backward", "forward", "step", "stream"),
+        *("dense_backward", "dense_forward", "softmax_cross_entropy"),
         *("get_num_threads", "provider", "set_num_threads"),
     }
 

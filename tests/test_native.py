@@ -115,6 +115,65 @@ def test_without_a_tape_the_bits_are_the_same():
         assert same_bits((y, final), run(name, x, state, p, keep_tape=False)[:2])
 
 
+def network(rng):
+    n = bptt.Network([bptt.Embedding(20, 6), bptt.LSTM(6, 33), bptt.Dense(33, 20)])
+    return n, n.init(rng)
+
+
+def test_a_network_streams_the_bits_of_the_sequence():
+    rng = np.random.default_rng(0)
+    n, p = network(rng)
+    tokens = rng.integers(0, 20, (7, 9))
+    z, state, _ = n.forward(tokens, p)
+    stream = n.stream(p, 7)
+    for t in range(9):
+        assert same_bits(stream.step(tokens[:, t]), z[:, t])
+    assert same_bits(stream.state, state)
+    one = n.stream(p)
+    for t in range(9):
+        assert same_bits(one.step(tokens[2:3, t]), z[2:3, t])
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize(
+    ("rows", "n_in", "n_out"), [(0, 3, 2), (1, 1, 1), (7, 9, 17), (700, 96, 50)]
+)
+def test_dense_and_loss_equal_the_equations(rows, n_in, n_out, dtype):
+    from bptt.engine.native_provider import NativeProvider
+    from bptt.engine.numpy_provider import NumpyProvider
+
+    rng = np.random.default_rng(0)
+    shapes = ((rows, n_in), (n_out, n_in), (n_out, 1), (rows, n_out))
+    x, W, b, dy = (rng.standard_normal(shape).astype(dtype) for shape in shapes)
+    z, labels = 9 * rng.standard_normal((rows, n_out)).astype(dtype), rng.integers(0, n_out, rows)
+    results = {}
+    for n_threads in (1, 2):
+        bptt.set_num_threads(n_threads)
+        for p in (NativeProvider(), NumpyProvider()):
+            y = p.dense_forward(x, W, b)
+            results[p.name, n_threads] = (
+                y, *p.dense_backward(dy, x, W), *p.softmax_cross_entropy(z, labels)
+            )  # fmt: skip
+    assert same_bits(results["native", 1], results["native", 2])
+    for ours, theirs in zip(results["native", 1], results["numpy", 1], strict=True):
+        assert ours.shape == theirs.shape
+        assert ours.dtype == theirs.dtype
+        scale = np.abs(theirs).max(initial=1e-30)
+        np.testing.assert_allclose(ours / scale, theirs / scale, atol=200 * np.finfo(dtype).eps)
+
+
+def test_the_loss_keeps_a_nan_in_its_row():
+    z = np.zeros((3, 5), np.float32)
+    z[1, 2] = np.nan
+    nats, dz = engine.softmax_cross_entropy(z, np.array([0, 1, 2]))
+    assert np.isnan(nats[1])
+    assert np.isnan(dz[1]).all()
+    np.testing.assert_allclose(nats[[0, 2]], math.log(5), rtol=1e-6)
+    nats, dz = engine.softmax_cross_entropy(np.array([[0.0, 2000.0]]), np.array([0]))
+    assert nats == 2000
+    assert dz.tolist() == [[-1, 1]]
+
+
 # Threads and processes
 
 

@@ -27,6 +27,7 @@ import bptt
 from bptt import Dense, Embedding, Network, batch_first, course, engine, gradcheck
 from bptt.engine import numpy_provider
 from bptt.equations import CELLS, activations, doors, gru, losses, lstm, rnn, sequences
+from bptt.layers import feedforward
 from bptt.layers.recurrent import _Recurrent
 
 
@@ -132,7 +133,13 @@ TARGETS = [
     Target(
         losses.cross_entropy,
         cases.cross_entropy_cases,
-        ("z z_valid dz_valid dz", "columns steps", "softmax log_softmax"),
+        ("nats dz_valid dz", "z columns valid"),
+        whole=True,
+    ),
+    Target(
+        losses.cross_entropy_columns,
+        cases.cross_entropy_cases,
+        ("z dz nats", "labels steps", "softmax log_softmax"),
         whole=True,
     ),
     Target(
@@ -168,7 +175,9 @@ TARGETS = [
     Target(numpy_provider._batch_first, cases.engine_cases),
     Target(numpy_provider._features_first, cases.engine_cases),
     Target(Embedding.backward, cases.embedding_layer_cases, ("dy dWe", "x valid", "add subtract")),
-    Target(Dense.backward, cases.dense_cases, ("dy dx", "rows Wy", "valid x_shape", "n_out n_in")),
+    Target(Dense.backward, cases.dense_cases, ("d_rows dWy dby", "rows Wy", "dy valid")),
+    Target(feedforward._packed, cases.dense_cases),
+    Target(feedforward._unpacked, cases.dense_cases, ("m T_x",)),
     Target(
         _Recurrent.backward,
         cases.recurrent_cases,
@@ -225,6 +234,10 @@ NOTHING_TO_BREAK = {
     "course.lstm_backward": "one call",
     "course.gru_backward": "one call",
     "engine.native_provider.NativeProvider.backward": "renames what the kernels return",
+    "engine.native_provider.NativeProvider.dense_backward": "one call",
+    "engine.numpy_provider.NumpyProvider.dense_backward": "one call",
+    "engine.dense_backward": "hands over to the provider",
+    "engine.contract.Provider.dense_backward": "a protocol",
     "batch_first.rnn_step_backward": "one call",
     "batch_first.lstm_step_backward": "one call",
     "batch_first.rnn_backward": "one call",

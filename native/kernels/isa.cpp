@@ -48,6 +48,7 @@ void pack_forward(Cell c, int n_x, int n_a, const Weights<const T>& w, T* x, T* 
   pack_units<T>(u, w.wx, w.ld_x, n_x, x, p.begin, p.end);
   for (int stage = 0; stage < cell.stages; ++stage) {
     const UnitPanels v = a_panels<T>(c, n_a, stage);
+    if (!a[stage]) continue;  // a dense layer
     const Range q = share(v.panels(), part, parts);
     pack_units<T>(v, w.wa, w.ld_a, n_a, a[stage], q.begin, q.end);
   }
@@ -78,7 +79,7 @@ void pack_backward(Cell c, int n_x, int n_a, const Weights<const T>& w, T* x, T*
     pack_columns<T>(cell.x_blocks, all, w.wx, w.ld_x, n_a, n_x, x, p.begin, p.end);
   }
   const Range q = share(ceil_div(ceil_div(n_a, VL<T>), kColumnWidth), part, parts);
-  for (int stage = 0; stage < cell.stages; ++stage)
+  for (int stage = 0; stage < cell.stages && a[stage]; ++stage)  // a dense layer has none
     pack_columns<T>(cell.rec_count[stage], cell.rec[stage], w.wa, w.ld_a, n_a, n_a, a[stage], q.begin,
                     q.end);
 }

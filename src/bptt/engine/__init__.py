@@ -8,6 +8,8 @@ The contract, which every provider keeps:
   parameters; `stream` steps through a sequence without a tape.
 * The input may be tokens (m, T_x) with a table (n_tokens, n_x): the input is then table[x], and
   `backward` returns the gradient of the table in place of that of x.
+* `dense_forward`, `dense_backward` and `softmax_cross_entropy` do the output layer's work on rows,
+  so that a training step runs in one pool of threads.
 * State order is (a,) or (a, c). Ragged batches follow one rule: outputs on padding are 0, the final
   state is the one after a sequence's own last step, gradients on padding are 0 and what padding
   holds is never read. The reverse direction turns only the valid part around.
@@ -16,7 +18,8 @@ The contract, which every provider keeps:
 
 The native provider promises bits besides: a sequence's forward result does not depend on the other
 sequences of its batch, on padding or on the number of threads, gradients do not depend on the
-number of threads, and a stream gives the bits of the whole sequence.
+number of threads, and a stream gives the bits of the whole sequence; a row of a dense layer keeps
+its bits likewise.
 """
 
 import os
@@ -30,10 +33,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "backward",
+    "dense_backward",
+    "dense_forward",
     "forward",
     "get_num_threads",
     "provider",
     "set_num_threads",
+    "softmax_cross_entropy",
     "step",
     "stream",
 ]
@@ -167,6 +173,58 @@ def step(cell, xt, state, parameters):
         The next state; its first entry is the output.
     """
     return forward(cell, xt[:, None], state, parameters, keep_tape=False)[1]
+
+
+def dense_forward(x, W, b):
+    """Apply a dense layer to rows: x W^T + b.
+
+    Parameters
+    ----------
+    x : ndarray, shape (rows, n_in)
+    W : ndarray, shape (n_out, n_in)
+    b : ndarray, shape (n_out, 1)
+
+    Returns
+    -------
+    ndarray, shape (rows, n_out)
+    """
+    return provider().dense_forward(x, W, b)
+
+
+def dense_backward(dy, x, W):
+    """Undo `dense_forward`.
+
+    Parameters
+    ----------
+    dy : ndarray, shape (rows, n_out)
+    x, W
+        As in `dense_forward`.
+
+    Returns
+    -------
+    dx, dW, db : ndarray
+        In the shapes of what they are gradients of.
+    """
+    return provider().dense_backward(dy, x, W)
+
+
+def softmax_cross_entropy(z, labels):
+    """Negative log-probability of a label in each row, and its gradient.
+
+    Parameters
+    ----------
+    z : ndarray, shape (rows, n)
+        Logits.
+    labels : ndarray of int, shape (rows,)
+        In 0..n-1.
+
+    Returns
+    -------
+    nats : ndarray of float64, shape (rows,)
+    dz : ndarray, shape (rows, n)
+        softmax(z) - onehot(labels): the gradient of their sum.
+    """
+    return provider().softmax_cross_entropy(z, labels)
 
 
 def get_num_threads():

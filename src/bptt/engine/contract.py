@@ -64,6 +64,16 @@ class Provider(Protocol):
         self, cell: str, parameters: Mapping[str, np.ndarray], m: int
     ) -> Stepper: ...
 
+    def dense_forward(self, x: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray: ...  # noqa: D102
+
+    def dense_backward(  # noqa: D102
+        self, dy: np.ndarray, x: np.ndarray, W: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]: ...
+
+    def softmax_cross_entropy(  # noqa: D102
+        self, z: np.ndarray, labels: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]: ...
+
     def get_num_threads(self) -> int: ...  # noqa: D102
 
     def set_num_threads(self, n: int) -> None: ...  # noqa: D102

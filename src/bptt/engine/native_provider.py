@@ -93,6 +93,20 @@ class NativeProvider:
         """Prepare to step: see `bptt.engine.stream`."""
         return NativeStepper(cell, parameters, m)
 
+    def dense_forward(self, x, W, b):
+        """Apply a dense layer to rows: see `bptt.engine.dense_forward`."""
+        return _native.dense_forward(*map(np.ascontiguousarray, (x, W, b)))
+
+    def dense_backward(self, dy, x, W):
+        """Undo `dense_forward`."""
+        return _native.dense_backward(*map(np.ascontiguousarray, (dy, x, W)))
+
+    def softmax_cross_entropy(self, z, labels):
+        """Negative log-probabilities: see `bptt.engine.softmax_cross_entropy`."""
+        return _native.softmax_cross_entropy(
+            np.ascontiguousarray(z), np.ascontiguousarray(labels, np.int64)
+        )
+
     def get_num_threads(self):
         """Return how many threads the pool may use."""
         return _native.get_num_threads()

@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import params
 from ..equations import CELLS
+from ..equations.losses import cross_entropy_columns, output_backward, output_forward
 from ..equations.sequences import (
     backward_through_time,
     forward_through_time,
@@ -113,6 +114,20 @@ class NumpyProvider:
     def stream(self, cell, parameters, m):
         """Prepare to step: see `bptt.engine.stream`."""
         return NumpyStepper(cell, parameters, m)
+
+    def dense_forward(self, x, W, b):
+        """Apply a dense layer to rows: see `bptt.engine.dense_forward`."""
+        return output_forward(x.T, W, b).T
+
+    def dense_backward(self, dy, x, W):
+        """Undo `dense_forward`."""
+        gradients = output_backward(dy.T, x.T, W)
+        return gradients["da"].T, gradients["dWy"], gradients["dby"]
+
+    def softmax_cross_entropy(self, z, labels):
+        """Negative log-probabilities: see `bptt.engine.softmax_cross_entropy`."""
+        nats, dz = cross_entropy_columns(z.T, labels)
+        return nats.astype(np.float64), dz.T
 
     def get_num_threads(self):
         """Return 1: the equations run in one thread, whatever NumPy's BLAS does inside."""

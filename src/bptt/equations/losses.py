@@ -129,14 +129,19 @@ def cross_entropy(where, z, labels, valid, scale):
         )
     labels = np.asarray(labels)
     columns = Door(where).indices("labels", labels[valid], n_y, "classes")
-    z_valid = z[:, valid]  # (n_y, number of steps that exist): padding is never read
-    steps = np.arange(columns.size)
-    loss = -log_softmax(z_valid)[columns, steps].sum(dtype=np.float64) * scale  # (5)
-    dz_valid = softmax(z_valid)
-    dz_valid[columns, steps] -= 1  # (6)
+    nats, dz_valid = cross_entropy_columns(z[:, valid], columns)  # padding is never read
     dz = np.zeros_like(z)
     dz[:, valid] = dz_valid * scale
-    return float(loss), dz
+    return float(nats.sum(dtype=np.float64) * scale), dz
+
+
+def cross_entropy_columns(z, labels):
+    """Compute (5), not yet summed, and (6): logits (n_y, steps), one label a column."""
+    steps = np.arange(labels.size)
+    nats = -log_softmax(z)[labels, steps]  # (5)
+    dz = softmax(z)
+    dz[labels, steps] -= 1  # (6)
+    return nats, dz
 
 
 def squared_error(y, target, lengths=None, reduction="sum"):

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from .. import engine
 from ..checks import Door
-from ..equations.losses import output_backward, output_forward
 from ..equations.sequences import valid_steps
 from ..params import EMBEDDING, HEADS, check, glorot_uniform, init, shapes
 from .base import Layer, Stateless, as_batch, check_tokens, need_tape, whole_number
@@ -165,10 +165,9 @@ class Dense(Layer):
         p, door = self._check(where, parameters)
         x = door.array("x", x, "m T_x n_a")
         lengths = door.lengths("lengths", lengths, *x.shape[:2])
-        valid = slice(None) if lengths is None else valid_steps(lengths, *x.shape[:2])
-        rows = x[valid].reshape(-1, self.n_in)  # (steps that exist, n_a)
-        y = np.zeros((*x.shape[:2], self.n_out), x.dtype)
-        y[valid] = output_forward(rows.T, p["Wy"], p["by"]).T.reshape(y[valid].shape)
+        valid = None if lengths is None else valid_steps(lengths, *x.shape[:2])
+        rows = _packed(x, valid)
+        y = _unpacked(engine.dense_forward(rows, p["Wy"], p["by"]), valid, *x.shape[:2])
         return y, (), (rows, valid, x.shape, p["Wy"]) if keep_tape else None
 
     def backward(self, tape, dy, d_state=None):
@@ -187,16 +186,14 @@ class Dense(Layer):
         door = Door("Dense.backward", m=x_shape[0], T_x=x_shape[1])
         door.array("Wy", Wy, "n_y n_a")
         dy = door.array("dy", dy, "m T_x n_y")
-        g = output_backward(dy[valid].reshape(-1, self.n_out).T, rows.T, Wy)
-        dx = np.zeros(x_shape, dy.dtype)
-        dx[valid] = g.pop("da").T.reshape(dx[valid].shape)
-        return dx, (), g
+        d_rows, dWy, dby = engine.dense_backward(_packed(dy, valid), rows, Wy)
+        return _unpacked(d_rows, valid, *x_shape[:2]), (), {"dWy": dWy, "dby": dby}
 
     def step(self, xt, parameters, state):
         """Apply the layer to one step: xt (m, n_a) -> (m, n_y)."""
         p, door = self._check("Dense.step", parameters)
         xt = door.array("xt", xt, "m n_a")
-        return output_forward(xt.T, p["Wy"], p["by"]).T, ()
+        return engine.dense_forward(xt, p["Wy"], p["by"]), ()
 
     def stepper(self, parameters, m):
         """Prepare to apply the layer to one step: (m, n_a) -> (m, n_y)."""
@@ -209,3 +206,17 @@ class Dense(Layer):
         own, door = check(where, HEADS["gated"], parameters)
         door.shape("the layer's (n_a, n_y)", (self.n_in, self.n_out), "n_a n_y")
         return own, door
+
+
+def _packed(z, valid):
+    """(m, T_x, n) -> the rows of the steps that exist; all of them where `valid` is None."""
+    return z.reshape(z.shape[0] * z.shape[1], z.shape[2]) if valid is None else z[valid]
+
+
+def _unpacked(rows, valid, m, T_x):
+    """Undo `_packed`: (m, T_x, n), 0 on padding."""
+    if valid is None:
+        return rows.reshape(m, T_x, rows.shape[1])
+    z = np.zeros((m, T_x, rows.shape[1]), rows.dtype)
+    z[valid] = rows
+    return z

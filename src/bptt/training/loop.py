@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..equations.losses import softmax_cross_entropy
+from .. import engine
 from ..errors import BpttError
 from .batches import text_windows
 from .optimisers import clip_by_global_norm
@@ -117,8 +117,9 @@ def train_text(
             step += 1
             with np.errstate(all="ignore"):  # what overflows stops the training below
                 z, state, tape = network.forward(x, parameters, state)
-                loss, dz = softmax_cross_entropy(z.transpose(2, 0, 1), y, reduction="mean_steps")
-                _, _, gradients = network.backward(tape, dz.transpose(1, 2, 0))
+                nats, dz = engine.softmax_cross_entropy(z.reshape(y.size, -1), y.reshape(-1))
+                loss = float(nats.mean())
+                _, _, gradients = network.backward(tape, (dz / dtype.type(y.size)).reshape(z.shape))
                 gradients, norm = clip_by_global_norm(gradients, grad_clip)
             if not (np.isfinite(norm) and np.isfinite(loss)):
                 raise BpttError(_not_finite(step, loss, gradients, optimiser))
@@ -169,7 +170,8 @@ def evaluate_text(network, parameters, tokens, *, window=256):
     with np.errstate(all="ignore"):
         for x, y in text_windows(tokens, 1, window):
             z, state, _ = network.forward(x, parameters, state, keep_tape=False)
-            total += softmax_cross_entropy(z.transpose(2, 0, 1), y)[0]
+            nats, _ = engine.softmax_cross_entropy(z[0], y[0])
+            total += float(nats.sum())
     return total / (len(tokens) - 1)
 
 

@@ -1,0 +1,110 @@
+#include "dense.h"
+
+#include <cmath>
+
+#include "dispatch.h"
+#include "memory.h"
+#include "work.h"
+
+namespace bptt {
+
+namespace {
+
+constexpr index kRows = 48;  // rows of a product handled at a time
+constexpr Cell kPlain = Cell::rnn;  // one block of units with input weights: here without the recurrent ones
+
+template <class T>
+Weights<const T> plain_weights(const T* w, const T* b, int n_in) {
+  Weights<const T> weights{};
+  weights.wx[0] = w, weights.ld_x[0] = n_in, weights.b[0] = b;
+  return weights;
+}
+
+}  // namespace
+
+template <class T>
+void dense_forward(const T* x, const T* w, const T* b, index rows, int n_in, int n_out, T* y) {
+  const Kernels<T>& k = kernels<T>();
+  const index nap = (n_out + k.vector_length - 1) / k.vector_length * k.vector_length;
+  Array<T> packed(k.packed_x_size(kPlain, n_in, n_out)), bias(k.packed_bias_size(kPlain, n_out));
+  T* const none[2] = {nullptr, nullptr};
+  k.pack_forward(kPlain, n_in, n_out, plain_weights(w, b, n_in), packed.data(), bias.data(), none, 0, 1);
+  const int parts = parts_for(double(rows) * n_in * n_out, int((rows + kRows - 1) / kRows));
+  Array<T> stage(parts * kRows * nap);  // whole vectors; y has none to spare at the end of a row
+  parallel(parts, [&](int i) {
+    T* own = stage.data() + i * kRows * nap;
+    for (index r = rows * i / parts; r < rows * (i + 1) / parts;) {
+      const index n = std::min(kRows, rows * (i + 1) / parts - r);
+      k.project_table(kPlain, n_in, n_out, packed.data(), bias.data(), x + r * n_in, own, 0, int(n));
+      for (index j = 0; j < n; ++j, ++r) std::copy_n(own + j * nap, n_out, y + r * n_out);
+    }
+  });
+}
+
+template <class T>
+void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, int n_out, T* dx, T* dw,
+                    T* db) {
+  const Kernels<T>& k = kernels<T>();
+  const int L = k.vector_length, in_vecs = (n_in + L - 1) / L, out_vecs = (n_out + L - 1) / L;
+  const index stride = (rows | 1) * L;  // odd: columns spread over cache sets
+  Array<T> packed(k.packed_back_x_size(kPlain, n_in, n_out));
+  T* const none[2] = {nullptr, nullptr};
+  k.pack_backward(kPlain, n_in, n_out, plain_weights<T>(w, nullptr, n_in), packed.data(), none, 0, 1);
+  Array<T> dz(out_vecs * stride), p(in_vecs * stride);  // vector-major: see Backward in problem.h
+  const double work = double(rows) * n_in * n_out;
+  const int parts = parts_for(work, int((rows + kRows - 1) / kRows));
+  parallel(parts, [&](int i) {
+    const int r0 = int(rows * i / parts), r1 = int(rows * (i + 1) / parts);
+    k.table_columns(n_out, dy, dz.data(), stride, r0, r1);
+    k.table_columns(n_in, x, p.data(), stride, r0, r1);
+    k.table_gradient(kPlain, n_in, n_out, packed.data(), dz.data(), stride, dx, r0, r1);
+  });
+
+  const index columns = index(in_vecs) * L, nap = index(out_vecs) * L;
+  Array<T> acc(nap + nap * columns);  // the kernel puts x behind nap recurrent columns: none are here
+  std::fill_n(acc.data(), acc.size(), T(0));
+  Gradient<T> g{};
+  g.cell = kPlain, g.n_a = n_out, g.nap = int(nap);
+  g.dz = dz.data(), g.dz_stride = stride;
+  g.p = p.data(), g.p_stride = stride, g.p_x = 0, g.x_vecs = in_vecs;
+  g.slots = int(rows);
+  g.acc = acc.data(), g.columns = columns;
+  const int by_unit = std::min(parts_for(work, 1 << 10), out_vecs);
+  parallel(by_unit, [&](int i) {
+    k.gradient(g, out_vecs * i / by_unit, out_vecs * (i + 1) / by_unit, 0, 1);
+  });
+  for (int u = 0; u < n_out; ++u) std::copy_n(acc.data() + nap + u * columns, n_in, dw + index(u) * n_in);
+  std::fill_n(db, n_out, T(0));
+  for (index r = 0; r < rows; ++r)
+    for (int u = 0; u < n_out; ++u) db[u] += dy[r * n_out + u];
+}
+
+template <class T>
+void softmax_cross_entropy(const T* z, const index* label, index rows, int n, double* nats, T* dz) {
+  const Kernels<T>& k = kernels<T>();
+  const int parts = parts_for(double(rows) * n * 20, int(std::max<index>(1, rows)));  // exp: some 20
+  parallel(parts, [&](int i) {
+    for (index r = rows * i / parts; r < rows * (i + 1) / parts; ++r) {
+      const T* from = z + r * n;
+      T* e = dz + r * n;
+      T most = from[0], sum = 0;
+      for (int j = 1; j < n; ++j) most = from[j] > most ? from[j] : most;
+      for (int j = 0; j < n; ++j) e[j] = from[j] - most;
+      const T own = e[label[r]];
+      k.exp(e, e, n);
+      for (int j = 0; j < n; ++j) sum += e[j];
+      nats[r] = std::log(double(sum)) - double(own);
+      for (int j = 0; j < n; ++j) e[j] /= sum;
+      e[label[r]] -= 1;
+    }
+  });
+}
+
+#define BPTT_INSTANTIATE(T)                                                                          \
+  template void dense_forward<T>(const T*, const T*, const T*, index, int, int, T*);                 \
+  template void dense_backward<T>(const T*, const T*, const T*, index, int, int, T*, T*, T*);        \
+  template void softmax_cross_entropy<T>(const T*, const index*, index, int, double*, T*);
+BPTT_INSTANTIATE(float)
+BPTT_INSTANTIATE(double)
+
+}  // namespace bptt
