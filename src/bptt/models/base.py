@@ -56,8 +56,8 @@ class Model:
             value = getattr(self, name)
             if not is_whole(value) or value < 1:
                 self._refuse(name, "a whole number >= 1")
-            if value >= 2**31:
-                self._refuse(name, "a whole number < 2**31")
+            if value >= 2**30:  # NumPy cannot even ask for a square matrix that large
+                self._refuse(name, "a whole number < 2**30")
 
     def _check_positive(self, *names):
         for name in names:

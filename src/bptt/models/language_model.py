@@ -1,7 +1,5 @@
 """A character language model: what comes next, given all that came before."""
 
-import sys
-
 import numpy as np
 
 from ..equations.activations import softmax
@@ -9,6 +7,7 @@ from ..errors import BpttError, ConfigError
 from ..layers import GRU, LSTM, RNN, Dense, Embedding
 from ..network import Network
 from ..training import Adam, Interrupts, evaluate_text, train_text
+from ..training.optimisers import LARGEST
 from .base import Model, is_number, is_whole
 from .files import register, save
 
@@ -256,7 +255,7 @@ class LanguageModel(Model):
                 raise ConfigError(
                     f"{where}: {name} is {value!r}; expected a whole number >= {low}."
                 )
-        if not (is_number(temperature) and 0 <= temperature <= sys.float_info.max):
+        if not (is_number(temperature) and 0 <= temperature <= LARGEST):
             raise ConfigError(
                 f"{where}: temperature is {temperature!r}; expected a finite number >= 0."
             )
