@@ -1,0 +1,124 @@
+"""bptt, by its public doors; one configuration, the default one."""
+
+import contextlib
+import io
+
+import numpy as np
+
+import bptt
+from bptt.engine import provider
+from bptt.training import Adam, train_text
+
+from .cases import (
+    CHECKED_STEPS,
+    GRAD_CLIP,
+    LEARNING_RATE,
+    STREAM_STEPS,
+    CharacterArrays,
+    CourseArrays,
+    LayerArrays,
+    character_results,
+    course_results,
+    layer_results,
+)
+from .worker import Configuration
+
+LAYERS = {"lstm": bptt.LSTM, "rnn": bptt.RNN}
+
+
+def hello():
+    with contextlib.redirect_stdout(io.StringIO()) as config:
+        bptt.show_config()
+    return {"version": f"bptt {bptt.__version__}", "config": config.getvalue()}
+
+
+def prepare(case):
+    label = f"{provider().name} engine"
+    if case.kind == "stream" and not hasattr(bptt.LSTM, "stream"):
+        return {f"{label}, LSTM.step (no stream yet)": step(case)}
+    return {label: globals()[case.kind](case)}
+
+
+def layer(case):
+    """forward without a tape, or forward and backward: `bptt.LSTM`, `GRU`, `RNN`."""
+    n_x, n_a, _, _ = case.size
+    d = LayerArrays(case)
+    cell = LAYERS[case.cell](n_x, n_a) if case.cell in LAYERS else bptt.GRU(n_x, n_a, reset="after")
+
+    def forward():
+        y, state, _ = cell.forward(d.x, d.parameters, d.state, d.lengths, keep_tape=False)
+        return y, state
+
+    def both():
+        y, state, tape = cell.forward(d.x, d.parameters, d.state, d.lengths)
+        return y, state, *cell.backward(tape, d.dy, d.d_state)
+
+    return Configuration(
+        both if case.backward else forward, lambda results: layer_results(*results)
+    )
+
+
+def stream(case):
+    """One step of `layer.stream(parameters)` from NumPy to NumPy."""
+    n_x, n_a, _, _ = case.size
+    d = LayerArrays(case._replace(size=(n_x, n_a, 1, STREAM_STEPS)))
+    xs = [np.ascontiguousarray(d.x[:, t]) for t in range(STREAM_STEPS)]
+    step = bptt.LSTM(n_x, n_a).stream(d.parameters, m=1).step
+
+    def run():
+        for xt in xs:
+            yt = step(xt)
+        return yt
+
+    return Configuration(run, lambda yt: {"y": np.reshape(yt, (1, n_a))}, work=STREAM_STEPS)
+
+
+def step(case):
+    """One step of `layer.step`, which streams where `stream` is missing."""
+    n_x, n_a, _, _ = case.size
+    d = LayerArrays(case._replace(size=(n_x, n_a, 1, STREAM_STEPS)))
+    layer, state = bptt.LSTM(n_x, n_a), None
+
+    def run():
+        nonlocal state
+        for t in range(STREAM_STEPS):
+            yt, state = layer.step(d.x[:, t], d.parameters, state)
+        return yt
+
+    return Configuration(run, lambda yt: {"y": yt}, work=STREAM_STEPS)
+
+
+def character(case):
+    """One step of the loop that `LanguageModel.fit` runs, over the model that `fit` builds."""
+    units, layers, batch, steps = case.size
+    d = CharacterArrays(case)
+    model = bptt.LanguageModel(
+        units=units, layers=layers, batch_size=batch, seq_length=steps, epochs=1,
+        validation_fraction=0, learning_rate=LEARNING_RATE, grad_clip=GRAD_CLIP,
+    )  # fmt: skip
+    model.fit(d.text[: batch * steps + 1])
+    if model.parameters_.keys() != d.parameters.keys():
+        raise RuntimeError(f"LanguageModel has {list(model.parameters_)}, not {list(d.parameters)}")
+    for name, p in model.parameters_.items():
+        p[...] = d.parameters[name]
+    training = train_text(
+        model.network_, model.parameters_, Adam(LEARNING_RATE), d.tokens,
+        epochs=10**9, batch_size=batch, seq_length=steps, grad_clip=GRAD_CLIP,
+    )  # fmt: skip
+
+    def read(first):
+        progress = [first, *(next(training) for _ in range(CHECKED_STEPS - 1))]
+        return character_results([(p.loss, p.grad_norm) for p in progress], model.parameters_)
+
+    return Configuration(lambda: next(training), read)
+
+
+def course(case):
+    """`lstm_forward` and `lstm_backward` as the course writes them."""
+    d = CourseArrays(case)
+
+    def run():
+        forward = bptt.lstm_forward(d.x, d.a0, d.parameters)
+        return forward, bptt.lstm_backward(d.da, forward[3])
+
+    return Configuration(run, lambda results: course_results(*results))

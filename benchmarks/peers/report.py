@@ -1,0 +1,188 @@
+"""What comes out: tables in Markdown, the machine, the versions."""
+
+import datetime
+import platform
+from pathlib import Path
+
+from .goals import passes, value
+
+NOISY = 1.25  # largest ratio of a size / smallest, over the rounds: from here on it is marked
+
+
+def number(z):
+    """Three significant digits."""
+    if z is None:
+        return "-"
+    return f"{z:.0f}" if z >= 999.5 else f"{z:.3g}"  # not 1e+03
+
+
+def line(cells):
+    return "| " + " | ".join(str(c) for c in cells) + " |"
+
+
+class Outcome:
+    """The figure of a row at a size: medians, its goal, and its range over the rounds."""
+
+    def __init__(self, row, size, experiment):
+        self.row, self.size, self.experiment = row, size, experiment
+        self.figure, self.ours, self.reference = value(row, size, experiment.medians())
+        rounds = [value(row, size, seconds)[0] for seconds in experiment.rounds]
+        self.rounds = [] if self.figure is None else rounds
+        self.passed = None if self.figure is None else passes(row, size, self.figure)
+
+    @property
+    def verdict(self):
+        return {None: "-", True: "pass", False: "**MISS**"}[self.passed]
+
+    @property
+    def noisy(self):
+        return bool(self.rounds) and max(self.rounds) > NOISY * min(self.rounds)
+
+    def cells(self):
+        spread = "-"
+        if self.rounds:
+            spread = f"{number(min(self.rounds))} - {number(max(self.rounds))}"
+            spread += " noisy" if self.noisy else ""
+        bound = "<=" if self.row.measure == "ragged" else ">="
+        case = self.row.ours(self.size).case
+        how = "; ".join(
+            self.experiment.tuned[p]["chosen"]
+            for p in self.row.references(self.size)
+            if p in self.experiment.tuned
+        )
+        shape = case.size[:2] if case.kind == "stream" else case.size
+        return [
+            self.size,
+            ", ".join(map(str, shape)),
+            number(self.ours),
+            number(self.reference),
+            number(self.figure),
+            f"{bound} {self.row.goals[self.size]}",
+            self.verdict,
+            spread,
+            how or "missing",
+        ]
+
+
+def table(row, outcomes):
+    """One row of the goals, as a table with one line a size."""
+    unit = "GFLOP/s" if row.measure == "peak" else "ms"
+    reference = {"faster": "peer", "ragged": "uniform x share", "peak": "peak"}[row.measure]
+    figure = {"faster": "ratio", "ragged": "cost", "peak": "share"}[row.measure]
+    sizes = "units, layers, m, T_x" if row.case["kind"] == "character" else "n_x, n_a, m, T_x"
+    sizes = "n_x, n_a" if row.case["kind"] == "stream" else sizes
+    head = ["size", sizes, f"ours {unit}", f"{reference} {unit}", figure]
+    head += ["goal", "", "spread", "reference ran as"]
+    lines = [f"### {row.title}", "", row.what, "", line(head), line(["---"] * len(head))]
+    return "\n".join(lines + [line(o.cells()) for o in outcomes])
+
+
+def overview(outcomes):
+    """All figures at a glance: a line a table, `figure (goal)`, bold where it is missed."""
+    sizes = list(dict.fromkeys(o.size for o in outcomes))
+    lines = [line(["", *sizes]), line(["---"] * (1 + len(sizes)))]
+    for row in dict.fromkeys(o.row.id for o in outcomes):
+        cells = dict.fromkeys(sizes, "")
+        for o in outcomes:
+            if o.row.id == row:
+                bold = "**" * (o.passed is False)
+                cells[o.size] = f"{bold}{number(o.figure)}{bold} ({o.row.goals[o.size]})"
+        lines.append(line([row, *cells.values()]))
+    return "\n".join(lines)
+
+
+def summary(outcomes):
+    judged = [o for o in outcomes if o.passed is not None]
+    missed = [o for o in judged if not o.passed]
+    text = f"{len(judged) - len(missed)} of {len(judged)} goals reached."
+    if missed:
+        text += " Missed: " + ", ".join(
+            f"{o.row.id} {o.size} ({number(o.figure)}, goal {o.row.goals[o.size]})" for o in missed
+        )
+        text += "."
+    unmeasured = [f"{o.row.id} {o.size}" for o in outcomes if o.passed is None]
+    if unmeasured:
+        text += f" Not measured, for want of the peer: {', '.join(unmeasured)}."
+    noisy = [f"{o.row.id} {o.size}" for o in outcomes if o.noisy]
+    if noisy:
+        text += f" Noisy (spread over {NOISY:g}): {', '.join(noisy)}."
+    return text
+
+
+def choices(experiments):
+    """Every configuration that was tried, as it came out in the tuning."""
+    head = ["contender", "case", "configuration", "ms in tuning"]
+    lines = [line(head), line(["---"] * len(head))]
+    for experiment in experiments:
+        for participant, tuned in experiment.tuned.items():
+            if len(tuned["tried"]) < 2 or participant.case.kind == "sgemm":
+                continue
+            for label, seconds in sorted(tuned["tried"].items(), key=lambda pair: pair[1]):
+                cells = [participant.contender, name(participant.case), label]
+                lines.append(line([*cells, number(seconds * 1e3)]))
+    return "\n".join(lines)
+
+
+def name(case):
+    """A case in words."""
+    if case.kind == "sgemm":
+        return "sgemm"
+    parts = [case.cell.replace("_", " "), case.kind, "x".join(map(str, case.size)), case.dtype]
+    parts += ["ragged"] * case.ragged + ["forward"] * (not case.backward)
+    return " ".join(parts)
+
+
+def processor():
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or "unknown"
+    return next((s.split(":")[1].strip() for s in lines if s.startswith("model name")), "unknown")
+
+
+def _facts(run):
+    """What the figures depend on, one sentence each."""
+    facts = [
+        f"Date: {datetime.date.today().isoformat()}",
+        f"Machine: {processor()}, {platform.system()} {platform.machine()}",
+        f"Threads: {run.threads}, all that the process may use, for every contender",
+        f"Python {platform.python_version()}; " + "; ".join(run.versions),
+        *run.missing,
+        f"Rounds: {run.rounds} of {run.seconds * 1e3:g} ms a turn; times are medians over the "
+        "rounds of the mean over a turn; ratios are of medians; spread is the smallest and the "
+        "largest ratio of one round",
+        "Largest differences from bptt found before timing, relative to the largest entry of an "
+        "array: " + ("; ".join(f"{k} {e:.1e} ({w})" for k, (e, w) in run.largest.items()) or "-"),
+        f"CPU time taken by other processes during the turns: {100 * run.load.share:.1f} %",
+        f"Duration: {run.duration / 60:.1f} minutes",
+    ]
+    if not run.rounds:
+        facts.insert(0, "**Results compared; nothing timed.**")
+    if run.failure:
+        facts.insert(0, f"**Error: {run.failure.splitlines()[-1]}. The run ended there.**")
+    if run.quick:
+        facts.insert(0, "**Quick run: it shows that everything works; its times mean little.**")
+    return facts
+
+
+def document(run, outcomes, experiments):
+    """The whole report."""
+    facts = _facts(run)
+    head = ["# Benchmark", "\n".join(f"- {fact}" for fact in facts)]
+    if not run.rounds:
+        return "\n\n".join(head) + "\n"
+    rows = list(dict.fromkeys(o.row.id for o in outcomes))
+    tables = []
+    for id in rows:
+        own = [o for o in outcomes if o.row.id == id]
+        tables.append(table(own[0].row, own))
+    parts = [
+        *head,
+        summary(outcomes),
+        overview(outcomes),
+        *tables,
+        "## Configurations tried",
+        choices(experiments),
+    ]
+    parts += ["## bptt", "```\n" + run.config.rstrip() + "\n```"]
+    return "\n\n".join(parts) + "\n"

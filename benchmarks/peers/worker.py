@@ -1,0 +1,145 @@
+"""A contender's process: `python -m peers.worker NAME`. One line of JSON in, one out.
+
+hello    import the library; answer its version, or why it is missing
+prepare  build a case; run every configuration once and save what it computed, for comparison
+tune     choose the fastest configuration and how many repetitions fill a turn
+turn     warm up, then time one block of repetitions: the mean
+drop     forget all cases
+"""
+
+import gc
+import importlib
+import json
+import math
+import os
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .cases import Case
+
+MODULES = {
+    "bptt": "ours",
+    "numpy": "numpy_loop",
+    "torch": "pytorch",
+    "ort": "onnx_runtime",
+    "jax": "jax_scan",
+}
+WARM_UP = 0.2  # share of a turn's time spent warming up before the clock starts
+TUNING_PASSES = 3
+HOPELESS = 3  # a configuration this many times slower than the best is tried no more
+
+
+@dataclass
+class Configuration:
+    """One way in which a contender can compute a case."""
+
+    run: Callable[[], Any]  # one repetition
+    read: Callable[[Any], dict]  # what the *first* repetition returned -> arrays by name
+    use: Callable[[], None] = lambda: None  # thread counts and flags, before every turn
+    work: float = 1.0  # what one repetition counts for: steps of a stream, FLOPs of a product
+
+
+def threads():
+    """Cores that this process may use: every contender gets them all."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def thread_counts():
+    """Thread counts that a peer may choose from: all cores, and one unless that is forbidden."""
+    return [threads()] + [1] * (threads() > 1 and "BENCH_ALL_CORES" not in os.environ)
+
+
+def block(run, repetitions):
+    """Mean seconds of a repetition: one look at the clock before all of them, one after."""
+    start = time.perf_counter()
+    for _ in range(repetitions):
+        run()
+    return (time.perf_counter() - start) / repetitions
+
+
+def warmed(run, seconds):
+    """Run at least once and for some time; return the repetitions and seconds it took."""
+    start, n = time.perf_counter(), 0
+    while not n or time.perf_counter() - start < seconds:
+        run()
+        n += 1
+    return n, time.perf_counter() - start
+
+
+class Worker:
+    def __init__(self, name, folder):
+        self.name, self.folder = name, Path(folder)
+        self.cases = {}  # id -> label -> Configuration
+        self.chosen = {}  # id -> label, repetitions
+
+    def hello(self):
+        try:
+            self.module = importlib.import_module(f".{MODULES[self.name]}", __package__)
+        except ImportError as missing:
+            return {"missing": str(missing)}
+        return self.module.hello()
+
+    def prepare(self, id, case):
+        case["size"] = tuple(case["size"])
+        self.cases[id] = self.module.prepare(Case(**case))
+        saved = {}
+        for k, (label, configuration) in enumerate(self.cases[id].items()):
+            configuration.use()
+            arrays = configuration.read(configuration.run())
+            saved[label] = str(self.folder / f"{self.name}-{id}-{k}.npz")
+            np.savez(saved[label], **arrays)
+        return {"saved": saved}
+
+    def tune(self, id, seconds):
+        """Interleave the configurations; of each its best pass counts."""
+        best = {}
+        for _ in range(TUNING_PASSES):
+            for label, c in self.cases[id].items():
+                if best.get(label, 0) > HOPELESS * min(best.values(), default=0):
+                    continue
+                c.use()
+                n, spent = warmed(c.run, seconds / 4)
+                repetitions = max(1, math.ceil(n * seconds / 2 / spent))
+                best[label] = min(best.get(label, math.inf), block(c.run, repetitions) / c.work)
+        label = min(best, key=best.get)
+        once = best[label] * self.cases[id][label].work
+        self.chosen[id] = label, max(2, math.ceil(seconds / once))
+        return {"chosen": label, "repetitions": self.chosen[id][1], "tried": best}
+
+    def turn(self, id, seconds):
+        label, repetitions = self.chosen[id]
+        c = self.cases[id][label]
+        c.use()
+        gc.collect()  # rubbish of earlier cases; the collector stays on while the clock runs
+        warmed(c.run, WARM_UP * seconds)
+        return {"seconds": block(c.run, repetitions) / c.work}
+
+    def drop(self):
+        self.cases, self.chosen = {}, {}
+        gc.collect()
+        return {}
+
+
+def main(name, folder):
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # whatever a library prints goes to stderr, not among the answers
+    worker = Worker(name, folder)
+    for line in sys.stdin:
+        question = json.loads(line)
+        try:
+            answer = getattr(worker, question.pop("do"))(**question)
+        except Exception:
+            answer = {"error": traceback.format_exc()}
+        answer["cpu"] = time.process_time()
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
