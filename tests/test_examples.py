@@ -5,6 +5,7 @@ import importlib
 import math
 import re
 import runpy
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,10 +47,10 @@ def demo(tmp_path, monkeypatch):
         monkeypatch.setattr(place, lambda: text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(EXAMPLES))
-    monkeypatch.delitem(importlib.sys.modules, "demo", raising=False)
+    monkeypatch.delitem(sys.modules, "demo", raising=False)
     module = importlib.import_module("demo")
     yield module, text
-    importlib.sys.modules.pop("demo", None)
+    sys.modules.pop("demo", None)
 
 
 def test_the_demo_compares_the_model_with_n_grams_on_the_same_split(demo, capsys):

@@ -135,7 +135,7 @@ def test_the_held_out_part_is_the_end_of_the_text_and_its_loss_is_in_the_history
     assert training + held_out == text
     assert len(held_out) == 240
     assert not set("0123456789") & set(model.vocabulary_)
-    tokens = model._encode(training[-1] + held_out)  # its first character is predicted too
+    tokens = model.encode(training[-1] + held_out)  # its first character is predicted too
     expected = evaluate_text(model.network_, model.parameters_, tokens)
     assert model.history_[-1]["validation"] == expected
 
@@ -211,7 +211,7 @@ def test_unknown_characters_are_all_scored_as_the_one_unknown_symbol(fitted):
     assert unknown == fitted.score("the 語at") == fitted.score("the \0at")
     assert math.isfinite(unknown)
     assert unknown > known
-    assert list(fitted._encode("a☃t語")) == [
+    assert list(fitted.encode("a☃t語")) == [
         1 + fitted.vocabulary_.index("a"),
         0,
         1 + fitted.vocabulary_.index("t"),
@@ -259,7 +259,7 @@ def greedy(model, prompt, length):
     """The likeliest character again and again, each from a forward pass over all before it."""
     text = prompt
     for _ in range(length):
-        z, _, _ = model.network_.forward(model._encode(text)[np.newaxis], model.parameters_)
+        z, _, _ = model.network_.forward(model.encode(text)[np.newaxis], model.parameters_)
         text += model.vocabulary_[int(np.argmax(z[0, -1, 1:]))]
     return text[len(prompt) :]
 

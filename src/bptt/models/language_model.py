@@ -125,9 +125,9 @@ class LanguageModel(Model):
             self.network_,
             self.parameters_,
             Adam(self.learning_rate),
-            self._encode(training),
+            self.encode(training),
             # The last training character is the input that predicts the first held-out one.
-            self._encode(training[-1] + validation) if validation else None,
+            self.encode(training[-1] + validation) if validation else None,
             epochs=self.epochs,
             batch_size=self.batch_size,
             seq_length=self.seq_length,
@@ -203,7 +203,7 @@ class LanguageModel(Model):
                 f"{where}: the text has {_characters(len(text))}; expected at least 2, because "
                 f"the first one is only read."
             )
-        nats = evaluate_text(self.network_, self.parameters_, self._encode(text))
+        nats = evaluate_text(self.network_, self.parameters_, self.encode(text))
         if not np.isfinite(nats):
             raise BpttError(f"{where}: {_TOO_LARGE}")
         return nats
@@ -267,16 +267,37 @@ class LanguageModel(Model):
         return self._draw(prompt, length, temperature, top_k, np.random.default_rng(seed))
 
     def _draw(self, prompt, length, temperature, top_k, rng):
-        state = self.network_.zero_state(1)
-        tokens = self._encode(prompt or "\n")[np.newaxis]
+        stream = self.stream()
+        *before, token = self.encode(prompt or "\n")
         with np.errstate(all="ignore"):  # _choose refuses what is not finite
-            z, state, _ = self.network_.forward(tokens, self.parameters_, state, keep_tape=False)
-        z = z[:, -1]
+            for t in before:
+                stream.step(np.array([t]))
         for _ in range(length):
-            token = _choose(z[0].astype(np.float64), temperature, top_k, rng)
-            yield self.vocabulary_[token - 1]
             with np.errstate(all="ignore"):
-                z, state = self.network_.step(np.array([token]), self.parameters_, state)
+                z = stream.step(np.array([token]))[0]
+            token = _choose(z.astype(np.float64), temperature, top_k, rng)
+            yield self.vocabulary_[token - 1]
+
+    def stream(self, m=1):
+        """Read m texts side by side, a character of each at a time.
+
+        Parameters
+        ----------
+        m : int
+
+        Returns
+        -------
+        Stream
+            Its ``step`` takes m tokens, as `encode` makes them, and returns the logits of what
+            comes next, (m, 1 + characters of the vocabulary): column 0 is the unknown symbol.
+
+        Raises
+        ------
+        ConfigError
+            The model is not fitted.
+        """
+        self._check_fitted()
+        return self.network_.stream(self.parameters_, m)
 
     def save(self, path):
         """Write the model to one file, atomically: parameters, vocabulary, history, versions.
@@ -333,8 +354,18 @@ class LanguageModel(Model):
         recurrent = [_LAYERS[self.cell](n_x, self.units) for n_x in sizes[:-1]]
         return Network([Embedding(n_tokens, sizes[0]), *recurrent, Dense(sizes[-1], n_tokens)])
 
-    def _encode(self, text):
-        """Characters to tokens: 1 + the place in the vocabulary, or the unknown token."""
+    def encode(self, text):
+        """Turn characters into tokens.
+
+        Parameters
+        ----------
+        text : str
+
+        Returns
+        -------
+        ndarray of int64, shape (len(text),)
+            1 + the character's place in ``vocabulary_``, or 0 for a character not in it.
+        """
         token = {c: k for k, c in enumerate(self.vocabulary_, start=1)}
         return np.array([token.get(c, _UNKNOWN) for c in text], dtype=np.int64)
 
