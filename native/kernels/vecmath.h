@@ -101,8 +101,8 @@ BPTT_INLINE Vec<T> sigmoid(Vec<T> x) {
 }
 
 // tanh|x| = h / (h + 1) with h = expm1(2|x|) / 2: no cancellation near 0; then the sign of x. For small
-// h, what h + 1 lost in rounding is put back to first order (1 / (h + 1) = 1 - t; the second 1 - t fades
-// the correction out where h is large and `lost` is not exact): 2.4 ulp become less than 2.
+// h, what h + 1 lost in rounding is put back to first order (1 / (h + 1) = 1 - t; 1 - t^2 fades the
+// correction out where h is large and `lost` is not exact): 2.4 ulp become less than 2.
 template <class T>
 BPTT_INLINE Vec<T> tanh(Vec<T> x) {
   using C = MathConst<T>;
@@ -113,7 +113,8 @@ BPTT_INLINE Vec<T> tanh(Vec<T> x) {
   const Vec<T> s = power_of_two<T>(f.t);
   const Vec<T> h = fma(s, f.p, s - T(0.5));
   const Vec<T> d = h + T(1), lost = (d - T(1)) - h, t = h / d, fade = T(1) - t;
-  return (Vec<T>)((I)fma(t * lost, fade * fade, t) | sign);
+  const Vec<T> one = broadcast(T(1));
+  return (Vec<T>)((I)fma(t * lost, fade * fma(-t, t, one), t) | sign);
 }
 
 template <class T>
