@@ -3,7 +3,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint clean
+.PHONY: demo test bench lint clean
 .DELETE_ON_ERROR:
 
 NATIVE := $(shell find native -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
@@ -24,6 +24,14 @@ demo: .venv/ready
 
 test: .venv/ready-test
 	$(BIN)/python -m pytest
+
+bench: .venv/ready-bench  # compares with PyTorch, ONNX Runtime and JAX: some ten minutes
+	$(BIN)/python benchmarks/bench.py --out build/benchmark.md
+
+.venv/ready-bench: .venv/ready
+	$(BIN)/pip install --quiet torch==2.13.0 onnxruntime onnx jax jaxlib
+	mkdir -p build
+	touch $@
 
 lint: .venv/ready-test
 	$(BIN)/ruff format --check

@@ -7,6 +7,7 @@ mathematics trusts its inputs.
 """
 
 from collections.abc import Sequence
+from functools import cache
 
 import numpy as np
 
@@ -30,6 +31,8 @@ def float_array(where, name, value) -> np.ndarray:
     ShapeError
         For every other type or dtype: nothing is cast silently.
     """
+    if type(value) is np.ndarray and value.dtype.char in "fd" and value.dtype.isnative:
+        return value  # the common case: every public call comes through here
     if isinstance(value, float):
         return np.asarray(value)
     if not isinstance(value, (np.ndarray, np.generic)) or isinstance(
@@ -46,6 +49,18 @@ def float_array(where, name, value) -> np.ndarray:
             return value.astype(value.dtype.newbyteorder("="))
         raise ShapeError(f"{where}: {name} is {value.dtype}; expected float32 or float64.")
     return value
+
+
+@cache
+def _axes(spec):
+    """Split a spec into axes, each a tuple of symbols to be added up."""
+    return tuple(tuple(axis.split("+")) for axis in spec.split())
+
+
+def _text(spec):
+    """Write a spec as messages show it: (n_a, n_a + n_x)."""
+    axes = [" + ".join(symbols) for symbols in _axes(spec)]
+    return f"({axes[0]},)" if len(axes) == 1 else f"({', '.join(axes)})"
 
 
 class Door:
@@ -75,7 +90,8 @@ W is (4, 7) = (n_a, n_a + n_x).
         self.where = where
         self.dtype: np.dtype | None = None
         self._dtype_source = ""
-        self._sizes = {symbol: (size, "as constructed") for symbol, size in sizes.items()}
+        # symbol -> its size and, where an array told it, that array's name, shape and spec
+        self._sizes: dict[str, tuple] = {symbol: (size,) for symbol, size in sizes.items()}
 
     def __getitem__(self, symbol):
         return self._sizes[symbol][0]
@@ -114,26 +130,36 @@ W is (4, 7) = (n_a, n_a + n_x).
 
     def shape(self, name, shape, spec):
         """Check a bare shape against `spec`, as `array` does."""
-        axes = spec.split()
-        text = "(" + ", ".join(a.replace("+", " + ") for a in axes) + ("," * (len(axes) == 1)) + ")"
+        axes = _axes(spec)
         if len(shape) != len(axes):
-            raise ShapeError(f"{self.where}: {name} has shape {shape}; expected {text}.")
-        for axis, size in zip(axes, shape, strict=True):
-            if axis.isdigit():
-                if size != int(axis):
-                    raise ShapeError(f"{self.where}: {name} has shape {shape}; expected {text}.")
+            raise ShapeError(f"{self.where}: {name} has shape {shape}; expected {_text(spec)}.")
+        for (*known, symbol), size in zip(axes, shape, strict=True):
+            if symbol.isdigit():
+                if size != int(symbol):
+                    raise ShapeError(
+                        f"{self.where}: {name} has shape {shape}; expected {_text(spec)}."
+                    )
                 continue
-            *known, symbol = axis.split("+")
-            size -= sum(self[k] for k in known)
+            for other in known:
+                size -= self._sizes[other][0]
             if symbol not in self._sizes and size >= 0:
-                self._sizes[symbol] = (size, f"because {name} is {shape} = {text}")
-            elif symbol not in self._sizes or self[symbol] != size:
-                known = ", ".join(f"{k} = {self[k]}" for k in known)
-                expected, why = self._sizes.get(symbol, ("0 or more", f"because {known}"))
+                self._sizes[symbol] = (size, name, shape, spec)  # the reason, told when needed
+            elif symbol not in self._sizes or self._sizes[symbol][0] != size:
                 raise ShapeError(
-                    f"{self.where}: {name} has shape {shape}; expected {text} "
-                    f"with {symbol} = {expected}, {why}."
+                    f"{self.where}: {name} has shape {shape}; expected {_text(spec)} "
+                    f"with {self._expected(symbol, known)}."
                 )
+
+    def _expected(self, symbol, known):
+        """What a size should be, and why: for a message."""
+        if symbol not in self._sizes:
+            sizes = ", ".join(f"{other} = {self[other]}" for other in known)
+            return f"{symbol} = 0 or more, because {sizes}"
+        size, *reason = self._sizes[symbol]
+        if not reason:
+            return f"{symbol} = {size}, as constructed"
+        name, shape, spec = reason
+        return f"{symbol} = {size}, because {name} is {shape} = {_text(spec)}"
 
     def lengths(self, name, value, m, T_x) -> np.ndarray | None:
         """Check the true lengths of a ragged batch.

@@ -11,11 +11,12 @@ import numpy as np
 
 from . import engine, equations
 from .engine.contract import Tape
-from .equations.doors import backward_door, predictions, sequence_door
+from .equations.activations import softmax
+from .equations.doors import backward_door, sequence_door
 from .equations.gru import GRU, gru_variant
 from .equations.lstm import LSTM
 from .equations.rnn import RNN, rnn_variant
-from .equations.sequences import Caches, backward_through_time, running_columns
+from .equations.sequences import Caches, backward_through_time, running_columns, valid_steps
 from .params import CELLS
 
 
@@ -77,6 +78,14 @@ def _forward(where, cell, x, state0, parameters, seq_lengths):
     return _features_first(a), caches
 
 
+def _predictions(a, Wy, by, lengths):
+    """Softmax of the output layer at every step that exists, (n_y, m, T_x); 0 on padding."""
+    n_a, m, T_x = a.shape
+    rows = _batch_first(a).reshape(m * T_x, n_a)
+    y = softmax(engine.dense_forward(rows, Wy, by).T).reshape(len(Wy), m, T_x)
+    return np.where(valid_steps(lengths, m, T_x), y, np.zeros((), a.dtype))
+
+
 def _backward(da, dstate, caches):
     if not isinstance(caches, EngineCaches):  # those of `equations`, or of somebody's own loop
         return backward_through_time(da, dstate, caches)
@@ -93,7 +102,7 @@ def rnn_forward(x, a0, parameters, seq_lengths=None, *, activation="tanh"):
     """On the engine: the documentation is that of the equations."""
     cell = rnn_variant("rnn_forward", activation)
     a, caches = _forward("rnn_forward", cell, x, (a0,), parameters, seq_lengths)
-    return a, predictions(a, parameters["Wya"], parameters["by"], caches.lengths), caches
+    return a, _predictions(a, parameters["Wya"], parameters["by"], caches.lengths), caches
 
 
 @wraps(equations.rnn_backward)
@@ -107,7 +116,7 @@ def lstm_forward(x, a0, parameters, seq_lengths=None, *, c0=None):
     """On the engine: the documentation is that of the equations."""
     a, caches = _forward("lstm_forward", LSTM, x, (a0, c0), parameters, seq_lengths)
     c = np.array(_features_first(caches.tape["c"]))
-    return a, predictions(a, parameters["Wy"], parameters["by"], caches.lengths), c, caches
+    return a, _predictions(a, parameters["Wy"], parameters["by"], caches.lengths), c, caches
 
 
 @wraps(equations.lstm_backward)
@@ -121,7 +130,7 @@ def gru_forward(x, a0, parameters, seq_lengths=None):
     """On the engine: the documentation is that of the equations."""
     cell = gru_variant(parameters)
     a, caches = _forward("gru_forward", cell, x, (a0,), parameters, seq_lengths)
-    return a, predictions(a, parameters["Wy"], parameters["by"], caches.lengths), caches
+    return a, _predictions(a, parameters["Wy"], parameters["by"], caches.lengths), caches
 
 
 @wraps(equations.gru_backward)

@@ -18,7 +18,10 @@ def _rows(z):
 
 def _contiguous(parameters):
     return {
-        name: np.ascontiguousarray(p, p.dtype.newbyteorder("=")) for name, p in parameters.items()
+        name: p
+        if p.flags.c_contiguous and p.dtype.isnative
+        else np.ascontiguousarray(p, p.dtype.newbyteorder("="))
+        for name, p in parameters.items()
     }
 
 

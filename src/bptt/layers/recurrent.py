@@ -21,6 +21,13 @@ class _Slot(NamedTuple):
     shapes: dict[str, tuple[int, ...]]
 
 
+def _stacked(states):
+    """Join the slots' states, each (a,) or (a, c), into arrays with a slot axis in front."""
+    if len(states) == 1:
+        return tuple(s[np.newaxis] for s in states[0])
+    return tuple(np.stack(s) for s in zip(*states, strict=True))
+
+
 class _StackStepper:
     """Steppers on top of one another; the state has a slot axis in front."""
 
@@ -36,7 +43,7 @@ class _StackStepper:
 
     @property
     def state(self):
-        return tuple(np.stack(s) for s in zip(*(s.state for s in self._steppers), strict=True))
+        return _stacked([s.state for s in self._steppers])
 
     @state.setter
     def state(self, state):
@@ -182,8 +189,7 @@ class _Recurrent(Layer):
                 finals.append(final)
                 tapes.append(tape)
             y = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=2)
-        final = tuple(np.stack(s) for s in zip(*finals, strict=True))
-        return y, final, tuple(tapes) if keep_tape else None
+        return y, _stacked(finals), tuple(tapes) if keep_tape else None
 
     def backward(self, tape, dy, d_state=None):
         """Undo `forward`.
@@ -227,7 +233,7 @@ class _Recurrent(Layer):
                 d_states.append(ds0)
                 gradients |= {f"d{slot.prefix}{name[1:]}": value for name, value in g.items()}
             dy = sum(dx[1:], start=dx[0])  # both directions read the same input
-        d_state0 = tuple(np.stack(s[::-1]) for s in zip(*d_states, strict=True))
+        d_state0 = _stacked(d_states[::-1])
         return dy, d_state0, {f"d{name}": gradients[f"d{name}"] for name in self.shapes()}
 
     def step(self, xt, parameters, state):
@@ -260,7 +266,7 @@ class _Recurrent(Layer):
             p = self._step_parameters(where, parameters, slot, xt)
             after.append(engine.step(self.cell, xt, tuple(s[i] for s in state), p))
             xt = after[-1][0]
-        return xt, tuple(np.stack(s) for s in zip(*after, strict=True))
+        return xt, _stacked(after)
 
     def stepper(self, parameters, m):
         """Prepare to step through m sequences side by side, all layers in turn.
