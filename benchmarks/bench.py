@@ -188,13 +188,13 @@ def arguments(argv=None):
     add("--sizes", type=some_of(sizes), help=f"{','.join(sizes)}")
     add("--peers", type=some_of(peers), default=peers, help=f"{','.join(peers)}, or '' for none")
     add("--all-cores", action="store_true", help="peers may not choose to run on one thread")
-    help = "turns of every contender: 9, or 3 with --quick; 0 checks equality and times nothing"
+    help = "turns of every contender: 15, or 3 with --quick; 0 checks equality and times nothing"
     add("--rounds", type=int, help=help)
     add("--quick", action="store_true", help="short turns: shows that all works, measures little")
     add("--out", type=Path, help="file for the report, in Markdown")
     found = parser.parse_args(argv)
     if found.rounds is None:
-        found.rounds = 3 if found.quick else 9
+        found.rounds = 3 if found.quick else 15
     return found
 
 

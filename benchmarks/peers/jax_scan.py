@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 from jax import numpy as jnp
 
-from .cases import LayerArrays, layer_results
+from .cases import LayerArrays, layer_results, square_products
 from .convert import from_pytorch, to_pytorch
 from .worker import Configuration
 
@@ -20,9 +20,7 @@ def hello():
 
 
 def prepare(case):
-    if case.kind != "layer" or case.cell != "lstm" or not case.backward or case.ragged:
-        raise NotImplementedError(str(case))
-    return layer(case)
+    return globals()[case.kind](case)
 
 
 def lstm(p, x, h0, c0, *, hoisted, unroll):
@@ -45,7 +43,7 @@ def lstm(p, x, h0, c0, *, hoisted, unroll):
 
 
 def layer(case):
-    """The outputs and all gradients from one compiled function."""
+    """The outputs and all gradients from one compiled function; the uniform LSTM only."""
     d = LayerArrays(case)
     t = to_pytorch("lstm", d.parameters)
     p = {"weight_ih": t["weight_ih"], "weight_hh": t["weight_hh"], "bias": t["bias_ih"]}
@@ -79,4 +77,17 @@ def layer(case):
 
             where = "before" if hoisted else "inside"
             found[f"input product {where} the scan, unroll {unroll}"] = Configuration(run, read)
+    return found
+
+
+def sgemm(case):
+    """Square float32 products."""
+    found = {}
+    for n, a, b in square_products():
+        product = partial(jax.jit(jnp.matmul), *jax.device_put((a, b)))
+
+        def run(product=product):
+            return product().block_until_ready()
+
+        found[f"matmul {n}"] = Configuration(run, lambda _: {}, work=2 * n**3)
     return found

@@ -35,5 +35,5 @@ def sgemm(case):
     found = {}
     for n, a, b in square_products():
         product = partial(np.matmul, a, b, out=np.empty_like(a))
-        found[f"{n} x {n}"] = Configuration(product, lambda _: {}, work=2 * n**3)
+        found[f"matmul {n}"] = Configuration(product, lambda _: {}, work=2 * n**3)
     return found

@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from .cases import STREAM_STEPS, LayerArrays, layer_results
+from .cases import STREAM_STEPS, LayerArrays, layer_results, square_products
 from .convert import to_onnx_lstm
 from .worker import Configuration, thread_counts
 
@@ -19,33 +19,34 @@ def prepare(case):
     return globals()[case.kind](case)
 
 
-def model_bytes(parameters, size):
+def lstm_model(parameters, size):
     """One LSTM node, layout=0 (time-major), the states as graph inputs and outputs."""
     n_x, n_a, m, T_x = size
     shapes = {"X": (T_x, m, n_x), "Y": (T_x, 1, m, n_a)}
     shapes |= dict.fromkeys(("h0", "c0", "h", "c"), (1, m, n_a))
-
-    def info(name):
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, shapes[name])
-
+    weights = dict(zip("WRB", to_onnx_lstm(parameters), strict=True))
     node = helper.make_node(
-        "LSTM", ["X", "W", "R", "B", "", "h0", "c0"], list(OUTPUTS), hidden_size=n_a, layout=0
+        "LSTM", ["X", *weights, "", "h0", "c0"], list(OUTPUTS), hidden_size=n_a, layout=0
     )
-    graph = helper.make_graph(
-        [node],
-        "lstm",
-        [info(name) for name in INPUTS],
-        [info(name) for name in OUTPUTS],
-        [
-            numpy_helper.from_array(np.ascontiguousarray(value), name)
-            for name, value in zip("WRB", to_onnx_lstm(parameters), strict=True)
-        ],
-    )
+    return model_bytes(node, shapes, INPUTS, OUTPUTS, weights)
+
+
+def model_bytes(node, shapes, inputs, outputs, weights):
+    """A model of one node."""
+
+    def info(names):
+        return [helper.make_tensor_value_info(n, TensorProto.FLOAT, shapes[n]) for n in names]
+
+    constants = [
+        numpy_helper.from_array(np.ascontiguousarray(value), name)
+        for name, value in weights.items()
+    ]
+    graph = helper.make_graph([node], "node", info(inputs), info(outputs), constants)
     opset = helper.make_opsetid("", 17)
     return helper.make_model(graph, opset_imports=[opset], ir_version=9).SerializeToString()
 
 
-def sessions(parameters, size):
+def sessions(model):
     """A session for every number of threads, optimised as far as it goes."""
     for n in thread_counts():
         options = onnxruntime.SessionOptions()
@@ -53,9 +54,7 @@ def sessions(parameters, size):
         options.intra_op_num_threads = n
         yield (
             f"threads {n}",
-            onnxruntime.InferenceSession(
-                model_bytes(parameters, size), options, providers=["CPUExecutionProvider"]
-            ),
+            onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"]),
         )
 
 
@@ -86,7 +85,7 @@ def layer(case):
         return layer_results(y[:, 0].transpose(1, 0, 2), (h, c))
 
     found = {}
-    for label, session in sessions(d.parameters, case.size):
+    for label, session in sessions(lstm_model(d.parameters, case.size)):
         call = bound(session, inputs, dict(zip(OUTPUTS, (y, h, c), strict=True)))
         found[f"run, {label}"] = Configuration(
             lambda session=session: session.run(None, inputs), read
@@ -101,7 +100,7 @@ def stream(case):
     d = LayerArrays(case._replace(size=(n_x, n_a, 1, STREAM_STEPS)))
     xs = [d.x[:, t : t + 1].copy() for t in range(STREAM_STEPS)]  # (1, 1, n_x)
     found = {}
-    for label, session in sessions(d.parameters, (n_x, n_a, 1, 1)):
+    for label, session in sessions(lstm_model(d.parameters, (n_x, n_a, 1, 1))):
         found[f"run, {label}"] = _run(session, xs, n_a)
         found[f"IO binding, {label}"] = _bound(session, xs, n_a)
     return found
@@ -148,3 +147,15 @@ def _bound(session, xs, n_a):
         return y
 
     return Configuration(run, _read, work=STREAM_STEPS)
+
+
+def sgemm(case):
+    """Square float32 products with a constant second matrix, which the session packs once."""
+    found = {}
+    for n, a, b in square_products():
+        node = helper.make_node("MatMul", ["A", "B"], ["C"])
+        shapes = dict.fromkeys("AC", (n, n))
+        _, session = next(iter(sessions(model_bytes(node, shapes, "A", "C", {"B": b}))))
+        call = bound(session, {"A": a}, {"C": np.empty_like(a)})
+        found[f"MatMul {n}"] = Configuration(call, lambda _: {}, work=2 * n**3)
+    return found

@@ -1,10 +1,13 @@
 """PyTorch: the fastest of oneDNN on and off, all cores and one thread."""
 
+from functools import partial
+
 import numpy as np
 import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+from torch.utils.mkldnn import to_mkldnn
 
 from .cases import (
     CHECKED_STEPS,
@@ -232,17 +235,18 @@ def _windows(tokens, batch, steps):
 
 
 def sgemm(case):
-    """Square float32 products into a tensor that is there already."""
-    label, use = next(settings())
-
-    def product(n, a, b):
-        a, b = torch.from_numpy(a), torch.from_numpy(b)
-        out = torch.empty_like(a)
-
-        @torch.inference_mode()
-        def run():
-            torch.mm(a, b, out=out)
-
-        return Configuration(run, lambda _: {}, use, work=2 * n**3)
-
-    return {f"{n} x {n}, {label}": product(n, a, b) for n, a, b in square_products()}
+    """Square float32 products: MKL into a tensor that is there already, and oneDNN."""
+    _, use = next(settings())
+    found = {}
+    for n, a, b in square_products():
+        x, w = torch.from_numpy(a), torch.from_numpy(b)
+        linear = nn.Linear(n, n, bias=False)
+        linear.weight.data.copy_(w.T)
+        products = {
+            "torch.mm": partial(torch.mm, x, w, out=torch.empty_like(x)),
+            "oneDNN": partial(to_mkldnn(linear), x.to_mkldnn()),
+        }
+        for name, product in products.items():
+            run = torch.inference_mode()(product)
+            found[f"{name} {n}"] = Configuration(run, lambda _: {}, use, work=2 * n**3)
+    return found

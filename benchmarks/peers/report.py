@@ -2,11 +2,12 @@
 
 import datetime
 import platform
+import statistics
 from pathlib import Path
 
 from .goals import passes, value
 
-NOISY = 1.25  # largest ratio of a size / smallest, over the rounds: from here on it is marked
+NOISY = 1.1  # upper quartile of the rounds' ratios / lower: from here on a figure is marked
 
 
 def number(z):
@@ -36,20 +37,25 @@ class Outcome:
 
     @property
     def noisy(self):
-        return bool(self.rounds) and max(self.rounds) > NOISY * min(self.rounds)
+        low, high = self.middle()
+        return high > NOISY * low
+
+    def middle(self):
+        """Quartiles of the figure over the rounds."""
+        if len(self.rounds) < 2:
+            return (*self.rounds, *self.rounds)[:2] or (1.0, 1.0)
+        low, _, high = statistics.quantiles(self.rounds, n=4, method="inclusive")
+        return low, high
 
     def cells(self):
         spread = "-"
         if self.rounds:
-            spread = f"{number(min(self.rounds))} - {number(max(self.rounds))}"
+            low, high = map(number, self.middle())
+            spread = f"{number(min(self.rounds))} - {number(max(self.rounds))} ({low} - {high})"
             spread += " noisy" if self.noisy else ""
         bound = "<=" if self.row.measure == "ragged" else ">="
         case = self.row.ours(self.size).case
-        how = "; ".join(
-            self.experiment.tuned[p]["chosen"]
-            for p in self.row.references(self.size)
-            if p in self.experiment.tuned
-        )
+        how = "; ".join(self._reference_ran_as()) or "missing"
         shape = case.size[:2] if case.kind == "stream" else case.size
         return [
             self.size,
@@ -60,8 +66,15 @@ class Outcome:
             f"{bound} {self.row.goals[self.size]}",
             self.verdict,
             spread,
-            how or "missing",
+            how,
         ]
+
+    def _reference_ran_as(self):
+        medians = self.experiment.medians()
+        for p in self.row.references(self.size):
+            if p in medians:
+                rate = f"{p.contender} {1e-9 / medians[p]:.0f}: " * (p.case.kind == "sgemm")
+                yield rate + self.experiment.tuned[p]["chosen"]
 
 
 def table(row, outcomes):
@@ -105,7 +118,7 @@ def summary(outcomes):
         text += f" Not measured, for want of the peer: {', '.join(unmeasured)}."
     noisy = [f"{o.row.id} {o.size}" for o in outcomes if o.noisy]
     if noisy:
-        text += f" Noisy (spread over {NOISY:g}): {', '.join(noisy)}."
+        text += f" Noisy (middle half of the rounds wider than {NOISY:g}): {', '.join(noisy)}."
     return text
 
 
@@ -150,7 +163,7 @@ def _facts(run):
         *run.missing,
         f"Rounds: {run.rounds} of {run.seconds * 1e3:g} ms a turn; times are medians over the "
         "rounds of the mean over a turn; ratios are of medians; spread is the smallest and the "
-        "largest ratio of one round",
+        "largest figure of one round (and the quartiles)",
         "Largest differences from bptt found before timing, relative to the largest entry of an "
         "array: " + ("; ".join(f"{k} {e:.1e} ({w})" for k, (e, w) in run.largest.items()) or "-"),
         f"CPU time taken by other processes during the turns: {100 * run.load.share:.1f} %",
