@@ -136,6 +136,21 @@ def choices(experiments):
     return "\n".join(lines)
 
 
+def turns(experiments):
+    """How even each participant's own turns were: whose noise it is."""
+    head = ["contender", "case", "repetitions", "least ms", "median ms", "most ms"]
+    lines = [line(head), line(["---"] * len(head))]
+    for experiment in experiments:
+        for participant, tuned in experiment.tuned.items():
+            if participant.case.kind == "sgemm":
+                continue
+            times = [1e3 * seconds[participant] for seconds in experiment.rounds]
+            cells = [participant.contender, name(participant.case), tuned["repetitions"]]
+            cells += map(number, (min(times), statistics.median(times), max(times)))
+            lines.append(line(cells))
+    return "\n".join(lines)
+
+
 def name(case):
     """A case in words."""
     if case.kind == "sgemm":
@@ -196,6 +211,8 @@ def document(run, outcomes, experiments):
         *tables,
         "## Configurations tried",
         choices(experiments),
+        "## Turns",
+        turns(experiments),
     ]
     parts += ["## bptt", "```\n" + run.config.rstrip() + "\n```"]
     return "\n\n".join(parts) + "\n"
