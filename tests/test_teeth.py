@@ -28,7 +28,7 @@ from bptt import Dense, Embedding, Network, batch_first, course, engine, gradche
 from bptt.engine import numpy_provider
 from bptt.equations import CELLS, activations, doors, gru, losses, lstm, rnn, sequences
 from bptt.layers import feedforward
-from bptt.layers.recurrent import _Recurrent
+from bptt.layers.stack import RecurrentStack
 
 
 class Target(NamedTuple):
@@ -179,7 +179,7 @@ TARGETS = [
     Target(feedforward._packed, cases.dense_cases),
     Target(feedforward._unpacked, cases.dense_cases, ("m T_x",)),
     Target(
-        _Recurrent.backward,
+        RecurrentStack.backward,
         cases.recurrent_cases,
         ("dy dx own dx_slot", "d_state d_states ds0", "i k", "n_layers n_a", "layer reverse"),
     ),

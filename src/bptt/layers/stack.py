@@ -1,0 +1,325 @@
+"""A stack of recurrent layers on the engine: several deep, in one direction or two."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import engine
+from ..checks import Door
+from ..errors import ConfigError, ShapeError
+from ..params import CELLS, check, init, shapes
+from .base import Layer, as_batch, check_tokens, need_tape, whole_number
+
+
+class _Slot(NamedTuple):
+    """One cell of the stack: a layer in one direction, with its own parameters and state."""
+
+    prefix: str
+    layer: int
+    n_in: int
+    reverse: bool
+    shapes: dict[str, tuple[int, ...]]
+
+
+def _stacked(states):
+    """Join the slots' states, each (a,) or (a, c), into arrays with a slot axis in front."""
+    if len(states) == 1:
+        return tuple(s[np.newaxis] for s in states[0])
+    return tuple(np.stack(s) for s in zip(*states, strict=True))
+
+
+class _StackStepper:
+    """Steppers on top of one another; the state has a slot axis in front."""
+
+    def __init__(self, steppers):
+        self._steppers = steppers
+        if len(steppers) == 1:
+            self.step = steppers[0].step  # a step takes microseconds: nothing in between
+
+    def step(self, xt):
+        for stepper in self._steppers:
+            xt = stepper.step(xt)
+        return xt
+
+    @property
+    def state(self):
+        return _stacked([s.state for s in self._steppers])
+
+    @state.setter
+    def state(self, state):
+        for i, stepper in enumerate(self._steppers):
+            stepper.state = tuple(s[i] for s in state)
+
+
+class RecurrentStack(Layer):
+    """A stack of one cell: what RNN, LSTM and GRU share.
+
+    A *slot* is one layer in one direction. Slots are ordered as in PyTorch: layer 0 forward,
+    layer 0 reverse, layer 1 forward, ... The state's arrays have a slot axis in front,
+    (n_slots, m, n_a); a tape is a tuple of the slots' tapes, so that ``tape[0]["c"]`` holds all
+    cell states of the first, (m, T_x, n_a). The outputs of both directions stand side by side,
+    forward first.
+
+    Parameter names: those of the cell (``Wf``), behind ``reverse.`` for the reverse direction and
+    ``layer0.``, ``layer1.``, ... where there is more than one layer.
+    """
+
+    takes_table = True
+    biases: dict[str, float] | None = None
+
+    def __init__(
+        self,
+        cell,
+        n_x,
+        n_a,
+        *,
+        n_layers,
+        bidirectional,
+        input_init,
+        recurrent_init,
+    ):
+        self.cell, kind = cell, type(self).__name__
+        self.n_x = whole_number(kind, "n_x", n_x)
+        self.n_a = whole_number(kind, "n_a", n_a)
+        self.n_layers = whole_number(kind, "n_layers", n_layers)
+        self.bidirectional = bool(bidirectional)
+        self.input_init, self.recurrent_init = input_init, recurrent_init
+        self.n_in, self.n_out = self.n_x, self.n_a * (1 + self.bidirectional)
+        self.slots = []
+        for k in range(self.n_layers):
+            below = self.n_x if k == 0 else self.n_out
+            for reverse in (False, True)[: 1 + self.bidirectional]:
+                prefix = f"layer{k}." * (self.n_layers > 1) + "reverse." * reverse
+                shape = shapes(CELLS[cell], n_x=below, n_a=self.n_a)
+                self.slots.append(_Slot(prefix, k, below, reverse, shape))
+        self._n_states = 2 if cell == "lstm" else 1
+
+    def __repr__(self):
+        extra = f", n_layers={self.n_layers}" * (self.n_layers > 1)
+        extra += ", bidirectional=True" * self.bidirectional
+        extra += ", activation='relu'" * (self.cell == "rnn_relu")
+        extra += ", reset='after'" * (self.cell == "gru_reset_after")
+        return f"{type(self).__name__}({self.n_x}, {self.n_a}{extra})"
+
+    def shapes(self):
+        """Return the shape of every parameter, by name."""
+        return {
+            slot.prefix + name: shape for slot in self.slots for name, shape in slot.shapes.items()
+        }
+
+    def init(self, rng, dtype=np.float32):
+        """Draw initial parameters: see `bptt.params.init`."""
+        parameters = {}
+        for slot in self.slots:
+            drawn = init(
+                CELLS[self.cell],
+                rng,
+                dtype=dtype,
+                input_init=self.input_init,
+                recurrent_init=self.recurrent_init,
+                biases=self.biases,
+                n_x=slot.n_in,
+                n_a=self.n_a,
+            )
+            parameters |= {slot.prefix + name: p for name, p in drawn.items()}
+        return parameters
+
+    def zero_state(self, m, dtype):
+        """Return zeros, (n_slots, m, n_a), for a (and c)."""
+        shape = (len(self.slots), m, self.n_a)
+        return tuple(np.zeros(shape, dtype) for _ in range(self._n_states))
+
+    def forward(self, x, parameters, state=None, lengths=None, *, keep_tape=True, table=None):
+        """Run a batch of sequences, ragged ones included.
+
+        Parameters
+        ----------
+        x : ndarray, shape (m, T_x, n_x), or list of m ndarray, each (T_i, n_x)
+        parameters : dict of str to ndarray
+        state : tuple of ndarray, each (n_slots, m, n_a), optional
+            The state before each sequence's first step: (a,) or (a, c). Zeros where None.
+        lengths : sequence of m int, optional
+            True lengths in 0..T_x, in any order.
+        keep_tape : bool
+            False for inference: the tape is None.
+        table : ndarray, shape (n_tokens, n_x), optional
+            Then x holds tokens, ndarray of int, shape (m, T_x), and the input is table[x]; each
+            distinct token's row is multiplied once, not every step's.
+
+        Returns
+        -------
+        y : ndarray, shape (m, T_x, n_out)
+            Hidden states of the last layer; 0 on padding.
+        state : tuple of ndarray, each (n_slots, m, n_a)
+            After each sequence's own last step (in its own direction).
+        tape : tuple of Tape, one a slot, or None
+
+        Raises
+        ------
+        ShapeError
+        """
+        where = f"{type(self).__name__}.forward"
+        x, lengths = as_batch(where, x, lengths)
+        by_slot = [self._slot_parameters(where, parameters, slot) for slot in self.slots]
+        door = by_slot[0][1]
+        if table is None:
+            x = door.array("x", x, "m T_x n_x")
+            lengths = door.lengths("lengths", lengths, *x.shape[:2])
+        else:
+            table = door.array("table", table, "n_tokens n_x")
+            x, lengths, _ = check_tokens(where, x, lengths, len(table))
+        state = self._check_state(where, "state", state, len(x), door.dtype)
+        y, tapes, finals = x, [], []
+        for k in range(self.n_layers):
+            outputs = []
+            for i, slot in enumerate(self.slots):
+                if slot.layer != k:
+                    continue
+                out, final, tape = engine.forward(
+                    self.cell,
+                    y,
+                    tuple(s[i] for s in state),
+                    by_slot[i][0],
+                    lengths,
+                    table=table if k == 0 else None,
+                    reverse=slot.reverse,
+                    keep_tape=keep_tape,
+                )
+                outputs.append(out)
+                finals.append(final)
+                tapes.append(tape)
+            y = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=2)
+        return y, _stacked(finals), tuple(tapes) if keep_tape else None
+
+    def backward(self, tape, dy, d_state=None):
+        """Undo `forward`.
+
+        Parameters
+        ----------
+        tape : tuple of Tape
+        dy : ndarray, shape (m, T_x, n_out)
+            Gradient of the outputs; ignored on padding.
+        d_state : tuple of ndarray, each (n_slots, m, n_a), optional
+            Gradients of the final state.
+
+        Returns
+        -------
+        dx : ndarray, shape (m, T_x, n_x)
+            Exactly 0 on padding. With a table, its gradient, (n_tokens, n_x).
+        d_state0 : tuple of ndarray, each (n_slots, m, n_a)
+        gradients : dict of str to ndarray
+            d + name for every parameter.
+
+        Raises
+        ------
+        ShapeError
+        """
+        where = f"{type(self).__name__}.backward"
+        need_tape(where, tape)
+        m, T_x = tape[0].shape
+        dy = Door(where, m=m, T_x=T_x, n_out=self.n_out).array("dy", dy, "m T_x n_out")
+        if dy.dtype != tape[0].dtype:
+            raise ShapeError(f"{where}: dy is {dy.dtype}; expected {tape[0].dtype}, as y is.")
+        d_state = self._check_state(where, "d_state", d_state, m, dy.dtype)
+        gradients, d_states = {}, []
+        for k in reversed(range(self.n_layers)):
+            dx = []
+            for i, slot in reversed(list(enumerate(self.slots))):
+                if slot.layer != k:
+                    continue
+                own = dy[:, :, self.n_a :] if slot.reverse else dy[:, :, : self.n_a]
+                dx_slot, ds0, g = engine.backward(tape[i], own, tuple(s[i] for s in d_state))
+                dx.append(dx_slot)
+                d_states.append(ds0)
+                gradients |= {f"d{slot.prefix}{name[1:]}": value for name, value in g.items()}
+            dy = sum(dx[1:], start=dx[0])  # both directions read the same input
+        d_state0 = _stacked(d_states[::-1])
+        return dy, d_state0, {f"d{name}": gradients[f"d{name}"] for name in self.shapes()}
+
+    def step(self, xt, parameters, state):
+        """Run one step of every layer, without a tape.
+
+        Parameters
+        ----------
+        xt : ndarray, shape (m, n_x)
+        parameters : dict of str to ndarray
+        state : tuple of ndarray, each (n_slots, m, n_a)
+
+        Returns
+        -------
+        yt : ndarray, shape (m, n_a)
+        state : tuple of ndarray, each (n_slots, m, n_a)
+
+        Raises
+        ------
+        ConfigError
+            A bidirectional layer needs the whole sequence: it cannot stream.
+        ShapeError
+        """
+        where = f"{type(self).__name__}.step"
+        self._refuse_two_directions(where)
+        xt = Door(where, n_x=self.n_x).array("xt", xt, "m n_x")
+        state = self._check_state(where, "state", state, len(xt), xt.dtype)
+        after = []
+        for i, slot in enumerate(self.slots):
+            p = self._step_parameters(where, parameters, slot, xt)
+            after.append(engine.step(self.cell, xt, tuple(s[i] for s in state), p))
+            xt = after[-1][0]
+        return xt, _stacked(after)
+
+    def stepper(self, parameters, m):
+        """Prepare to step through m sequences side by side, all layers in turn.
+
+        Raises
+        ------
+        ConfigError
+            A bidirectional layer needs the whole sequence: it cannot stream.
+        ShapeError
+        """
+        where = f"{type(self).__name__}.stream"
+        self._refuse_two_directions(where)
+        slots = [self._slot_parameters(where, parameters, slot)[0] for slot in self.slots]
+        return _StackStepper([engine.stream(self.cell, own, m) for own in slots])
+
+    def _refuse_two_directions(self, where):
+        if self.bidirectional:
+            raise ConfigError(f"{where}: the layer is bidirectional; it needs whole sequences.")
+
+    def _slot_parameters(self, where, parameters, slot):
+        """Check and return the parameters of one slot under the cell's own names."""
+        own = {
+            name.removeprefix(slot.prefix): p
+            for name, p in parameters.items()
+            if name.startswith(slot.prefix)
+        }
+        if slot.prefix:
+            where = f"{where}, {slot.prefix[:-1]}"
+        own, door = check(where, CELLS[self.cell], own)
+        door.shape("the layer's (n_in, n_a)", (slot.n_in, self.n_a), "n_x n_a")
+        return own, door
+
+    def _step_parameters(self, where, parameters, slot, xt):
+        """Do what `_slot_parameters` does, quickly where nothing is wrong: a step is short."""
+        p = {name: parameters.get(slot.prefix + name) for name in slot.shapes}
+        for name, shape in slot.shapes.items():
+            if getattr(p[name], "shape", None) != shape or p[name].dtype != xt.dtype:
+                p, door = self._slot_parameters(where, parameters, slot)
+                door.array("xt", xt, "m n_x")
+                break
+        return p
+
+    def _check_state(self, where, name, state, m, dtype):
+        if state is None:
+            return self.zero_state(m, dtype)
+        if len(state) != self._n_states:
+            raise ShapeError(
+                f"{where}: {name} has {len(state)} arrays; expected {self._n_states}, "
+                f"{'(a, c)' if self._n_states == 2 else '(a,)'}."
+            )
+        door = Door(where, n_slots=len(self.slots), m=m, n_a=self.n_a)
+        checked = tuple(door.array(name, s, "n_slots m n_a") for s in state)
+        if checked[0].dtype != dtype:
+            raise ShapeError(
+                f"{where}: {name} is {checked[0].dtype}; expected {dtype}, as the other arrays are."
+            )
+        return checked
