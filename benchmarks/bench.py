@@ -116,6 +116,8 @@ class Run:
             self.contenders[name] = contender
             self.versions.append(contender.about["version"])
             self.config = contender.about.get("config", self.config)
+            if warning := contender.about.get("warning"):
+                self.missing.append(warning)
         for words in (*self.versions, *self.missing):
             say(words)
 
@@ -219,6 +221,8 @@ def main(argv=None):
             say(f"error: {run.failure}")
         finally:
             run.close()
+    if not done:
+        return 1
     run.duration = time.perf_counter() - began
     order = [row.id for row in ROWS]
     outcomes = [report.Outcome(row, size, e) for e in done for row, size in e.cells]

@@ -29,7 +29,11 @@ LAYERS = {"lstm": bptt.LSTM, "rnn": bptt.RNN}
 def hello():
     with contextlib.redirect_stdout(io.StringIO()) as config:
         bptt.show_config()
-    return {"version": f"bptt {bptt.__version__}", "config": config.getvalue()}
+    engine = provider().name
+    about = {"version": f"bptt {bptt.__version__} ({engine})", "config": config.getvalue()}
+    if engine != "native":
+        about["warnings"] = [f"**bptt ran on the {engine} provider, not on its native engine**"]
+    return about
 
 
 def prepare(case):
