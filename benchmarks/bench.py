@@ -53,6 +53,9 @@ class Experiment:
     def medians(self):
         return {p: statistics.median(r[p] for r in self.rounds) for p in self.tuned}
 
+    def least(self):
+        return {p: min(r[p] for r in self.rounds) for p in self.tuned}
+
 
 def experiments(rows, sizes):
     """One experiment for every case of ours: the tables that need it share its turns."""

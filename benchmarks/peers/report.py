@@ -27,6 +27,7 @@ class Outcome:
     def __init__(self, row, size, experiment):
         self.row, self.size, self.experiment = row, size, experiment
         self.figure, self.ours, self.reference = value(row, size, experiment.medians())
+        self.at_best, *_ = value(row, size, experiment.least())
         rounds = [value(row, size, seconds)[0] for seconds in experiment.rounds]
         self.rounds = [] if self.figure is None else rounds
         self.passed = None if self.figure is None else passes(row, size, self.figure)
@@ -66,6 +67,7 @@ class Outcome:
             f"{bound} {self.row.goals[self.size]}",
             self.verdict,
             spread,
+            number(self.at_best),
             how,
         ]
 
@@ -85,7 +87,7 @@ def table(row, outcomes):
     sizes = "units, layers, m, T_x" if row.case["kind"] == "character" else "n_x, n_a, m, T_x"
     sizes = "n_x, n_a" if row.case["kind"] == "stream" else sizes
     head = ["size", sizes, f"ours {unit}", f"{reference} {unit}", figure]
-    head += ["goal", "", "spread", "reference ran as"]
+    head += ["goal", "", "spread", "at best", "reference ran as"]
     lines = [f"### {row.title}", "", row.what, "", line(head), line(["---"] * len(head))]
     return "\n".join(lines + [line(o.cells()) for o in outcomes])
 
@@ -178,7 +180,7 @@ def _facts(run):
         *run.missing,
         f"Rounds: {run.rounds} of {run.seconds * 1e3:g} ms a turn; times are medians over the "
         "rounds of the mean over a turn; ratios are of medians; spread is the smallest and the "
-        "largest figure of one round (and the quartiles)",
+        "largest figure of one round (and the quartiles); at best: from each side's least turn",
         "Largest differences from bptt found before timing, relative to the largest entry of an "
         "array: " + ("; ".join(f"{k} {e:.1e} ({w})" for k, (e, w) in run.largest.items()) or "-"),
         f"CPU time taken by other processes during the turns: {100 * run.load.share:.1f} %",
