@@ -19,8 +19,8 @@ NATIVE := $(shell find native -name '*.cpp' -o -name '*.h' -o -name CMakeLists.t
 	$(BIN)/pip install --quiet --editable '.[test]'
 	touch $@
 
-demo: .venv/ready
-	$(BIN)/python examples/demo.py
+demo: .venv/ready  # one BLAS thread: on small products two wait for each other; the engine has its own
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python examples/demo.py
 
 test: .venv/ready-test
 	$(BIN)/python -m pytest
