@@ -207,6 +207,8 @@ def main(argv=None):
     asked = arguments(argv)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # stopped workers must not stay behind
     todo = experiments([row for row in ROWS if row.id in asked.rows], asked.sizes)
+    if asked.out:
+        asked.out.parent.mkdir(parents=True, exist_ok=True)  # now, not after ten minutes
     if asked.all_cores:
         os.environ["BENCH_ALL_CORES"] = "1"
     began, done = time.perf_counter(), []

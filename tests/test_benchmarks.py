@@ -168,7 +168,7 @@ def test_a_contender_computes_only_while_it_is_asked(tmp_path):
 
 
 def test_a_quick_run_without_peers_reports_and_exits_with_zero(tmp_path):
-    out = tmp_path / "report.md"
+    out = tmp_path / "build" / "report.md"
     command = [sys.executable, bench.__file__, "--quick", "--out", str(out)]
     done = subprocess.run(
         [*command, "--rows", "lstm,stream-ort", "--sizes", "tiny", "--peers", ""],

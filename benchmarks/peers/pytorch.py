@@ -7,7 +7,6 @@ import torch
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
-from torch.utils.mkldnn import to_mkldnn
 
 from .cases import (
     CHECKED_STEPS,
@@ -236,6 +235,8 @@ def _windows(tokens, batch, steps):
 
 def sgemm(case):
     """Square float32 products: MKL into a tensor that is there already, and oneDNN."""
+    from torch.utils.mkldnn import to_mkldnn  # here: importing it warns of its own deprecation
+
     _, use = next(settings())
     found = {}
     for n, a, b in square_products():

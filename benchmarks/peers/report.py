@@ -8,6 +8,7 @@ from pathlib import Path
 from .goals import passes, value
 
 NOISY = 1.1  # upper quartile of the rounds' ratios / lower: from here on a figure is marked
+DISTURBED = 0.05  # share of the CPU's time taken by others: from here on the report warns
 
 
 def number(z):
@@ -186,6 +187,8 @@ def _facts(run):
         f"CPU time taken by other processes during the turns: {100 * run.load.share:.1f} %",
         f"Duration: {run.duration / 60:.1f} minutes",
     ]
+    if run.load.share > DISTURBED:
+        facts.insert(0, "**Not a quiet machine: see the CPU time taken by other processes.**")
     if not run.rounds:
         facts.insert(0, "**Results compared; nothing timed.**")
     if run.failure:
