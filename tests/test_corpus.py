@@ -6,11 +6,11 @@ from pydoc_data.topics import topics
 import pytest
 
 from bptt.corpus import default_corpus, read_text
-from bptt.errors import ConfigError
+from bptt.errors import ConfigError, DataError
 
 
-def refusal(paths, pattern):
-    with pytest.raises(ConfigError, match=pattern) as caught:
+def refusal(paths, pattern, error=DataError):
+    with pytest.raises(error, match=pattern) as caught:
         read_text(paths)
     message = str(caught.value)
     assert message.startswith("read_text: ")
@@ -81,4 +81,4 @@ def test_refuses_what_cannot_be_read(tmp_path):
     assert message == f"read_text: cannot read {missing}: No such file or directory."
     assert str(tmp_path) in refusal([tmp_path], "directory|Permission")
     refusal(["a\0b"], "null")
-    refusal([], "no file given")
+    refusal([], "no file given", ConfigError)

@@ -1,11 +1,18 @@
 """Text to train on: the user's files, or a corpus that every CPython already holds."""
 
 import os
+import re
 from collections.abc import Iterable
+from itertools import islice
 
-from .errors import ConfigError
+from .errors import ConfigError, DataError
 
-__all__ = ["default_corpus", "read_text"]
+__all__ = ["default_corpus", "read_documents", "read_text"]
+
+MAX_FILE = 2**30  # bytes of one file
+_CHUNK = 2**20  # a read of MAX_FILE bytes would ask for all that memory, whatever the file holds
+
+Paths = str | os.PathLike[str] | Iterable[str | os.PathLike[str]]
 
 
 def default_corpus() -> str:
@@ -34,9 +41,7 @@ def default_corpus() -> str:
     return "\n\n".join(topics[key] for key in sorted(topics))
 
 
-def read_text(
-    paths: str | os.PathLike[str] | Iterable[str | os.PathLike[str]],
-) -> str:
+def read_text(paths: Paths) -> str:
     r"""Read text files encoded in UTF-8.
 
     Parameters
@@ -52,35 +57,80 @@ def read_text(
     Raises
     ------
     ConfigError
-        There is no file, or one is missing, unreadable, empty or not UTF-8 text.
+        There is no file.
+    DataError
+        A file is missing, unreadable, empty or not UTF-8 text.
     """
+    return "\n".join(_read_each("read_text", paths))
+
+
+def read_documents(paths: Paths, split: str = "file") -> list[str]:
+    r"""Read text files encoded in UTF-8 as documents: texts that do not continue one another.
+
+    Parameters
+    ----------
+    paths : path-like or iterable of path-like
+        The files, in order.
+    split : {"file", "paragraph", "line"}
+        What a document is: a whole file, what stands between blank lines, or a line. Blank lines
+        are no documents, and the line ends around one are left out.
+
+    Returns
+    -------
+    list of str
+        Without byte-order marks, every line end ``"\n"``.
+
+    Raises
+    ------
+    ConfigError
+        There is no file; `split` is something else.
+    DataError
+        A file is missing, unreadable, empty or not UTF-8 text.
+    """
+    if split not in _SPLITS:
+        raise ConfigError(
+            f"read_documents: split is {split!r}; expected one of {', '.join(_SPLITS)}."
+        )
+    texts = _read_each("read_documents", paths)
+    if split == "file":
+        return texts
+    parts = [part.strip("\n") for text in texts for part in re.split(_SPLITS[split], text)]
+    if not (documents := [part for part in parts if part.strip()]):
+        raise DataError("read_documents: all lines are blank; expected at least one document.")
+    return documents
+
+
+_SPLITS = {"file": "", "paragraph": r"\n[ \t]*(?=\n)", "line": r"\n"}
+
+
+def _read_each(where: str, paths: Paths) -> list[str]:
     if isinstance(paths, str | os.PathLike):
         paths = [paths]
-    texts = [_read_one(path) for path in paths]
+    texts = [_read_one(where, path) for path in paths]
     if not texts:
-        raise ConfigError("read_text: no file given; expected at least one.")
-    return "\n".join(texts)
+        raise ConfigError(f"{where}: no file given; expected at least one.")
+    return texts
 
 
-def _read_one(path: str | os.PathLike[str]) -> str:
+def _read_one(where: str, path: str | os.PathLike[str]) -> str:
     name = os.fspath(path)
     try:
         with open(path, "rb") as file:
-            data = file.read()
+            chunks = list(islice(iter(lambda: file.read(_CHUNK), b""), MAX_FILE // _CHUNK + 1))
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else error
-        raise ConfigError(f"read_text: cannot read {name}: {reason}.") from error
+        raise DataError(f"{where}: cannot read {name}: {reason}.") from error
+    if len(data := b"".join(chunks)) > MAX_FILE:
+        raise DataError(f"{where}: {name} is too long; expected at most {MAX_FILE} bytes.")
     if (offset := data.find(b"\0")) >= 0:
-        raise ConfigError(
-            f"read_text: {name} has a NUL at byte offset {offset}; expected UTF-8 text."
-        )
+        raise DataError(f"{where}: {name} has a NUL at byte offset {offset}; expected UTF-8 text.")
     try:
         text = data.decode()
     except UnicodeDecodeError as error:
-        raise ConfigError(
-            f"read_text: {name} is not UTF-8 from byte offset {error.start}; expected UTF-8 text."
+        raise DataError(
+            f"{where}: {name} is not UTF-8 from byte offset {error.start}; expected UTF-8 text."
         ) from error
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     if not text:
-        raise ConfigError(f"read_text: {name} is empty; expected UTF-8 text.")
+        raise DataError(f"{where}: {name} is empty; expected UTF-8 text.")
     return text

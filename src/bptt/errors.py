@@ -5,6 +5,7 @@
     BpttError(Exception)          anything below: one clause catches them all
     ├── ShapeError(ValueError)    an array's shape, dtype or lengths do not fit the operation
     ├── ConfigError(ValueError)   a setting, an argument or a text that makes no sense
+    ├── DataError(ValueError)     a data file that cannot be read, or does not hold what it should
     ├── CheckpointError           a model file that cannot be written, read or trusted
     ├── InteropError              a model of another framework that cannot be converted
     └── EngineError               the compute engine is missing or refuses the work
@@ -17,6 +18,7 @@ __all__ = [
     "BpttError",
     "CheckpointError",
     "ConfigError",
+    "DataError",
     "EngineError",
     "InteropError",
     "ShapeError",
@@ -33,6 +35,10 @@ class ShapeError(BpttError, ValueError):
 
 class ConfigError(BpttError, ValueError):
     """A setting, an argument or a text that makes no sense."""
+
+
+class DataError(BpttError, ValueError):
+    """A data file that cannot be read, or does not hold what it should."""
 
 
 class CheckpointError(BpttError):

@@ -1,0 +1,143 @@
+"""JSON lines: an object a line, with a sequence under one key and its label under another."""
+
+import json
+import math
+import re
+
+import numpy as np
+
+from .lines import LARGEST, Data, Lines, Path, shown
+
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no file can hold
+
+
+def read_json_lines(path: Path, *, sequence: str = "sequence", label: str | None = "label") -> Data:
+    """Read sequences from a file with a JSON object on each line.
+
+    Parameters
+    ----------
+    path : path-like
+    sequence : str
+        Key of the sequence: a text, a list of words, a list of numbers (one feature), or a list of
+        lists of n numbers; the same kind on every line.
+    label : str or None
+        Key of the label: a text or a whole number, or a list of them, one a step; on every line
+        the same. None reads no labels.
+
+    Returns
+    -------
+    Data
+        X : list of str, of list of str, or of ndarray of float32, shape (T, n); y : list of str, of
+        list of str, or None. A whole number becomes its text.
+
+    Raises
+    ------
+    DataError
+        A file that cannot be read; a line that is no JSON object, lacks a key, or holds something
+        else than the lines before it; a list of labels as long as no other.
+    """
+    lines = Lines("read_json_lines", path)
+    X, y, kinds = [], [], {}
+    for line in lines:
+        if not line.strip():
+            continue
+        row = _object(line, lines)
+        x = _sequence(_entry(row, sequence, lines), sequence, lines)
+        _hold_to(kinds, sequence, _kind(x), lines)
+        X.append(x)
+        if label is None:
+            continue
+        target = _label(_entry(row, label, lines), label, lines)
+        _hold_to(kinds, label, "a list of labels" if type(target) is list else "a label", lines)
+        if type(target) is list and len(target) != len(x):
+            lines.refuse(f"has {len(target)} labels", f"{len(x)}, one for each step")
+        y.append(target)
+    if not X:
+        lines.refuse_file("holds no sequence", "a JSON object a line")
+    return Data(X, None if label is None else y)
+
+
+def _object(line, lines: Lines):
+    """Parse a line strictly: an object, no key twice, no NaN."""
+
+    def unique(pairs):
+        if len(result := dict(pairs)) != len(pairs):
+            raise ValueError("a key stands twice")
+        return result
+
+    def refuse(constant):
+        raise ValueError(f"{constant} is no JSON")
+
+    try:
+        row = json.loads(line, object_pairs_hook=unique, parse_constant=refuse)
+    except RecursionError:
+        lines.refuse("is nested too deeply", "a JSON object")
+    except ValueError as error:
+        lines.refuse(f"is no JSON ({shown(str(error), 100, '')})", "a JSON object")
+    if not isinstance(row, dict):
+        lines.refuse(f"is {_named(row)}", "a JSON object")
+    return row
+
+
+def _entry(row, key, lines: Lines):
+    if key not in row:
+        keys = ", ".join(shown(name) for name in list(row)[:10]) or "no key"
+        lines.refuse(f"has {keys}", f"also {shown(key)}")
+    return row[key]
+
+
+def _sequence(value, key, lines: Lines):
+    """Return a str, a list of str, or an array (T, n)."""
+    if _is_text(value):
+        return value
+    if isinstance(value, list) and value:
+        if all(map(_is_text, value)):
+            return value
+        rows = value if isinstance(value[0], list) else [[v] for v in value]
+        n = len(rows[0])
+        if n and all(
+            isinstance(row, list) and len(row) == n and all(map(_is_number, row)) for row in rows
+        ):
+            return np.array(rows, np.float32)
+    lines.refuse(
+        f"has {_named(value)} in {shown(key)}",
+        "a text, a list of words, of finite numbers, or of lists of as many finite numbers each",
+    )
+
+
+def _is_text(value):
+    return isinstance(value, str) and value != "" and not _SURROGATE.search(value)
+
+
+def _is_number(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    return -LARGEST <= value <= LARGEST and math.isfinite(value)
+
+
+def _label(value, key, lines: Lines):
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if whole or _is_text(value):
+        return str(value)
+    if isinstance(value, list) and value and not any(isinstance(v, list) for v in value):
+        return [_label(v, key, lines) for v in value]
+    lines.refuse(
+        f"has {_named(value)} in {shown(key)}", "a text or a whole number, or a list of them"
+    )
+
+
+def _kind(x):
+    if isinstance(x, np.ndarray):
+        return f"steps of {x.shape[1]} numbers"
+    return "a text" if isinstance(x, str) else "a list of words"
+
+
+def _hold_to(kinds, key, kind, lines: Lines):
+    first = kinds.setdefault(key, kind)
+    if kind != first:
+        lines.refuse(f"has {kind} in {shown(key)}", f"{first}, as in the lines before")
+
+
+def _named(value):
+    names = {dict: "an object", list: "a list", str: "a text", type(None): "null"}
+    return f"{names.get(type(value), 'the value')} {shown(json.dumps(value))}"
