@@ -14,6 +14,7 @@ from cases import CELLS, cell_pair, checked_case, ragged_lengths, sequence_pair
 import bptt
 from bptt import GRU, LSTM, RNN, Dense, Embedding, Network, batch_first, engine, equations, params
 from bptt.equations import losses
+from bptt.layers import Columns, Pool, Words
 
 M, N_X, N_A, N_Y = 7, 3, 5, 6
 N_TOKENS = 9
@@ -293,6 +294,74 @@ def embedding_layer_cases():
 @cache
 def dense_cases():
     return [layer_case(Dense(N_A, N_Y), 4, lengths) for lengths in (None, RAGGED)]
+
+
+POOLS = [("last", False), ("last", True), ("mean", False), ("max", True)]
+
+
+@cache
+def pool_cases():
+    """Every way to pool, what was seen before (sums, counts, maxima) included."""
+    cases = []
+    for how, bidirectional in POOLS:
+        for lengths in (None, RAGGED):
+            case = layer_case(Pool(6, how, bidirectional=bidirectional), 4, lengths)
+            if how != "last":  # a count
+                case.inputs["s1"] = 1 + np.abs(case.inputs["s1"])
+            cases.append(case)
+    fresh = Pool(6, "max")
+    return [*cases, stateless_case(fresh, RAGGED), stateless_case(Pool(6, "mean"), RAGGED)]
+
+
+def stateless_case(layer, lengths, x=None, tokens=None):
+    """A layer from its zero state; of x only the numeric columns are inputs."""
+    rng = np.random.default_rng(11)
+    columns = range(layer.n_in) if tokens is None else [*layer.numeric]
+    whole = np.zeros((M, 4, layer.n_in)) if x is None else x
+    inputs = {"x": rng.standard_normal((M, 4, len(columns)))} if columns else {}
+    inputs |= {name: 0.5 * rng.standard_normal(shape) for name, shape in layer.shapes().items()}
+
+    def forward(inputs):
+        given = whole.copy()
+        if columns:
+            given[:, :, columns] = inputs["x"]
+        y, _, tape = layer.forward(given, inputs, None, lengths)
+        return y, tape
+
+    def backward(dy, tape):
+        dx, _, gradients = layer.backward(tape, dy)
+        return {"dx": dx[:, :, columns], **gradients}
+
+    return Case(forward, backward, inputs)
+
+
+MIXED = np.zeros((M, 4, 4))
+MIXED[:, :, 1], MIXED[:, :, 3] = TOKENS, TOKENS[::-1] // 2
+MIXED.flags.writeable = False
+
+
+@cache
+def columns_cases():
+    layers = [Columns(4, {1: (N_TOKENS, 2), 3: (5, 3)}), Columns(4, {})]
+    return [
+        stateless_case(layer, lengths, MIXED, tokens=True)
+        for layer in layers
+        for lengths in (None, RAGGED)
+    ]
+
+
+SPELLING = np.random.default_rng(12).integers(1, 6, (N_TOKENS, 3))
+SPELLING[0] = 0  # no letter at all
+SPELLING[1, 1:] = SPELLING[2, 2:] = 0
+SPELLING[3] = SPELLING[4]  # two words of the same letters
+SPELT = np.concatenate([TOKENS[:, :, np.newaxis], SPELLING[TOKENS]], axis=2)
+SPELT.flags.writeable = False
+
+
+@cache
+def words_cases():
+    layer = Words(N_TOKENS, 2, 6, 3, 4)
+    return [layer_case(layer, 4, lengths, tokens=SPELT) for lengths in (None, RAGGED)]
 
 
 @cache

@@ -1,10 +1,14 @@
 """A stack of layers with named parameters: forward, backward, step."""
 
+from typing import Any
+
 import numpy as np
 
+from .checks import Door
 from .errors import ConfigError, ShapeError
-from .layers import Embedding, Layer
+from .layers import Dropout, Embedding, Layer
 from .layers.base import as_batch, need_tape
+from .layers.stack import RecurrentStack
 from .stream import Stream
 
 
@@ -39,6 +43,9 @@ class Network:
     layers : list of Layer, or dict of str to Layer
         From input to output. A list's layers are named by kind and number: ``embedding0``,
         ``lstm0``, ``lstm1``, ``dense0``.
+    learned_state : bool
+        Whether the state before the first step is a parameter of each layer that has one
+        (``lstm0.a0``, ``lstm0.c0``) and not zero.
 
     Attributes
     ----------
@@ -61,7 +68,7 @@ class Network:
     (4, 7, 50)
     """
 
-    def __init__(self, layers):
+    def __init__(self, layers, *, learned_state=False):
         if not isinstance(layers, dict):
             named, numbers = {}, {}
             for layer in layers:
@@ -80,6 +87,14 @@ class Network:
                     f"expected {self.layers[below].n_out}, because {below} gives as many."
                 )
             below = name
+        self._initial = {  # the layers' own initial states, as parameters: (a0, c0)
+            name: {
+                f"{name}.{s}0": array.shape
+                for s, array in zip("ac", layer.zero_state(1, np.float32), strict=False)
+            }
+            for name, layer in self.layers.items()
+            if learned_state and isinstance(layer, RecurrentStack)
+        }
         names = list(self.layers)
         self._tables = {  # embeddings whose table the layer above takes as it is
             name: layer
@@ -97,7 +112,10 @@ class Network:
             f"{name}.{key}": shape
             for name, layer in self.layers.items()
             for key, shape in layer.shapes().items()
-        }
+        } | self._initial_shapes()
+
+    def _initial_shapes(self):
+        return {key: shape for own in self._initial.values() for key, shape in own.items()}
 
     def init(self, rng, dtype=np.float32):
         """Draw the initial parameters of all layers, in order, from one generator.
@@ -115,13 +133,60 @@ class Network:
             f"{name}.{key}": p
             for name, layer in self.layers.items()
             for key, p in layer.init(rng, dtype).items()
-        }
+        } | {key: np.zeros(shape, dtype) for key, shape in self._initial_shapes().items()}
+
+    def initial_state(self, parameters, m):
+        """Return the state before the first step of m sequences: zeros, or what was learned.
+
+        Returns
+        -------
+        tuple
+            One tuple a layer, as `zero_state` gives it.
+
+        Raises
+        ------
+        ShapeError
+        """
+        dtype: Any = next((p.dtype for p in parameters.values()), np.float32)
+        state = dict(zip(self.layers, self.zero_state(m, dtype), strict=True))
+        for name, own in self._initial.items():
+            door = Door("Network.initial_state")
+            for array, (key, shape) in zip(state[name], own.items(), strict=True):
+                if key not in parameters:
+                    raise ShapeError(f"Network.initial_state: parameters lacks {key}, {shape}.")
+                door.shape(key, parameters[key].shape, " ".join(map(str, shape)))
+                array[:] = parameters[key]  # the same for every sequence
+        return tuple(state.values())
+
+    def initial_state_gradients(self, d_state0):
+        """Return the gradients of a learned initial state, {} where it is zero.
+
+        Parameters
+        ----------
+        d_state0 : tuple, or None
+            Of `backward`, where the forward pass began from `initial_state`; None where it did
+            not, for gradients of 0.
+
+        Returns
+        -------
+        dict of str to ndarray
+            ``dlstm0.a0``: summed over the sequences, which all began with it.
+        """
+        gradients = {}
+        by_layer = dict(zip(self.layers, d_state0 or (None,) * len(self.layers), strict=True))
+        for name, own in self._initial.items():
+            for i, (key, shape) in enumerate(own.items()):
+                d = by_layer[name]
+                gradients[f"d{key}"] = (
+                    np.zeros(shape, np.float32) if d is None else d[i].sum(axis=1, keepdims=True)
+                )
+        return gradients
 
     def zero_state(self, m, dtype=np.float32):
         """Return the state before the first step of m sequences: one tuple a layer."""
         return tuple(layer.zero_state(m, dtype) for layer in self.layers.values())
 
-    def forward(self, x, parameters, state=None, lengths=None, *, keep_tape=True):
+    def forward(self, x, parameters, state=None, lengths=None, *, keep_tape=True, rng=None):
         """Run a batch of sequences through all layers.
 
         Parameters
@@ -129,15 +194,17 @@ class Network:
         x : ndarray, shape (m, T_x, n_x) or, for tokens, (m, T_x); or a list of m sequences
         parameters : dict of str to ndarray
         state : tuple with one state a layer, optional
-            As `zero_state` and `forward` return it.
+            As `zero_state` and `forward` return it; where None, `initial_state`.
         lengths : sequence of m int, optional
         keep_tape : bool
             False for inference: the tape is None.
+        rng : numpy.random.Generator, optional
+            For training: draws what the dropout layers leave out.
 
         Returns
         -------
         y : ndarray, shape (m, T_x, n_out)
-            0 on padding.
+            0 on padding. (m, 1, n_out) where a layer pools the steps.
         state : tuple
         tape : tuple, one a layer, or None
 
@@ -146,6 +213,8 @@ class Network:
         ShapeError
         """
         y, lengths = as_batch("Network.forward", x, lengths)
+        if state is None and self._initial:
+            state = self.initial_state(parameters, len(y))
         state = self._each("Network.forward", "state", state)
         states, tapes, table = [], [], {}
         for (name, layer), s in zip(self.layers.items(), state, strict=True):
@@ -157,8 +226,11 @@ class Network:
                     None,
                 )
             else:
-                y, final, tape = layer.forward(y, own, s, lengths, keep_tape=keep_tape, **table)
+                extra = {"rng": rng} if isinstance(layer, Dropout) else table
+                y, final, tape = layer.forward(y, own, s, lengths, keep_tape=keep_tape, **extra)
                 table = {}
+                if layer.pools:  # one step is left of every sequence
+                    lengths = None
             states.append(final)
             tapes.append(tape)
         return y, tuple(states), tuple(tapes) if keep_tape else None
@@ -177,7 +249,8 @@ class Network:
         dx : ndarray, shape of x, or None for tokens
         d_state0 : tuple
         gradients : dict of str to ndarray
-            d + full name: ``dlstm0.Wf``.
+            d + full name: ``dlstm0.Wf``. Those of a learned initial state: see
+            `initial_state_gradients`.
 
         Raises
         ------
@@ -193,7 +266,41 @@ class Network:
                 dy, ds0, g = layer.backward(tape[i], dy, d_state[i])
             d_states.append(ds0)
             gradients |= {f"d{name}.{key[1:]}": value for key, value in g.items()}
-        return dy, tuple(d_states[::-1]), {f"d{key}": gradients[f"d{key}"] for key in self.shapes()}
+        ordered = {
+            f"d{name}.{key}": gradients[f"d{name}.{key}"]
+            for name, layer in self.layers.items()
+            for key in layer.shapes()
+        }
+        return dy, tuple(d_states[::-1]), ordered
+
+    def trace(self, x, parameters, lengths=None):
+        """Run forward and name what every layer computes, in order: to find where a fault begins.
+
+        Parameters
+        ----------
+        x, parameters, lengths
+            As for `forward`.
+
+        Yields
+        ------
+        name : str
+            "ft of lstm0" (states and gates, as on its tape), "the output of dense0".
+        values : ndarray
+        """
+        y, lengths = as_batch("Network.trace", x, lengths)
+        with np.errstate(all="ignore"):
+            for name, layer in self.layers.items():
+                own = self._own("Network.trace", parameters, name)
+                y, _, tape = layer.forward(y, own, None, lengths)
+                if isinstance(layer, RecurrentStack):
+                    for slot, kept in zip(layer.slots, tape, strict=True):
+                        for key in (*kept.names[layer._n_states :], *kept.names[: layer._n_states]):
+                            yield (
+                                f"{key} of {name}{'.' * bool(slot.prefix)}{slot.prefix[:-1]}",
+                                kept[key],
+                            )
+                yield f"the output of {name}", y
+                lengths = None if layer.pools else lengths
 
     def step(self, xt, parameters, state):
         """Run one step of all layers, without a tape.
@@ -231,7 +338,7 @@ class Network:
         )
 
     def stream(self, parameters, m=1):
-        """Step through m sequences as they arrive, from a state of zeros: see `bptt.Stream`."""
+        """Step through m sequences as they arrive, see `bptt.Stream`."""
         return Stream(self, parameters, m)
 
     @property

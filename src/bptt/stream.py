@@ -33,8 +33,10 @@ class Stream:
 
     def __init__(self, source, parameters, m=1):
         self._source, self.m = source, m
-        self.dtype = next(iter(parameters.values())).dtype
+        self.dtype = next((p.dtype for p in parameters.values()), np.dtype(np.float32))
         self._stepper = source.stepper(parameters, m)
+        self._initial = source.initial_state(parameters, m)
+        self.reset()
 
     def step(self, xt):
         """Run one step.
@@ -73,5 +75,5 @@ class Stream:
         self._stepper.state = state
 
     def reset(self):
-        """Start again from a state of zeros."""
-        self.state = self._source.zero_state(self.m, self.dtype)
+        """Start again from the state before the first step."""
+        self.state = self._initial

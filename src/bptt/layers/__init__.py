@@ -7,7 +7,8 @@ Every layer has the same shape::
     dx, d_state0, gradients = layer.backward(tape, dy, d_state)     # "d" + name
     yt, state = layer.step(xt, parameters, state)                   # streaming
 
-Recurrent layers have a state, a tuple (a,) or (a, c); the others have the empty tuple.
+Recurrent layers have a state, a tuple (a,) or (a, c), and `Pool` what it has seen so far; the
+others have the empty tuple.
 
 Parameters carry the names of `bptt.params` (``Wf``, ``bf``, ...): behind ``reverse.`` for the
 second direction of a bidirectional layer, and behind ``layer0.``, ``layer1.``, ... where a layer
@@ -15,7 +16,22 @@ is several layers deep (``layer0.reverse.Wf``).
 """
 
 from .base import Layer
+from .columns import Columns
+from .dropout import Dropout
 from .feedforward import Dense, Embedding
+from .pool import Pool
 from .recurrent import GRU, LSTM, RNN
+from .words import Words
 
-__all__ = ["GRU", "LSTM", "RNN", "Dense", "Embedding", "Layer"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Columns",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "Layer",
+    "Pool",
+    "Words",
+]

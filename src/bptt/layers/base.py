@@ -24,6 +24,7 @@ class Layer(ABC):
     n_in: int
     n_out: int
     takes_table = False  # whether `forward` takes tokens and the table of an embedding below
+    pools = False  # whether `forward` makes one step of all of a sequence's
 
     @abstractmethod
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -36,6 +37,10 @@ class Layer(ABC):
     def zero_state(self, m, dtype) -> tuple[np.ndarray, ...]:
         """Return the state before the first step of m sequences: a tuple of arrays."""
         return ()
+
+    def initial_state(self, parameters, m) -> tuple[np.ndarray, ...]:
+        """Return `zero_state` in the parameters' dtype."""
+        return self.zero_state(m, next((p.dtype for p in parameters.values()), np.float32))
 
     @abstractmethod
     def forward(
