@@ -139,11 +139,11 @@ def test_without_a_file_it_trains_on_the_default_corpus(run, monkeypatch):
     status, out, _ = run("train", *TINY, "--epochs", 1)
     assert status == 0
     assert "Training on 2,700 characters of Python's language reference; 300 held out." in out
-    assert bptt.load("model.safetensors").vocabulary_ == "".join(sorted(set(corpus[:2700])))
+    assert bptt.load("model.safetensors").vocabulary_ == sorted(set(corpus[:2700]))
 
 
 def test_a_long_epoch_reports_on_the_way(run, monkeypatch):
-    monkeypatch.setattr("bptt.cli.PLAIN_INTERVAL", 0.0)
+    monkeypatch.setattr("bptt.training.progress.PLAIN_INTERVAL", 0.0)
     _, out, _ = run("train", "text.txt", *TINY, "--epochs", 1)
     lines = out.splitlines()[1:-1]
     assert len(lines) == 41
@@ -153,7 +153,7 @@ def test_a_long_epoch_reports_on_the_way(run, monkeypatch):
 
 @pytest.mark.filterwarnings("default")
 def test_a_warning_is_one_line(run, trained, monkeypatch):
-    def generate(*_):
+    def generate(*_, **__):
         warnings.warn("bptt: slow today.", RuntimeWarning, stacklevel=2)
         yield "x"
 
@@ -274,9 +274,9 @@ MISTAKES = [
     ("train empty", "read_text: empty is empty; expected UTF-8 text."),
     (
         f"train short {' '.join(TINY)}",
-        "LanguageModel: the text has 36 characters, 4 of them held out; expected at least 33 to "
-        r"train on, because a batch takes 4 x 8 characters \(batch_size x seq_length\) and their "
-        "successors.",
+        "LanguageModel: the text has 32 characters to train on beside the 4 characters held out; "
+        r"expected at least 33, because a batch takes 4 x 8 of them \(batch_size x seq_length\) "
+        "and their successors.",
     ),
     # the options
     ("train text.txt --cell tcn", "'--cell': .*'tcn' is not one of 'rnn', 'lstm', 'gru'"),
@@ -442,7 +442,7 @@ def test_each_character_is_shown_before_the_next_is_drawn(trained, monkeypatch):
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="utf-8"))
 
-    def generate(*_):
+    def generate(*_, **__):
         for k in range(1, 4):
             yield "x"
             assert raw.getvalue() == b"on " + b"x" * k
@@ -506,7 +506,7 @@ def test_a_second_ctrl_c_leaves_at_once_and_says_that_nothing_was_saved(run, mon
 
 
 def test_ctrl_c_ends_a_sample_with_its_line(run, trained, monkeypatch):
-    def generate(*_):
+    def generate(*_, **__):
         yield from "abc"
         raise KeyboardInterrupt
 

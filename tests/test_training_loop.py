@@ -8,7 +8,18 @@ import pytest
 
 from bptt import GRU, LSTM, RNN, Dense, Embedding, Network
 from bptt.errors import BpttError, ConfigError
-from bptt.training import SGD, Adam, Interrupts, evaluate_text, text_windows, train_text
+from bptt.training import (
+    SGD,
+    Adam,
+    CrossEntropy,
+    Interrupts,
+    Run,
+    Schedule,
+    TextStreams,
+    evaluate,
+    text_windows,
+)
+from bptt.training import train as fit_loop
 
 V, N_X, N_A = 6, 5, 7
 CELLS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
@@ -35,15 +46,25 @@ class Recorder:
     learning_rate = 1.0
 
     def __init__(self):
-        self.seen = []
+        self.seen, self.state = [], {}
 
-    def update(self, parameters, gradients):
-        self.seen.append(copy(gradients))
+    def update(self, parameters, gradients, scale):
+        self.seen.append({name: scale * g for name, g in gradients.items()})
 
 
-def train(network, parameters, optimiser, tokens, validation=None, **settings):
-    settings = {"epochs": 1, "batch_size": 3, "seq_length": 4, "grad_clip": None} | settings
-    return train_text(network, parameters, optimiser, tokens, validation, **settings)
+def train(
+    network, parameters, optimiser, tokens, validation=None, *,
+    batch_size=3, seq_length=4, epochs=1, **settings,
+):  # fmt: skip
+    schedule = Schedule("constant", optimiser.learning_rate)
+    run = Run(parameters, optimiser, schedule, np.random.default_rng(0))
+    held_out = None if validation is None else TextStreams(validation, 1, 256)
+    source = TextStreams(tokens, batch_size, seq_length)
+    return fit_loop(run, network, CrossEntropy(), source, held_out, epochs=epochs, **settings)
+
+
+def evaluate_text(network, parameters, tokens, window=256):
+    return evaluate(network, parameters, CrossEntropy(), TextStreams(tokens, 1, window))
 
 
 def text(n, seed=0):
@@ -132,8 +153,8 @@ def test_progress_says_where_the_training_stands():
     seconds = [p.seconds for p in run]
     assert seconds == sorted(seconds)
     assert seconds[0] > 0
-    assert all(p.chars_per_second > 0 for p in run)
-    assert all(12 / p.chars_per_second <= p.seconds for p in run[:1])
+    assert all(p.items_per_second > 0 for p in run)
+    assert all(12 / p.items_per_second <= p.seconds for p in run[:1])
     assert run[2].seconds_left == pytest.approx(run[2].seconds)  # as long again
     assert run[-1].seconds_left == 0
 
@@ -206,7 +227,7 @@ def test_the_message_names_the_step_and_the_gradient():
         next(run)
     parameters["dense0.Wy"][0, 0] = np.nan
     before, moments = copy(parameters), copy(adam.state)
-    with pytest.raises(BpttError, match=r"at step 4: the gradient d[a-z]+0\.\w+ is not finite"):
+    with pytest.raises(BpttError, match=r"at step 4: the parameter dense0\.Wy is not finite"):
         next(run)
     assert_same(parameters, before)
     assert_same(adam.state, moments)
@@ -254,8 +275,8 @@ def test_a_validation_loss_that_is_not_finite_stops_it_after_its_step():
     network, parameters = build(dtype=np.float32)
 
     class Spoiler(Recorder):
-        def update(self, parameters, gradients):
-            super().update(parameters, gradients)
+        def update(self, parameters, gradients, scale):
+            super().update(parameters, gradients, scale)
             if len(self.seen) == 5:  # the last step of the epoch
                 parameters["dense0.by"][:, 0] = np.linspace(-3e38, 3e38, V)
 

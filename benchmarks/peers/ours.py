@@ -7,7 +7,7 @@ import numpy as np
 
 import bptt
 from bptt.engine import provider
-from bptt.training import Adam, train_text
+from bptt.training import Adam, CrossEntropy, Run, Schedule, TextStreams, train
 
 from .cases import (
     CHECKED_STEPS,
@@ -100,14 +100,18 @@ def character(case):
         units=units, layers=layers, batch_size=batch, seq_length=steps, epochs=1,
         validation_fraction=0, learning_rate=LEARNING_RATE, grad_clip=GRAD_CLIP,
     )  # fmt: skip
-    model.fit(d.text[: batch * steps + 1])
+    model.fit(d.text[: batch * steps + 1], progress="silent")
     if model.parameters_.keys() != d.parameters.keys():
         raise RuntimeError(f"LanguageModel has {list(model.parameters_)}, not {list(d.parameters)}")
     for name, p in model.parameters_.items():
         p[...] = d.parameters[name]
-    training = train_text(
-        model.network_, model.parameters_, Adam(LEARNING_RATE), d.tokens,
-        epochs=10**9, batch_size=batch, seq_length=steps, grad_clip=GRAD_CLIP,
+    run = Run(
+        model.parameters_, Adam(LEARNING_RATE), Schedule("constant", LEARNING_RATE),
+        np.random.default_rng(0),
+    )  # fmt: skip
+    training = train(
+        run, model.network_, CrossEntropy(), TextStreams(d.tokens, batch, steps),
+        epochs=10**9, grad_clip=GRAD_CLIP,
     )  # fmt: skip
 
     def read(first):

@@ -8,7 +8,6 @@ import os
 import stat
 import sys
 import tempfile
-import time
 import warnings
 from enum import StrEnum
 from pathlib import Path
@@ -17,10 +16,7 @@ from typing import Annotated, NoReturn
 import typer
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as ProgressBar
 from rich.table import Column, Table
-from rich.text import Text
 
 from . import __version__
 from .corpus import default_corpus, read_text
@@ -28,7 +24,6 @@ from .errors import BpttError, CheckpointError
 from .models import LanguageModel, load
 from .params import count
 
-PLAIN_INTERVAL = 5.0  # seconds between lines where the output is no terminal
 NATS_PER_BIT = math.log(2)
 
 app = typer.Typer(
@@ -122,8 +117,7 @@ def train(
         f"Training on {len(training):,} characters of {source}; {len(validation):,} held out."
     )
     try:
-        with _Report(console, epochs) as report:
-            model.fit(text, on_step=report)
+        model.fit(text, progress=console)
     except KeyboardInterrupt:  # the second one: the first only ends the training
         _fail("interrupted; nothing was saved.", 130)
     except BpttError:
@@ -133,7 +127,9 @@ def train(
         raise
     model.save(out)
     if model.interrupted_:
-        console.print(f"Interrupted at step {report.step:,}. Saved the model to {out}.")
+        console.print(
+            f"Interrupted at step {model.history_[-1]['step']:,}. Saved the model to {out}."
+        )
         raise typer.Exit(130)
     console.print(f"Saved the model to {out}: {count(model.parameters_):,} parameters.")
 
@@ -158,66 +154,6 @@ def _obstacle(out):
         return f"cannot be written ({error.strerror})"
 
 
-class _Report:
-    """Shows training: a live bar in a terminal, else a line every few seconds; a line an epoch."""
-
-    def __init__(self, console, epochs):
-        self.console, self.epochs = console, epochs
-        self.step = 0
-        self._validation = ""
-        self._printed = time.monotonic()
-        self._task = None
-        self._bar = _Bar(
-            TextColumn("step {task.completed:,.0f}/{task.total:,.0f}"),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[speed]}"),
-            console=console,
-            disable=not console.is_terminal,
-            transient=True,
-            expand=True,
-        )
-
-    def __enter__(self):
-        self._bar.start()
-        return self
-
-    def __exit__(self, *exception):
-        self._bar.stop()
-
-    def __call__(self, p):
-        self.step = p.step
-        if p.validation is not None:
-            self._validation = f", validation {_nats(p.validation)}"
-        losses = f"loss {_nats(p.loss)}{self._validation}"
-        speed = f"{p.chars_per_second:,.0f} characters/s, {_clock(p.seconds_left)} left"
-        if self.console.is_terminal:
-            if self._task is None:
-                self._task = self._bar.add_task("train", total=p.n_steps, speed=speed)
-            self._bar.losses = f"{losses} per character"
-            self._bar.update(self._task, completed=p.step, speed=speed)
-            if p.validation is not None:
-                self.console.print(f"epoch {p.epoch}/{self.epochs}: {losses}")
-        elif p.validation is not None or time.monotonic() - self._printed > PLAIN_INTERVAL:
-            self._printed = time.monotonic()
-            where = f"epoch {p.epoch}/{self.epochs}, step {p.step:,}/{p.n_steps:,}"
-            self.console.print(f"{where}: {losses} per character, {speed}")
-
-
-class _Bar(ProgressBar):
-    """A progress bar with the losses in a line below it."""
-
-    losses = ""
-
-    def get_renderables(self):
-        yield from super().get_renderables()
-        yield Text(self.losses)
-
-
-def _clock(seconds):
-    minutes, seconds = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"
-
-
 @app.command()
 def sample(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="File that `bptt train` wrote.")],
@@ -232,7 +168,7 @@ def sample(
     seed: Annotated[int | None, typer.Option(help="Same seed, same text.")] = None,
 ):
     """Continue a prompt, character by character."""
-    characters = load(model).generate(prompt, length, temperature, top_k, seed)
+    characters = load(model).generate(prompt, length, temperature, top_k, seed=seed)
     sys.stdout.write(prompt)
     try:
         for c in characters:

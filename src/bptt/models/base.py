@@ -1,25 +1,108 @@
-"""What models share: scikit-learn's manners without depending on it."""
+"""What models share: hyper-parameters, training, files; scikit-learn's manners."""
 
-import inspect
+import hashlib
 import numbers
-from typing import TypeGuard
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
 
-from ..errors import ConfigError
-from ..training.optimisers import LARGEST
+from ..errors import BpttError, CheckpointError, ConfigError
+from ..layers import GRU, LSTM, RNN, Dropout
+from ..network import Network
+from ..stream import Stream
+from ..training import Checkpoints, Interrupts, Run, Schedule, train
+from ..training.optimisers import LARGEST, OPTIMISERS
+from ..training.progress import Display
+from ..training.schedules import SCHEDULES
+from . import files
+
+_SHARED = "<those of all models>"  # in the docstring of a model
+LAYERS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
 
 
+@dataclass(kw_only=True, repr=False, eq=False)
 class Model:
-    """Hyper-parameters live in the constructor, unchanged; what `fit` learns ends in ``_``."""
+    """Hyper-parameters live in the constructor, unchanged; what `fit` learns ends in ``_``.
 
-    @classmethod
-    def _names(cls):
-        return [n for n in inspect.signature(cls.__init__).parameters if n != "self"]
+    Parameters
+    ----------
+    cell : {"lstm", "gru", "rnn"}
+    units : int
+        Hidden units of each layer.
+    layers : int
+        Recurrent layers on top of one another.
+    dropout : float
+        Share of the features left out while training, between layers and before the output layer.
+    input_dropout : float
+        The same below the first layer.
+    initial_state : {"zero", "learned"}
+        The state before a sequence's first step.
+    batch_size : int
+        Sequences (or parallel streams of a text) that one step is computed from.
+    epochs : int
+        Times through the data.
+    optimiser : {"adam", "adamw", "rmsprop", "sgd"}
+    learning_rate : float
+        The highest that the schedule gives.
+    momentum : float
+        Of "sgd" and "rmsprop".
+    weight_decay : float
+        Of the weight matrices.
+    grad_clip : float
+        Largest Euclidean norm of all gradients together.
+    schedule : {"constant", "cosine", "plateau"}
+        Of the learning rate: see `bptt.training.Schedule`.
+    warmup : int
+        Steps in which the learning rate rises to its full height.
+    patience : int or None
+        Epochs without a lower validation loss after which the training stops; the parameters with
+        the lowest are kept. None: train to the end, keep the last.
+    validation_fraction : float
+        Share of the data that is held out and scored after each epoch; 0 for none.
+    seed : int
+        Of the one generator behind everything that is drawn.
+
+    Attributes
+    ----------
+    network_ : Network
+    parameters_ : dict of str to ndarray of float32
+    history_ : list of dict
+        One row an epoch: epoch, step, loss, validation, grad_norm, learning_rate, seconds,
+        steps_per_second. Where the training was interrupted the last row is that of its last step.
+    interrupted_ : bool
+        Whether Ctrl-C, or `on_step`, ended the training early.
+    """
+
+    cell: str = "lstm"
+    units: int = 128
+    layers: int = 1
+    dropout: float = 0.0
+    input_dropout: float = 0.0
+    initial_state: str = "zero"
+    batch_size: int = 32
+    epochs: int = 10
+    optimiser: str = "adam"
+    learning_rate: float = 2e-3
+    momentum: float = 0.9
+    weight_decay: float = 0.0
+    grad_clip: float = 5.0
+    schedule: str = "constant"
+    warmup: int = 0
+    patience: int | None = None
+    validation_fraction: float = 0.1
+    seed: int = 0
+
+    items: ClassVar[str] = "sequences"  # what the loss is a mean over
+
+    def __init_subclass__(cls):
+        """Write the hyper-parameters that all models share into the docstring of each."""
+        shared = (Model.__doc__ or "").partition("----------\n")[2].partition("\n\n")[0].strip()
+        cls.__doc__ = (cls.__doc__ or "").replace(_SHARED, shared)
 
     def get_params(self, deep=True):
         """Return the hyper-parameters by name."""
-        return {name: getattr(self, name) for name in self._names()}
+        return {f.name: getattr(self, f.name) for f in fields(self)}
 
     def set_params(self, **params):
         """Set hyper-parameters by name; return the model.
@@ -29,27 +112,199 @@ class Model:
         ConfigError
             No such hyper-parameter.
         """
+        names = [f.name for f in fields(self)]
         for name, value in params.items():
-            if name not in self._names():
+            if name not in names:
                 raise ConfigError(
                     f"{type(self).__name__}: there is no {name!r}; "
-                    f"expected one of {', '.join(self._names())}."
+                    f"expected one of {', '.join(names)}."
                 )
             setattr(self, name, value)
         return self
 
     def __repr__(self):
-        defaults = inspect.signature(type(self).__init__).parameters
         changed = (
-            f"{name}={value!r}"
-            for name, value in self.get_params().items()
-            if value != defaults[name].default
+            f"{f.name}={getattr(self, f.name)!r}"
+            for f in fields(self)
+            if getattr(self, f.name) != f.default
         )
         return f"{type(self).__name__}({', '.join(changed)})"
+
+    # -- what each model says of itself ------------------------------------------------------
+
+    def _build(self) -> Network:
+        """Return the network that the hyper-parameters and fitted attributes describe."""
+        raise NotImplementedError
+
+    def _fitted(self) -> dict[str, Any]:
+        """Return the fitted attributes but parameters and history, ready for JSON."""
+        raise NotImplementedError
+
+    def _restore(self, fitted: dict[str, Any]):
+        """Set the fitted attributes of a file.
+
+        Raises
+        ------
+        ConfigError, KeyError, TypeError, ValueError
+            They make no sense.
+        """
+        raise NotImplementedError
+
+    def _show_loss(self, loss):
+        """Write a loss with its unit."""
+        return f"{loss:.4f}"
+
+    # -- training ----------------------------------------------------------------------------
+
+    def _fit(self, objective, source, validation, *, rng, progress, checkpoint, resume, on_step):
+        """Train from the beginning, or from where a checkpoint ends; return the model.
+
+        Parameters
+        ----------
+        objective : Objective
+        source, validation : TextStreams, Documents or SequenceBatches; validation may be None
+        rng : numpy.random.Generator
+            Seeded with `seed`; may have drawn the held-out part already.
+        progress : {"auto", "silent"} or rich.console.Console
+        checkpoint : Checkpoints, str, path-like or None
+        resume : str, path-like or None
+        on_step : callable (Progress) -> bool, or None
+        """
+        self._check_hyperparameters()
+        if checkpoint is not None and not isinstance(checkpoint, Checkpoints):
+            checkpoint = Checkpoints(checkpoint)
+        display = Display(progress, self.epochs, self.items, self._show_loss)
+        self.network_ = self._build()
+        self.parameters_ = self.network_.init(rng)
+        run = Run(self.parameters_, self._optimiser(), self._schedule(), rng)
+        if resume is not None:
+            files.resume(self, resume, run)
+            if checkpoint is not None:
+                checkpoint.adopt(run.step)
+        self.history_, self.interrupted_ = run.history, False
+        steps = train(
+            run, self.network_, objective, source, validation,
+            epochs=self.epochs, grad_clip=self.grad_clip, patience=self.patience,
+        )  # fmt: skip
+        try:
+            with display, Interrupts() as interrupts:
+                for p in steps:
+                    display(p)
+                    stop = on_step is not None and on_step(p)
+                    if (stop or interrupts.requested) and run.epoch <= self.epochs:
+                        self.interrupted_ = True
+                        break
+                    if checkpoint is not None and checkpoint.due():
+                        checkpoint.write(run.step, lambda path: files.save(self, path, run))
+        except BpttError as error:
+            if checkpoint is None or checkpoint.last is None or isinstance(error, CheckpointError):
+                raise
+            raise BpttError(f"{error} The last checkpoint is {checkpoint.last}.") from error
+        if checkpoint is not None:
+            checkpoint.write(run.step, lambda path: files.save(self, path, run))
+        if self.interrupted_ and run.batch:
+            self.history_ = [*run.history, run.row()]
+        run.put_back_best()  # after the checkpoint: that goes on from the last parameters
+        return self
+
+    def _optimiser(self):
+        kind = OPTIMISERS[self.optimiser]
+        extra = {"momentum": self.momentum} if self.optimiser in ("sgd", "rmsprop") else {}
+        return kind(self.learning_rate, weight_decay=self.weight_decay, **extra)
+
+    def _schedule(self):
+        return Schedule(self.schedule, self.learning_rate, self.warmup)
+
+    @staticmethod
+    def _digest(arrays):
+        """Return what tells one set of training data from another, for `resume`."""
+        digest = hashlib.sha256()
+        for array in arrays:
+            array = np.ascontiguousarray(array)
+            digest.update(f"{array.dtype.str} {array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+    def _recurrent(self, n_x, *, bidirectional=False, pool=None):
+        """Return the layers from dropout on the input to dropout on the output, and their width."""
+        stack, kind = [], LAYERS[self.cell]
+        if self.input_dropout:
+            stack.append(Dropout(n_x, self.input_dropout))
+        for k in range(self.layers):
+            if k and self.dropout:
+                stack.append(Dropout(n_x, self.dropout))
+            stack.append(kind(n_x, self.units, bidirectional=bidirectional))
+            n_x = stack[-1].n_out
+        if pool is not None:
+            stack.append(pool(n_x))
+        if self.dropout:
+            stack.append(Dropout(n_x, self.dropout))
+        return stack, n_x
+
+    def _network(self, layers):
+        return Network(layers, learned_state=self.initial_state == "learned")
+
+    # -- files and streams -------------------------------------------------------------------
+
+    def save(self, path):
+        """Write the model to one file, atomically: all that is fitted, history, versions.
+
+        Parameters
+        ----------
+        path : str or path-like
+
+        Raises
+        ------
+        CheckpointError
+            The file cannot be written; what was there before is untouched.
+        """
+        self._check_fitted()
+        files.save(self, path)
+
+    def stream(self, m=1):
+        """Read m sequences side by side, a step of each at a time: see `bptt.Stream`.
+
+        Raises
+        ------
+        ConfigError
+            The model is not fitted, or it is bidirectional: it needs whole sequences.
+        """
+        self._check_fitted()
+        return Stream(self.network_, self.parameters_, m)
+
+    # -- checks ------------------------------------------------------------------------------
+
+    def _check_hyperparameters(self):
+        """Refuse hyper-parameters that make no sense."""
+        self._check_choice("cell", LAYERS)
+        self._check_choice("optimiser", OPTIMISERS)
+        self._check_choice("schedule", SCHEDULES)
+        self._check_choice("initial_state", ("zero", "learned"))
+        self._check_whole("units", "layers", "batch_size", "epochs")
+        self._check_positive("learning_rate", "grad_clip")
+        self._check_fraction("dropout", "input_dropout", "momentum", "validation_fraction")
+        if not is_whole(self.seed) or self.seed < 0:
+            self._refuse("seed", "a whole number >= 0")
+        self._check_count("warmup")
+        if self.patience is not None:
+            self._check_whole("patience")
+        if not (is_number(self.weight_decay) and 0 <= self.weight_decay <= LARGEST):
+            self._refuse("weight_decay", "a number >= 0")
 
     def _refuse(self, name, expected):
         given = getattr(self, name)
         raise ConfigError(f"{type(self).__name__}: {name} is {given!r}; expected {expected}.")
+
+    def _check_choice(self, name, choices):
+        value = getattr(self, name)
+        if not isinstance(value, str) or value not in choices:
+            self._refuse(name, f"one of {', '.join(choices)}")
+
+    def _check_count(self, *names):
+        for name in names:
+            value = getattr(self, name)
+            if not is_whole(value) or value < 0:
+                self._refuse(name, "a whole number >= 0")
 
     def _check_whole(self, *names):
         for name in names:
@@ -66,6 +321,12 @@ class Model:
                 self._refuse(name, "a number > 0")
             if value > LARGEST:
                 self._refuse(name, "a number < 3.4e38")
+
+    def _check_fraction(self, *names):
+        for name in names:
+            value = getattr(self, name)
+            if not (is_number(value) and 0 <= value < 1):
+                self._refuse(name, "a number in [0, 1)")
 
     def _check_fitted(self):
         if not hasattr(self, "parameters_"):

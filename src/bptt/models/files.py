@@ -1,4 +1,8 @@
-"""Models in files: one safetensors file each, the kind of model named in its configuration."""
+"""Models in files: one safetensors file each, the kind of model named in its configuration.
+
+A checkpoint is a model's file that also holds the state of its training, in arrays whose names
+begin with ``training/`` and in ``config["training"]``.
+"""
 
 import platform
 
@@ -8,6 +12,11 @@ from ..errors import CheckpointError, ConfigError
 from ..training.checkpoints import load_arrays, save_arrays
 
 _KINDS: dict[str, type] = {}  # the only classes a file can ask for
+_TRAINING = "training/"
+_ROW = {
+    "epoch", "step", "loss", "validation", "grad_norm", "learning_rate", "seconds",
+    "steps_per_second",
+}  # fmt: skip
 
 
 def register(kind):
@@ -16,15 +25,15 @@ def register(kind):
     return kind
 
 
-def save(model, path, config):
-    """Write a fitted model: its parameters, hyper-parameters and what `config` adds.
+def save(model, path, run=None):
+    """Write a fitted model: its parameters, hyper-parameters and everything else that is fitted.
 
     Parameters
     ----------
     model : a registered model
     path : str or path-like
-    config : dict
-        Everything fitted that is not an array.
+    run : Run, optional
+        The training that the model is in the middle of.
 
     Raises
     ------
@@ -34,13 +43,19 @@ def save(model, path, config):
     from .. import __version__
 
     versions = {"bptt": __version__, "numpy": np.__version__, "python": platform.python_version()}
-    kind = type(model).__name__
-    hyperparameters = {
-        name: value.item() if isinstance(value, np.generic) else value  # JSON knows no NumPy
-        for name, value in model.get_params().items()
+    arrays = dict(model.parameters_)
+    config = {
+        "kind": type(model).__name__,
+        "hyperparameters": {name: _plain(v) for name, v in model.get_params(deep=False).items()},
+        "fitted": model._fitted(),
+        "history": model.history_,
+        "interrupted": model.interrupted_,
+        "versions": versions,
     }
-    config = {"kind": kind, "hyperparameters": hyperparameters, "versions": versions} | config
-    save_arrays(path, model.parameters_, config)
+    if run is not None:
+        arrays |= {_TRAINING + name: a for name, a in run.arrays().items()}
+        config["training"] = run.numbers() | {"data": model._data}
+    save_arrays(path, arrays, config)
 
 
 def load(path):
@@ -52,7 +67,7 @@ def load(path):
 
     Returns
     -------
-    LanguageModel
+    LanguageModel, SequenceClassifier, SequenceRegressor, SequenceTagger or Forecaster
         Fitted, with the same parameters to the last bit.
 
     Raises
@@ -62,32 +77,134 @@ def load(path):
         configuration.
     """
     arrays, config = load_arrays(path)
+    arrays = {name: a for name, a in arrays.items() if not name.startswith(_TRAINING)}
     kind = _KINDS.get(str(config.get("kind")))
     if kind is None:
         what = _one_line(repr(config.get("kind")))
         raise CheckpointError(f"load: {path} holds a {what}; expected one of {', '.join(_KINDS)}.")
     try:
-        model = kind(**config["hyperparameters"])
-        model._restore(arrays, config)
+        model = kind(**{n: _lively(v) for n, v in _dict(config, "hyperparameters").items()})
+        model._check_hyperparameters()
+        if model.layers > len(arrays):  # before a list of them is built
+            model._refuse("layers", f"at most the {len(arrays)} arrays beside it")
+        model._restore(_dict(config, "fitted"))
+        model.history_, model.interrupted_ = config["history"], config["interrupted"]
+        model.versions_ = _dict(config, "versions")
+        if not isinstance(model.interrupted_, bool):
+            raise ConfigError("its interrupted is no bool.")
+        if not _is_history(model.history_):
+            raise ConfigError("its history is not what fit leaves.")
+        model.network_ = model._build()
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise CheckpointError(
             f"load: {path} does not describe a {kind.__name__}: {_one_line(why)}."
         ) from error
-    expected = model.network_.shapes()
+    _check_arrays("load", path, arrays, model.network_.shapes())
+    model.parameters_ = arrays
+    return model
+
+
+def resume(model, path, run):
+    """Put a run back to where a checkpoint left it, parameters included.
+
+    Parameters
+    ----------
+    model : a registered model, about to be trained
+        Its hyper-parameters and data must be those of the checkpoint; `epochs` may differ.
+    path : str or path-like
+    run : Run
+        Of the model, at its beginning; changed in place.
+
+    Raises
+    ------
+    CheckpointError
+        The file cannot be read, or holds no training.
+    ConfigError
+        It is a training of another model, or of other data.
+    """
+    arrays, config = load_arrays(path)
+    numbers = config.get("training")
+    if not isinstance(numbers, dict):
+        raise CheckpointError(
+            f"resume: {path} is a finished model without the state of its training; expected a "
+            f"checkpoint, as fit(checkpoint=...) leaves them."
+        )
+    own = {name: _plain(v) for name, v in model.get_params(deep=False).items()}
+    given = _dict(config, "hyperparameters") | {"epochs": own["epochs"]}
+    if config.get("kind") != type(model).__name__ or given != own:
+        other = next((n for n in own if own[n] != given.get(n)), "kind")
+        raise ConfigError(
+            f"resume: {path} is a training with {other} {_one_line(repr(given.get(other)))}; "
+            f"expected {own.get(other, type(model).__name__)!r}, as the model has."
+        )
+    if numbers.get("data") != model._data:
+        raise ConfigError(f"resume: {path} was trained on other data; expected the same.")
+    parameters = {name: a for name, a in arrays.items() if not name.startswith(_TRAINING)}
+    _check_arrays("resume", path, parameters, model.network_.shapes())
+    for name, p in parameters.items():
+        run.parameters[name][...] = p
+    run.restore(
+        {n.removeprefix(_TRAINING): a for n, a in arrays.items() if n.startswith(_TRAINING)},
+        numbers,
+    )
+
+
+def _check_arrays(where, path, arrays, expected):
     given = {name: p.shape for name, p in arrays.items()}
     if given != expected:
         wrong = next(n for n in [*expected, *given] if given.get(n) != expected.get(n))
         raise CheckpointError(
-            f"load: {path}: {_one_line(wrong)} has shape {given.get(wrong)}; "
+            f"{where}: {path}: {_one_line(wrong)} has shape {given.get(wrong)}; "
             f"expected {expected.get(wrong)}, because of the hyper-parameters beside it."
         )
     wrong = [name for name, p in arrays.items() if p.dtype != np.float32]
     if wrong:
         raise CheckpointError(
-            f"load: {path}: {wrong[0]} is {arrays[wrong[0]].dtype}; expected float32."
+            f"{where}: {path}: {wrong[0]} is {arrays[wrong[0]].dtype}; expected float32."
         )
-    return model
+
+
+def _is_history(history):
+    from .base import is_number
+
+    return isinstance(history, list) and all(
+        isinstance(row, dict)
+        and set(row) == _ROW
+        and all(is_number(v) or (v is None and name == "validation") for name, v in row.items())
+        for row in history
+    )
+
+
+def _dict(config, name):
+    if not isinstance(config[name], dict):
+        raise ConfigError(f"its {name} is no dict.")
+    return config[name]
+
+
+def _plain(value):
+    """Turn a hyper-parameter into what JSON keeps: it knows no tuple, and no key but str."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, dict):
+        return {"dict": [[_plain(k), _plain(v)] for k, v in value.items()]}
+    if isinstance(value, tuple):
+        return {"tuple": [_plain(v) for v in value]}
+    if isinstance(value, list):
+        return [_plain(v) for v in value]
+    return value
+
+
+def _lively(value):
+    """Undo `_plain`, two levels deep at most."""
+    if isinstance(value, dict):
+        ((kind, inside),) = value.items()
+        if kind == "tuple":
+            return tuple(inside)
+        if kind != "dict" or not all(isinstance(k, (str, int, float)) for k, _ in inside):
+            raise ConfigError(f"a hyper-parameter is a {kind}.")
+        return dict(inside)
+    return value
 
 
 def _one_line(text):

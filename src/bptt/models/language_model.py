@@ -1,109 +1,109 @@
-"""A character language model: what comes next, given all that came before."""
+"""A language model: what comes next, given all that came before."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from ..equations.activations import softmax
+from .. import engine
 from ..errors import BpttError, ConfigError
-from ..layers import GRU, LSTM, RNN, Dense, Embedding
-from ..network import Network
-from ..training import Adam, Interrupts, evaluate_text, train_text
-from ..training.optimisers import LARGEST
-from .base import Model, is_number, is_whole
-from .files import register, save
+from ..layers import Dense, Embedding
+from ..training import CrossEntropy, Documents, TextStreams
+from .base import Model
+from .files import register
+from .sampling import Sampler
+from .text import TOKENIZERS, Vocabulary, tokenize
 
-_LAYERS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
-_UNKNOWN = 0  # token of every character that the training text does not hold
 _TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
-_ROW = ("epoch", "step", "loss", "validation", "grad_norm", "seconds")
+_WINDOW, _ROWS = 256, 64  # steps and documents scored at a time: memory, not the result
+_UNITS = {"nats": float, "bits": lambda nats: nats / math.log(2), "perplexity": math.exp}
 
 
 @register
+@dataclass(kw_only=True, repr=False, eq=False)
 class LanguageModel(Model):
-    """A recurrent network over characters, trained by truncated BPTT.
+    """A recurrent network over characters or words, trained by truncated BPTT.
+
+    It learns from one text, which is cut into parallel streams, or from a list of documents, each
+    read from its own beginning to its end mark.
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "rnn"}
-    units : int
-        Hidden units of each layer.
-    layers : int
-        Recurrent layers on top of one another.
+    <those of all models>
+    tokenizer : {"characters", "words"} or callable (str) -> list of str
+        Cuts a text into tokens: "words" into words, punctuation marks and white space.
+    max_vocabulary : int or None
+        Keep the most frequent tokens only; all others are read as one unknown token.
     embedding : int
-        Features of a character's vector.
+        Features of a token's vector.
     seq_length : int
-        Steps (characters) that a gradient travels back.
-    batch_size : int
-        Parallel streams that the text is cut into.
-    learning_rate : float
-        Of Adam.
-    grad_clip : float
-        Largest Euclidean norm of all gradients together.
-    epochs : int
-        Times through the text.
-    validation_fraction : float
-        Share of the characters, at the text's end, that is held out and scored after each epoch;
-        0 for none.
-    seed : int
-        Of the one generator that draws the initial parameters.
+        Steps (tokens) that a gradient travels back.
+    burn_in : int
+        Steps after a fresh start that are read but not learned from.
 
     Attributes
     ----------
-    vocabulary_ : str
-        The characters of the training part, sorted. All others are read as one unknown symbol.
-    network_ : Network
-    parameters_ : dict of str to ndarray of float32
-    history_ : list of dict
-        One row an epoch: epoch, step, loss and validation (nats per character), grad_norm, seconds.
-        Where the training ended early, the last row is that of its last step.
-    interrupted_ : bool
-        Whether Ctrl-C, or `on_step`, ended the training early.
+    vocabulary_ : list of str
+        The tokens of the training part, sorted. All others are read as one unknown token.
+    documents_ : bool
+        Whether the model was trained on documents and so knows where one ends.
+    network_, parameters_, history_, interrupted_
+        As every model has them: see `bptt.models.base.Model`. The losses are nats per token.
 
     Examples
     --------
     >>> model = LanguageModel(cell="gru", units=16, epochs=2, batch_size=4, seed=1)
-    >>> _ = model.fit("the cat sat on the mat. " * 40)
+    >>> _ = model.fit("the cat sat on the mat. " * 40, progress="silent")
     >>> 0 < model.score("the mat sat on the cat.") < 3.5
     True
     >>> len(model.sample("the ", length=10, seed=0))
     10
     """
 
-    def __init__(
-        self,
-        *,
-        cell="lstm",
-        units=128,
-        layers=1,
-        embedding=64,
-        seq_length=64,
-        batch_size=32,
-        learning_rate=2e-3,
-        grad_clip=5.0,
-        epochs=10,
-        validation_fraction=0.1,
-        seed=0,
-    ):
-        self.cell = cell
-        self.units = units
-        self.layers = layers
-        self.embedding = embedding
-        self.seq_length = seq_length
-        self.batch_size = batch_size
-        self.learning_rate = learning_rate
-        self.grad_clip = grad_clip
-        self.epochs = epochs
-        self.validation_fraction = validation_fraction
-        self.seed = seed
+    tokenizer: str | Callable[[str], list[str]] = "characters"
+    max_vocabulary: int | None = None
+    embedding: int = 64
+    seq_length: int = 64
+    burn_in: int = 0
 
-    def fit(self, text, *, on_step=None):
-        """Train on a text; return the model.
+    @property
+    def items(self):  # type: ignore[override]
+        """What the loss is a mean over."""
+        return self.tokenizer if isinstance(self.tokenizer, str) else "tokens"
+
+    def fit(
+        self,
+        X,
+        y=None,
+        *,
+        validation=None,
+        progress: Any = "auto",
+        checkpoint=None,
+        resume=None,
+        on_step=None,
+    ):
+        """Train on a text or on documents; return the model.
 
         Ctrl-C ends the training after the step it lands in and leaves a usable model
         (``interrupted_`` is then True); a second Ctrl-C leaves at once.
 
         Parameters
         ----------
-        text : str
+        X : str, or list of documents
+            A document is a str or a list of tokens, each a str.
+        y : None
+            Not looked at; for scikit-learn.
+        validation : str or list of documents, optional
+            Scored after each epoch, in place of a held-out part of `X`.
+        progress : {"auto", "silent"} or rich.console.Console
+            "auto": on standard error, a bar in a terminal or a notebook, else a line every few
+            seconds.
+        checkpoint : Checkpoints, str or path-like, optional
+            Where, and how often, the training saves itself.
+        resume : str or path-like, optional
+            A checkpoint to go on from: the results have the bits of a run never interrupted.
         on_step : callable (Progress) -> bool, optional
             Called after every step; a true result ends the training early.
 
@@ -112,45 +112,59 @@ class LanguageModel(Model):
         ConfigError
             A hyper-parameter or a text that makes no sense: wrong type, empty, too short for
             `batch_size`.
+        CheckpointError
+            A checkpoint cannot be read or written.
         BpttError
             A gradient or a loss is not finite; ``parameters_`` are those of the last good step.
         """
-        training, validation = self.split(text)
-        self.vocabulary_ = "".join(sorted(set(training)))
-        self.network_ = self._build()
-        self.parameters_ = self.network_.init(np.random.default_rng(self.seed))
-        self.history_ = []
-        self.interrupted_ = False
-        run = train_text(
-            self.network_,
-            self.parameters_,
-            Adam(self.learning_rate),
-            self.encode(training),
-            # The last training character is the input that predicts the first held-out one.
-            self.encode(training[-1] + validation) if validation else None,
-            epochs=self.epochs,
-            batch_size=self.batch_size,
-            seq_length=self.seq_length,
-            grad_clip=self.grad_clip,
+        where = f"{type(self).__name__}.fit"
+        self._check_hyperparameters()
+        rng = np.random.default_rng(self.seed)
+        training, held_out = (X, validation) if validation is not None else self._split(X, rng)
+        documents = not isinstance(training, str)
+        texts = [
+            tokenize(where, self.tokenizer, t) for t in (training if documents else [training])
+        ]
+        vocabulary = Vocabulary.of(texts, self.max_vocabulary)
+        self._check_enough(texts, documents, held_out if validation is None else None)
+        self._vocabulary, self.documents_ = vocabulary, documents
+        self.vocabulary_ = vocabulary.tokens
+        encoded = [self._encoded(t) for t in texts]
+        self._data = self._digest(encoded)
+        if documents:
+            source = Documents(encoded, self.batch_size, self.seq_length, self.burn_in)
+        else:
+            source = TextStreams(encoded[0], self.batch_size, self.seq_length, self.burn_in)
+            if isinstance(held_out, str) and held_out and validation is None:
+                # The last training token is the input that predicts the first held-out one.
+                held_out = [texts[0][-1:] + tokenize(where, self.tokenizer, held_out)]
+        return self._fit(
+            CrossEntropy(),
+            source,
+            self._validation(where, held_out),
+            rng=rng,
+            progress=progress,
+            checkpoint=checkpoint,
+            resume=resume,
+            on_step=on_step,
         )
-        with Interrupts() as interrupts:
-            for progress in run:
-                ended = progress.step % (progress.n_steps // self.epochs) == 0
-                if ended:
-                    self._record(progress)
-                stop = on_step is not None and on_step(progress)
-                if (stop or interrupts.requested) and progress.step < progress.n_steps:
-                    self.interrupted_ = True
-                    if not ended:
-                        self._record(progress)
-                    break
-        return self
 
-    def _record(self, progress):
-        self.history_.append({name: getattr(progress, name) for name in _ROW})
+    def _validation(self, where, held_out):
+        if not held_out:
+            return None
+        texts = [held_out] if isinstance(held_out, str) else held_out
+        encoded = [self._encoded(tokenize(where, self.tokenizer, t)) for t in texts]
+        if self.documents_:
+            return Documents(encoded, self.batch_size, self.seq_length)
+        tokens = np.concatenate(encoded)
+        # In parallel streams, as in training: many times faster than one, and as good a guide.
+        rows = max(1, min(self.batch_size, (len(tokens) - 1) // self.seq_length))
+        return TextStreams(tokens, rows, self.seq_length) if len(tokens) > 1 else None
 
-    def split(self, text):
+    def split(self, X):
         """Return the training part and the held-out part of a text, as `fit` splits it.
+
+        A text's end is held out; of documents, some are drawn.
 
         Raises
         ------
@@ -159,29 +173,58 @@ class LanguageModel(Model):
             on and to hold out a part of.
         """
         self._check_hyperparameters()
+        training, held_out = self._split(X, np.random.default_rng(self.seed))
+        documents = not isinstance(training, str)
         where = type(self).__name__
-        if not isinstance(text, str):
-            raise ConfigError(f"{where}: the text is a {type(text).__name__}; expected a str.")
-        n_training = int((1 - self.validation_fraction) * len(text))
-        needed = self.batch_size * self.seq_length + 1
-        if n_training < needed:
-            held_out = f", {len(text) - n_training} of them held out" * (n_training < len(text))
+        texts = [
+            tokenize(where, self.tokenizer, t) for t in (training if documents else [training])
+        ]
+        self._check_enough(texts, documents, held_out)
+        return training, held_out
+
+    def _split(self, X, rng):
+        if isinstance(X, str):
+            n = int((1 - self.validation_fraction) * len(X))
+            return X[:n], X[n:]
+        if not isinstance(X, (list, tuple)):
             raise ConfigError(
-                f"{where}: the text has {_characters(len(text))}{held_out}; expected at least "
-                f"{needed} to train on, because a batch takes {self.batch_size} x "
-                f"{self.seq_length} characters (batch_size x seq_length) and their successors."
+                f"{type(self).__name__}: the text is a {type(X).__name__}; expected a str, "
+                f"or a list of documents."
             )
-        return text[:n_training], text[n_training:]
+        n = int(self.validation_fraction * len(X))
+        order = rng.permutation(len(X)) if n else np.arange(len(X))
+        return [X[i] for i in np.sort(order[n:])], [X[i] for i in np.sort(order[:n])]
 
-    def score(self, text):
-        """Mean negative log-probability of each character after the first: nats per character.
+    def _check_enough(self, texts, documents, held_out):
+        where = type(self).__name__
+        if documents:
+            if not any(texts):
+                raise ConfigError(f"{where}: no document holds a token; expected at least one.")
+            return
+        needed = self.batch_size * self.seq_length + 1
+        if len(texts[0]) < needed:
+            out = f" beside the {len(held_out):,} characters held out" if held_out else ""
+            raise ConfigError(
+                f"{where}: the text has {self._many(len(texts[0]))} to train on{out}; expected "
+                f"at least {needed:,}, because a batch takes {self.batch_size} x "
+                f"{self.seq_length} of them (batch_size x seq_length) and their successors."
+            )
 
-        Divide by ln 2 = 0.693 for bits per character; e to this power is the perplexity. Lower is
-        better. The state starts from zero and is carried through the whole text.
+    def _many(self, n):
+        return f"{n:,} {self.items if n != 1 else self.items[:-1]}"
+
+    def score(self, X, y=None, *, unit="nats"):
+        """Mean negative log-probability of each token: nats per token, lower is better.
+
+        The state is carried through a whole text. Of a text every token after the first is scored;
+        of a document every token and the end mark. scikit-learn's searches take more for better:
+        give them ``scoring=lambda model, X, y=None: -model.score(X)``.
 
         Parameters
         ----------
-        text : str, at least 2 characters
+        X : str, at least 2 characters; or list of documents
+        unit : {"nats", "bits", "perplexity"}
+            Perplexity is e to the power of the nats.
 
         Returns
         -------
@@ -194,40 +237,101 @@ class LanguageModel(Model):
         BpttError
             The model's parameters are too large to compute with.
         """
-        self._check_fitted()
-        where = f"{type(self).__name__}.score"
-        if not isinstance(text, str):
-            raise ConfigError(f"{where}: the text is a {type(text).__name__}; expected a str.")
-        if len(text) < 2:
-            raise ConfigError(
-                f"{where}: the text has {_characters(len(text))}; expected at least 2, because "
-                f"the first one is only read."
-            )
-        nats = evaluate_text(self.network_, self.parameters_, self.encode(text))
-        if not np.isfinite(nats):
-            raise BpttError(f"{where}: {_TOO_LARGE}")
-        return nats
+        if unit not in _UNITS:
+            where, units = f"{type(self).__name__}.score", ", ".join(_UNITS)
+            raise ConfigError(f"{where}: unit is {unit!r}; expected one of {units}.")
+        nats, counts = self._nats("score", X)
+        return _UNITS[unit](nats.sum() / counts.sum())
 
-    def sample(self, prompt="", length=400, temperature=1.0, top_k=None, seed=None):
+    def sequence_log_prob(self, X):
+        """Log-probability, in nats, of a text or of each document: the sum over its tokens.
+
+        Parameters
+        ----------
+        X : str, or list of documents
+
+        Returns
+        -------
+        float, or ndarray of float64, shape (n,)
+
+        Raises
+        ------
+        ConfigError, BpttError
+            As for `score`.
+        """
+        nats, _ = self._nats("sequence_log_prob", X)
+        return -float(nats[0]) if isinstance(X, str) else -nats
+
+    def _nats(self, method, X):
+        """Return the summed nats of every document and the number of tokens scored in it."""
+        self._check_fitted()
+        where = f"{type(self).__name__}.{method}"
+        texts = [X] if isinstance(X, str) else X
+        if not isinstance(texts, (list, tuple)) or not texts:
+            raise ConfigError(
+                f"{where}: the text is {X!r:.40}; expected a str, or a list of documents."
+            )
+        encoded = [self._encoded(tokenize(where, self.tokenizer, t)) for t in texts]
+        counts = np.array([len(e) - 1 for e in encoded])
+        if counts.min() < 1:
+            which = "the text" if isinstance(X, str) else f"document {counts.argmin()}"
+            raise ConfigError(
+                f"{where}: {which} has {self._many(counts.min() + 1)}; expected at least 2, "
+                f"because the first one is only read."
+            )
+        source, nats = Documents(encoded, _ROWS, _WINDOW), np.zeros(len(encoded))
+        order = source.order(None)
+        group: int = -_ROWS
+        state: tuple | None = None
+        for batch in source.batches(order):
+            assert batch.lengths is not None
+            if batch.fresh:
+                group, state = group + _ROWS, None
+            with np.errstate(all="ignore"):
+                z, state, _ = self.network_.forward(
+                    batch.x, self.parameters_, state, batch.lengths, keep_tape=False
+                )
+                valid = np.arange(z.shape[1]) < batch.lengths[:, np.newaxis]
+                each, _ = engine.softmax_cross_entropy(z[valid], batch.target[valid])
+            np.add.at(nats, order[group : group + _ROWS][np.nonzero(valid)[0]], each)
+        if not np.isfinite(nats).all():
+            raise BpttError(f"{where}: {_TOO_LARGE}")
+        return nats, counts
+
+    def sample(
+        self,
+        prompt="",
+        length=400,
+        temperature=1.0,
+        top_k=None,
+        top_p=None,
+        stop=None,
+        seed=None,
+    ):
         """Continue a prompt.
 
         Parameters
         ----------
         prompt : str
-            Read before the first character is drawn; not part of the result. Where it is empty,
-            a line break is read instead.
+            Read before the first token is drawn; not part of the result. Where it is empty a line
+            break is read instead, or, by a model of documents, the mark between two of them.
         length : int
-            Characters to draw.
+            Tokens to draw at most; a model of documents ends where the document does.
         temperature : float
-            Divides the logits: below 1 bolder, above 1 wilder, 0 always the likeliest character.
+            Divides the logits: below 1 bolder, above 1 wilder, 0 always the likeliest token.
         top_k : int, optional
-            Draw among the k likeliest characters only.
+            Draw among the k likeliest tokens only.
+        top_p : float, optional
+            Draw among the likeliest tokens that together have at least this probability
+            (nucleus sampling: Holtzman et al. 2020).
+        stop : str, optional
+            Ends the text where it would appear; not part of the result.
         seed : int or numpy.random.Generator, optional
             Same seed, same text. Drawn from the operating system where None.
 
         Returns
         -------
-        str, of `length` characters
+        str
 
         Raises
         ------
@@ -236,161 +340,87 @@ class LanguageModel(Model):
         BpttError
             The model's parameters are too large to compute with.
         """
-        return "".join(self.generate(prompt, length, temperature, top_k, seed))
+        return "".join(self.generate(prompt, length, temperature, top_k, top_p, stop, seed))
 
-    def generate(self, prompt="", length=400, temperature=1.0, top_k=None, seed=None):
-        """Do what `sample` does, one character at a time, as they are drawn.
+    def generate(
+        self,
+        prompt="",
+        length=400,
+        temperature=1.0,
+        top_k=None,
+        top_p=None,
+        stop=None,
+        seed=None,
+    ):
+        """Do what `sample` does, one token at a time, as they are drawn.
 
         Returns
         -------
         iterator of str
-            Arguments are checked by the call itself, before the first character.
+            Arguments are checked by the call itself, before the first token. What may be the
+            beginning of `stop` is held back until it is known.
         """
         self._check_fitted()
         where = f"{type(self).__name__}.sample"
-        for name, value, low in (("length", length, 0), ("top_k", top_k, 1)):
-            if value is None and name == "top_k":
-                continue
-            if not is_whole(value) or value < low:
-                raise ConfigError(
-                    f"{where}: {name} is {value!r}; expected a whole number >= {low}."
-                )
-        if not (is_number(temperature) and 0 <= temperature <= LARGEST):
-            raise ConfigError(
-                f"{where}: temperature is {temperature!r}; expected a finite number >= 0."
-            )
         if not isinstance(prompt, str):
             raise ConfigError(f"{where}: prompt is a {type(prompt).__name__}; expected a str.")
-        whole = is_whole(seed) and seed >= 0
-        if not (whole or seed is None or isinstance(seed, np.random.Generator)):
-            raise ConfigError(f"{where}: seed is {seed!r}; expected a whole number >= 0.")
-        return self._draw(prompt, length, temperature, top_k, np.random.default_rng(seed))
+        sampler = Sampler(where, length, temperature, top_k, top_p, stop, seed)
+        start = [] if self.documents_ else ["\n"]
+        tokens = tokenize(where, self.tokenizer, prompt) or start
+        read = self._encoded(tokens)[: len(tokens) + self.documents_]  # without the end mark
+        return sampler.text(self.stream(), read, self.vocabulary_)
 
-    def _draw(self, prompt, length, temperature, top_k, rng):
-        stream = self.stream()
-        *before, token = self.encode(prompt or "\n")
-        with np.errstate(all="ignore"):  # _choose refuses what is not finite
-            for t in before:
-                stream.step(np.array([t]))
-        for _ in range(length):
-            with np.errstate(all="ignore"):
-                z = stream.step(np.array([token]))[0]
-            token = _choose(z.astype(np.float64), temperature, top_k, rng)
-            yield self.vocabulary_[token - 1]
+    def _fitted(self):
+        return {"vocabulary": self.vocabulary_, "documents": self.documents_}
 
-    def stream(self, m=1):
-        """Read m texts side by side, a character of each at a time.
-
-        Parameters
-        ----------
-        m : int
-
-        Returns
-        -------
-        Stream
-            Its ``step`` takes m tokens, as `encode` makes them, and returns the logits of what
-            comes next, (m, 1 + characters of the vocabulary): column 0 is the unknown symbol.
-
-        Raises
-        ------
-        ConfigError
-            The model is not fitted.
-        """
-        self._check_fitted()
-        return self.network_.stream(self.parameters_, m)
-
-    def save(self, path):
-        """Write the model to one file, atomically: parameters, vocabulary, history, versions.
-
-        Parameters
-        ----------
-        path : str or path-like
-
-        Raises
-        ------
-        CheckpointError
-            The file cannot be written; what was there before is untouched.
-        """
-        self._check_fitted()
-        save(
-            self,
-            path,
-            {
-                "vocabulary": self.vocabulary_,
-                "history": self.history_,
-                "interrupted": self.interrupted_,
-            },
-        )
-
-    def _restore(self, parameters, config):
-        """Become the model that a file describes."""
-        self._check_hyperparameters()
-        if self.layers > len(parameters):  # before a list of them is built
-            self._refuse("layers", f"at most the {len(parameters)} arrays beside it")
-        kinds = {"vocabulary": str, "history": list, "interrupted": bool, "versions": dict}
-        for name, kind in kinds.items():
-            if not isinstance(config[name], kind):
-                raise ConfigError(f"its {name} is no {kind.__name__}.")
-            setattr(self, f"{name}_", config[name])
-        if not all(_is_row(row) for row in self.history_):
-            raise ConfigError("a row of its history is not what fit leaves.")
-        self.network_ = self._build()
-        self.parameters_ = parameters
+    def _restore(self, fitted):
+        words, self.documents_ = fitted["vocabulary"], fitted["documents"]
+        if not isinstance(words, list) or not all(isinstance(w, str) for w in words):
+            raise ConfigError("its vocabulary is no list of str.")
+        if len(set(words)) != len(words) or not isinstance(self.documents_, bool):
+            raise ConfigError("its vocabulary holds a token twice, or documents is no bool.")
+        self.vocabulary_ = words
+        self._vocabulary = Vocabulary(words)
 
     def _check_hyperparameters(self):
-        if not isinstance(self.cell, str) or self.cell not in _LAYERS:
-            self._refuse("cell", f"one of {', '.join(_LAYERS)}")
-        self._check_whole("units", "layers", "embedding", "seq_length", "batch_size", "epochs")
-        self._check_positive("learning_rate", "grad_clip")
-        fraction = self.validation_fraction
-        if not (is_number(fraction) and 0 <= fraction < 1):
-            self._refuse("validation_fraction", "a number in [0, 1)")
-        if not is_whole(self.seed) or self.seed < 0:
-            self._refuse("seed", "a whole number >= 0")
+        super()._check_hyperparameters()
+        if not callable(self.tokenizer):
+            self._check_choice("tokenizer", TOKENIZERS)
+        self._check_whole("embedding", "seq_length")
+        self._check_count("burn_in")
+        if self.max_vocabulary is not None:
+            self._check_whole("max_vocabulary")
+
+    def _n_tokens(self):
+        return len(self.vocabulary_) + 1 + self.documents_  # the unknown one, the end mark
 
     def _build(self):
-        n_tokens = len(self.vocabulary_) + 1  # and the unknown one
-        sizes = [self.embedding] + [self.units] * self.layers
-        recurrent = [_LAYERS[self.cell](n_x, self.units) for n_x in sizes[:-1]]
-        return Network([Embedding(n_tokens, sizes[0]), *recurrent, Dense(sizes[-1], n_tokens)])
+        layers, width = self._recurrent(self.embedding)
+        n = self._n_tokens()
+        return self._network([Embedding(n, self.embedding), *layers, Dense(width, n)])
+
+    def _show_loss(self, loss):
+        return f"{loss:.3f} nats ({loss / math.log(2):.3f} bits)"
 
     def encode(self, text):
-        """Turn characters into tokens.
+        """Turn a text into the numbers of its tokens.
 
         Parameters
         ----------
-        text : str
+        text : str, or list of tokens
 
         Returns
         -------
-        ndarray of int64, shape (len(text),)
-            1 + the character's place in ``vocabulary_``, or 0 for a character not in it.
+        ndarray of int64, shape (n,)
+            1 + the token's place in ``vocabulary_``, or 0 for a token not in it.
         """
-        token = {c: k for k, c in enumerate(self.vocabulary_, start=1)}
-        return np.array([token.get(c, _UNKNOWN) for c in text], dtype=np.int64)
+        where = f"{type(self).__name__}.encode"
+        return self._vocabulary.numbers(tokenize(where, self.tokenizer, text))
 
-
-def _is_row(row):
-    return (
-        isinstance(row, dict)
-        and set(row) == set(_ROW)
-        and all(is_number(v) or (v is None and name == "validation") for name, v in row.items())
-    )
-
-
-def _characters(n):
-    return f"{n} character{'s' * (n != 1)}"
-
-
-def _choose(z, temperature, top_k, rng):
-    """Draw a token from logits; never the unknown one, which stands for no character."""
-    if not np.isfinite(z).all():
-        raise BpttError(f"LanguageModel.sample: {_TOO_LARGE}")
-    z[_UNKNOWN] = -np.inf
-    if temperature == 0:
-        return int(np.argmax(z))
-    if top_k is not None and top_k < len(z):
-        z[z < np.sort(z)[len(z) - top_k]] = -np.inf
-    with np.errstate(over="ignore"):  # a tiny temperature: -inf, as it should be
-        p = softmax((z - z.max()) / temperature)[:, 0]
-    return int(rng.choice(len(p), p=p))
+    def _encoded(self, tokens):
+        """Return the numbers of a text's tokens; of a document's, between two end marks."""
+        numbers = self._vocabulary.numbers(tokens)
+        if not self.documents_:
+            return numbers
+        end = [len(self.vocabulary_) + 1]
+        return np.concatenate([end, numbers, end])

@@ -1,16 +1,35 @@
-"""Training: batches, optimisers, the loop over a text, checkpoints."""
+"""Training: batches, objectives, optimisers, schedules, the fit loop, checkpoints."""
 
-from .batches import text_windows
-from .loop import Interrupts, Progress, evaluate_text, train_text
-from .optimisers import SGD, Adam, clip_by_global_norm
+from .batches import Batch, Documents, SequenceBatches, TextStreams, text_windows
+from .keeping import Checkpoints, Interrupts
+from .loop import Progress, Run, evaluate, gradients, train
+from .objectives import CrossEntropy, Gaussian, Quantiles, SquaredError
+from .optimisers import SGD, Adam, AdamW, RMSprop, clip_by_global_norm, clip_scale, global_norm
+from .schedules import Schedule
 
 __all__ = [
     "SGD",
     "Adam",
+    "AdamW",
+    "Batch",
+    "Checkpoints",
+    "CrossEntropy",
+    "Documents",
+    "Gaussian",
     "Interrupts",
     "Progress",
+    "Quantiles",
+    "RMSprop",
+    "Run",
+    "Schedule",
+    "SequenceBatches",
+    "SquaredError",
+    "TextStreams",
     "clip_by_global_norm",
-    "evaluate_text",
+    "clip_scale",
+    "evaluate",
+    "global_norm",
+    "gradients",
     "text_windows",
-    "train_text",
+    "train",
 ]

@@ -1,0 +1,284 @@
+"""One label, or one number, for a whole sequence."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ConfigError, ShapeError
+from ..layers import Pool
+from ..layers.pool import WAYS
+from ..training import SquaredError
+from .files import register
+from .labels import Classes, as_labels
+from .reading import finite_row
+from .sequences import as_sequences, numeric, r2
+from .supervised import SequenceModel
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class Pooled(SequenceModel):
+    """A model with one target a sequence.
+
+    Parameters
+    ----------
+    pooling : {"last", "mean", "max"}
+        What is made of the steps of a sequence: see `bptt.layers.Pool`.
+    """
+
+    pooling: str = "last"
+
+    def _check_hyperparameters(self):
+        super()._check_hyperparameters()
+        self._check_choice("pooling", WAYS)
+
+    def _pool(self):
+        return lambda n: Pool(n, self.pooling, bidirectional=self.bidirectional)
+
+    def _check_one_each(self, where, name, sequences, y):
+        if y is None:
+            raise ConfigError(
+                f"{where}: requires y to be passed, but the target y is None; expected one target "
+                f"a sequence."
+            )
+        n = len(y) if hasattr(y, "__len__") else np.size(y)
+        if n != len(sequences):
+            raise ShapeError(
+                f"{where}: {name} has {n} targets; expected {len(sequences)}, one a sequence."
+            )
+
+
+@register
+@dataclass(kw_only=True, repr=False, eq=False)
+class SequenceClassifier(Pooled, Classes):
+    """One label for each sequence.
+
+    Sequences are arrays of numbers, of categories, or of both, strings, or lists of words; they may
+    differ in length. It works in scikit-learn's pipelines and searches, where X is a list.
+
+    Parameters
+    ----------
+    pooling : {"last", "mean", "max"}
+        What is made of the steps of a sequence: the last state (of both directions, where there
+        are two), or mean or maximum over the steps that exist.
+    class_weight : None, "balanced" or dict of class to float
+        Multiplies the loss of what belongs to a class.
+    bidirectional, standardize, categories, embedding, min_count, ...
+        See `bptt.models.supervised.SequenceModel`.
+    **hyperparameters
+        Those of all models: see `bptt.models.base.Model`.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (n_classes,)
+        Sorted.
+    mean_, scale_ : ndarray of float64, shape (n_features,), or None
+    vocabulary_ : list of str, or None
+    network_, parameters_, history_, interrupted_
+        See `bptt.models.base.Model`; the losses are nats per sequence.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.normal(size=(rng.integers(3, 9), 2)).cumsum(axis=0) for _ in range(40)]
+    >>> y = ["up" if x[-1, 0] > 0 else "down" for x in X]
+    >>> model = SequenceClassifier(cell="gru", units=8, epochs=40, learning_rate=0.02)
+    >>> model.fit(X, y, progress="silent").score(X, y) > 0.9
+    True
+    >>> model.predict_proba(X[:3]).shape
+    (3, 2)
+    """
+
+    items = "sequences"
+
+    def _targets(self, where, name, sequences, y):
+        self._check_one_each(where, name, sequences, y)
+        return as_labels(where, name, y)
+
+    def _encoded(self, where, name, targets):
+        return self._numbers(where, name, targets)
+
+    def predict_proba(self, X, lengths=None):
+        """Probability of every class, for each sequence.
+
+        Parameters
+        ----------
+        X, lengths
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n, n_classes)
+            In the order of ``classes_``.
+
+        Raises
+        ------
+        ShapeError, ConfigError
+            The model is not fitted; a sequence that is not as those of the training set.
+        BpttError
+            The model's parameters are too large to compute with.
+        """
+        return self._decoded(np.concatenate(self._outputs("predict_proba", X, lengths)))
+
+    def predict(self, X, lengths=None):
+        """Likeliest class of each sequence.
+
+        Returns
+        -------
+        ndarray, shape (n,)
+            Of the labels that `fit` was given.
+
+        Raises
+        ------
+        ShapeError, ConfigError, BpttError
+            As for `predict_proba`.
+        """
+        z = np.concatenate(self._outputs("predict", X, lengths))
+        return self.classes_[z.argmax(axis=1)]
+
+    def score(self, X, y, lengths=None):
+        """Accuracy: the share of the sequences whose class is predicted.
+
+        Raises
+        ------
+        ShapeError, ConfigError, BpttError
+            As for `predict_proba`; a label that is no class of the training set.
+        """
+        self._check_fitted()
+        where = f"{type(self).__name__}.score"
+        sequences = as_sequences(where, X, lengths)
+        truth = self._numbers(where, "y", self._targets(where, "y", sequences, y))
+        z = np.concatenate(self._outputs("score", X, lengths))
+        return float(np.mean(z.argmax(axis=1) == truth))
+
+    def __sklearn_tags__(self):
+        """Return what scikit-learn asks for."""
+        return self._sklearn_tags("classifier")
+
+
+@register
+@dataclass(kw_only=True, repr=False, eq=False)
+class SequenceRegressor(Pooled):
+    """One number, or several, for each sequence.
+
+    Parameters
+    ----------
+    pooling : {"last", "mean", "max"}
+        What is made of the steps of a sequence.
+    bidirectional, standardize, categories, embedding, min_count, ...
+        See `bptt.models.supervised.SequenceModel`.
+    **hyperparameters
+        Those of all models: see `bptt.models.base.Model`.
+
+    Attributes
+    ----------
+    y_mean_, y_scale_ : ndarray of float64, shape (n_targets,)
+        Of the targets: the network predicts them with mean 0 and standard deviation 1.
+    mean_, scale_, vocabulary_
+        As for `SequenceClassifier`.
+    network_, parameters_, history_, interrupted_
+        See `bptt.models.base.Model`; the losses are half squared errors of scaled targets.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.normal(size=(rng.integers(3, 9), 1)) for _ in range(60)]
+    >>> y = [x.sum() for x in X]
+    >>> model = SequenceRegressor(cell="gru", units=16, epochs=60, learning_rate=0.02)
+    >>> model.fit(X, y, progress="silent").score(X, y) > 0.9
+    True
+    """
+
+    items = "numbers"
+
+    def _targets(self, where, name, sequences, y):
+        self._check_one_each(where, name, sequences, y)
+        y = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
+        columns = numeric(where, name, y).astype(np.float64)
+        return columns[:, 0] if y.ndim == 1 else columns
+
+    def _learn(self, targets):
+        self._one_axis = targets.ndim == 1
+        columns = targets.reshape(len(targets), -1)
+        with np.errstate(all="ignore"):
+            mean, scale = columns.mean(axis=0), columns.std(axis=0)
+        if not np.isfinite(scale).all():
+            raise ConfigError(
+                f"{type(self).__name__}.fit: y holds numbers too large to square; expected < 1e150."
+            )
+        self.y_mean_, self.y_scale_ = mean, np.where(scale <= 1e-12 * np.abs(mean), 1.0, scale)
+
+    def _encoded(self, where, name, targets):
+        columns = targets.reshape(len(targets), -1)
+        if columns.shape[1] != len(self.y_mean_):
+            raise ShapeError(
+                f"{where}: {name} has {columns.shape[1]} columns; expected {len(self.y_mean_)}, "
+                f"as in fit."
+            )
+        return ((columns - self.y_mean_) / self.y_scale_).astype(np.float32)
+
+    def _objective(self, targets):
+        return SquaredError()
+
+    def _n_out(self):
+        return len(self.y_mean_)
+
+    def _decoded(self, z):
+        y = z.astype(np.float64) * self.y_scale_ + self.y_mean_
+        return y[:, 0] if self._one_axis else y
+
+    def predict(self, X, lengths=None):
+        """Predict the targets of each sequence.
+
+        Parameters
+        ----------
+        X, lengths
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,) or (n, n_targets)
+            As y was in `fit`.
+
+        Raises
+        ------
+        ShapeError, ConfigError
+            The model is not fitted; a sequence that is not as those of the training set.
+        BpttError
+            The model's parameters are too large to compute with.
+        """
+        return self._decoded(np.concatenate(self._outputs("predict", X, lengths)))
+
+    def score(self, X, y, lengths=None):
+        """Coefficient of determination R2: 1 - residual sum of squares / that about the mean.
+
+        The mean over the targets, where there are several.
+
+        Raises
+        ------
+        ShapeError, ConfigError, BpttError
+            As for `predict`.
+        """
+        self._check_fitted()
+        where = f"{type(self).__name__}.score"
+        truth = self._targets(where, "y", as_sequences(where, X, lengths), y)
+        self._encoded(where, "y", truth)  # refuses another number of columns
+        return r2(truth, self.predict(X, lengths))
+
+    def _fitted(self):
+        return super()._fitted() | {
+            "y_mean": self.y_mean_.tolist(),
+            "y_scale": self.y_scale_.tolist(),
+            "one_axis": self._one_axis,
+        }
+
+    def _restore(self, fitted):
+        super()._restore(fitted)
+        self._one_axis, n = fitted["one_axis"], len(fitted["y_mean"])
+        if not isinstance(self._one_axis, bool) or n < 1 or (self._one_axis and n > 1):
+            raise ConfigError("its targets have no shape.")
+        self.y_mean_ = finite_row("y_mean", fitted["y_mean"], n)
+        self.y_scale_ = finite_row("y_scale", fitted["y_scale"], n)
+
+    def __sklearn_tags__(self):
+        """Return what scikit-learn asks for."""
+        return self._sklearn_tags("regressor", multi_output=True)

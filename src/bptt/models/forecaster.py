@@ -1,0 +1,493 @@
+"""What a series does next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any
+
+import numpy as np
+
+from ..errors import BpttError, ConfigError, ShapeError
+from ..layers import Dense, Pool
+from ..training import Gaussian, Quantiles, SquaredError
+from .base import Model, is_number
+from .files import register
+from .reading import MOST_FEATURES, finite_row
+from .sequences import r2
+from .windows import RESIDUALS, Framing, Windows, as_series, check_steps, check_width
+
+_ROWS = 256  # windows computed at a time: memory, not the result
+_PATHS = 500  # drawn for an interval of a recursive Gaussian forecast
+_MOST_KEPT = 2**16  # numbers of the training set's ends that a file holds
+_TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
+
+
+class ForecastStream:
+    """Forecasts m series side by side as their values arrive.
+
+    ``state`` is the values that are remembered, an array (m, up to `window`, k): it can be kept and
+    set again.
+    """
+
+    def __init__(self, model, m):
+        self._model, self.m = model, m
+        self.reset()
+
+    def reset(self):
+        """Forget what has been seen."""
+        self.state = np.zeros((self.m, 0, len(self._model.mean_)))
+
+    def step(self, xt):
+        """Take the values of one step.
+
+        Parameters
+        ----------
+        xt : ndarray, shape (m, k)
+
+        Returns
+        -------
+        ndarray, shape (m, horizon, k)
+            What comes next; NaN until `window` steps have been seen.
+
+        Raises
+        ------
+        ShapeError
+        """
+        model, k = self._model, len(self._model.mean_)
+        xt = np.asarray(xt, np.float64)
+        if xt.shape != (self.m, k) or not np.isfinite(xt).all():
+            raise ShapeError(
+                f"Forecaster.stream: xt is {xt.shape}; expected {(self.m, k)}, finite numbers."
+            )
+        self.state = np.concatenate([self.state, xt[:, np.newaxis]], axis=1)[:, -model.window :]
+        if self.state.shape[1] < model.window:
+            return np.full((self.m, model.horizon, k), np.nan)
+        return model._point("stream", self.state)
+
+
+@register
+@dataclass(kw_only=True, repr=False, eq=False)
+class Forecaster(Model):
+    """What one series, or several alike, of one or more values a step, do next.
+
+    The network reads the last `window` steps, scaled, and says what the next `horizon` steps differ
+    by from a naive forecast: the last value, or the values of a season ago.
+
+    Parameters
+    ----------
+    window : int
+        Steps that a forecast is made from.
+    horizon : int
+        Steps that are forecast.
+    strategy : {"direct", "recursive"}
+        All steps of the horizon at once; or one, which is then read as if it had come, and so on.
+    output : {"point", "gaussian", "quantile"}
+        Squared error; mean and variance by likelihood; or quantiles, of which the median is the
+        forecast (only direct).
+    levels : sequence of float
+        Of the quantiles, rising, 0.5 among them.
+    residual : {"window", "target", "none"}
+        "target": the network says what differs from the naive forecast. "window" (the default):
+        it also reads each window relative to its last value, so that a series that has drifted
+        looks as it did. "none": neither.
+    season : int
+        Steps after which the series resembles itself: the naive forecast is the value so many
+        steps ago. 1: the last value.
+    stride : int
+        Steps between the beginnings of training windows.
+    validation_fraction : float
+        Share of each series, at its end, that is held out and scored after each epoch; 0 for none.
+    **hyperparameters
+        Those of all models: see `bptt.models.base.Model`.
+
+    Attributes
+    ----------
+    mean_, scale_ : ndarray of float64, shape (k,)
+        Of the training part of the series.
+    change_scale_ : float
+        Root mean square of what the network predicts, in scaled units.
+    context_ : ndarray of float64, shape (n_series, window, k), or None
+        The ends of the series that `fit` was given: what ``predict()`` goes on from.
+    network_, parameters_, history_, interrupted_
+        See `bptt.models.base.Model`; the losses are means over forecast values.
+
+    Examples
+    --------
+    >>> series = np.sin(np.arange(400) / 5)
+    >>> model = Forecaster(window=40, horizon=10, units=16, epochs=20, batch_size=16)
+    >>> forecast = model.fit(series, progress="silent").predict()
+    >>> forecast.shape, bool(np.abs(forecast[:, 0] - np.sin(np.arange(400, 410) / 5)).max() < 0.2)
+    ((10, 1), True)
+    """
+
+    window: int = 48
+    horizon: int = 1
+    strategy: str = "direct"
+    output: str = "point"
+    levels: Sequence[float] = (0.05, 0.5, 0.95)
+    residual: str = "window"
+    season: int = 1
+    stride: int = 1
+    validation_fraction: float = 0.0
+
+    items = "windows"
+
+    def fit(
+        self,
+        X,
+        y=None,
+        *,
+        lengths=None,
+        validation=None,
+        progress="auto",
+        checkpoint=None,
+        resume=None,
+        on_step=None,
+    ):
+        """Train; return the model.
+
+        Parameters
+        ----------
+        X : ndarray, shape (n,) or (n, k): one series; or a list of them
+        y : None
+            Not looked at; for scikit-learn.
+        lengths : sequence of int, optional
+            Of the series of an array (m, n, k): steps that exist.
+        validation : as X, optional
+            Scored after each epoch, in place of the held-out ends of `X`.
+        progress, checkpoint, resume, on_step
+            See `SequenceClassifier.fit`.
+
+        Raises
+        ------
+        ShapeError, ConfigError
+            A hyper-parameter or a series that makes no sense: NaN, too short for
+            `window` + `horizon`.
+        CheckpointError
+            A checkpoint cannot be read or written.
+        BpttError
+            A gradient or a loss is not finite; ``parameters_`` are those of the last good step.
+        """
+        where = f"{type(self).__name__}.fit"
+        self._check_hyperparameters()
+        series, single = as_series(where, X, lengths)
+        framing = Framing(self.window, self._said(), self.residual, self.season)
+        needed, why = framing.window + framing.horizon, "window + horizon"
+        cuts = [len(x) for x in series]
+        if validation is None and self.validation_fraction:
+            cuts = [int((1 - self.validation_fraction) * len(x)) for x in series]
+            why += " beside what is held out"
+        check_steps(where, [x[:c] for x, c in zip(series, cuts, strict=True)], single, needed, why)
+        training = [x[:c] for x, c in zip(series, cuts, strict=True)]
+        self._learn_scale(where, training)
+        source = Windows(self._scaled(training), framing, self.batch_size, self.stride)
+        self.change_scale_ = framing.scale = source.change_scale()
+        self._data = self._digest(series)
+        if validation is not None:
+            held_out, alone = as_series(f"{where}, validation", validation)
+            for x in held_out:
+                check_width(f"{where}, validation", "X", x, len(self.mean_), "as X has in fit")
+            check_steps(f"{where}, validation", held_out, alone, needed, "window + horizon")
+        else:
+            held_out = [x[c - self.window :] for x, c in zip(series, cuts, strict=True)]
+            held_out = [x for x in held_out if len(x) >= needed]
+        scored = Windows(self._scaled(held_out), framing, _ROWS) if held_out else None
+        if self.patience is not None and scored is None:
+            self._refuse("patience", "None where nothing is held out (validation_fraction = 0)")
+        self.context_ = np.stack([x[-self.window :] for x in series])
+        self._single = single
+        return self._fit(
+            self._objective(),
+            source,
+            scored,
+            rng=np.random.default_rng(self.seed),
+            progress=progress,
+            checkpoint=checkpoint,
+            resume=resume,
+            on_step=on_step,
+        )
+
+    def _said(self):
+        """Return the steps that the network itself says."""
+        return self.horizon if self.strategy == "direct" else 1
+
+    def _learn_scale(self, where, series):
+        rows = np.concatenate(series)
+        with np.errstate(all="ignore"):
+            mean, scale = rows.mean(axis=0), rows.std(axis=0)
+        if not (np.isfinite(mean).all() and np.isfinite(scale).all()):
+            raise ConfigError(f"{where}: X holds numbers too large to square; expected < 1e150.")
+        self.mean_, self.scale_ = mean, np.where(scale <= 1e-12 * np.abs(mean), 1.0, scale)
+
+    def _scaled(self, series):
+        return [((x - self.mean_) / self.scale_).astype(np.float32) for x in series]
+
+    def _objective(self):
+        if self.output == "quantile":
+            return Quantiles(self.levels)
+        return Gaussian() if self.output == "gaussian" else SquaredError()
+
+    # -- forecasts ---------------------------------------------------------------------------
+
+    def predict(self, X=None):
+        """Forecast what comes after a series.
+
+        Parameters
+        ----------
+        X : ndarray, shape (n,) or (n, k), or a list of them, optional
+            The last `window` steps are read. Where None, the series that `fit` was given.
+
+        Returns
+        -------
+        ndarray of float64, shape (horizon, k); of a list (n_series, horizon, k)
+            In the units of the series.
+
+        Raises
+        ------
+        ShapeError, ConfigError
+            The model is not fitted; a series that is too short, or not as those of the training.
+        BpttError
+            The model's parameters are too large to compute with.
+        """
+        ends, single = self._ends("predict", X)
+        forecast = self._point("predict", ends)
+        return forecast[0] if single else forecast
+
+    def predict_interval(self, X=None, coverage=0.9):
+        """Forecast an interval that holds each value with probability `coverage`.
+
+        Parameters
+        ----------
+        X
+            As for `predict`.
+        coverage : float
+            In (0, 1). Of a model of quantiles, the difference of two of its levels that lie about
+            0.5.
+
+        Returns
+        -------
+        lower, upper : ndarray of float64, shape as `predict` gives
+
+        Raises
+        ------
+        ShapeError, ConfigError, BpttError
+            As for `predict`; a model of points knows no intervals.
+        """
+        where = f"{type(self).__name__}.predict_interval"
+        if not (is_number(coverage) and 0 < coverage < 1):
+            raise ConfigError(f"{where}: coverage is {coverage!r}; expected a number in (0, 1).")
+        if self.output == "point":
+            self._refuse("output", "'gaussian' or 'quantile' for intervals")
+        ends, single = self._ends("predict_interval", X)
+        lower, upper = self._interval(where, ends, float(coverage))
+        return (lower[0], upper[0]) if single else (lower, upper)
+
+    def backtest(self, X, stride=1):
+        """Forecast from every step of a series that has a window before and a horizon after it.
+
+        Parameters
+        ----------
+        X : ndarray, shape (n,) or (n, k), or a list of them
+        stride : int
+            Steps between forecasts.
+
+        Returns
+        -------
+        forecast, actual : ndarray of float64, shape (n_windows, horizon, k)
+            In the units of the series.
+
+        Raises
+        ------
+        ShapeError, ConfigError, BpttError
+            As for `predict`.
+        """
+        where = f"{type(self).__name__}.backtest"
+        self._check_fitted()
+        series, single = as_series(where, X)
+        self._check_series(where, series, single, self.window + self.horizon, "window + horizon")
+        all_windows = Framing(self.window, self.horizon, "none", 1)
+        windows = Windows(series, all_windows, _ROWS, stride)
+        forecasts, actual = [], []
+        for i in range(0, len(windows.starts), _ROWS):
+            window, future = windows.cut(np.arange(i, min(i + _ROWS, len(windows.starts))))
+            forecasts.append(self._point("backtest", window))
+            actual.append(future)
+        return np.concatenate(forecasts), np.concatenate(actual)
+
+    def score(self, X, y=None):
+        """R2 of the forecasts of `backtest`: the mean over the steps and values of a forecast.
+
+        1 is perfect, 0 as good as the mean of `X`.
+
+        Raises
+        ------
+        ShapeError, ConfigError, BpttError
+            As for `predict`.
+        """
+        forecast, actual = self.backtest(X)
+        return r2(actual, forecast)
+
+    def stream(self, m=1):
+        """Forecast m series side by side as their values arrive.
+
+        Returns
+        -------
+        ForecastStream
+
+        Raises
+        ------
+        ConfigError
+            The model is not fitted.
+        """
+        self._check_fitted()
+        return ForecastStream(self, m)
+
+    def _ends(self, method, X):
+        """Return the last `window` steps of every series, (m, window, k), and whether it is one."""
+        self._check_fitted()
+        where = f"{type(self).__name__}.{method}"
+        if X is None:
+            if self.context_ is None:
+                raise ConfigError(
+                    f"{where}: the file did not keep the series' ends; expected X with them."
+                )
+            return self.context_, self._single
+        series, single = as_series(where, X)
+        self._check_series(where, series, single, self.window, "a window")
+        return np.stack([x[-self.window :] for x in series]), single
+
+    def _check_series(self, where, series, single, least, what):
+        for i, x in enumerate(series):
+            check_width(where, "X" if single else f"X[{i}]", x, len(self.mean_), "as in fit")
+        check_steps(where, series, single, least, what)
+
+    def _said_of(self, windows):
+        """Run the network over scaled windows: (outputs a value, m, steps said, k), scaled.
+
+        Means (and the logarithms of variances, still those of the network), or quantiles.
+        """
+        framing = Framing(self.window, self._said(), self.residual, self.season)
+        parts = []
+        for i in range(0, len(windows), _ROWS):
+            x, base = framing.read(windows[i : i + _ROWS])
+            with np.errstate(all="ignore"):
+                z, _, _ = self.network_.forward(
+                    np.ascontiguousarray(x), self.parameters_, keep_tape=False
+                )
+                said = z.reshape(len(x), self._n_outputs(), *base.shape[1:]).swapaxes(0, 1)
+                said = said.astype(np.float64)
+                locations = slice(0, 1) if self.output == "gaussian" else slice(None)
+                said[locations] = said[locations] * self.change_scale_ + base
+            parts.append(said)
+        return np.concatenate(parts, axis=1)
+
+    def _point(self, method, windows):
+        """Forecast windows (m, window, k) in their own units: (m, horizon, k)."""
+        z = self._scaled([windows])[0]
+        which = 0
+        if self.output == "quantile":
+            which = [float(q) for q in self.levels].index(0.5)
+        if self.strategy == "direct":
+            said = self._said_of(z)
+            said = np.sort(said, axis=0)[which] if self.output == "quantile" else said[0]
+        else:
+            said = self._paths(z, lambda one: one[0])
+        return self._unscaled(method, said)
+
+    def _paths(self, z, choose):
+        """Go on step by step: what `choose` makes of each step is read as if it had come."""
+        steps = []
+        for _ in range(self.horizon):
+            steps.append(choose(self._said_of(z))[:, 0])
+            z = np.concatenate([z[:, 1:], steps[-1][:, np.newaxis].astype(np.float32)], axis=1)
+        return np.stack(steps, axis=1)
+
+    def _interval(self, where, windows, coverage):
+        z = self._scaled([windows])[0]
+        tails = (0.5 - coverage / 2, 0.5 + coverage / 2)
+        if self.output == "quantile":
+            quantiles = np.sort(self._said_of(z), axis=0)
+            places = [
+                next((i for i, q in enumerate(self.levels) if abs(q - t) < 1e-9), None)
+                for t in tails
+            ]
+            if None in places:
+                raise ConfigError(
+                    f"{where}: coverage is {coverage:g}; expected one whose ends {tails[0]:g} and "
+                    f"{tails[1]:g} are among the levels {tuple(self.levels)}."
+                )
+            bounds = [quantiles[i] for i in places]
+        elif self.strategy == "direct":
+            mean, s = self._said_of(z)
+            deviation = np.exp(s / 2) * self.change_scale_
+            bounds = [mean + NormalDist().inv_cdf(t) * deviation for t in tails]
+        else:
+            rng = np.random.default_rng(self.seed)
+
+            def draw(said):
+                mean, s = said
+                return mean + np.exp(s / 2) * self.change_scale_ * rng.standard_normal(s.shape)
+
+            paths = self._paths(np.repeat(z, _PATHS, axis=0), draw)
+            paths = paths.reshape(len(z), _PATHS, *paths.shape[1:])
+            bounds = np.quantile(paths, tails, axis=1)
+        return [self._unscaled("predict_interval", b) for b in bounds]
+
+    def _unscaled(self, method, z):
+        if not np.isfinite(z).all():
+            raise BpttError(f"{type(self).__name__}.{method}: {_TOO_LARGE}")
+        return z * self.scale_ + self.mean_
+
+    # -- hyper-parameters, network and file --------------------------------------------------
+
+    def _check_hyperparameters(self):
+        super()._check_hyperparameters()
+        self._check_whole("window", "horizon", "season", "stride")
+        self._check_choice("strategy", ("direct", "recursive"))
+        self._check_choice("output", ("point", "gaussian", "quantile"))
+        self._check_choice("residual", RESIDUALS)
+        if self.season > self.window:
+            self._refuse("season", f"at most window = {self.window}")
+        if self.output != "quantile":
+            return
+        if self.strategy == "recursive":
+            self._refuse("output", "'point' or 'gaussian' with strategy 'recursive'")
+        q = self.levels
+        right = isinstance(q, (list, tuple)) and all(is_number(v) and 0 < v < 1 for v in q)
+        if not right or 0.5 not in q or list(q) != sorted(set(q)):
+            self._refuse("levels", "rising numbers in (0, 1), 0.5 among them")
+
+    def _n_outputs(self):
+        return {"point": 1, "gaussian": 2, "quantile": len(self.levels)}[self.output]
+
+    def _build(self):
+        k = len(self.mean_)
+        layers, width = self._recurrent(k, pool=lambda n: Pool(n, "last"))
+        return self._network([*layers, Dense(width, self._n_outputs() * self._said() * k)])
+
+    def _fitted(self) -> dict[str, Any]:
+        kept = self.context_ if self.context_ is not None else np.zeros(0)
+        return {
+            "mean": self.mean_.tolist(),
+            "scale": self.scale_.tolist(),
+            "change_scale": self.change_scale_,
+            "single": self._single,
+            "context": kept.reshape(-1).tolist() if 0 < kept.size <= _MOST_KEPT else None,
+        }
+
+    def _restore(self, fitted):
+        if not isinstance(fitted["mean"], list) or not 1 <= len(fitted["mean"]) <= MOST_FEATURES:
+            raise ConfigError("its mean is no list of numbers.")
+        k = len(fitted["mean"])
+        self.mean_ = finite_row("mean", fitted["mean"], k)
+        self.scale_ = finite_row("scale", fitted["scale"], k)
+        (self.change_scale_,) = finite_row("change_scale", [fitted["change_scale"]], 1).tolist()
+        self._single, self.context_ = fitted["single"], None
+        if not isinstance(self._single, bool) or not (self.scale_ > 0).all():
+            raise ConfigError("its scale is not above 0, or single is no bool.")
+        if fitted["context"] is not None:
+            flat = fitted["context"]
+            n = len(flat) if isinstance(flat, list) else -1
+            if n < 1 or n % (self.window * k) or (self._single and n != self.window * k):
+                raise ConfigError(f"its context is not of windows ({self.window}, {k}).")
+            self.context_ = finite_row("context", flat, n).reshape(-1, self.window, k)

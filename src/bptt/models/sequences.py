@@ -1,0 +1,164 @@
+"""Sequences in every form people have them: one reading for all models.
+
+A list of arrays (T_i, n_features) or (T_i,); a padded array (m, T, n_features) or (m, T) with
+lengths; strings, read as characters; lists of words.
+"""
+
+import numpy as np
+
+from ..checks import Door
+from ..errors import ConfigError, ShapeError
+from ..training import SequenceBatches
+
+LARGEST_CATEGORY = 2**24  # whole numbers up to here survive float32
+
+
+def as_sequences(where, X, lengths=None):
+    """Return the sequences of X, one by one.
+
+    Parameters
+    ----------
+    where : str
+        The operation, for messages.
+    X : list of sequences, or ndarray, shape (m, T) or (m, T, n_features)
+        An array's rows are sequences of T steps.
+    lengths : sequence of m int, optional
+        Only with an array: true lengths in 0..T.
+
+    Returns
+    -------
+    list
+
+    Raises
+    ------
+    ShapeError
+    """
+    if hasattr(X, "to_numpy"):  # a data frame or a column of one
+        X = X.to_numpy()
+    if isinstance(X, np.ndarray) and (X.ndim > 1 or X.dtype.kind not in "OU"):
+        if X.ndim not in (2, 3):
+            raise ShapeError(
+                f"{where}: X has shape {X.shape}; expected a list of sequences, or an array "
+                f"(m, T) or (m, T, n_features). Reshape your data: one sequence is X[None]."
+            )
+        if len(X) == 0:
+            raise ShapeError(f"{where}: X has 0 sequence(s) {X.shape}; expected a minimum of 1.")
+        lengths = Door(where).lengths("lengths", lengths, *X.shape[:2])
+        return list(X) if lengths is None else [x[:n] for x, n in zip(X, lengths, strict=True)]
+    if lengths is not None:
+        raise ShapeError(f"{where}: lengths given with a list; expected none, as it has its own.")
+    if not isinstance(X, (list, tuple, np.ndarray)):
+        raise ShapeError(f"{where}: X is a {type(X).__name__}; expected a list of sequences.")
+    if len(X) == 0:
+        raise ShapeError(f"{where}: X has 0 sequence(s); expected a minimum of 1.")
+    return list(X)
+
+
+def kind_of(sequence):
+    """Tell what a sequence is made of: "characters", "words" or "numbers"."""
+    if isinstance(sequence, str):
+        return "characters"
+    if isinstance(sequence, np.ndarray):
+        is_text = sequence.dtype.kind == "U" or (
+            sequence.dtype.kind == "O" and sequence.ndim == 1 and _all_text(sequence)
+        )
+        return "words" if is_text else "numbers"
+    return "words" if isinstance(sequence, (list, tuple)) and _all_text(sequence) else "numbers"
+
+
+def _all_text(values):
+    return len(values) > 0 and all(isinstance(v, str) for v in values)
+
+
+def numeric(where, name, x):
+    """Return a sequence of numbers as an array (T, n_features), integers as they are.
+
+    Raises
+    ------
+    ShapeError, ConfigError
+        Another number of axes, no numbers, NaN or infinity.
+    """
+    try:
+        x = np.asarray(x)
+        if x.dtype.kind == "O":
+            x = x.astype(np.float64)
+    except (TypeError, ValueError):
+        raise ShapeError(
+            f"{where}: {name} is no array: argument must be a string or a number table; "
+            f"expected numbers, (steps, features)."
+        ) from None
+    if x.dtype.kind not in "fiub":
+        what = "Complex data not supported" if x.dtype.kind == "c" else f"it is {x.dtype}"
+        raise ShapeError(f"{where}: {name}: {what}; expected an array of real numbers.")
+    if x.ndim not in (1, 2):
+        raise ShapeError(f"{where}: {name} has shape {x.shape}; expected (steps, features).")
+    x = x[:, np.newaxis] if x.ndim == 1 else x
+    if x.dtype.kind == "f":
+        wrong = np.argwhere(~np.isfinite(x))
+        if len(wrong):
+            t, j = wrong[0]
+            what = "NaN" if np.isnan(x[t, j]) else "inf"
+            raise ConfigError(
+                f"{where}: {name} holds {what} at step {t}, feature {j}; expected finite numbers."
+            )
+    return x
+
+
+def text_of(where, i, sequence, kind):
+    """Return the characters or the words of a sequence."""
+    if kind == "characters":
+        if not isinstance(sequence, str):
+            given = type(sequence).__name__
+            raise ShapeError(f"{where}: X[{i}] is a {given}; expected a str, as the others are.")
+        return sequence
+    words = sequence if isinstance(sequence, (list, tuple, np.ndarray)) else None
+    wrong = None if words is None else next((w for w in words if not isinstance(w, str)), None)
+    if words is None or wrong is not None:
+        given = f"is a {type(sequence).__name__}" if words is None else f"holds {wrong!r}"
+        raise ShapeError(f"{where}: X[{i}] {given}; expected a list of words, each a str.")
+    return list(words)
+
+
+def check_whole(where, i, column, j):
+    """Refuse a column of categories that holds anything but whole numbers."""
+    with np.errstate(invalid="ignore"):
+        wrong = (column != np.floor(column)) | (np.abs(column) > LARGEST_CATEGORY)
+    if wrong.any():
+        raise ConfigError(
+            f"{where}: X[{i}] holds {column[wrong][0]:g} in column {j}; expected whole numbers up "
+            f"to 2**24, because it holds categories."
+        )
+
+
+def outputs(network, parameters, arrays):
+    """Run a network over sequences of any lengths.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : dict of str to ndarray
+    arrays : list of ndarray, each (T_i, ...)
+
+    Returns
+    -------
+    list of ndarray, each (T_i, n_out); of a network that pools (1, n_out)
+    """
+    longest = max(1, max(len(x) for x in arrays))
+    source = SequenceBatches(arrays, np.arange(len(arrays)), int(np.clip(2**17 // longest, 1, 64)))
+    results: list = [None] * len(arrays)
+    for batch in source.batches(source.order(None)):
+        with np.errstate(all="ignore"):
+            z, _, _ = network.forward(batch.x, parameters, None, batch.lengths, keep_tape=False)
+        pools = any(layer.pools for layer in network.layers.values())
+        for i, row in zip(batch.target, z, strict=True):
+            results[i] = row if pools else row[: len(arrays[i])]
+    return results
+
+
+def r2(truth, predicted):
+    """Coefficient of determination, averaged over columns; of a constant column 1 or 0."""
+    truth, predicted = (np.asarray(a, np.float64).reshape(len(a), -1) for a in (truth, predicted))
+    residual = np.sum((truth - predicted) ** 2, axis=0)
+    total = np.sum((truth - truth.mean(axis=0)) ** 2, axis=0)
+    share = np.divide(residual, total, out=(residual > 0).astype(float), where=total > 0)
+    return float(np.mean(1 - share))

@@ -1,0 +1,152 @@
+"""One label for every step of a sequence."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ConfigError, ShapeError
+from .files import register
+from .labels import Classes, as_labels
+from .sequences import as_sequences
+
+
+@register
+@dataclass(kw_only=True, repr=False, eq=False)
+class SequenceTagger(Classes):
+    """One label for each step of each sequence: parts of speech, phases of a signal.
+
+    Sequences are arrays of numbers, of categories, or of both, strings, or lists of words. A word
+    is what its own vector says, where the training set holds it `min_count` times, beside what a
+    character-level LSTM makes of its spelling.
+
+    Parameters
+    ----------
+    bidirectional : bool
+        Read each sequence in both directions (the default); a model that does cannot stream.
+    class_weight : None, "balanced" or dict of class to float
+        Multiplies the loss of the steps that belong to a class.
+    embedding : int
+        Features of a word's own vector (or of a category's, a character's).
+    min_count : int
+        Words that the training set holds less often are read as the unknown word, which so
+        learns what rare words are like.
+    char_units : int
+        Units, in each direction, of the LSTM over the characters of a word; 0 for none.
+    lowercase, char_embedding, standardize, categories, validation_fraction
+        See `bptt.models.supervised.SequenceModel`.
+    **hyperparameters
+        Those of all models: see `bptt.models.base.Model`.
+
+    Attributes
+    ----------
+    classes_ : ndarray, shape (n_classes,)
+        Sorted.
+    mean_, scale_ : ndarray of float64, shape (n_features,), or None
+    vocabulary_ : list of str, or None
+    network_, parameters_, history_, interrupted_
+        See `bptt.models.base.Model`; the losses are nats per step.
+
+    Examples
+    --------
+    >>> X = [["the", "cat", "sat"], ["a", "dog", "ran"], ["the", "dog", "sat"]] * 4
+    >>> y = [["DET", "NOUN", "VERB"]] * 12
+    >>> model = SequenceTagger(units=8, char_units=4, epochs=30, learning_rate=0.02)
+    >>> model.fit(X, y, progress="silent").predict([["a", "cat", "ran"]])[0].tolist()
+    ['DET', 'NOUN', 'VERB']
+    """
+
+    bidirectional: bool = True
+    embedding: int = 64
+    min_count: int = 2
+    char_units: int = 32
+
+    items = "steps"
+
+    def _targets(self, where, name, sequences, y):
+        if y is None:
+            raise ConfigError(
+                f"{where}: requires y to be passed, but the target y is None; expected a label "
+                f"for every step."
+            )
+        if len(y) != len(sequences):
+            raise ShapeError(
+                f"{where}: {name} has {len(y)} sequences of labels; expected {len(sequences)}."
+            )
+        padded = isinstance(y, np.ndarray) and y.ndim == 2
+        targets = []
+        for i, (labels, x) in enumerate(zip(y, sequences, strict=True)):
+            if isinstance(labels, str) or np.ndim(labels) == 0:
+                raise ShapeError(
+                    f"{where}: {name}[{i}] is {labels!r}; expected a label for every step."
+                )
+            labels = as_labels(where, f"{name}[{i}]", labels[: len(x)] if padded else labels)
+            if len(labels) != len(x):
+                raise ShapeError(
+                    f"{where}: {name}[{i}] has {len(labels)} labels; expected {len(x)}, because "
+                    f"X[{i}] has as many steps."
+                )
+            targets.append(labels)
+        kinds = {t.dtype.kind for t in targets if len(t)}
+        if len(kinds) > 1:
+            raise ConfigError(f"{where}: {name} mixes text and numbers; expected labels of a kind.")
+        return targets
+
+    def _encoded(self, where, name, targets):
+        return [self._numbers(where, f"{name}[{i}]", t) for i, t in enumerate(targets)]
+
+    def predict_proba(self, X, lengths=None):
+        """Probability of every class at each step.
+
+        Parameters
+        ----------
+        X, lengths
+            As for `fit`.
+
+        Returns
+        -------
+        list of ndarray of float64, each (T_i, n_classes)
+            In the order of ``classes_``.
+
+        Raises
+        ------
+        ShapeError, ConfigError
+            The model is not fitted; a sequence that is not as those of the training set.
+        BpttError
+            The model's parameters are too large to compute with.
+        """
+        return [self._decoded(z) for z in self._outputs("predict_proba", X, lengths)]
+
+    def predict(self, X, lengths=None):
+        """Likeliest class of each step.
+
+        Returns
+        -------
+        list of ndarray, each (T_i,)
+            Of the labels that `fit` was given.
+
+        Raises
+        ------
+        ShapeError, ConfigError, BpttError
+            As for `predict_proba`.
+        """
+        return [self.classes_[z.argmax(axis=1)] for z in self._outputs("predict", X, lengths)]
+
+    def score(self, X, y, lengths=None):
+        """Accuracy: the share of all steps whose class is predicted.
+
+        Raises
+        ------
+        ShapeError, ConfigError, BpttError
+            As for `predict_proba`; a label that is no class of the training set.
+        """
+        self._check_fitted()
+        where = f"{type(self).__name__}.score"
+        sequences = as_sequences(where, X, lengths)
+        truth = self._encoded(where, "y", self._targets(where, "y", sequences, y))
+        z = self._outputs("score", X, lengths)
+        right = [row.argmax(axis=1) == t for row, t in zip(z, truth, strict=True)]
+        return float(np.mean(np.concatenate(right)))
+
+    def __sklearn_tags__(self):
+        """Return what scikit-learn asks for: it has no word for a label a step."""
+        return self._sklearn_tags(None)

@@ -1,0 +1,146 @@
+"""Windows of series: what a forecaster reads, what it shall say, and what it says it against."""
+
+import numpy as np
+
+from ..errors import ConfigError, ShapeError
+from ..training import Batch
+from .sequences import as_sequences, numeric
+
+RESIDUALS = ("window", "target", "none")
+
+
+def as_series(where, X, lengths=None):
+    """Return the series of X, each (n, k), and whether X is a single one.
+
+    Parameters
+    ----------
+    X : ndarray, shape (n,) or (n, k), or a list of numbers: one series; list of such arrays, or an
+        array (m, n, k) with lengths: several
+
+    Raises
+    ------
+    ShapeError, ConfigError
+    """
+    X = X.to_numpy() if hasattr(X, "to_numpy") else X
+    several = isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) > 0
+    several = several or (isinstance(X, np.ndarray) and (X.ndim > 2 or X.dtype.kind == "O"))
+    if not several:
+        if isinstance(X, (str, dict, set)) or X is None:
+            raise ShapeError(f"{where}: X is a {type(X).__name__}; expected a series of numbers.")
+        return [numeric(where, "X", X).astype(np.float64)], True
+    series = [
+        numeric(where, f"X[{i}]", x).astype(np.float64)
+        for i, x in enumerate(as_sequences(where, X, lengths))
+    ]
+    for i, x in enumerate(series):
+        check_width(where, f"X[{i}]", x, series[0].shape[1], "as X[0]")
+    return series, False
+
+
+def check_width(where, name, x, k, whence):
+    """Refuse a series of another number of values at a step.
+
+    Raises
+    ------
+    ShapeError
+    """
+    if x.shape[1] != k:
+        raise ShapeError(f"{where}: {name} has {x.shape[1]} features; expected {k}, {whence}.")
+
+
+def check_steps(where, series, single, least, what):
+    """Refuse a series that is too short.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for i, x in enumerate(series):
+        if len(x) < least:
+            name = "X" if single else f"X[{i}]"
+            raise ConfigError(
+                f"{where}: {name} has {len(x)} steps; expected at least {least}, {what}."
+            )
+
+
+class Framing:
+    """What the network reads of a window, and the forecast that its outputs are changes of.
+
+    (1)  x = z - z<last>                   residual "window"; else x = z
+    (2)  base<h> = z<last - season + 1 + (h - 1) mod season>,  h = 1 .. horizon
+                                           residual "none": 0
+    (3)  target = (z<last + h> - base<h>) / scale
+
+    With a season of 1 the base is the last value. The scale is the root of the mean square of what
+    it divides, over the training set: one number, so that squared errors keep their proportions.
+    """
+
+    def __init__(self, window, horizon, residual, season, scale=1.0):
+        self.window, self.horizon, self.residual = window, horizon, residual
+        self.season, self.scale = season, scale
+
+    def read(self, z):
+        """Turn windows (m, window, k) into inputs (1) and bases (2), (m, horizon, k)."""
+        x = z - z[:, -1:] if self.residual == "window" else z
+        if self.residual == "none":
+            return x, np.zeros((len(z), self.horizon, z.shape[2]), z.dtype)
+        return x, z[:, self.window - self.season + np.arange(self.horizon) % self.season]
+
+
+class Windows:
+    """Every window of some series with what comes after it: a source of batches for training.
+
+    Parameters
+    ----------
+    series : list of ndarray of float32, each (n_i, k)
+    framing : Framing
+    batch_size : int
+    stride : int
+        Steps between the beginnings of windows.
+
+    Attributes
+    ----------
+    starts : ndarray of int64
+        Of the windows, in the series put one behind the other.
+    """
+
+    def __init__(self, series, framing, batch_size, stride=1):
+        self.framing, self._batch_size = framing, batch_size
+        self._rows = np.concatenate(series)
+        self._span = np.arange(framing.window + framing.horizon)
+        starts, before = [], 0
+        for z in series:
+            starts.append(np.arange(before, before + len(z) - len(self._span) + 1, stride))
+            before += len(z)
+        self.starts = np.concatenate(starts).astype(np.int64)
+
+    def order(self, rng):
+        """Draw the order of the windows."""
+        n = len(self.starts)
+        return np.arange(n) if rng is None else rng.permutation(n)
+
+    def count(self, order):
+        """Return the number of batches of an epoch."""
+        return -(-len(order) // self._batch_size)
+
+    def cut(self, which):
+        """Return windows (m, window, k) and what comes after them, (m, horizon, k)."""
+        rows = self._rows[self.starts[which][:, np.newaxis] + self._span]
+        return np.split(rows, [self.framing.window], axis=1)
+
+    def batches(self, order):
+        """Yield every batch: one target a window, (m, horizon * k)."""
+        for i in range(0, len(order), self._batch_size):
+            window, future = self.cut(order[i : i + self._batch_size])
+            x, base = self.framing.read(window)
+            target = (future - base) / np.float32(self.framing.scale)
+            yield Batch(x, target.reshape(len(x), -1))
+
+    def change_scale(self):
+        """Return the root of the mean square of the targets, before they are divided by it."""
+        total, n = 0.0, 0
+        for batch in self.batches(self.order(None)):
+            total += float(np.sum(batch.target.astype(np.float64) ** 2))
+            n += batch.target.size
+        rms = (total / max(n, 1)) ** 0.5 * self.framing.scale
+        return rms if rms > 0 else 1.0
