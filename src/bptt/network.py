@@ -273,34 +273,30 @@ class Network:
         }
         return dy, tuple(d_states[::-1]), ordered
 
-    def trace(self, x, parameters, lengths=None):
-        """Run forward and name what every layer computes, in order: to find where a fault begins.
+    def find_fault(self, x, parameters, lengths=None):
+        """Run forward and name the first thing computed that is not finite.
 
         Parameters
         ----------
         x, parameters, lengths
             As for `forward`.
 
-        Yields
-        ------
-        name : str
-            "ft of lstm0" (states and gates, as on its tape), "the output of dense0".
-        values : ndarray
+        Returns
+        -------
+        str or None
+            "ft of lstm0 at step 3" (a gate or state, as on its tape), "the output of dense0".
         """
-        y, lengths = as_batch("Network.trace", x, lengths)
+        y, lengths = as_batch("Network.find_fault", x, lengths)
         with np.errstate(all="ignore"):
             for name, layer in self.layers.items():
-                own = self._own("Network.trace", parameters, name)
+                own = self._own("Network.find_fault", parameters, name)
                 y, _, tape = layer.forward(y, own, None, lengths)
-                if isinstance(layer, RecurrentStack):
-                    for slot, kept in zip(layer.slots, tape, strict=True):
-                        for key in (*kept.names[layer._n_states :], *kept.names[: layer._n_states]):
-                            yield (
-                                f"{key} of {name}{'.' * bool(slot.prefix)}{slot.prefix[:-1]}",
-                                kept[key],
-                            )
-                yield f"the output of {name}", y
+                if isinstance(layer, RecurrentStack) and (fault := layer.find_fault(tape)):
+                    return fault.replace(" of ", f" of {name}", 1)
+                if not np.isfinite(y).all():
+                    return f"the output of {name}"
                 lengths = None if layer.pools else lengths
+        return None
 
     def step(self, xt, parameters, state):
         """Run one step of all layers, without a tape.

@@ -236,6 +236,24 @@ class RecurrentStack(Layer):
         d_state0 = _stacked(d_states[::-1])
         return dy, d_state0, {f"d{name}": gradients[f"d{name}"] for name in self.shapes()}
 
+    def find_fault(self, tape):
+        """Name the first gate or state on a tape that is not finite: "ft of  at step 3", or None.
+
+        First in the order of the computation: slot by slot, step by step, gates before states.
+        """
+        for slot, kept in zip(self.slots, tape, strict=True):
+            faults = []
+            names = [*kept.names[self._n_states :], *kept.names[: self._n_states]]
+            for name in names:
+                steps = np.nonzero(~np.isfinite(kept[name]).all(axis=(0, 2)))[0]
+                if len(steps):
+                    step = steps[-1] if slot.reverse else steps[0]
+                    faults.append((-step if slot.reverse else step, names.index(name), step))
+            if faults:
+                _, k, step = min(faults)
+                return f"{names[k]} of {'.' * bool(slot.prefix)}{slot.prefix[:-1]} at step {step}"
+        return None
+
     def step(self, xt, parameters, state):
         """Run one step of every layer, without a tape.
 

@@ -133,7 +133,8 @@ class Documents:
 
     def count(self, order):
         """Return the number of batches of an epoch."""
-        return sum(-(-self._steps[g].max() // self._seq_length) for g in self._groups(order))
+        longest = [int(self._steps[group].max()) for group in self._groups(order)]
+        return sum(-(-steps // self._seq_length) for steps in longest)
 
     def _groups(self, order):
         return [order[i : i + self._batch_size] for i in range(0, len(order), self._batch_size)]

@@ -356,9 +356,8 @@ def _fault(run, network, batch, loss, g):
     for name, p in run.parameters.items():
         if not np.isfinite(p).all():
             return f"the parameter {name}"
-    for name, values in network.trace(batch.x, run.parameters, batch.lengths):
-        if not np.isfinite(values).all():
-            return name
+    if fault := network.find_fault(batch.x, run.parameters, batch.lengths):
+        return fault
     if not np.isfinite(loss):
         return "the loss"
     for name, value in g.items():

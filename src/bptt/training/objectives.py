@@ -87,7 +87,8 @@ class CrossEntropy(Objective):
     Parameters
     ----------
     class_weights : ndarray of float, shape (n_classes,), optional
-        Multiplies the loss of what belongs to a class; the weights are averaged over, too.
+        Multiplies the loss of what belongs to a class. The average stays one over rows, not over
+        weights: else a batch that holds a rare class by chance would push no harder than others.
     """
 
     target_axes = 2
@@ -98,10 +99,10 @@ class CrossEntropy(Objective):
     def rows(self, z, target):
         """Compute the nats of each row's class: see `Objective.rows`."""
         nats, dz = engine.softmax_cross_entropy(z, target)
-        if self.class_weights is None:
-            return nats, np.ones(len(nats)), dz
-        weight = self.class_weights[target]
-        return nats * weight, weight, dz * weight.astype(z.dtype)[:, np.newaxis]
+        if self.class_weights is not None:
+            weight = self.class_weights[target]
+            nats, dz = nats * weight, dz * weight.astype(z.dtype)[:, np.newaxis]
+        return nats, np.ones(len(nats)), dz
 
 
 class SquaredError(Objective):
