@@ -628,7 +628,7 @@ def forge(path, change):
         ("cell", "lstm", "has shape None"),
         ("cell", "x" * 10**5, "cell is 'xxxx"),
         ("cell", ["gru"], "cell is ['gru']"),
-        ("cell", {"gru": 1}, "cell is {'gru': 1}"),
+        ("cell", {"gru": 1}, "a hyper-parameter is a gru"),
         ("learning_rate", 0, "learning_rate is 0"),
         ("epochs", -1, "epochs is -1"),
         ("seed", -1, "seed is -1"),
@@ -646,7 +646,7 @@ def test_forged_hyperparameters_are_refused(path, name, value, words):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda c, a: c.update(kind="SequenceTagger"), "holds a 'SequenceTagger'; expected one of"),
+        (lambda c, a: c.update(kind="SequenceMaker"), "holds a 'SequenceMaker'; expected one of"),
         (lambda c, a: c.update(kind="os.system"), "holds a 'os.system'"),
         (lambda c, a: c.update(kind="\x1b[2J\n" * 10**4), "holds a "),
         (lambda c, a: c.update(kind=["LanguageModel"]), "holds a ['LanguageModel']"),

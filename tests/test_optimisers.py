@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bptt.errors import ConfigError
-from bptt.training import SGD, Adam, clip_by_global_norm
+from bptt.training import SGD, Adam, AdamW, RMSprop, clip_by_global_norm
 
 SHAPES = {"lstm0.Wf": (3, 5), "lstm0.bf": (3, 1), "embedding0.We": (7, 2)}
 
@@ -196,3 +196,60 @@ def test_gradients_too_large_for_their_square_count_as_not_finite():
     clipped, norm = clip_by_global_norm({"da": np.full(2, 1e30, np.float32)}, 1.0)
     assert norm == np.inf
     np.testing.assert_array_equal(clipped["da"], np.full(2, 1e30, np.float32))
+
+
+# RMSprop, AdamW, weight decay
+
+
+@pytest.mark.parametrize("momentum", [0.0, 0.9])
+def test_rmsprop_follows_its_rule(momentum):
+    start, gradients, after = run(
+        RMSprop(learning_rate=0.05, alpha=0.8, momentum=momentum, epsilon=1e-3), steps=6
+    )
+    for name, w in start.items():
+        square, velocity = np.zeros_like(w), np.zeros_like(w)
+        for t, gradient in enumerate(gradients):
+            g = gradient[f"d{name}"]
+            square = 0.8 * square + 0.2 * g**2
+            velocity = momentum * velocity + g / (np.sqrt(square) + 1e-3)
+            w = w - 0.05 * velocity
+            np.testing.assert_allclose(after[t][name], w, rtol=1e-12, atol=1e-14)
+
+
+def test_adamw_decays_weights_beside_the_gradient_and_biases_not_at_all():
+    start, gradients, after = run(AdamW(0.1, weight_decay=0.3), steps=5)
+    for name, w in start.items():
+        theta, m, v = w.copy(), np.zeros_like(w), np.zeros_like(w)
+        for t, gradient in enumerate(gradients, start=1):
+            g = gradient[f"d{name}"]
+            if ".W" in name:
+                theta = theta - 0.1 * 0.3 * theta  # Loshchilov & Hutter 2019, algorithm 2
+            m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+            theta = theta - 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
+            np.testing.assert_allclose(after[t - 1][name], theta, rtol=1e-11, atol=1e-13)
+
+
+@pytest.mark.parametrize("kind", [SGD, RMSprop, Adam])
+def test_weight_decay_is_the_gradient_of_half_the_square(kind):
+    rng = np.random.default_rng(0)
+    plain, decayed = draw(rng), {}
+    decayed = {name: w.copy() for name, w in plain.items()}
+    g = draw(rng, prefix="d")
+    added = {
+        f"d{name}": g[f"d{name}"] + (0.2 * w if ".W" in name else 0) for name, w in plain.items()
+    }
+    kind(0.1).update(plain, added)
+    kind(0.1, weight_decay=0.2).update(decayed, g)
+    for name, w in plain.items():
+        np.testing.assert_allclose(decayed[name], w, rtol=1e-12)
+
+
+@pytest.mark.parametrize("kind", [SGD, RMSprop, Adam, AdamW])
+def test_a_scale_multiplies_every_gradient(kind):
+    rng = np.random.default_rng(0)
+    one = draw(rng)
+    other, g = {name: w.copy() for name, w in one.items()}, draw(rng, prefix="d")
+    kind(0.1).update(one, {name: 0.25 * value for name, value in g.items()})
+    kind(0.1).update(other, g, scale=0.25)
+    for name, w in one.items():
+        np.testing.assert_allclose(other[name], w, rtol=1e-12)

@@ -371,6 +371,8 @@ class LanguageModel(Model):
         return sampler.text(self.stream(), read, self.vocabulary_)
 
     def _fitted(self):
+        if not isinstance(self.tokenizer, str):
+            self._refuse("tokenizer", "a name: a function cannot be written to a file")
         return {"vocabulary": self.vocabulary_, "documents": self.documents_}
 
     def _restore(self, fitted):
