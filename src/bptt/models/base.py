@@ -2,6 +2,7 @@
 
 import hashlib
 import numbers
+import sys
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, TypeGuard
 
@@ -94,6 +95,7 @@ class Model:
     seed: int = 0
 
     items: ClassVar[str] = "sequences"  # what the loss is a mean over
+    unit: ClassVar[str] = ""  # of the loss
 
     def __init_subclass__(cls):
         """Write the hyper-parameters that all models share into the docstring of each."""
@@ -150,9 +152,14 @@ class Model:
         """
         raise NotImplementedError
 
+    @property
+    def loss_unit(self):
+        """The unit of the losses in ``history_``: "nats per sequence"."""
+        return f"{self.unit} per {self.items[:-1]}".strip()
+
     def _show_loss(self, loss):
         """Write a loss with its unit."""
-        return f"{loss:.4f}"
+        return f"{loss:.4f} {self.unit}".strip()
 
     # -- training ----------------------------------------------------------------------------
 
@@ -330,7 +337,31 @@ class Model:
 
     def _check_fitted(self):
         if not hasattr(self, "parameters_"):
-            raise ConfigError(f"{type(self).__name__}: not fitted yet; expected fit or load first.")
+            kinds: tuple[type, ...] = (ConfigError,)
+            if "sklearn.exceptions" in sys.modules:  # then say so in scikit-learn's way, too
+                kinds += (sys.modules["sklearn.exceptions"].NotFittedError,)
+            error = type("NotFittedError", kinds, {})
+            raise error(f"{type(self).__name__}: not fitted yet; expected fit or load first.")
+
+    # -- scikit-learn ------------------------------------------------------------------------
+
+    def __sklearn_tags__(self):
+        """Return what scikit-learn asks for."""
+        return self._sklearn_tags(None)
+
+    def _sklearn_tags(self, kind, *, target=False, **of_target):
+        """Build the tags of a "classifier", a "regressor" or something else (None).
+
+        Only scikit-learn calls for them, so that it is there.
+        """
+        from sklearn.utils import ClassifierTags, RegressorTags, Tags, TargetTags
+
+        return Tags(
+            estimator_type=kind,
+            target_tags=TargetTags(required=target, **of_target),
+            classifier_tags=ClassifierTags() if kind == "classifier" else None,
+            regressor_tags=RegressorTags() if kind == "regressor" else None,
+        )
 
 
 def is_whole(value) -> TypeGuard[int]:

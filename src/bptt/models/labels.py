@@ -24,27 +24,30 @@ def as_labels(where, name, y):
         Mixed, missing or continuous labels.
     """
     y = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
-    if y.ndim == 2 and y.shape[1] == 1:
-        y = y[:, 0]
+    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if y.ndim != 1:
         raise ShapeError(f"{where}: {name} has shape {y.shape}; expected one label each, (n,).")
-    if y.dtype.kind == "O" and len(y):
+    if len(y) == 0:
+        return np.zeros(0, np.int64)
+    if y.dtype.kind == "O":
         kinds = {type(v) for v in y.tolist()}
-        if kinds != {str}:
+        if kinds not in ({str}, {int}, {bool}):
             shown = ", ".join(sorted(k.__name__ for k in kinds))
-            raise ConfigError(f"{where}: {name} holds {shown}; expected labels of one kind.")
-        y = y.astype(str)
+            raise ConfigError(
+                f"{where}: {name} holds {shown}. Unknown label type; expected labels of one kind."
+            )
+        y = np.array(y.tolist())
     if y.dtype.kind == "f":
         wrong = ~(np.isfinite(y) & (y == np.floor(y)))
         if wrong.any():
             raise ConfigError(
-                f"{where}: {name} holds {y[wrong][0]}; expected class labels, str or whole "
-                f"numbers. Unknown label type: continuous numbers (or NaN, inf) are for a "
-                f"regressor."
+                f"{where}: {name} holds {y[wrong][0]}. Unknown label type: continuous numbers (or "
+                f"NaN, inf) are for a regressor; expected class labels, str or whole numbers."
             )
         return y.astype(np.float64)
-    if y.dtype.kind not in "iubU" and len(y):
-        raise ConfigError(f"{where}: {name} is {y.dtype}; expected str or whole numbers.")
+    if y.dtype.kind not in "iubU":
+        what = "Complex data not supported" if y.dtype.kind == "c" else f"it is {y.dtype}"
+        raise ConfigError(f"{where}: {name}: {what}; expected labels, str or whole numbers.")
     return y.astype(np.int64) if y.dtype.kind in "iu" else y
 
 
@@ -129,6 +132,7 @@ class Classes(SequenceModel):
         all; of a dict, classes that are absent weigh 1.
     """
 
+    unit = "nats"
     class_weight: Any = None
 
     def _check_hyperparameters(self):
@@ -160,6 +164,3 @@ class Classes(SequenceModel):
     def _restore(self, fitted):
         super()._restore(fitted)
         self.classes_ = classes_from_json(fitted["classes"])
-
-    def _show_loss(self, loss):
-        return f"{loss:.4f} nats"

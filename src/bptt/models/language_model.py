@@ -62,6 +62,7 @@ class LanguageModel(Model):
     10
     """
 
+    unit = "nats"
     tokenizer: str | Callable[[str], list[str]] = "characters"
     max_vocabulary: int | None = None
     embedding: int = 64

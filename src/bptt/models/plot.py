@@ -1,0 +1,78 @@
+"""A picture of a training: what its history holds, epoch by epoch."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from ..errors import CheckpointError, ConfigError
+
+SUFFIXES = (".png", ".svg")
+
+
+def plot_history(model, path):
+    """Draw a model's history: loss and validation, gradient norm, learning rate, against epochs.
+
+    Needs matplotlib (``pip install matplotlib``).
+
+    Parameters
+    ----------
+    model : a fitted model
+    path : str or path-like
+        The file to write; its ending, ``.png`` or ``.svg``, says what it will be.
+
+    Raises
+    ------
+    ConfigError
+        The model has no history, matplotlib is missing, or the ending is another one.
+    CheckpointError
+        The file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"plot: {path} ends in {path.suffix!r}; expected .png or .svg.")
+    model._check_fitted()
+    rows = model.history_
+    if not rows:
+        raise ConfigError("plot: the model's history is empty; expected at least one epoch.")
+    figure = _figure(model, rows)
+    temporary = path.with_name(f".bptt-{os.getpid()}.tmp")
+    try:
+        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=150)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise CheckpointError(f"plot: cannot write {path}: {error.strerror}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+
+
+def _figure(model, rows):
+    try:
+        from matplotlib.figure import Figure  # no pyplot: no window system, no global state
+        from matplotlib.ticker import MaxNLocator
+    except ImportError as error:
+        raise ConfigError("plot: matplotlib is missing; expected it installed.") from error
+    epochs = [row["epoch"] for row in rows]
+    style = {"marker": "." if len(rows) <= 30 else "", "linewidth": 1.2}
+    figure = Figure(figsize=(7, 7), layout="constrained")
+    loss, norm, rate = figure.subplots(3, 1, sharex=True, height_ratios=[3, 1, 1])
+    loss.plot(epochs, [row["loss"] for row in rows], label="training", **style)
+    held_out = [(row["epoch"], row["validation"]) for row in rows if row["validation"] is not None]
+    if held_out:
+        loss.plot(*zip(*held_out, strict=True), label="validation", **style)
+        best = min(held_out, key=lambda point: point[1])
+        loss.plot(*best, "o", fillstyle="none", label=f"lowest: {best[1]:.4f}, epoch {best[0]}")
+    loss.set_ylabel(f"loss ({model.loss_unit})")
+    loss.legend()
+    norm.plot(epochs, [row["grad_norm"] for row in rows], color="C2", **style)
+    norm.set_ylabel("gradient norm")
+    norm.set_yscale("log")
+    rate.plot(epochs, [row["learning_rate"] for row in rows], color="C3", **style)
+    rate.set_ylabel("learning rate")
+    rate.set_xlabel("epoch")
+    rate.xaxis.set_major_locator(MaxNLocator(integer=True))
+    title = f"{type(model).__name__}: {model.layers} x {model.cell.upper()} of {model.units} units"
+    figure.suptitle(f"{title}, {rows[-1]['step']:,} steps in {rows[-1]['seconds']:,.0f} s")
+    for axes in (loss, norm, rate):
+        axes.grid(alpha=0.3)
+    return figure
