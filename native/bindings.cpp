@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "engine/params.h"
 #include "engine/pool.h"
+#include "engine/update.h"
 
 using namespace nb::literals;
 
@@ -25,6 +26,18 @@ Cell cell_named(const std::string& name) {
   refuse("cell is '" + name + "'; expected rnn, rnn_relu, lstm, gru or gru_reset_after.");
 }
 
+// Parameter i of a cell by name, and its gradient's name (d before it): Python strings made once, because a
+// short sequence takes microseconds.
+nb::handle param_name(Cell cell, int i, bool gradient = false) {
+  static PyObject* name[2][kCells][kMaxParams];
+  PyObject*& s = name[gradient][static_cast<int>(cell)][i];
+  if (!s) {
+    const std::string text = kParams[static_cast<int>(cell)][i].name;
+    s = PyUnicode_InternFromString((gradient ? "d" + text : text).c_str());
+  }
+  return s;
+}
+
 // The parameters of one cell, by name, as views.
 struct Params {
   Cell cell;
@@ -35,9 +48,11 @@ struct Params {
 
   Params(Cell c, nb::dict named, index want_n_x) : cell(c) {
     const ParamInfo* info = kParams[static_cast<int>(c)];
+    views.reserve(kMaxParams), dims.reserve(kMaxParams);
     for (int i = 0; info[i].kind != ParamInfo::end; ++i) {
-      if (!named.contains(info[i].name)) refuse(std::string("params has no '") + info[i].name + "'.");
-      views.emplace_back(nb::handle(named[info[i].name]), info[i].name);
+      PyObject* p = PyDict_GetItemWithError(named.ptr(), param_name(c, i).ptr());
+      if (!p) refuse(std::string("params has no '") + info[i].name + "'.");
+      views.emplace_back(nb::handle(p), info[i].name);
       dims.push_back(views.back().dims());
     }
     kind = views[0].kind();
@@ -70,6 +85,7 @@ struct Kept {  // a tape and what it looks at
   Tape<T> tape;
   std::vector<View> alive;
   Params params;
+  Array<T> x;  // where the caller's had another layout
 };
 
 class PyTape {
@@ -96,6 +112,7 @@ template <class T>
 nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::object a0, nb::object c0,
                       bool reverse, bool keep_tape, nb::object table) {
   std::vector<View> alive;
+  Array<T> own_x;
   Input<T> in;
   Problem p;
   p.cell = params.cell, p.reverse = reverse, p.n_x = params.n_x, p.n_a = params.n_a;
@@ -103,7 +120,7 @@ nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::objec
   alive.emplace_back(x, table.is_none() ? "x" : "tokens");
   const View& v = alive.back();
   if (table.is_none()) {
-    in.x = v.rows<const T>({-1, -1, p.n_x});
+    in.x = v.rows_or_copy<T>({-1, -1, p.n_x}, own_x);
   } else {
     v.data<const index>({-1, -1});
     in.token = {v.data<const index>({-1, -1}), v.stride(0), v.stride(1)};
@@ -133,7 +150,7 @@ nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::objec
   Tape<T>* tape = nullptr;
   if (keep_tape) {
     kept = std::make_unique<PyTape>();
-    tape = &slot<T>(*kept).emplace(Kept<T>{{}, std::move(alive), std::move(params)}).tape;
+    tape = &slot<T>(*kept).emplace(Kept<T>{{}, std::move(alive), std::move(params), std::move(own_x)}).tape;
   }
   {
     nb::gil_scoped_release release;
@@ -162,7 +179,8 @@ nb::object backward_as(const Kept<T>& kept, nb::object d_a, nb::object d_a_final
   const bool has_c = info(plan.cell).has_c, tokens = kept.tape.in.table != nullptr;
   View out_view, a_view, c_view;
   Rows<const T> d_out, from_a, from_c;
-  if (!d_a.is_none()) out_view = View(d_a, "d_a"), d_out = out_view.rows<const T>({m, T_x, n_a});
+  Array<T> own_d;
+  if (!d_a.is_none()) out_view = View(d_a, "d_a"), d_out = out_view.rows_or_copy<T>({m, T_x, n_a}, own_d);
   if (!d_a_final.is_none())
     a_view = View(d_a_final, "d_a_final"), from_a = a_view.rows<const T>({m, n_a});
   if (!d_c_final.is_none() && has_c)
@@ -184,8 +202,8 @@ nb::object backward_as(const Kept<T>& kept, nb::object d_a, nb::object d_a_final
   for (int i = 0; info[i].kind != ParamInfo::end; ++i) {
     T* to;
     const index columns = param_columns(info[i], int(n_x), int(n_a));
-    params[info[i].name] = kept.params.dims[i] == 1 ? new_array<T>({n_a}, &to)
-                                                    : new_array<T>({n_a, columns}, &to);
+    params[param_name(plan.cell, i, true)] = kept.params.dims[i] == 1 ? new_array<T>({n_a}, &to)
+                                                                      : new_array<T>({n_a, columns}, &to);
     attach<T>(info[i], to, int(n_x), int(n_a), g.weights);
   }
   {
@@ -378,6 +396,63 @@ nb::object py_cross_entropy(nb::object z, nb::object labels) {
   return from.kind() == 'f' ? cross_entropy_as<float>(from, label) : cross_entropy_as<double>(from, label);
 }
 
+// ---- the update of the parameters ----
+
+index count(const View& v) {
+  v.need_contiguous();
+  index n = 1;
+  for (int axis = 0; axis < v.dims(); ++axis) n *= v.size(axis);
+  return n;
+}
+template <class T>
+T* elements(const View& v, index n) {  // of any shape
+  if (v.kind() != (sizeof(T) == 4 ? 'f' : 'd') || count(v) != n)
+    refuse("the arrays are not alike in type and size.");
+  return static_cast<T*>(v.buffer());
+}
+std::vector<View> views_of(nb::list arrays, const char* name, bool writable) {
+  std::vector<View> views;
+  views.reserve(arrays.size());
+  for (nb::handle a : arrays) views.emplace_back(a, name, writable);
+  return views;
+}
+
+template <class T>
+void adam_as(const std::vector<View> (&v)[4], const std::vector<double>& decay, const AdamRates& rates) {
+  std::vector<AdamArray<T>> arrays;
+  for (std::size_t i = 0; i < decay.size(); ++i) {
+    const index n = count(v[0][i]);
+    arrays.push_back({elements<T>(v[0][i], n), elements<const T>(v[1][i], n), elements<T>(v[2][i], n),
+                      elements<T>(v[3][i], n), n, decay[i]});
+  }
+  nb::gil_scoped_release release;
+  adam<T>(arrays, rates);
+}
+void py_adam(nb::list parameters, nb::list gradients, nb::list first, nb::list second,
+             const std::vector<double>& decay, double scale, double learning_rate, double beta1, double beta2,
+             double epsilon, double correction1, double correction2) {
+  const std::vector<View> views[4] = {views_of(parameters, "parameters", true), views_of(gradients, "gradients", false),
+                                      views_of(first, "first", true), views_of(second, "second", true)};
+  for (const auto& v : views)
+    if (v.size() != decay.size()) refuse("the lists are not of one length.");
+  if (decay.empty()) return;
+  const AdamRates rates{scale, learning_rate, beta1, beta2, epsilon, correction1, correction2};
+  views[0][0].kind() == 'f' ? adam_as<float>(views, decay, rates) : adam_as<double>(views, decay, rates);
+}
+
+template <class T>
+double squared_norm_as(const std::vector<View>& views) {
+  std::vector<Span<T>> arrays;
+  for (const View& v : views) arrays.push_back({elements<const T>(v, count(v)), count(v)});
+  nb::gil_scoped_release release;
+  return squared_norm<T>(arrays);
+}
+double py_squared_norm(nb::list arrays) {
+  const std::vector<View> views = views_of(arrays, "arrays", false);
+  if (views.empty()) return 0;
+  return views[0].kind() == 'f' ? squared_norm_as<float>(views) : squared_norm_as<double>(views);
+}
+
 // ---- elementwise functions, for tests and for layers ----
 
 template <class T>
@@ -444,6 +519,10 @@ NB_MODULE(_native, m) {
   m.def("dense_forward", &py_dense_forward, "x"_a, "w"_a, "b"_a);
   m.def("dense_backward", &py_dense_backward, "dy"_a, "x"_a, "w"_a);
   m.def("softmax_cross_entropy", &py_cross_entropy, "z"_a, "labels"_a);
+
+  m.def("adam", &py_adam, "parameters"_a, "gradients"_a, "first"_a, "second"_a, "decay"_a, "scale"_a,
+        "learning_rate"_a, "beta1"_a, "beta2"_a, "epsilon"_a, "correction1"_a, "correction2"_a);
+  m.def("squared_norm", &py_squared_norm, "arrays"_a);
 
   m.def("exp", [](nb::object x) { return elementwise(x, kernels<float>().exp, kernels<double>().exp); });
   m.def("tanh", [](nb::object x) { return elementwise(x, kernels<float>().tanh, kernels<double>().tanh); });

@@ -4,6 +4,7 @@
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
 
+#include <algorithm>
 #include <initializer_list>
 #include <string>
 #include <vector>
@@ -49,6 +50,13 @@ class View {
   // Checks type, shape (-1: anything) and that the last axis is contiguous.
   template <class T>
   T* data(std::initializer_list<index> shape) const {
+    T* p = any_layout<T>(shape);
+    if (!last_contiguous()) refuse(std::string(name_) + ": the last axis must be contiguous.");
+    return p;
+  }
+  // The same, of any layout.
+  template <class T>
+  T* any_layout(std::initializer_list<index> shape) const {
     const char want = std::is_same_v<std::remove_const_t<T>, float>    ? 'f'
                       : std::is_same_v<std::remove_const_t<T>, double> ? 'd'
                                                                        : 'l';
@@ -59,15 +67,33 @@ class View {
       ++axis;
     }
     if (!fits) refuse(std::string(name_) + " is " + text() + "; expected " + text(want, shape) + ".");
-    if (dims() && size(dims() - 1) > 1 && stride(dims() - 1) != 1)
-      refuse(std::string(name_) + ": the last axis must be contiguous.");
     return static_cast<T*>(buffer_.buf);
   }
+  bool last_contiguous() const { return !dims() || size(dims() - 1) <= 1 || stride(dims() - 1) == 1; }
   template <class T>
   Rows<T> rows(std::initializer_list<index> shape) const {  // (m, n) or (m, T, n)
     T* p = data<T>(shape);
     return {p, stride(0), dims() == 3 ? stride(1) : 0};
   }
+  // (m, T, n) of any layout: as it is where its features are contiguous, else copied to `own`. The course's
+  // arrays, (n, m, T), come in this way; a copy by NumPy would touch fresh pages at every call.
+  template <class T>
+  Rows<const T> rows_or_copy(std::initializer_list<index> shape, Array<T>& own) const {
+    const T* from = any_layout<const T>(shape);
+    if (last_contiguous()) return rows<const T>(shape);
+    constexpr index kBlock = 16;  // steps at a time: where they are neighbours, they share cache lines
+    const index m = size(0), steps = size(1), n = size(2), by_row = stride(0), by_t = stride(1), by_j = stride(2);
+    own = Array<T>(m * steps * n);
+    for (index r = 0; r < m; ++r)
+      for (index t0 = 0; t0 < steps; t0 += kBlock)
+        for (index j = 0; j < n; ++j) {
+          const T* in = from + r * by_row + t0 * by_t + j * by_j;
+          T* out = own.data() + (r * steps + t0) * n + j;
+          for (index t = t0; t < std::min(steps, t0 + kBlock); ++t, in += by_t, out += n) *out = *in;
+        }
+    return {own.data(), steps * n, n};
+  }
+  void* buffer() const { return buffer_.buf; }
   void need_contiguous() const {
     if (!PyBuffer_IsContiguous(&buffer_, 'C')) refuse(std::string(name_) + " must be C-contiguous.");
   }
@@ -103,9 +129,12 @@ nb::object new_array(std::initializer_list<index> shape, T** data) {
   for (index n : shape) count *= n;
   if (count * index(sizeof(T)) < kOwnBlockFrom) {
     static PyObject* empty = nb::object(nb::module_::import_("numpy").attr("empty")).release().ptr();
-    nb::list dims;
-    for (index n : shape) dims.append(n);
-    nb::object made = nb::handle(empty)(nb::tuple(dims), sizeof(T) == 4 ? "f4" : "f8");
+    static PyObject* dtype = nb::object(nb::module_::import_("numpy").attr("dtype")(sizeof(T) == 4 ? "f4" : "f8"))
+                                 .release().ptr();
+    nb::object dims = nb::steal(PyTuple_New(Py_ssize_t(shape.size())));
+    Py_ssize_t axis = 0;
+    for (index n : shape) PyTuple_SetItem(dims.ptr(), axis++, PyLong_FromLongLong(n));
+    nb::object made = nb::handle(empty)(dims, nb::handle(dtype));
     *data = View(made, "new array", true).template data<T>(shape);
     return made;
   }

@@ -13,8 +13,8 @@ from cases import CELLS, cell_pair, checked_case, ragged_lengths, sequence_pair
 
 import bptt
 from bptt import GRU, LSTM, RNN, Dense, Embedding, Network, batch_first, engine, equations, params
-from bptt.equations import losses
-from bptt.layers import Columns, Pool, Words
+from bptt.equations import losses, regression
+from bptt.layers import Columns, Dropout, Pool, Words
 
 M, N_X, N_A, N_Y = 7, 3, 5, 6
 N_TOKENS = 9
@@ -184,6 +184,30 @@ def squared_error_cases():
     return loss_cases(losses.squared_error, np.random.default_rng(7).standard_normal((N_Y, M, 4)))
 
 
+def regression_cases(loss, outputs, *arguments):
+    """Every reduction, ragged; no time axis: `outputs` numbers for each of two entries."""
+    rng = np.random.default_rng(13)
+    truth = rng.standard_normal((2, M, 4))
+    truth.flags.writeable = False
+    shape = 2 * outputs, M, 4
+    ragged = [(truth, *arguments, RAGGED, reduction) for reduction in losses.REDUCTIONS]
+    return [
+        *(loss_case(loss, shape, *given) for given in ragged),
+        loss_case(loss, shape[:2], truth[..., 0], *arguments),
+        loss_case(loss, shape, truth, *arguments, [0] * M),
+    ]
+
+
+@cache
+def gaussian_cases():
+    return regression_cases(regression.gaussian_nll, 2)
+
+
+@cache
+def pinball_cases():
+    return regression_cases(regression.pinball, 3, [0.1, 0.5, 0.8])
+
+
 @cache
 def temporal_softmax_cases():
     rng, loss = np.random.default_rng(6), batch_first.temporal_softmax_loss
@@ -306,8 +330,9 @@ def pool_cases():
     for how, bidirectional in POOLS:
         for lengths in (None, RAGGED):
             case = layer_case(Pool(6, how, bidirectional=bidirectional), 4, lengths)
-            if how != "last":  # a count
+            if how != "last":  # a count; of nothing at all where the second has no step either
                 case.inputs["s1"] = 1 + np.abs(case.inputs["s1"])
+                case.inputs["s1"][1] = 1 if lengths is None else -1
             cases.append(case)
     fresh = Pool(6, "max")
     return [*cases, stateless_case(fresh, RAGGED), stateless_case(Pool(6, "mean"), RAGGED)]
@@ -362,6 +387,18 @@ SPELT.flags.writeable = False
 def words_cases():
     layer = Words(N_TOKENS, 2, 6, 3, 4)
     return [layer_case(layer, 4, lengths, tokens=SPELT) for lengths in (None, RAGGED)]
+
+
+class Masked(Dropout):
+    """Dropout that draws the same mask at every call."""
+
+    def forward(self, *arguments):
+        return super().forward(*arguments, rng=np.random.default_rng(14))
+
+
+@cache
+def dropout_cases():
+    return [layer_case(layer, 4, RAGGED) for layer in (Masked(N_X, 0.4), Dropout(N_X, 0.4))]
 
 
 @cache

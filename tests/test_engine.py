@@ -150,6 +150,7 @@ def test_provider_is_chosen_once():
     assert set(engine.__all__) == {
         *("backward", "forward", "step", "stream"),
         *("dense_backward", "dense_forward", "softmax_cross_entropy"),
+        *("adam", "squared_norm"),
         *("get_num_threads", "provider", "set_num_threads"),
     }
 
@@ -162,3 +163,60 @@ def test_show_config_prints_versions_and_provider(capsys):
     assert rows["numpy"] == np.__version__
     assert rows["python"] == ".".join(map(str, sys.version_info[:3]))
     assert {"blas", "platform"} <= rows.keys()
+
+
+# The update of the parameters
+
+RATES = {
+    "scale": 0.5, "learning_rate": 2e-3, "beta1": 0.9, "beta2": 0.999, "epsilon": 1e-8,
+    "decay": [0.0, 0.01, 0.0], "correction1": 0.19, "correction2": 0.002,
+}  # fmt: skip
+
+
+def update_arrays(dtype, order="C"):
+    """Parameters, gradients and the two moments of three arrays."""
+    rng = np.random.default_rng(3)
+    lists = [
+        [
+            np.array(rng.standard_normal(shape), dtype, order=order)
+            for shape in ((40, 500), (7, 1), (0, 3))
+        ]
+        for _ in range(4)
+    ]
+    for second in lists[3]:
+        np.abs(second, out=second)
+    return lists
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_adam_is_its_formula(dtype, order):
+    p, g, m, v = update_arrays(dtype, order)
+    before = [[z.copy() for z in arrays] for arrays in (p, g, m, v)]
+    engine.adam(p, g, m, v, **RATES)
+    for k, (w, grad, first, second) in enumerate(zip(*before, strict=True)):
+        grad = dtype(0.5) * grad
+        first = dtype(0.9) * first + dtype(1 - 0.9) * grad
+        second = dtype(0.999) * second + dtype(1 - 0.999) * grad * grad
+        step = first / dtype(0.19) / (np.sqrt(second / dtype(0.002)) + dtype(1e-8))
+        w = w - dtype(2e-3) * (step + dtype(RATES["decay"][k]) * w)
+        for actual, expected in ((p[k], w), (m[k], first), (v[k], second), (g[k], before[1][k])):
+            assert same_bits(actual, expected)
+
+
+def test_adam_changes_nothing_where_it_cannot_write():
+    p, g, m, v = update_arrays(np.float32)
+    p[0].flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        engine.adam(p[:1], g[:1], m[:1], v[:1], **RATES | {"decay": [0.0]})
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_squared_norm_sums_in_float64(dtype, order):
+    gradients = update_arrays(dtype, order)[1]
+    expected = sum(float((z.astype(np.float64) ** 2).sum()) for z in gradients)
+    assert engine.squared_norm(gradients) == pytest.approx(expected, rel=1e-14)
+    assert engine.squared_norm([]) == 0
+    gradients[1][0] = np.nan
+    assert np.isnan(engine.squared_norm(gradients))

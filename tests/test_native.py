@@ -395,3 +395,48 @@ def test_the_native_engine_takes_every_layout():
         assert same_bits(run("lstm", other, state, p)[0], y)
     swapped = {k: np.asfortranarray(v).astype(v.dtype.newbyteorder()) for k, v in p.items()}
     assert_close(run("lstm", x, state, swapped)[0], y, "equations")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_the_update_does_not_depend_on_threads(dtype):
+    shapes = [(300, 400), (300, 1), (77, 5)]
+    results = []
+    for n in (1, 2, 3):
+        bptt.set_num_threads(n)
+        rng = np.random.default_rng(0)
+        lists = [[rng.random(s).astype(dtype) for s in shapes] for _ in range(4)]
+        norm = engine.squared_norm(lists[1])
+        engine.adam(
+            *lists, scale=0.3, learning_rate=1e-2, beta1=0.9, beta2=0.99, epsilon=1e-8,
+            decay=[0.1, 0.0, 0.0], correction1=0.1, correction2=0.01,
+        )  # fmt: skip
+        results.append([np.float64(norm), *lists[0], *lists[2], *lists[3]])
+    for other in results[1:]:
+        assert all(same_bits(a, b) for a, b in zip(results[0], other, strict=True))
+
+
+@pytest.mark.parametrize("name", CELLS)
+def test_a_stream_walks_the_weights_both_ways_with_the_bits_of_the_sequence(name):
+    """Step by step, one row of many panels: odd steps begin with the last."""
+    p, x, state = setup(name, 5, 150, 1, 6)
+    y, final, _ = run(name, x, state, p, keep_tape=False)
+    stepper = engine.stream(name, p, 1)
+    stepper.state = state
+    for t in range(6):
+        assert same_bits(stepper.step(x[:, t]), y[:, t])
+    assert all(same_bits(a, b) for a, b in zip(stepper.state, final, strict=True))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_inputs_of_any_layout_give_the_same_bits(dtype):
+    p, x, state = setup("lstm", 20, 9, 3, 37, dtype)
+    dy = np.random.default_rng(1).standard_normal((3, 37, 9)).astype(dtype)
+    results = []
+    for turn in (
+        lambda z: z,
+        lambda z: np.array(z.transpose(2, 0, 1), order="C").transpose(1, 2, 0),
+    ):
+        y, final, tape = run("lstm", turn(x), state, p)
+        dx, d0, g = engine.backward(tape, turn(dy), final)
+        results.append([y, *final, dx, *d0, *g.values()])
+    assert all(same_bits(a, b) for a, b in zip(*results, strict=True))

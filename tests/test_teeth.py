@@ -26,8 +26,18 @@ from mutants import applied, mutants
 import bptt
 from bptt import Dense, Embedding, Network, batch_first, course, engine, gradcheck
 from bptt.engine import numpy_provider
-from bptt.equations import CELLS, activations, doors, gru, losses, lstm, rnn, sequences
-from bptt.layers import feedforward
+from bptt.equations import (
+    CELLS,
+    activations,
+    doors,
+    gru,
+    losses,
+    lstm,
+    regression,
+    rnn,
+    sequences,
+)
+from bptt.layers import Columns, Dropout, Pool, Words, feedforward
 from bptt.layers.stack import RecurrentStack
 
 
@@ -150,6 +160,17 @@ TARGETS = [
     ),
     Target(losses._scale, loss_cases),
     Target(
+        regression.gaussian_entries,
+        cases.gaussian_cases,
+        ("mu s target residual precision", "nats dmu ds"),
+        whole=True,
+    ),
+    Target(
+        regression.pinball_entries, cases.pinball_cases, ("y target e level", "loss dy"), whole=True
+    ),
+    Target(regression.gaussian_nll, cases.gaussian_cases, ("dmu ds", "valid scale"), whole=True),
+    Target(regression.pinball, cases.pinball_cases, ("valid scale",), whole=True),
+    Target(
         batch_first._from_course,
         cases.batch_first_cases,
         ("dWax dWaa dba", "dW db", "RNN LSTM", "rnn lstm"),
@@ -178,6 +199,19 @@ TARGETS = [
     Target(Dense.backward, cases.dense_cases, ("d_rows dWy dby", "rows Wy", "dy valid")),
     Target(feedforward._packed, cases.dense_cases),
     Target(feedforward._unpacked, cases.dense_cases, ("m T_x",)),
+    Target(Dropout.backward, cases.dropout_cases, ("mask dy",)),
+    Target(
+        Pool.backward,
+        cases.pool_cases,
+        ("dy d_state", "last mean"),
+    ),
+    Target(Pool._halves, cases.pool_cases, ("half lengths",)),
+    Target(Columns.backward, cases.columns_cases, ("d_rows d_numbers", "add subtract")),
+    Target(
+        Words.backward,
+        cases.words_cases,
+        ("words place", "n_x n_a", "dWe d_table da", "d_rows d_letters", "add subtract"),
+    ),
     Target(
         RecurrentStack.backward,
         cases.recurrent_cases,
@@ -215,6 +249,19 @@ EQUIVALENT = {
     "losses.output_backward": {"ns = dz.reshape([dz -> Wy].shape[0], -1)": SAME_SIZE},
     "losses.squared_error": {"t=np.zeros_like([y -> target]))": SAME_SIZE},
     "losses._scale": {"visor = {'sum': [1 -> 0], 'mean_examples": "max(divisor, 1) follows"},
+    "regression.gaussian_entries": {
+        "nats = 0.5 * ([LOG_2_PI + s -> s] + residual ** 2": "a constant has no gradient",
+    },
+    "regression.pinball_entries": {
+        "dy = (e [< -> <=] 0) - level": "differs at the kink alone",
+        "loss, dy.astype([y -> target].dtype, copy=Fal": SAME_DTYPE,
+        "loss, dy.astype([y -> e].dtype, copy=Fal": SAME_DTYPE,
+        "loss, dy.astype([y -> level].dtype, copy=Fal": SAME_DTYPE,
+        "astype(y.dtype, [copy=False -> copy=True]))": "a copy has the same values",
+    },
+    "layers.pool.Pool.backward": {
+        "np.where(count [> -> >=] 0, dy, 0) + d_s": "differs at the kink alone: nothing counted",
+    },
     "batch_first.word_embedding_backward": {".zeros(W.shape, [W -> dout].dtype)": SAME_DTYPE},
     "batch_first.temporal_softmax_loss": {
         ", 1.0 / max(len([x -> y]), 1))": SAME_SIZE,

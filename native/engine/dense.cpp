@@ -85,17 +85,10 @@ void softmax_cross_entropy(const T* z, const index* label, index rows, int n, do
   const int parts = parts_for(double(rows) * n * 20, int(std::max<index>(1, rows)));  // exp: some 20
   parallel(parts, [&](int i) {
     for (index r = rows * i / parts; r < rows * (i + 1) / parts; ++r) {
-      const T* from = z + r * n;
-      T* e = dz + r * n;
-      T most = from[0], sum = 0;
-      for (int j = 1; j < n; ++j) most = from[j] > most ? from[j] : most;
-      for (int j = 0; j < n; ++j) e[j] = from[j] - most;
-      const T own = e[label[r]];
-      k.exp(e, e, n);
-      for (int j = 0; j < n; ++j) sum += e[j];
-      nats[r] = std::log(double(sum)) - double(own);
-      for (int j = 0; j < n; ++j) e[j] /= sum;
-      e[label[r]] -= 1;
+      T most, sum;
+      k.softmax(z + r * n, dz + r * n, n, &most, &sum);
+      nats[r] = std::log(double(sum)) - double(z[r * n + label[r]] - most);
+      dz[r * n + label[r]] -= 1;
     }
   });
 }

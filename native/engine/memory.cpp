@@ -14,9 +14,9 @@ namespace bptt {
 namespace {
 
 constexpr std::size_t kLine = 64, kHuge = std::size_t(2) << 20;
-constexpr std::size_t kKeepFrom = std::size_t(64) << 10;   // smaller blocks: malloc is good at them
+constexpr std::size_t kKeepFrom = std::size_t(2) << 10;   // smaller blocks: malloc is good at them
 constexpr std::size_t kKeepTotal = std::size_t(256) << 20;
-constexpr int kKeepBlocks = 32;
+constexpr int kKeepBlocks = 64;
 
 // Each block starts with one line that holds its size.
 struct Header {

@@ -82,12 +82,13 @@ struct CellMath<T, Cell::lstm> {
     u.set(f, sigmoid<T>(u.block(f)));
     u.set(i, sigmoid<T>(u.block(i)));
     u.set(c, tanh<T>(u.block(c)));
-    u.set(o, sigmoid<T>(u.block(o)));
   }
   static BPTT_INLINE void state(int, const Unit<T>& u) {
     const Vec<T> c_next = fma(u.block(f), load(u.c_prev), u.block(i) * u.block(c));
+    const Vec<T> ot = sigmoid<T>(u.block(o));  // here: it fills the wait for tanh(c)
     store<T>(u.c, c_next);
-    store<T>(u.a, u.block(o) * tanh<T>(c_next));
+    u.set(o, ot);
+    store<T>(u.a, ot * tanh<T>(c_next));
   }
   static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
     const Vec<T> ft = u.block(f), it = u.block(i), cct = u.block(c), ot = u.block(o);

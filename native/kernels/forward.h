@@ -37,6 +37,22 @@ inline int panels_at_once(int rows, int full_panels_left) {
   return 1;
 }
 
+// The panels that follow when `done` column vectors are done: full ones, or the narrow last one alone.
+struct PanelGroup {
+  int begin, vectors, at_once;
+};
+BPTT_INLINE PanelGroup next_panels(const UnitPanels& u, int rows, int done) {
+  const int left = u.entries() - done;
+  if (!u.backwards) {
+    const int vectors = min(u.width, left);
+    return {done, vectors, left < 2 * u.width ? 1 : panels_at_once(rows, left / u.width)};
+  }
+  const int narrow = done == 0 ? left % u.width : 0;
+  if (narrow) return {left - narrow, narrow, 1};
+  const int at_once = left < 2 * u.width ? 1 : panels_at_once(rows, left / u.width);
+  return {left - at_once * u.width, u.width, at_once};
+}
+
 template <class T, bool kBias>
 __attribute__((noinline)) void unit_tile(int rows, int vectors, int panels, int K, const T* const* a,
                                          int k0, const T* panel, index panel_size, const T* ahead,
@@ -44,10 +60,7 @@ __attribute__((noinline)) void unit_tile(int rows, int vectors, int panels, int 
   with_vectors(vectors, [&](auto n) {
     constexpr int N = decltype(n)::value;
     if constexpr (N >= 3) {
-      if (panels == 2 && rows == 1)
-        return unit_tile_fixed<T, kBias, 1, N, 2>(K, a, k0, panel, panel_size, ahead, z, col, bias);
       if constexpr (kRegisters == 32) {
-        if (panels == 4) return unit_tile_fixed<T, kBias, 1, N, 4>(K, a, k0, panel, panel_size, ahead, z, col, bias);
         if (panels == 2) return unit_tile_fixed<T, kBias, 2, N, 2>(K, a, k0, panel, panel_size, ahead, z, col, bias);
       }
     }
@@ -59,6 +72,37 @@ __attribute__((noinline)) void unit_tile(int rows, int vectors, int panels, int 
 inline int tile_rows_for(int vectors) {
   return vectors == 1 ? tile_rows<1>() : vectors == 2 ? tile_rows<2>()
        : vectors == 3 ? tile_rows<3>() : tile_rows<4>();
+}
+
+// One row: the same sums, without what arranges tiles, which would take as long as the products.
+template <class T, bool kBias>
+__attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, const T* bias, int K,
+                                        const T* a, T* z, index nap) {
+  constexpr int L = VL<T>;
+  for (int done = 0; done < u.entries();) {
+    const PanelGroup g = next_panels(u, 1, done);
+    const int e = g.begin, vectors = g.vectors, at_once = g.at_once;
+    index col[16];
+    for (int v = 0, block = 0, unit = e / u.count; v < vectors * at_once; ++v) {
+      col[v] = u.block[block] * nap + unit * L;
+      if (++block == u.count) block = 0, ++unit;
+    }
+    const T* panel = packed + index(e) * L * K;
+    const index panel_size = index(K) * vectors * L;
+    const auto tile = [&](auto n, auto p) {
+      unit_tile_fixed<T, kBias, 1, decltype(n)::value, decltype(p)::value>(
+          K, &a, 0, panel, panel_size, panel, &z, col, bias + e * L);
+    };
+    with_vectors(vectors, [&](auto n) {
+      if constexpr (decltype(n)::value >= 3) {
+        if constexpr (kRegisters == 32)
+          if (at_once == 4) return tile(n, std::integral_constant<int, 4>{});
+        if (at_once == 2) return tile(n, std::integral_constant<int, 2>{});
+      }
+      tile(n, std::integral_constant<int, 1>{});
+    });
+    done += vectors * at_once;
+  }
 }
 
 // How deep a slice of a panel stays in the L1 cache beside the rows, while tile after tile reads it. Sums
@@ -74,11 +118,13 @@ template <class T, bool kBias, class After>
 BPTT_INLINE void unit_products(const UnitPanels& u, const T* packed, const T* bias, int K, int rows,
                                const T* const* a, T* const* z, index nap, After after) {
   constexpr int L = VL<T>;
-  const int entries = u.entries();
-  for (int e = 0; e < entries;) {
-    const int vectors = min(u.width, entries - e);
-    const int at_once = panels_at_once(rows, (entries - e) / u.width);
-    const int end = e + vectors * at_once;
+  if (rows == 1) {
+    unit_row<T, kBias>(u, packed, bias, K, a[0], z[0], nap);
+    return after(0, 1, 0, u.unit_vecs);
+  }
+  for (int done = 0; done < u.entries();) {
+    const PanelGroup g = next_panels(u, rows, done);
+    const int e = g.begin, vectors = g.vectors, at_once = g.at_once, end = e + vectors * at_once;
     index col[16];
     for (int v = e; v < end; ++v)
       col[v - e] = u.block[v % u.count] * nap + (v / u.count) * L;
@@ -92,7 +138,8 @@ BPTT_INLINE void unit_products(const UnitPanels& u, const T* packed, const T* bi
         const int r0 = tile_begin(rows, tiles, i), r1 = tile_begin(rows, tiles, i + 1);
         const T* part = panel + index(k0) * vectors * L;
         // While tile i runs, it asks for column vector i of the next slice: weights come from far caches.
-        const T* ahead = part + (index(k1 - k0) * vectors + i % vectors) * L;
+        const T* next = u.backwards && k1 == K ? panel - index(u.width) * L * K : part + index(k1 - k0) * vectors * L;
+        const T* ahead = next + i % vectors * L;
         if (kBias && pass == 0) {
           unit_tile<T, true>(r1 - r0, vectors, at_once, k1 - k0, a + r0, k0, part, panel_size, ahead,
                              z + r0, col, bias + e * L);
@@ -104,7 +151,7 @@ BPTT_INLINE void unit_products(const UnitPanels& u, const T* packed, const T* bi
       }
       k0 = k1;
     }
-    e = end;
+    done += vectors * at_once;
   }
 }
 
@@ -172,8 +219,10 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
       for (int stage = 0; stage < cell.stages; ++stage) {
         const T* source = stage == 0 ? st.a + prev : reset;
         for (int r = 0; r < rows; ++r) from[r] = source + r * nap;
+        UnitPanels u = state_panels(cell, stage, b.n_a, b.nap / L);
+        u.backwards = (s + st.phase) & 1;  // begin with the panels that the step before has left in cache
         unit_products<T, false>(
-            state_panels(cell, stage, b.n_a, b.nap / L), f.packed_a[stage], nullptr, b.n_a, rows, from,
+            u, f.packed_a[stage], nullptr, b.n_a, rows, from,
             to, nap, [&](int ra, int rb, int ua, int ub) {
               const auto unit = [&](int r, int v) {
                 const index i = r * nap + v * L;

@@ -5,6 +5,7 @@
 #include "forward.h"
 #include "gradient.h"
 #include "kernels.h"
+#include "update.h"
 
 namespace bptt {
 namespace BPTT_NS {
@@ -152,6 +153,36 @@ void map(const T* x, T* y, index n) {
 }
 
 template <class T>
+void softmax(const T* x, T* y, int n, T* most, T* sum) {
+  constexpr int L = VL<T>;
+  const int whole = n / L * L, rest = n - whole;
+  T largest[L], sums[L];
+  Vec<T> m = broadcast(x[0]), s{};
+  for (int i = 0; i < whole; i += L) m = at_least<T>(load(x + i), m);
+  store<T>(largest, m);
+  for (int i = 0; i < rest; ++i) largest[i] = x[whole + i] > largest[i] ? x[whole + i] : largest[i];
+  for (int i = 1; i < L; ++i) largest[0] = largest[i] > largest[0] ? largest[i] : largest[0];
+  m = broadcast(largest[0]);
+  for (int i = 0; i < whole; i += L) {
+    const Vec<T> e = exp<T>(load(x + i) - m);
+    store<T>(y + i, e);
+    s += e;
+  }
+  store<T>(sums, s);
+  if (rest) {
+    const Vec<T> e = exp<T>(load_first(x + whole, rest) - m);
+    store_first<T>(y + whole, e, rest);
+    for (int i = 0; i < rest; ++i) sums[i] += y[whole + i];
+  }
+  for (int half = L / 2; half > 0; half /= 2)
+    for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
+  *most = largest[0], *sum = sums[0];
+  const Vec<T> by = broadcast(sums[0]);
+  for (int i = 0; i < whole; i += L) store<T>(y + i, load(y + i) / by);
+  for (int i = whole; i < n; ++i) y[i] /= sums[0];
+}
+
+template <class T>
 Kernels<T> table() {
   return {VL<T>,
           packed_x_size<T>,
@@ -167,6 +198,9 @@ Kernels<T> table() {
           project_table<T>,
           table_gradient<T>,
           table_columns<T>,
+          adam<T>,
+          squares<T>,
+          softmax<T>,
           map<T, exp<T>>,
           map<T, tanh<T>>,
           map<T, sigmoid<T>>};

@@ -4,6 +4,10 @@
 
 namespace bptt {
 
+struct AdamRates {  // see update.h
+  double scale, learning_rate, beta1, beta2, epsilon, correction1, correction2;
+};
+
 template <class T>
 struct Kernels {
   int vector_length;
@@ -32,6 +36,14 @@ struct Kernels {
   void (*table_gradient)(Cell, int n_x, int n_a, const T* packed_back_x, const T* token_dz,
                          index stride, T* d_table, int r0, int r1);
   void (*table_columns)(int n_x, const T* table, T* p, index stride, int r0, int r1);
+
+  // The update of n parameters and their two moments, and the sum of n squares: see update.h.
+  void (*adam)(T* p, const T* gradient, T* m, T* v, index n, const AdamRates&, double decay);
+  double (*squares)(const T*, index n);
+
+  // y = softmax of the n elements of x, and what it needs on the way: their largest and the sum of
+  // exp(x - most).
+  void (*softmax)(const T* x, T* y, int n, T* most, T* sum);
 
   void (*exp)(const T*, T*, index n);
   void (*tanh)(const T*, T*, index n);

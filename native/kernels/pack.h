@@ -22,13 +22,14 @@ struct UnitPanels {
   int block[kMaxBlocks];
   int n_a, unit_vecs;      // n_a; nap / VL
   int width;               // column vectors of a full panel: a multiple of count, at most 4
+  bool backwards;          // walk the panels last to first
   int entries() const { return count * unit_vecs; }
   int panels() const { return ceil_div(entries(), width); }
   int vectors(int p) const { return min(width, entries() - p * width); }
 };
 
 inline UnitPanels unit_panels(int count, const int* block, int n_a, int unit_vecs) {
-  UnitPanels u{count, {}, n_a, unit_vecs, count == 3 ? 3 : 4};
+  UnitPanels u{count, {}, n_a, unit_vecs, count == 3 ? 3 : 4, false};
   for (int i = 0; i < count; ++i) u.block[i] = block[i];
   return u;
 }

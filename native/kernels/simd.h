@@ -7,7 +7,7 @@
 #include <cstring>
 
 #include "problem.h"
-#if defined(__AVX2__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #elif defined(__aarch64__)
 #include <arm_neon.h>
@@ -99,6 +99,35 @@ BPTT_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
   return a * b + c;
 #endif
 }
+
+// x > hi ? hi : x and x < lo ? lo : x, so that NaN stays: the very rule of x86's min and max.
+template <class T>
+BPTT_INLINE Vec<T> at_most(Vec<T> x, Vec<T> hi) {
+  return x > hi ? hi : x;
+}
+template <class T>
+BPTT_INLINE Vec<T> at_least(Vec<T> x, Vec<T> lo) {
+  return x < lo ? lo : x;
+}
+#if defined(__SSE2__)
+#if defined(__AVX512F__)
+#define BPTT_X86(type, name) __m512##type, _mm512_##name
+#elif defined(__AVX2__)
+#define BPTT_X86(type, name) __m256##type, _mm256_##name
+#else
+#define BPTT_X86(type, name) __m128##type, _mm_##name
+#endif
+#define BPTT_LIMIT(T, f, V, limit)                         \
+  template <>                                              \
+  BPTT_INLINE Vec<T> f<T>(Vec<T> x, Vec<T> bound) {        \
+    return (Vec<T>)limit((V)bound, (V)x);                  \
+  }
+#define BPTT_LIMIT_(...) BPTT_LIMIT(__VA_ARGS__)
+BPTT_LIMIT_(float, at_most, BPTT_X86(, min_ps))
+BPTT_LIMIT_(float, at_least, BPTT_X86(, max_ps))
+BPTT_LIMIT_(double, at_most, BPTT_X86(d, min_pd))
+BPTT_LIMIT_(double, at_least, BPTT_X86(d, max_pd))
+#endif
 
 constexpr int min(int a, int b) { return a < b ? a : b; }
 constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }

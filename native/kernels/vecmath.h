@@ -65,16 +65,11 @@ BPTT_INLINE Vec<T> power_of_two(Vec<T> t) {
   return (Vec<T>)((typename Simd<T>::I)t << MathConst<T>::mantissa);
 }
 
+// Both leave NaN as it is.
 template <class T>
-BPTT_INLINE Vec<T> at_most(Vec<T> x, T hi) {  // NaN stays
-  const Vec<T> h = broadcast(hi);
-  return x > h ? h : x;
-}
+BPTT_INLINE Vec<T> at_most(Vec<T> x, T hi) { return at_most<T>(x, broadcast(hi)); }
 template <class T>
-BPTT_INLINE Vec<T> at_least(Vec<T> x, T lo) {
-  const Vec<T> l = broadcast(lo);
-  return x < l ? l : x;
-}
+BPTT_INLINE Vec<T> at_least(Vec<T> x, T lo) { return at_least<T>(x, broadcast(lo)); }
 
 template <class T>
 BPTT_INLINE Vec<T> exp(Vec<T> x) {

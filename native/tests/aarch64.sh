@@ -12,4 +12,5 @@ run="qemu-aarch64 -L /usr/aarch64-linux-gnu"
 $run "$dir/test_vecmath" quick
 $run "$dir/test_cells"
 $run "$dir/test_dense"
+$run "$dir/test_update"
 $run "$dir/test_engine" nofork  # qemu-user aborts where a forked child starts threads

@@ -7,7 +7,7 @@ for kind in address,undefined thread; do
   dir=$root/$kind
   cmake -S "$here" -B "$dir" -DBPTT_PYTHON=OFF -DBPTT_TESTS=ON -DBPTT_SANITIZE=$kind >/dev/null
   cmake --build "$dir" -j2
-  for t in cells dense engine; do
+  for t in cells dense update engine; do
     echo "== $kind: $t"
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 TSAN_OPTIONS=halt_on_error=1 "$dir/test_$t"
   done

@@ -115,7 +115,7 @@ def rnn_backward(da, caches, *, da_final=None):
 def lstm_forward(x, a0, parameters, seq_lengths=None, *, c0=None):
     """On the engine: the documentation is that of the equations."""
     a, caches = _forward("lstm_forward", LSTM, x, (a0, c0), parameters, seq_lengths)
-    c = np.array(_features_first(caches.tape["c"]))
+    c = _features_first(caches.tape.copy("c"))
     return a, _predictions(a, parameters["Wy"], parameters["by"], caches.lengths), c, caches
 
 

@@ -9,7 +9,7 @@ The contract, which every provider keeps:
 * The input may be tokens (m, T_x) with a table (n_tokens, n_x): the input is then table[x], and
   `backward` returns the gradient of the table in place of that of x.
 * `dense_forward`, `dense_backward` and `softmax_cross_entropy` do the output layer's work on rows,
-  so that a training step runs in one pool of threads.
+  so that a training step runs in one pool of threads; so do `squared_norm` and `adam`.
 * State order is (a,) or (a, c). Ragged batches follow one rule: outputs on padding are 0, the final
   state is the one after a sequence's own last step, gradients on padding are 0 and what padding
   holds is never read. The reverse direction turns only the valid part around.
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .contract import Provider
 
 __all__ = [
+    "adam",
     "backward",
     "dense_backward",
     "dense_forward",
@@ -40,6 +41,7 @@ __all__ = [
     "provider",
     "set_num_threads",
     "softmax_cross_entropy",
+    "squared_norm",
     "step",
     "stream",
 ]
@@ -225,6 +227,76 @@ def softmax_cross_entropy(z, labels):
         softmax(z) - onehot(labels): the gradient of their sum.
     """
     return provider().softmax_cross_entropy(z, labels)
+
+
+def squared_norm(arrays):
+    """Sum the squares of all entries of all arrays, in float64.
+
+    Parameters
+    ----------
+    arrays : sequence of ndarray, of any shapes
+
+    Returns
+    -------
+    float
+        On the native engine its bits do not depend on the number of threads.
+    """
+    return provider().squared_norm(arrays)
+
+
+def adam(
+    parameters,
+    gradients,
+    first,
+    second,
+    *,
+    scale,
+    learning_rate,
+    beta1,
+    beta2,
+    epsilon,
+    decay,
+    correction1,
+    correction2,
+):
+    """Make one step of Adam on all arrays, in place and in one pass.
+
+    (1)  g <- scale * gradient
+    (2)  first <- beta1 first + (1 - beta1) g
+    (3)  second <- beta2 second + (1 - beta2) g^2
+    (4)  p <- p - learning_rate (first / correction1 / (sqrt(second / correction2) + epsilon)
+                                 + decay p)
+
+    Kingma & Ba 2015, algorithm 1, with correction1 = 1 - beta1^t and correction2 = 1 - beta2^t at
+    step t; decay is that of Loshchilov & Hutter 2019, apart from the gradient. The arithmetic is
+    that of the arrays' dtype; both providers give the same bits, but for subnormal numbers, which
+    the native one flushes to zero.
+
+    Parameters
+    ----------
+    parameters, gradients, first, second : sequence of ndarray
+        Alike in shape and dtype; all but the gradients are changed.
+    scale : float
+        What clipping multiplies the gradients by; 1 where nothing is clipped.
+    learning_rate, beta1, beta2, epsilon : float
+    decay : sequence of float, one an array
+        Weight decay; 0 for none.
+    correction1, correction2 : float
+    """
+    provider().adam(
+        parameters,
+        gradients,
+        first,
+        second,
+        scale=scale,
+        learning_rate=learning_rate,
+        beta1=beta1,
+        beta2=beta2,
+        epsilon=epsilon,
+        decay=decay,
+        correction1=correction1,
+        correction2=correction2,
+    )
 
 
 def get_num_threads():

@@ -1,6 +1,6 @@
 """What a provider of the engine must offer; the semantics stand in the package's docstring."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -19,6 +19,10 @@ class Tape(Protocol):
     names: tuple[str, ...]  # states, then gates: "a", "c", "ft", "it", "cct", "ot"
 
     def __getitem__(self, name: str) -> np.ndarray: ...
+
+    def copy(self, name: str) -> np.ndarray:
+        """Return what ``tape[name]`` shows, as an array of the caller's own."""
+        ...
 
 
 class Stepper(Protocol):
@@ -73,6 +77,25 @@ class Provider(Protocol):
     def softmax_cross_entropy(  # noqa: D102
         self, z: np.ndarray, labels: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def squared_norm(self, arrays: Sequence[np.ndarray]) -> float: ...  # noqa: D102
+
+    def adam(  # noqa: D102
+        self,
+        parameters: Sequence[np.ndarray],
+        gradients: Sequence[np.ndarray],
+        first: Sequence[np.ndarray],
+        second: Sequence[np.ndarray],
+        *,
+        scale: float,
+        learning_rate: float,
+        beta1: float,
+        beta2: float,
+        epsilon: float,
+        decay: Sequence[float],
+        correction1: float,
+        correction2: float,
+    ) -> None: ...
 
     def get_num_threads(self) -> int: ...  # noqa: D102
 

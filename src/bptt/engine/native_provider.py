@@ -6,7 +6,7 @@ import numpy as np
 
 from ..equations import CELLS
 from ..errors import ConfigError
-from . import _native  # type: ignore[attr-defined]  # absent where no compiler was
+from . import _native, numpy_provider  # type: ignore[attr-defined]  # absent where no compiler was
 
 
 def _rows(z):
@@ -25,6 +25,9 @@ def _contiguous(parameters):
     }
 
 
+_NAMES = {name: cell.states + cell.gates for name, cell in CELLS.items()}
+
+
 class NativeTape:
     """Gates and states of every step in the engine's own memory, read by name.
 
@@ -34,8 +37,12 @@ class NativeTape:
 
     def __init__(self, tape, cell, outputs):
         self.tape = tape
-        self.names = CELLS[cell].states + CELLS[cell].gates
+        self.names = _NAMES[cell]
         self.shape, self.dtype = outputs.shape[:2], outputs.dtype
+
+    def copy(self, name):
+        """Return what ``tape[name]`` shows, as an array of the caller's own."""
+        return self.tape.unpack(name)
 
     def __getitem__(self, name):
         """Return a state or a gate of every step: (m, T_x, n_a), 0 on padding."""
@@ -72,24 +79,35 @@ class NativeProvider:
     def forward(self, cell, x, state0, parameters, lengths, *, table, reverse, keep_tape):
         """Run a cell over a batch of sequences: see `bptt.engine.forward`."""
         self._register_threads()
-        outputs, state, tape = _native.forward(
-            cell,
-            _rows(x) if table is None else np.ascontiguousarray(x, np.int64),
-            _contiguous(parameters),
-            lengths,
-            *(_rows(s) for s in state0),
-            reverse=reverse,
-            keep_tape=keep_tape,
-            table=None if table is None else np.ascontiguousarray(table),
-        )
+        a0, *c0 = state0
+        c0 = c0[0] if c0 else None
+        try:  # as they are: a short sequence takes less time than a look at all its arrays
+            outputs, state, tape = _native.forward(
+                cell, x, parameters, lengths, a0, c0, reverse, keep_tape, table
+            )
+        except ValueError:
+            outputs, state, tape = _native.forward(
+                cell,
+                _rows(x) if table is None else np.ascontiguousarray(x, np.int64),
+                _contiguous(parameters),
+                lengths,
+                _rows(a0),
+                None if c0 is None else _rows(c0),
+                reverse,
+                keep_tape,
+                None if table is None else np.ascontiguousarray(table),
+            )
         return outputs, state, NativeTape(tape, cell, outputs) if keep_tape else None
 
     def backward(self, tape, d_outputs, d_state):
         """Backpropagate through time: see `bptt.engine.backward`."""
-        dx, d_state0, gradients, d_table = _native.backward(
-            tape.tape, _rows(d_outputs), *(None if ds is None else _rows(ds) for ds in d_state)
-        )
-        gradients = {f"d{name}": g for name, g in gradients.items()}
+        try:
+            dx, d_state0, gradients, d_table = _native.backward(tape.tape, d_outputs, *d_state)
+        except ValueError:
+            d_state = (None if ds is None else _rows(ds) for ds in d_state)
+            dx, d_state0, gradients, d_table = _native.backward(
+                tape.tape, _rows(d_outputs), *d_state
+            )
         return (dx if d_table is None else d_table), d_state0, gradients
 
     def stream(self, cell, parameters, m):
@@ -109,6 +127,21 @@ class NativeProvider:
         return _native.softmax_cross_entropy(
             np.ascontiguousarray(z), np.ascontiguousarray(labels, np.int64)
         )
+
+    def squared_norm(self, arrays):
+        """Sum all squares: see `bptt.engine.squared_norm`."""
+        try:
+            return _native.squared_norm(list(arrays))
+        except ValueError:  # an array that the kernels cannot read as it is
+            return numpy_provider.sum_of_squares(arrays)
+
+    def adam(self, parameters, gradients, first, second, *, decay, **rates):
+        """Update the parameters: see `bptt.engine.adam`."""
+        arrays = [list(z) for z in (parameters, gradients, first, second)]
+        try:
+            _native.adam(*arrays, [float(d) for d in decay], **rates)
+        except ValueError:  # refused before anything changed: an array with a layout of its own
+            numpy_provider.adam(*arrays, decay=decay, **rates)
 
     def get_num_threads(self):
         """Return how many threads the pool may use."""

@@ -25,6 +25,37 @@ def _features_first(z):
     return z.transpose(2, 0, 1)
 
 
+def sum_of_squares(arrays):
+    """Sum the squares of all entries in float64."""
+    return float(sum(np.sum(np.square(z, dtype=np.float64)) for z in arrays))
+
+
+def adam(
+    parameters,
+    gradients,
+    first,
+    second,
+    *,
+    scale,
+    learning_rate,
+    beta1,
+    beta2,
+    epsilon,
+    decay,
+    correction1,
+    correction2,
+):
+    """Change parameters and moments in place: see `bptt.engine.adam`."""
+    for p, g, m, v, own_decay in zip(parameters, gradients, first, second, decay, strict=True):
+        g = float(scale) * g
+        m *= float(beta1)
+        m += (1 - float(beta1)) * g
+        v *= float(beta2)
+        v += (1 - float(beta2)) * g * g
+        step = m / float(correction1) / (np.sqrt(v / float(correction2)) + float(epsilon))
+        p -= float(learning_rate) * (step + float(own_decay) * p)
+
+
 class NumpyTape:
     """The step caches of the equations, read by name."""
 
@@ -34,6 +65,10 @@ class NumpyTape:
         self.names = caches.cell.states + caches.cell.gates
         x = caches[1]
         self.shape, self.dtype = x.shape[1:], x.dtype
+
+    def copy(self, name):
+        """Return ``tape[name]``, which is the caller's own here."""
+        return self[name]
 
     def __getitem__(self, name):
         """Collect a state or a gate from the steps: (m, T_x, n_a), 0 on padding."""
@@ -128,6 +163,14 @@ class NumpyProvider:
         """Negative log-probabilities: see `bptt.engine.softmax_cross_entropy`."""
         nats, dz = cross_entropy_columns(z.T, labels)
         return nats.astype(np.float64), dz.T
+
+    def squared_norm(self, arrays):
+        """Sum all squares: see `bptt.engine.squared_norm`."""
+        return sum_of_squares(arrays)
+
+    def adam(self, parameters, gradients, first, second, **rates):
+        """Update the parameters: see `bptt.engine.adam`."""
+        adam(parameters, gradients, first, second, **rates)
 
     def get_num_threads(self):
         """Return 1: the equations run in one thread, whatever NumPy's BLAS does inside."""

@@ -1,14 +1,18 @@
 """A stack of recurrent layers on the engine: several deep, in one direction or two."""
 
+from itertools import repeat
+from operator import attrgetter, is_, itemgetter
 from typing import NamedTuple
 
 import numpy as np
 
 from .. import engine
-from ..checks import Door
+from ..checks import Door, is_plain
 from ..errors import ConfigError, ShapeError
 from ..params import CELLS, check, init, shapes
 from .base import Layer, as_batch, check_tokens, need_tape, whole_number
+
+_shape, _dtype = attrgetter("shape"), attrgetter("dtype")
 
 
 class _Slot(NamedTuple):
@@ -24,7 +28,7 @@ class _Slot(NamedTuple):
 def _stacked(states):
     """Join the slots' states, each (a,) or (a, c), into arrays with a slot axis in front."""
     if len(states) == 1:
-        return tuple(s[np.newaxis] for s in states[0])
+        return tuple([s[np.newaxis] for s in states[0]])
     return tuple(np.stack(s) for s in zip(*states, strict=True))
 
 
@@ -92,7 +96,10 @@ class RecurrentStack(Layer):
                 prefix = f"layer{k}." * (self.n_layers > 1) + "reverse." * reverse
                 shape = shapes(CELLS[cell], n_x=below, n_a=self.n_a)
                 self.slots.append(_Slot(prefix, k, below, reverse, shape))
-        self._n_states = 2 if cell == "lstm" else 1
+        self.n_states = 2 if cell == "lstm" else 1
+        shapes_ = self.shapes()
+        self._in_order, self._shapes_in_order = itemgetter(*shapes_), list(shapes_.values())
+        self._gradient_names = [f"d{name}" for name in shapes_]
 
     def __repr__(self):
         extra = f", n_layers={self.n_layers}" * (self.n_layers > 1)
@@ -127,7 +134,7 @@ class RecurrentStack(Layer):
     def zero_state(self, m, dtype):
         """Return zeros, (n_slots, m, n_a), for a (and c)."""
         shape = (len(self.slots), m, self.n_a)
-        return tuple(np.zeros(shape, dtype) for _ in range(self._n_states))
+        return tuple(np.zeros(shape, dtype) for _ in range(self.n_states))
 
     def forward(self, x, parameters, state=None, lengths=None, *, keep_tape=True, table=None):
         """Run a batch of sequences, ragged ones included.
@@ -160,15 +167,18 @@ class RecurrentStack(Layer):
         """
         where = f"{type(self).__name__}.forward"
         x, lengths = as_batch(where, x, lengths)
-        by_slot = [self._slot_parameters(where, parameters, slot) for slot in self.slots]
-        door = by_slot[0][1]
-        if table is None:
-            x = door.array("x", x, "m T_x n_x")
-            lengths = door.lengths("lengths", lengths, *x.shape[:2])
-        else:
+        by_slot, dtype = self._all_parameters(where, parameters)
+        if table is not None:
+            door = self._slot_parameters(where, parameters, self.slots[0])[1]
             table = door.array("table", table, "n_tokens n_x")
             x, lengths, _ = check_tokens(where, x, lengths, len(table))
-        state = self._check_state(where, "state", state, len(x), door.dtype)
+        elif not (is_plain(x, dtype) and x.ndim == 3 and x.shape[2] == self.n_x):
+            x = self._slot_parameters(where, parameters, self.slots[0])[1].array(
+                "x", x, "m T_x n_x"
+            )
+        if table is None and lengths is not None:
+            lengths = Door(where).lengths("lengths", lengths, *x.shape[:2])
+        state = self._check_state(where, "state", state, len(x), dtype)
         y, tapes, finals = x, [], []
         for k in range(self.n_layers):
             outputs = []
@@ -178,8 +188,8 @@ class RecurrentStack(Layer):
                 out, final, tape = engine.forward(
                     self.cell,
                     y,
-                    tuple(s[i] for s in state),
-                    by_slot[i][0],
+                    tuple([s[i] for s in state]),
+                    by_slot[i],
                     lengths,
                     table=table if k == 0 else None,
                     reverse=slot.reverse,
@@ -216,11 +226,7 @@ class RecurrentStack(Layer):
         """
         where = f"{type(self).__name__}.backward"
         need_tape(where, tape)
-        m, T_x = tape[0].shape
-        dy = Door(where, m=m, T_x=T_x, n_out=self.n_out).array("dy", dy, "m T_x n_out")
-        if dy.dtype != tape[0].dtype:
-            raise ShapeError(f"{where}: dy is {dy.dtype}; expected {tape[0].dtype}, as y is.")
-        d_state = self._check_state(where, "d_state", d_state, m, dy.dtype)
+        dy, d_state = self._check_gradients(where, tape[0], dy, d_state)
         gradients, d_states = {}, []
         for k in reversed(range(self.n_layers)):
             dx = []
@@ -231,10 +237,12 @@ class RecurrentStack(Layer):
                 dx_slot, ds0, g = engine.backward(tape[i], own, tuple(s[i] for s in d_state))
                 dx.append(dx_slot)
                 d_states.append(ds0)
-                gradients |= {f"d{slot.prefix}{name[1:]}": value for name, value in g.items()}
+                if slot.prefix:
+                    g = {f"d{slot.prefix}{name[1:]}": value for name, value in g.items()}
+                gradients |= g
             dy = sum(dx[1:], start=dx[0])  # both directions read the same input
         d_state0 = _stacked(d_states[::-1])
-        return dy, d_state0, {f"d{name}": gradients[f"d{name}"] for name in self.shapes()}
+        return dy, d_state0, {name: gradients[name] for name in self._gradient_names}
 
     def find_fault(self, tape):
         """Name the first gate or state on a tape that is not finite: "ft of  at step 3", or None.
@@ -243,7 +251,7 @@ class RecurrentStack(Layer):
         """
         for slot, kept in zip(self.slots, tape, strict=True):
             faults = []
-            names = [*kept.names[self._n_states :], *kept.names[: self._n_states]]
+            names = [*kept.names[self.n_states :], *kept.names[: self.n_states]]
             for name in names:
                 steps = np.nonzero(~np.isfinite(kept[name]).all(axis=(0, 2)))[0]
                 if len(steps):
@@ -303,6 +311,29 @@ class RecurrentStack(Layer):
         if self.bidirectional:
             raise ConfigError(f"{where}: the layer is bidirectional; it needs whole sequences.")
 
+    def _all_parameters(self, where, parameters):
+        """Check the parameters: return those of each slot under the cell's names, and their dtype.
+
+        A short sequence takes less time than `_slot_parameters`: that is asked only where an array
+        is missing or not plainly what it should be.
+        """
+        try:
+            arrays: tuple = self._in_order(parameters)
+        except KeyError:
+            arrays = ()
+        if {*map(type, arrays)} == {np.ndarray} and [*map(_shape, arrays)] == self._shapes_in_order:
+            dtype = arrays[0].dtype
+            if is_plain(arrays[0], dtype) and all(map(is_, map(_dtype, arrays), repeat(dtype))):
+                if len(parameters) == len(self.slots[0].shapes):  # one slot, and nothing else
+                    return [dict(parameters)], dtype
+                n = len(arrays) // len(self.slots)
+                return [
+                    dict(zip(slot.shapes, arrays[i * n : (i + 1) * n], strict=True))
+                    for i, slot in enumerate(self.slots)
+                ], dtype
+        checked = [self._slot_parameters(where, parameters, slot) for slot in self.slots]
+        return [own for own, _ in checked], checked[0][1].dtype
+
     def _slot_parameters(self, where, parameters, slot):
         """Check and return the parameters of one slot under the cell's own names."""
         own = {
@@ -326,13 +357,29 @@ class RecurrentStack(Layer):
                 break
         return p
 
+    def _check_gradients(self, where, tape, dy, d_state):
+        """Check what enters `backward`; return dy and d_state (zeros if None)."""
+        m, T_x = tape.shape
+        if not (is_plain(dy, tape.dtype) and dy.shape == (m, T_x, self.n_out)):
+            dy = Door(where, m=m, T_x=T_x, n_out=self.n_out).array("dy", dy, "m T_x n_out")
+            if dy.dtype != tape.dtype:
+                raise ShapeError(f"{where}: dy is {dy.dtype}; expected {tape.dtype}, as y is.")
+        return dy, self._check_state(where, "d_state", d_state, m, dy.dtype)
+
     def _check_state(self, where, name, state, m, dtype):
         if state is None:
             return self.zero_state(m, dtype)
-        if len(state) != self._n_states:
+        shape = (len(self.slots), m, self.n_a)
+        if (
+            type(state) is tuple
+            and len(state) == self.n_states
+            and all(is_plain(s, dtype) and s.shape == shape for s in state)
+        ):
+            return state
+        if len(state) != self.n_states:
             raise ShapeError(
-                f"{where}: {name} has {len(state)} arrays; expected {self._n_states}, "
-                f"{'(a, c)' if self._n_states == 2 else '(a,)'}."
+                f"{where}: {name} has {len(state)} arrays; expected {self.n_states}, "
+                f"{'(a, c)' if self.n_states == 2 else '(a,)'}."
             )
         door = Door(where, n_slots=len(self.slots), m=m, n_a=self.n_a)
         checked = tuple(door.array(name, s, "n_slots m n_a") for s in state)

@@ -185,7 +185,7 @@ class Model:
         self.parameters_ = self.network_.init(rng)
         run = Run(self.parameters_, self._optimiser(), self._schedule(), rng)
         if resume is not None:
-            files.resume(self, resume, run)
+            files.resume(self, resume, run, source)
             if checkpoint is not None:
                 checkpoint.adopt(run.step)
         self.history_, self.interrupted_ = run.history, False

@@ -105,7 +105,7 @@ def load(path):
     return model
 
 
-def resume(model, path, run):
+def resume(model, path, run, source):
     """Put a run back to where a checkpoint left it, parameters included.
 
     Parameters
@@ -115,6 +115,8 @@ def resume(model, path, run):
     path : str or path-like
     run : Run
         Of the model, at its beginning; changed in place.
+    source : TextStreams, Documents, SequenceBatches or Windows
+        What it is trained on.
 
     Raises
     ------
@@ -147,6 +149,8 @@ def resume(model, path, run):
     run.restore(
         {n.removeprefix(_TRAINING): a for n, a in arrays.items() if n.startswith(_TRAINING)},
         numbers,
+        model.network_,
+        source,
     )
 
 

@@ -2,9 +2,10 @@
 
 from .batches import Batch, Documents, SequenceBatches, TextStreams, text_windows
 from .keeping import Checkpoints, Interrupts
-from .loop import Progress, Run, evaluate, gradients, train
+from .loop import Progress, evaluate, gradients, train
 from .objectives import CrossEntropy, Gaussian, Quantiles, SquaredError
 from .optimisers import SGD, Adam, AdamW, RMSprop, clip_by_global_norm, clip_scale, global_norm
+from .run import Run
 from .schedules import Schedule
 
 __all__ = [

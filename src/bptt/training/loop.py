@@ -1,15 +1,13 @@
 """The fit loop: one for all models, over any source of batches; it can stop and go on."""
 
 import time
-from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from ..errors import BpttError, CheckpointError
-from .optimisers import Optimiser, clip_scale, global_norm
-from .schedules import Schedule
+from ..errors import BpttError
+from .optimisers import clip_scale, global_norm
 
 RECENT = 50  # steps of the running mean of the loss
 
@@ -28,142 +26,6 @@ class Progress(NamedTuple):
     seconds: float  # since the start, validation included
     seconds_left: float  # estimated from the steps done since the start or the resumption
     end_of_epoch: bool
-
-
-@dataclass
-class Run:
-    """Everything that changes in training, so that a run can be left and taken up again.
-
-    Attributes
-    ----------
-    parameters : dict of str to ndarray
-        Changed in place.
-    optimiser, schedule
-    rng : numpy.random.Generator
-        Draws the order of the batches and what dropout leaves out.
-    epoch, batch, step : int
-        The present epoch (1, 2, ...), the batches done in it, the steps done in all.
-    per_epoch : int
-        Batches of the first epoch.
-    order : ndarray of int, or None
-        Of the present epoch's batches; None between epochs.
-    carried : tuple, or None
-        The state that the last batch ended in.
-    total, weight, norms : float
-        Sums over the present epoch: of the loss, of what it counts, of the gradients' norms.
-    recent : list of float
-        The losses of the last steps.
-    items, training_seconds, seconds : float
-    history : list of dict
-        One row an epoch: epoch, step, loss, validation, grad_norm (the mean over the epoch),
-        learning_rate, seconds, steps_per_second.
-    best, best_loss, waited
-        The parameters with the lowest validation loss; how many epochs ago that was.
-    stopped : bool
-        By early stopping.
-    """
-
-    parameters: dict[str, np.ndarray]
-    optimiser: Optimiser
-    schedule: Schedule
-    rng: np.random.Generator
-    epoch: int = 1
-    batch: int = 0
-    step: int = 0
-    per_epoch: int = 0
-    order: np.ndarray | None = None
-    carried: tuple[Any, ...] | None = None
-    total: float = 0.0
-    weight: float = 0.0
-    norms: float = 0.0
-    recent: list[float] = field(default_factory=list)
-    items: float = 0.0
-    training_seconds: float = 0.0
-    seconds: float = 0.0
-    history: list[dict[str, Any]] = field(default_factory=list)
-    best: dict[str, np.ndarray] | None = None
-    best_loss: float | None = None
-    waited: int = 0
-    stopped: bool = False
-
-    _NUMBERS = (
-        "epoch", "batch", "step", "per_epoch", "total", "weight", "norms", "recent", "items",
-        "training_seconds", "seconds", "history", "best_loss", "waited", "stopped",
-    )  # fmt: skip
-
-    def arrays(self):
-        """Return the arrays but the parameters: optimiser, order, carried state, best."""
-        named = {f"optimiser/{name}": a for name, a in self.optimiser.state.items()}
-        if self.order is not None:
-            named["order"] = self.order
-        for i, state in enumerate(self.carried or ()):
-            named |= {f"carried/{i}/{j}": a for j, a in enumerate(state)}
-        return named | {f"best/{name}": a for name, a in (self.best or {}).items()}
-
-    def numbers(self):
-        """Return everything that is no array, ready for JSON."""
-        return {name: getattr(self, name) for name in self._NUMBERS} | {
-            "generator": self.rng.bit_generator.state,
-            "schedule": self.schedule.state,
-            "carried_layers": None if self.carried is None else len(self.carried),
-        }
-
-    def restore(self, arrays, numbers):
-        """Become the run that `arrays` and `numbers` describe.
-
-        Raises
-        ------
-        CheckpointError
-            They do not fit the parameters, or one another.
-        """
-        try:
-            for name in self._NUMBERS:
-                if type(numbers[name]) is not type(getattr(self, name)) and name != "best_loss":
-                    raise ValueError(f"its {name} is {numbers[name]!r}")
-                setattr(self, name, numbers[name])
-            self.rng.bit_generator.state = numbers["generator"]
-            self.schedule.state.update(numbers["schedule"])
-            self.order = arrays.get("order")
-            n = numbers["carried_layers"]
-            self.carried = (
-                None if n is None else tuple(_group(arrays, f"carried/{i}/") for i in range(n))
-            )
-            for group, wanted in (("best", self.parameters), ("optimiser", None)):
-                own = {
-                    key.partition("/")[2]: a for key, a in arrays.items() if key.startswith(group)
-                }
-                for name, a in own.items():
-                    like = self.parameters.get(name if wanted else name.partition(".")[2])
-                    if like is not None and (a.shape, a.dtype) != (like.shape, like.dtype):
-                        raise ValueError(f"its {group}/{name} is {a.dtype} {a.shape}")
-                if group == "optimiser":
-                    self.optimiser.state.update(own)
-                elif own:
-                    self.best = own
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise CheckpointError(f"resume: the training state is damaged: {error}.") from error
-
-    def row(self, validation=None):
-        """Describe the present epoch, as far as it has come."""
-        return {
-            "epoch": self.epoch,
-            "step": self.step,
-            "loss": self.total / self.weight if self.weight else 0.0,
-            "validation": validation,
-            "grad_norm": self.norms / self.batch,
-            "learning_rate": self.optimiser.learning_rate,
-            "seconds": self.seconds,
-            "steps_per_second": self.step / self.training_seconds,
-        }
-
-    def put_back_best(self):
-        """Make the parameters those with the lowest validation loss, where there are any."""
-        for name, p in (self.best or {}).items():
-            self.parameters[name][...] = p
-
-
-def _group(arrays, prefix):
-    return tuple(a for key, a in arrays.items() if key.startswith(prefix))
 
 
 def gradients(network, parameters, objective, batch, state=None, rng=None):
@@ -280,7 +142,8 @@ def _step(run, network, objective, batch, n_steps, grad_clip):
         loss, norm = total * mean, global_norm(g) * mean
     if not (np.isfinite(norm) and np.isfinite(loss)):
         raise BpttError(_not_finite(run, network, batch, loss, g))
-    run.optimiser.update(run.parameters, g, mean * clip_scale(norm, grad_clip))
+    with np.errstate(all="ignore"):  # a parameter that overflows stops the next step
+        run.optimiser.update(run.parameters, g, mean * clip_scale(norm, grad_clip))
     run.recent = [*run.recent[1 - RECENT :], loss]
     run.total, run.weight, run.norms = run.total + total, run.weight + weight, run.norms + norm
     run.items += weight

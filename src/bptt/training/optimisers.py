@@ -1,9 +1,11 @@
 """Optimisers: rules that turn gradients into new parameters. Their state is a dict of arrays."""
 
+import math
 import numbers
 
 import numpy as np
 
+from .. import engine
 from ..errors import ConfigError
 
 LARGEST = float(np.finfo(np.float32).max)  # beyond it an update would make parameters infinite
@@ -21,7 +23,7 @@ def global_norm(gradients):
     float
         Not finite where a gradient is not.
     """
-    return float(np.sqrt(sum(float(np.vdot(g, g)) for g in gradients.values())))
+    return math.sqrt(engine.squared_norm(list(gradients.values())))
 
 
 def clip_scale(norm, max_norm):
@@ -75,6 +77,8 @@ class Optimiser:
         Adds weight_decay w to the gradient of a weight w: the gradient of half its square.
     """
 
+    squares = ""  # the moment, if any, that is a mean of squares: never negative
+
     def __init__(self, learning_rate, weight_decay=0.0):
         self.learning_rate = self._positive("learning_rate", learning_rate)
         self.weight_decay = self._check("weight_decay", weight_decay, ">= 0", lambda v: v >= 0)
@@ -109,7 +113,10 @@ class Optimiser:
         return self.weight_decay if name.rpartition(".")[2].startswith("W") else 0.0
 
     def _moment(self, kind, name, w):
-        return self.state.setdefault(f"{kind}.{name}", np.zeros_like(w))
+        key = f"{kind}.{name}"
+        if key not in self.state:
+            self.state[key] = np.zeros_like(w)
+        return self.state[key]
 
     def _positive(self, name, value):
         return self._check(name, value, "> 0", lambda v: v > 0)
@@ -169,6 +176,8 @@ class RMSprop(Optimiser):
     weight_decay : float
     """
 
+    squares = "s"
+
     def __init__(
         self, learning_rate=2e-3, alpha=0.99, momentum=0.0, epsilon=1e-8, weight_decay=0.0
     ):
@@ -188,7 +197,7 @@ class RMSprop(Optimiser):
 
 
 class Adam(Optimiser):
-    """Adam (Kingma & Ba 2015, algorithm 1).
+    """Adam (Kingma & Ba 2015, algorithm 1): one pass of the engine, see `bptt.engine.adam`.
 
     (1)  m <- beta1 m + (1 - beta1) g
     (2)  v <- beta2 v + (1 - beta2) g^2
@@ -203,7 +212,7 @@ class Adam(Optimiser):
     weight_decay : float
     """
 
-    decoupled = False
+    squares, decoupled = "v", False
 
     def __init__(self, learning_rate=2e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0):
         super().__init__(learning_rate, weight_decay)
@@ -215,29 +224,33 @@ class Adam(Optimiser):
     def update(self, parameters, gradients, scale=1.0):
         """Change `parameters` in place: see `Optimiser.update`."""
         self.state["t"] += 1
-        super().update(parameters, gradients, scale)
-
-    def _apply(self, name, w, g):
-        t, real = int(self.state["t"]), w.dtype.type
-        if not self.decoupled:
-            g = self._decayed(name, w, g)
-        m, v = self._moment("m", name, w), self._moment("v", name, w)
-        m *= self.beta1
-        m += (1 - self.beta1) * g  # (1)
-        v *= self.beta2
-        v += (1 - self.beta2) * g * g  # (2)
-        correction = np.sqrt(1 - self.beta2**t)  # moved out of the root: one pass less
-        rate = self.learning_rate * correction / (1 - self.beta1**t)
-        if self.decoupled and self._decay(name):
-            w *= real(1 - self.learning_rate * self._decay(name))  # (4)
-        w -= real(rate) * m / (np.sqrt(v) + real(self.epsilon * correction))  # (3)
+        t = int(self.state["t"])
+        decay = [self._decay(name) for name in parameters]
+        given = [gradients[f"d{name}"] for name in parameters]
+        if any(decay) and not self.decoupled:
+            scaled = zip(parameters.items(), given, strict=True)
+            given = [self._decayed(name, w, g * w.dtype.type(scale)) for (name, w), g in scaled]
+            decay, scale = [0.0] * len(given), 1.0
+        engine.adam(
+            list(parameters.values()),
+            given,
+            [self._moment("m", name, w) for name, w in parameters.items()],
+            [self._moment("v", name, w) for name, w in parameters.items()],
+            scale=scale,
+            learning_rate=self.learning_rate,
+            beta1=self.beta1,
+            beta2=self.beta2,
+            epsilon=self.epsilon,
+            decay=decay,
+            correction1=1 - self.beta1**t,
+            correction2=1 - self.beta2**t,
+        )
 
 
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2).
 
-    (1) to (3) as in `Adam`, without a decay in the gradient, after
-    (4)  w <- w - learning_rate weight_decay w
+    As `Adam`, without a decay in the gradient; (3) also subtracts learning_rate weight_decay w.
     """
 
     decoupled = True

@@ -1,0 +1,199 @@
+"""Everything that changes in training: how it is left, and taken up again."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..errors import CheckpointError
+from .optimisers import Optimiser
+from .schedules import Schedule
+
+
+@dataclass
+class Run:
+    """Everything that changes in training, so that a run can be left and taken up again.
+
+    Attributes
+    ----------
+    parameters : dict of str to ndarray
+        Changed in place.
+    optimiser, schedule
+    rng : numpy.random.Generator
+        Draws the order of the batches and what dropout leaves out.
+    epoch, batch, step : int
+        The present epoch (1, 2, ...), the batches done in it, the steps done in all.
+    per_epoch : int
+        Batches of the first epoch.
+    order : ndarray of int, or None
+        Of the present epoch's batches; None between epochs.
+    carried : tuple, or None
+        The state that the last batch ended in.
+    total, weight, norms : float
+        Sums over the present epoch: of the loss, of what it counts, of the gradients' norms.
+    recent : list of float
+        The losses of the last steps.
+    items, training_seconds, seconds : float
+    history : list of dict
+        One row an epoch: epoch, step, loss, validation, grad_norm (the mean over the epoch),
+        learning_rate, seconds, steps_per_second.
+    best, best_loss, waited
+        The parameters with the lowest validation loss; how many epochs ago that was.
+    stopped : bool
+        By early stopping.
+    """
+
+    parameters: dict[str, np.ndarray]
+    optimiser: Optimiser
+    schedule: Schedule
+    rng: np.random.Generator
+    epoch: int = 1
+    batch: int = 0
+    step: int = 0
+    per_epoch: int = 0
+    order: np.ndarray | None = None
+    carried: tuple[Any, ...] | None = None
+    total: float = 0.0
+    weight: float = 0.0
+    norms: float = 0.0
+    recent: list[float] = field(default_factory=list)
+    items: float = 0.0
+    training_seconds: float = 0.0
+    seconds: float = 0.0
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best: dict[str, np.ndarray] | None = None
+    best_loss: float | None = None
+    waited: int = 0
+    stopped: bool = False
+
+    _NUMBERS = (
+        "epoch", "batch", "step", "per_epoch", "total", "weight", "norms", "recent", "items",
+        "training_seconds", "seconds", "history", "best_loss", "waited", "stopped",
+    )  # fmt: skip
+
+    def arrays(self):
+        """Return the arrays but the parameters: optimiser, order, carried state, best."""
+        named = {f"optimiser/{name}": a for name, a in self.optimiser.state.items()}
+        if self.order is not None:
+            named["order"] = self.order
+        for i, state in enumerate(self.carried or ()):
+            named |= {f"carried/{i}/{j}": a for j, a in enumerate(state)}
+        return named | {f"best/{name}": a for name, a in (self.best or {}).items()}
+
+    def numbers(self):
+        """Return everything that is no array, ready for JSON."""
+        return {name: getattr(self, name) for name in self._NUMBERS} | {
+            "generator": self.rng.bit_generator.state,
+            "schedule": self.schedule.state,
+            "carried_layers": None if self.carried is None else len(self.carried),
+        }
+
+    def restore(self, arrays, numbers, network, source):
+        """Become the run that `arrays` and `numbers` describe, of this network on this source.
+
+        Raises
+        ------
+        CheckpointError
+            They do not fit the network, the source, or one another.
+        """
+        try:
+            self._restore_numbers(numbers)
+            self.optimiser.state.update(self._moments(_within(arrays, "optimiser/")))
+            self.best = _within(arrays, "best/") or None
+            self.order = arrays.get("order")
+            self.carried = _carried(_within(arrays, "carried/"), numbers, network)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise CheckpointError(f"resume: the training state is damaged: {error}.") from error
+        expected = {name: (p.shape, p.dtype) for name, p in self.parameters.items()}
+        best = {name: (p.shape, p.dtype) for name, p in (self.best or self.parameters).items()}
+        if best != expected:
+            raise CheckpointError("resume: the training state is damaged: its best parameters.")
+        if self.order is None:
+            fits = self.batch == 0
+        else:
+            own = source.order(None)
+            fits = self.order.dtype == own.dtype and np.array_equal(
+                np.sort(self.order), np.sort(own)
+            )
+            fits = fits and self.batch < source.count(self.order)
+        if not fits:
+            raise CheckpointError(
+                "resume: the training state is damaged: its order of batches, or its place in it."
+            )
+
+    def _restore_numbers(self, numbers):
+        for name in self._NUMBERS:
+            value, like = numbers[name], getattr(self, name)
+            whole = type(like) is int and type(value) is int and 0 <= value < 2**62
+            real = type(like) is float and is_finite(value) and value >= 0
+            if name == "best_loss":
+                real = value is None or is_finite(value)
+            elif name == "recent":
+                real = isinstance(value, list) and all(map(is_finite, value))
+            elif name in ("history", "stopped"):
+                real = type(value) is type(like)
+            if not (whole or real):
+                raise ValueError(f"its {name} is {value!r:.40}")
+            setattr(self, name, value)
+        if self.epoch < 1 or self.step < self.batch:
+            raise ValueError("its epoch or its step")
+        schedule = numbers["schedule"]
+        if schedule.keys() != self.schedule.state.keys() or not all(
+            v is None or is_finite(v) for v in schedule.values()
+        ):
+            raise ValueError("its schedule")
+        self.schedule.state.update(schedule)
+        self.rng.bit_generator.state = numbers["generator"]
+
+    def _moments(self, given):
+        """Return the optimiser's state of a file, where it can be one."""
+        for key, a in given.items():
+            kind, _, name = key.partition(".")
+            like = self.parameters[name] if name else self.optimiser.state[key]
+            squares = kind == self.optimiser.squares
+            if (a.shape, a.dtype) != (like.shape, like.dtype):
+                raise ValueError(f"its optimiser/{key:.40} is {a.dtype} {a.shape}")
+            if not np.isfinite(a).all() or (a.min() < 0 and (squares or not name)):
+                raise ValueError(f"its optimiser/{key:.40} is not what an optimiser leaves")
+        return given
+
+    def row(self, validation=None):
+        """Describe the present epoch, as far as it has come."""
+        return {
+            "epoch": self.epoch,
+            "step": self.step,
+            "loss": self.total / self.weight if self.weight else 0.0,
+            "validation": validation,
+            "grad_norm": self.norms / self.batch,
+            "learning_rate": self.optimiser.learning_rate,
+            "seconds": self.seconds,
+            "steps_per_second": self.step / self.training_seconds,
+        }
+
+    def put_back_best(self):
+        """Make the parameters those with the lowest validation loss, where there are any."""
+        for name, p in (self.best or {}).items():
+            self.parameters[name][...] = p
+
+
+def is_finite(value):
+    """Tell whether a value read from JSON is a finite number."""
+    return type(value) in (int, float) and abs(value) < np.inf
+
+
+def _within(arrays, prefix):
+    return {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
+
+
+def _carried(given, numbers, network):
+    """Return the carried state of a file, layer by layer, or None."""
+    if numbers["carried_layers"] is None:
+        return None
+    m = next((a.shape[1] for a in given.values()), 1)
+    shapes = [tuple(a.shape for a in state) for state in network.zero_state(m)]
+    state = tuple(tuple(given[f"{i}/{j}"] for j in range(len(own))) for i, own in enumerate(shapes))
+    if numbers["carried_layers"] != len(shapes) or len(given) != sum(map(len, shapes)):
+        raise ValueError("its carried state has other layers")
+    if [tuple(a.shape for a in own) for own in state] != shapes:
+        raise ValueError("its carried state has other shapes")
+    return state
