@@ -39,8 +39,9 @@ CS231N = words("""
 TURNED = words("rnn_forward rnn_backward lstm_forward lstm_backward")  # in batch_first only
 ON_ENGINE = words("gru_forward gru_backward")  # at the top they run on the engine, as TURNED do
 OURS = words("""
-    GRU LSTM RNN BpttError Dense Embedding LanguageModel Network Stream batch_first check_grads
-    get_num_threads load set_num_threads show_config
+    GRU LSTM RNN BpttError Dense Embedding Forecaster LanguageModel Network SequenceClassifier
+    SequenceRegressor SequenceTagger Stream batch_first check_grads get_num_threads load
+    set_num_threads show_config
 """)
 
 

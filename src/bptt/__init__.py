@@ -4,7 +4,8 @@
   the batch-first family in `bptt.batch_first`. The textbook itself: `bptt.equations`.
 * `check_grads` for any forward/backward pair, yours too.
 * Layers and networks: `RNN`, `LSTM`, `GRU`, `Embedding`, `Dense`, `Network`.
-* Models: `LanguageModel`, saved to one file and read back by `load`.
+* Models: `LanguageModel`, `SequenceClassifier`, `SequenceRegressor`, `SequenceTagger`,
+  `Forecaster`, each saved to one file and read back by `load`.
 """
 
 from importlib import import_module
@@ -50,11 +51,25 @@ from .network import Network
 from .stream import Stream
 
 if TYPE_CHECKING:
-    from .models import LanguageModel, load
+    from .models import (
+        Forecaster,
+        LanguageModel,
+        SequenceClassifier,
+        SequenceRegressor,
+        SequenceTagger,
+        load,
+    )
 
 __version__ = "0.1.0"
 
-_LAZY = {"LanguageModel": ".models", "load": ".models"}  # what needs more than NumPy
+_LAZY = {  # what needs more than NumPy
+    "Forecaster": ".models",
+    "LanguageModel": ".models",
+    "SequenceClassifier": ".models",
+    "SequenceRegressor": ".models",
+    "SequenceTagger": ".models",
+    "load": ".models",
+}
 
 __all__ = [
     "GRU",
@@ -63,8 +78,12 @@ __all__ = [
     "BpttError",
     "Dense",
     "Embedding",
+    "Forecaster",
     "LanguageModel",
     "Network",
+    "SequenceClassifier",
+    "SequenceRegressor",
+    "SequenceTagger",
     "Stream",
     "batch_first",
     "check_grads",

@@ -177,8 +177,6 @@ class Pool(Layer):
         dy = door.array("dy", dy, "m 1 n_in")[:, 0]
         if dy.dtype != dtype:
             raise ShapeError(f"{where}: dy is {dy.dtype}; expected {dtype}, as y is.")
-        if d_state is None:
-            d_state = tuple(np.zeros_like(s) for s in self.zero_state(m, dtype))
         d_state = self._check_state(door, "d_state", d_state, m)
         dx = np.zeros((m, T_x, self.n_in), dtype)
         if self.how == "last":
@@ -189,7 +187,7 @@ class Pool(Layer):
         if self.how == "mean":
             total, count = kept
             d_total = d_state[0] + _mean_of(dy, count)
-            d_count = d_state[1] - _mean_of((dy * _mean_of(total, count)), count).sum(
+            d_count = d_state[1] - _mean_of(dy * _mean_of(total, count), count).sum(
                 axis=1, keepdims=True
             )
             exists = valid_steps(lengths, m, T_x)

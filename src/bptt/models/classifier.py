@@ -10,8 +10,8 @@ from ..layers.pool import WAYS
 from ..training import SquaredError
 from .files import register
 from .labels import Classes, as_labels
-from .reading import finite_row
-from .sequences import as_sequences, numeric, r2
+from .reading import finite_row, mean_and_scale, scale_row
+from .sequences import as_sequences, from_elsewhere, numeric, r2
 from .supervised import SequenceModel
 
 
@@ -34,17 +34,23 @@ class Pooled(SequenceModel):
     def _pool(self):
         return lambda n: Pool(n, self.pooling, bidirectional=self.bidirectional)
 
-    def _check_one_each(self, where, name, sequences, y):
+    def _one_each(self, where, name, sequences, y):
+        """Return the targets as an array, one each."""
         if y is None:
             raise ConfigError(
                 f"{where}: requires y to be passed, but the target y is None; expected one target "
                 f"a sequence."
             )
-        n = len(y) if hasattr(y, "__len__") else np.size(y)
+        try:
+            y = np.asarray(from_elsewhere(where, y))
+        except ValueError:  # lists of different lengths
+            raise ShapeError(f"{where}: {name} is ragged; expected one target each.") from None
+        n = len(y) if y.ndim else 0
         if n != len(sequences):
             raise ShapeError(
                 f"{where}: {name} has {n} targets; expected {len(sequences)}, one a sequence."
             )
+        return y
 
 
 @register
@@ -57,15 +63,13 @@ class SequenceClassifier(Pooled, Classes):
 
     Parameters
     ----------
+    <those of all models>
+    <those of sequence models>
+    class_weight : None, "balanced" or dict of class to float
+        Multiplies the loss of what belongs to a class.
     pooling : {"last", "mean", "max"}
         What is made of the steps of a sequence: the last state (of both directions, where there
         are two), or mean or maximum over the steps that exist.
-    class_weight : None, "balanced" or dict of class to float
-        Multiplies the loss of what belongs to a class.
-    bidirectional, standardize, categories, embedding, min_count, ...
-        See `bptt.models.supervised.SequenceModel`.
-    **hyperparameters
-        Those of all models: see `bptt.models.base.Model`.
 
     Attributes
     ----------
@@ -91,8 +95,7 @@ class SequenceClassifier(Pooled, Classes):
     items = "sequences"
 
     def _targets(self, where, name, sequences, y):
-        self._check_one_each(where, name, sequences, y)
-        return as_labels(where, name, y)
+        return as_labels(where, name, self._one_each(where, name, sequences, y))
 
     def _encoded(self, where, name, targets):
         return self._numbers(where, name, targets)
@@ -152,7 +155,7 @@ class SequenceClassifier(Pooled, Classes):
 
     def __sklearn_tags__(self):
         """Return what scikit-learn asks for."""
-        return self._sklearn_tags("classifier")
+        return self._sklearn_tags("classifier", target=True)
 
 
 @register
@@ -162,12 +165,10 @@ class SequenceRegressor(Pooled):
 
     Parameters
     ----------
+    <those of all models>
+    <those of sequence models>
     pooling : {"last", "mean", "max"}
         What is made of the steps of a sequence.
-    bidirectional, standardize, categories, embedding, min_count, ...
-        See `bptt.models.supervised.SequenceModel`.
-    **hyperparameters
-        Those of all models: see `bptt.models.base.Model`.
 
     Attributes
     ----------
@@ -191,30 +192,29 @@ class SequenceRegressor(Pooled):
     items = "numbers"
 
     def _targets(self, where, name, sequences, y):
-        self._check_one_each(where, name, sequences, y)
-        y = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
+        y = self._one_each(where, name, sequences, y)
         columns = numeric(where, name, y).astype(np.float64)
         return columns[:, 0] if y.ndim == 1 else columns
 
     def _learn(self, targets):
         self._one_axis = targets.ndim == 1
         columns = targets.reshape(len(targets), -1)
-        with np.errstate(all="ignore"):
-            mean, scale = columns.mean(axis=0), columns.std(axis=0)
-        if not np.isfinite(scale).all():
-            raise ConfigError(
-                f"{type(self).__name__}.fit: y holds numbers too large to square; expected < 1e150."
-            )
-        self.y_mean_, self.y_scale_ = mean, np.where(scale <= 1e-12 * np.abs(mean), 1.0, scale)
+        where = f"{type(self).__name__}.fit"
+        self.y_mean_, self.y_scale_ = mean_and_scale(where, "y", columns)
 
     def _encoded(self, where, name, targets):
+        columns = self._columns(where, name, targets)
+        with np.errstate(over="ignore"):  # what is infinite stops the training
+            return ((columns - self.y_mean_) / self.y_scale_).astype(np.float32)
+
+    def _columns(self, where, name, targets):
         columns = targets.reshape(len(targets), -1)
         if columns.shape[1] != len(self.y_mean_):
             raise ShapeError(
                 f"{where}: {name} has {columns.shape[1]} columns; expected {len(self.y_mean_)}, "
                 f"as in fit."
             )
-        return ((columns - self.y_mean_) / self.y_scale_).astype(np.float32)
+        return columns
 
     def _objective(self, targets):
         return SquaredError()
@@ -261,8 +261,7 @@ class SequenceRegressor(Pooled):
         self._check_fitted()
         where = f"{type(self).__name__}.score"
         truth = self._targets(where, "y", as_sequences(where, X, lengths), y)
-        self._encoded(where, "y", truth)  # refuses another number of columns
-        return r2(truth, self.predict(X, lengths))
+        return r2(self._columns(where, "y", truth), self.predict(X, lengths))
 
     def _fitted(self):
         return super()._fitted() | {
@@ -277,8 +276,8 @@ class SequenceRegressor(Pooled):
         if not isinstance(self._one_axis, bool) or n < 1 or (self._one_axis and n > 1):
             raise ConfigError("its targets have no shape.")
         self.y_mean_ = finite_row("y_mean", fitted["y_mean"], n)
-        self.y_scale_ = finite_row("y_scale", fitted["y_scale"], n)
+        self.y_scale_ = scale_row("y_scale", fitted["y_scale"], n)
 
     def __sklearn_tags__(self):
         """Return what scikit-learn asks for."""
-        return self._sklearn_tags("regressor", multi_output=True)
+        return self._sklearn_tags("regressor", target=True, multi_output=True)

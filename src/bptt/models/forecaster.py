@@ -2,67 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np
 
-from ..errors import BpttError, ConfigError, ShapeError
+from ..errors import BpttError, ConfigError
 from ..layers import Dense, Pool
 from ..training import Gaussian, Quantiles, SquaredError
 from .base import Model, is_number
 from .files import register
-from .reading import MOST_FEATURES, finite_row
+from .forecasts import ROWS, ForecastStream, Outlook, n_outputs
+from .reading import MOST_FEATURES, finite_row, mean_and_scale, scale_row
 from .sequences import r2
 from .windows import RESIDUALS, Framing, Windows, as_series, check_steps, check_width
 
-_ROWS = 256  # windows computed at a time: memory, not the result
-_PATHS = 500  # drawn for an interval of a recursive Gaussian forecast
 _MOST_KEPT = 2**16  # numbers of the training set's ends that a file holds
 _TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
-
-
-class ForecastStream:
-    """Forecasts m series side by side as their values arrive.
-
-    ``state`` is the values that are remembered, an array (m, up to `window`, k): it can be kept and
-    set again.
-    """
-
-    def __init__(self, model, m):
-        self._model, self.m = model, m
-        self.reset()
-
-    def reset(self):
-        """Forget what has been seen."""
-        self.state = np.zeros((self.m, 0, len(self._model.mean_)))
-
-    def step(self, xt):
-        """Take the values of one step.
-
-        Parameters
-        ----------
-        xt : ndarray, shape (m, k)
-
-        Returns
-        -------
-        ndarray, shape (m, horizon, k)
-            What comes next; NaN until `window` steps have been seen.
-
-        Raises
-        ------
-        ShapeError
-        """
-        model, k = self._model, len(self._model.mean_)
-        xt = np.asarray(xt, np.float64)
-        if xt.shape != (self.m, k) or not np.isfinite(xt).all():
-            raise ShapeError(
-                f"Forecaster.stream: xt is {xt.shape}; expected {(self.m, k)}, finite numbers."
-            )
-        self.state = np.concatenate([self.state, xt[:, np.newaxis]], axis=1)[:, -model.window :]
-        if self.state.shape[1] < model.window:
-            return np.full((self.m, model.horizon, k), np.nan)
-        return model._point("stream", self.state)
 
 
 @register
@@ -71,10 +26,12 @@ class Forecaster(Model):
     """What one series, or several alike, of one or more values a step, do next.
 
     The network reads the last `window` steps, scaled, and says what the next `horizon` steps differ
-    by from a naive forecast: the last value, or the values of a season ago.
+    by from a naive forecast: the last value, or the values of a season ago. What is held out for
+    validation is each series' end.
 
     Parameters
     ----------
+    <those of all models>
     window : int
         Steps that a forecast is made from.
     horizon : int
@@ -95,10 +52,6 @@ class Forecaster(Model):
         steps ago. 1: the last value.
     stride : int
         Steps between the beginnings of training windows.
-    validation_fraction : float
-        Share of each series, at its end, that is held out and scored after each epoch; 0 for none.
-    **hyperparameters
-        Those of all models: see `bptt.models.base.Model`.
 
     Attributes
     ----------
@@ -191,7 +144,7 @@ class Forecaster(Model):
         else:
             held_out = [x[c - self.window :] for x, c in zip(series, cuts, strict=True)]
             held_out = [x for x in held_out if len(x) >= needed]
-        scored = Windows(self._scaled(held_out), framing, _ROWS) if held_out else None
+        scored = Windows(self._scaled(held_out), framing, ROWS) if held_out else None
         if self.patience is not None and scored is None:
             self._refuse("patience", "None where nothing is held out (validation_fraction = 0)")
         self.context_ = np.stack([x[-self.window :] for x in series])
@@ -212,15 +165,11 @@ class Forecaster(Model):
         return self.horizon if self.strategy == "direct" else 1
 
     def _learn_scale(self, where, series):
-        rows = np.concatenate(series)
-        with np.errstate(all="ignore"):
-            mean, scale = rows.mean(axis=0), rows.std(axis=0)
-        if not (np.isfinite(mean).all() and np.isfinite(scale).all()):
-            raise ConfigError(f"{where}: X holds numbers too large to square; expected < 1e150.")
-        self.mean_, self.scale_ = mean, np.where(scale <= 1e-12 * np.abs(mean), 1.0, scale)
+        self.mean_, self.scale_ = mean_and_scale(where, "X", np.concatenate(series))
 
     def _scaled(self, series):
-        return [((x - self.mean_) / self.scale_).astype(np.float32) for x in series]
+        with np.errstate(over="ignore"):  # `_unscaled` says of what is infinite that it is
+            return [((x - self.mean_) / self.scale_).astype(np.float32) for x in series]
 
     def _objective(self):
         if self.output == "quantile":
@@ -279,7 +228,15 @@ class Forecaster(Model):
         if self.output == "point":
             self._refuse("output", "'gaussian' or 'quantile' for intervals")
         ends, single = self._ends("predict_interval", X)
-        lower, upper = self._interval(where, ends, float(coverage))
+        tails = (0.5 - coverage / 2, 0.5 + coverage / 2)
+        if self.output == "quantile" and None in map(self._outlook().place, tails):
+            raise ConfigError(
+                f"{where}: coverage is {coverage:g}; expected one whose ends {tails[0]:g} and "
+                f"{tails[1]:g} are among the levels {tuple(self.levels)}."
+            )
+        z = self._scaled([ends])[0]
+        bounds = self._outlook().interval(z, self.horizon, tails, self.seed)
+        lower, upper = (self._unscaled("predict_interval", b) for b in bounds)
         return (lower[0], upper[0]) if single else (lower, upper)
 
     def backtest(self, X, stride=1):
@@ -306,10 +263,10 @@ class Forecaster(Model):
         series, single = as_series(where, X)
         self._check_series(where, series, single, self.window + self.horizon, "window + horizon")
         all_windows = Framing(self.window, self.horizon, "none", 1)
-        windows = Windows(series, all_windows, _ROWS, stride)
+        windows = Windows(series, all_windows, ROWS, stride)
         forecasts, actual = [], []
-        for i in range(0, len(windows.starts), _ROWS):
-            window, future = windows.cut(np.arange(i, min(i + _ROWS, len(windows.starts))))
+        for i in range(0, len(windows.starts), ROWS):
+            window, future = windows.cut(np.arange(i, min(i + ROWS, len(windows.starts))))
             forecasts.append(self._point("backtest", window))
             actual.append(future)
         return np.concatenate(forecasts), np.concatenate(actual)
@@ -327,7 +284,7 @@ class Forecaster(Model):
         forecast, actual = self.backtest(X)
         return r2(actual, forecast)
 
-    def stream(self, m=1):
+    def stream(self, m=1) -> Any:
         """Forecast m series side by side as their values arrive.
 
         Returns
@@ -361,77 +318,20 @@ class Forecaster(Model):
             check_width(where, "X" if single else f"X[{i}]", x, len(self.mean_), "as in fit")
         check_steps(where, series, single, least, what)
 
-    def _said_of(self, windows):
-        """Run the network over scaled windows: (outputs a value, m, steps said, k), scaled.
-
-        Means (and the logarithms of variances, still those of the network), or quantiles.
-        """
-        framing = Framing(self.window, self._said(), self.residual, self.season)
-        parts = []
-        for i in range(0, len(windows), _ROWS):
-            x, base = framing.read(windows[i : i + _ROWS])
-            with np.errstate(all="ignore"):
-                z, _, _ = self.network_.forward(
-                    np.ascontiguousarray(x), self.parameters_, keep_tape=False
-                )
-                said = z.reshape(len(x), self._n_outputs(), *base.shape[1:]).swapaxes(0, 1)
-                said = said.astype(np.float64)
-                locations = slice(0, 1) if self.output == "gaussian" else slice(None)
-                said[locations] = said[locations] * self.change_scale_ + base
-            parts.append(said)
-        return np.concatenate(parts, axis=1)
+    def _outlook(self):
+        return Outlook(
+            self.network_,
+            self.parameters_,
+            Framing(self.window, self._said(), self.residual, self.season, self.change_scale_),
+            self.output,
+            self.levels,
+        )
 
     def _point(self, method, windows):
         """Forecast windows (m, window, k) in their own units: (m, horizon, k)."""
-        z = self._scaled([windows])[0]
-        which = 0
-        if self.output == "quantile":
-            which = [float(q) for q in self.levels].index(0.5)
-        if self.strategy == "direct":
-            said = self._said_of(z)
-            said = np.sort(said, axis=0)[which] if self.output == "quantile" else said[0]
-        else:
-            said = self._paths(z, lambda one: one[0])
-        return self._unscaled(method, said)
-
-    def _paths(self, z, choose):
-        """Go on step by step: what `choose` makes of each step is read as if it had come."""
-        steps = []
-        for _ in range(self.horizon):
-            steps.append(choose(self._said_of(z))[:, 0])
-            z = np.concatenate([z[:, 1:], steps[-1][:, np.newaxis].astype(np.float32)], axis=1)
-        return np.stack(steps, axis=1)
-
-    def _interval(self, where, windows, coverage):
-        z = self._scaled([windows])[0]
-        tails = (0.5 - coverage / 2, 0.5 + coverage / 2)
-        if self.output == "quantile":
-            quantiles = np.sort(self._said_of(z), axis=0)
-            places = [
-                next((i for i, q in enumerate(self.levels) if abs(q - t) < 1e-9), None)
-                for t in tails
-            ]
-            if None in places:
-                raise ConfigError(
-                    f"{where}: coverage is {coverage:g}; expected one whose ends {tails[0]:g} and "
-                    f"{tails[1]:g} are among the levels {tuple(self.levels)}."
-                )
-            bounds = [quantiles[i] for i in places]
-        elif self.strategy == "direct":
-            mean, s = self._said_of(z)
-            deviation = np.exp(s / 2) * self.change_scale_
-            bounds = [mean + NormalDist().inv_cdf(t) * deviation for t in tails]
-        else:
-            rng = np.random.default_rng(self.seed)
-
-            def draw(said):
-                mean, s = said
-                return mean + np.exp(s / 2) * self.change_scale_ * rng.standard_normal(s.shape)
-
-            paths = self._paths(np.repeat(z, _PATHS, axis=0), draw)
-            paths = paths.reshape(len(z), _PATHS, *paths.shape[1:])
-            bounds = np.quantile(paths, tails, axis=1)
-        return [self._unscaled("predict_interval", b) for b in bounds]
+        return self._unscaled(
+            method, self._outlook().point(self._scaled([windows])[0], self.horizon)
+        )
 
     def _unscaled(self, method, z):
         if not np.isfinite(z).all():
@@ -457,13 +357,12 @@ class Forecaster(Model):
         if not right or 0.5 not in q or list(q) != sorted(set(q)):
             self._refuse("levels", "rising numbers in (0, 1), 0.5 among them")
 
-    def _n_outputs(self):
-        return {"point": 1, "gaussian": 2, "quantile": len(self.levels)}[self.output]
-
     def _build(self):
         k = len(self.mean_)
         layers, width = self._recurrent(k, pool=lambda n: Pool(n, "last"))
-        return self._network([*layers, Dense(width, self._n_outputs() * self._said() * k)])
+        return self._network(
+            [*layers, Dense(width, n_outputs(self.output, self.levels) * self._said() * k)]
+        )
 
     def _fitted(self) -> dict[str, Any]:
         kept = self.context_ if self.context_ is not None else np.zeros(0)
@@ -480,11 +379,11 @@ class Forecaster(Model):
             raise ConfigError("its mean is no list of numbers.")
         k = len(fitted["mean"])
         self.mean_ = finite_row("mean", fitted["mean"], k)
-        self.scale_ = finite_row("scale", fitted["scale"], k)
-        (self.change_scale_,) = finite_row("change_scale", [fitted["change_scale"]], 1).tolist()
+        self.scale_ = scale_row("scale", fitted["scale"], k)
+        (self.change_scale_,) = scale_row("change_scale", [fitted["change_scale"]], 1).tolist()
         self._single, self.context_ = fitted["single"], None
-        if not isinstance(self._single, bool) or not (self.scale_ > 0).all():
-            raise ConfigError("its scale is not above 0, or single is no bool.")
+        if not isinstance(self._single, bool):
+            raise ConfigError("its single is no bool.")
         if fitted["context"] is not None:
             flat = fitted["context"]
             n = len(flat) if isinstance(flat, list) else -1

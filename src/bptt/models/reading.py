@@ -13,6 +13,7 @@ from .text import Vocabulary
 LONGEST_WORD = 24  # characters: of longer words the first and the last half of as many are read
 KINDS = ("numbers", "characters", "words")
 MOST_FEATURES = 2**20  # that a file may ask for
+LARGEST = 1e150  # its square is a float64 still
 
 
 @dataclass
@@ -76,11 +77,13 @@ class Reader:
                 f"{where}: X[0] has 0 feature(s) {arrays[0].shape}; expected a minimum of 1."
             )
         rows = np.concatenate(arrays)
+        if not len(rows):
+            raise ShapeError(f"{where}: X holds no step at all; expected at least one.")
         for j in reader._category_columns(model):
             for i, x in enumerate(arrays):
                 check_whole(where, i, x[:, j], j)
             reader.categories[j] = np.unique(rows[:, j].astype(np.int64))
-        if model.standardize and len(rows):
+        if model.standardize:
             reader._learn_scale(where, rows.astype(np.float64, copy=False))
         return reader
 
@@ -95,14 +98,10 @@ class Reader:
         return sorted(set(model.categories))
 
     def _learn_scale(self, where, rows):
-        with np.errstate(all="ignore"):
-            mean, scale = rows.mean(axis=0), rows.std(axis=0)
-        scale[scale <= 1e-12 * np.abs(mean)] = 1.0  # a constant, but for rounding
+        mean, scale = mean_and_scale(where, "X", rows)
         for j in self.categories:
             mean[j], scale[j] = 0.0, 1.0
-        if not (np.isfinite(mean).all() and np.isfinite(scale).all()):
-            raise ConfigError(f"{where}: X holds numbers too large to square; expected < 1e150.")
-        self.mean, self.scale = mean, np.where(scale == 0, 1.0, scale)
+        self.mean, self.scale = mean, scale
 
     def _check_features(self, where, name, x, whence):
         if x.shape[1] != self.n_features:
@@ -239,9 +238,7 @@ class Reader:
             raise ConfigError("its lowercase is no bool.")
         if fitted["mean"] is not None:
             reader.mean = finite_row("mean", fitted["mean"], n)
-            reader.scale = finite_row("scale", fitted["scale"], n)
-            if not (reader.scale > 0).all():
-                raise ConfigError("its scale is not above 0.")
+            reader.scale = scale_row("scale", fitted["scale"], n)
         for j, values in fitted["categories"]:
             if not is_whole(j) or not 0 <= j < n or not all(map(is_whole, values)):
                 raise ConfigError("its categories are no lists of whole numbers.")
@@ -257,6 +254,21 @@ class Reader:
         return reader
 
 
+def mean_and_scale(where, name, rows):
+    """Return mean and standard deviation of columns; the latter 1 for what is constant.
+
+    Raises
+    ------
+    ConfigError
+    """
+    with np.errstate(all="ignore"):
+        mean, scale = rows.mean(axis=0), rows.std(axis=0)
+        scale[scale <= 1e-12 * np.abs(mean)] = 1.0  # constant, but for rounding
+    if not (np.isfinite(mean) & np.isfinite(scale)).all():
+        raise ConfigError(f"{where}: {name} holds numbers too large to square; expected < 1e150.")
+    return mean, scale
+
+
 def finite_row(name, values, n):
     """Read n finite numbers of a file.
 
@@ -268,8 +280,21 @@ def finite_row(name, values, n):
     if not is_row or not all(isinstance(v, (int, float)) for v in values):
         raise ConfigError(f"its {name} is no list of {n} numbers.")
     row = np.array([float(v) for v in values], np.float64)
-    if not np.isfinite(row).all():
-        raise ConfigError(f"its {name} is not finite.")
+    if not (np.abs(row) <= LARGEST).all():
+        raise ConfigError(f"its {name} is not finite, or too large to square.")
+    return row
+
+
+def scale_row(name, values, n):
+    """Read n numbers of a file that something is divided by.
+
+    Raises
+    ------
+    ConfigError
+    """
+    row = finite_row(name, values, n)
+    if not (row >= 1 / LARGEST).all():
+        raise ConfigError(f"its {name} is not above 0.")
     return row
 
 

@@ -33,9 +33,13 @@ def as_sequences(where, X, lengths=None):
     ------
     ShapeError
     """
-    if hasattr(X, "to_numpy"):  # a data frame or a column of one
-        X = X.to_numpy()
+    X = from_elsewhere(where, X)
     if isinstance(X, np.ndarray) and (X.ndim > 1 or X.dtype.kind not in "OU"):
+        if X.ndim > 1 and X.shape[1] == 0:
+            raise ShapeError(
+                f"{where}: X has 0 feature(s) (shape={X.shape}) while a minimum of 1 is required; "
+                f"expected at least one step."
+            )
         if X.ndim not in (2, 3):
             raise ShapeError(
                 f"{where}: X has shape {X.shape}; expected a list of sequences, or an array "
@@ -52,6 +56,22 @@ def as_sequences(where, X, lengths=None):
     if len(X) == 0:
         raise ShapeError(f"{where}: X has 0 sequence(s); expected a minimum of 1.")
     return list(X)
+
+
+def from_elsewhere(where, X):
+    """Return a data frame, a column of one, or what else says how to become an array, as one."""
+    if hasattr(X, "to_numpy"):
+        return X.to_numpy()
+    if hasattr(X, "toarray"):
+        raise ShapeError(
+            f"{where}: X is a sparse {type(X).__name__}, which is not supported; expected a list "
+            f"of sequences, or a dense array."
+        )
+    return np.asarray(X) if hasattr(X, "__array__") and not isinstance(X, np.ndarray) else X
+
+
+class NotNumbersError(ShapeError, TypeError):
+    """A sequence of something else."""
 
 
 def kind_of(sequence):
@@ -83,9 +103,9 @@ def numeric(where, name, x):
         if x.dtype.kind == "O":
             x = x.astype(np.float64)
     except (TypeError, ValueError):
-        raise ShapeError(
-            f"{where}: {name} is no array: argument must be a string or a number table; "
-            f"expected numbers, (steps, features)."
+        raise NotNumbersError(
+            f"{where}: {name} is no array of numbers, and an argument must be a string or of real "
+            f"numbers; expected (steps, features)."
         ) from None
     if x.dtype.kind not in "fiub":
         what = "Complex data not supported" if x.dtype.kind == "c" else f"it is {x.dtype}"
@@ -158,7 +178,8 @@ def outputs(network, parameters, arrays):
 def r2(truth, predicted):
     """Coefficient of determination, averaged over columns; of a constant column 1 or 0."""
     truth, predicted = (np.asarray(a, np.float64).reshape(len(a), -1) for a in (truth, predicted))
-    residual = np.sum((truth - predicted) ** 2, axis=0)
-    total = np.sum((truth - truth.mean(axis=0)) ** 2, axis=0)
-    share = np.divide(residual, total, out=(residual > 0).astype(float), where=total > 0)
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers too large to square
+        residual = np.sum((truth - predicted) ** 2, axis=0)
+        total = np.sum((truth - truth.mean(axis=0)) ** 2, axis=0)
+        share = np.divide(residual, total, out=(residual > 0).astype(float), where=total > 0)
     return float(np.mean(1 - share))

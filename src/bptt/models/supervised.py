@@ -64,10 +64,6 @@ class SequenceModel(Model):
         beside the word's vector; 0 for none.
     char_embedding : int
         Features of a character's vector there.
-    validation_fraction : float
-        Share of the sequences that is held out and scored after each epoch; 0 for none.
-    **hyperparameters
-        Those of all models: see `bptt.models.base.Model`.
     """
 
     bidirectional: bool = False
@@ -79,6 +75,12 @@ class SequenceModel(Model):
     char_units: int = 0
     char_embedding: int = 16
     validation_fraction: float = 0.0
+
+    def __init_subclass__(cls):
+        """Write the hyper-parameters that these models share into the docstring of each."""
+        shared = (SequenceModel.__doc__ or "").partition("----------\n")[2].strip()
+        cls.__doc__ = (cls.__doc__ or "").replace("<those of sequence models>", shared)
+        super().__init_subclass__()
 
     # -- what each kind says of itself -------------------------------------------------------
 
@@ -292,17 +294,6 @@ class SequenceModel(Model):
         if not hasattr(self, "_reader"):
             raise AttributeError(f"{type(self).__name__} is not fitted")
         return self._reader
-
-    def _sklearn_tags(self, kind, **more):
-        """Return the tags that scikit-learn asks for: it is imported already, then."""
-        from sklearn.utils import ClassifierTags, RegressorTags, Tags, TargetTags
-
-        return Tags(
-            estimator_type=kind,
-            target_tags=TargetTags(required=True, **more),
-            classifier_tags=ClassifierTags() if kind == "classifier" else None,
-            regressor_tags=RegressorTags() if kind == "regressor" else None,
-        )
 
 
 def each(targets):

@@ -16,26 +16,16 @@ class SequenceTagger(Classes):
     """One label for each step of each sequence: parts of speech, phases of a signal.
 
     Sequences are arrays of numbers, of categories, or of both, strings, or lists of words. A word
-    is what its own vector says, where the training set holds it `min_count` times, beside what a
-    character-level LSTM makes of its spelling.
+    is what its own vector says beside what a character-level LSTM makes of its spelling; one that
+    the training set holds less than `min_count` times has the vector of the unknown word, which so
+    learns what rare words are like. Unless told otherwise, it reads in both directions.
 
     Parameters
     ----------
-    bidirectional : bool
-        Read each sequence in both directions (the default); a model that does cannot stream.
+    <those of all models>
+    <those of sequence models>
     class_weight : None, "balanced" or dict of class to float
         Multiplies the loss of the steps that belong to a class.
-    embedding : int
-        Features of a word's own vector (or of a category's, a character's).
-    min_count : int
-        Words that the training set holds less often are read as the unknown word, which so
-        learns what rare words are like.
-    char_units : int
-        Units, in each direction, of the LSTM over the characters of a word; 0 for none.
-    lowercase, char_embedding, standardize, categories, validation_fraction
-        See `bptt.models.supervised.SequenceModel`.
-    **hyperparameters
-        Those of all models: see `bptt.models.base.Model`.
 
     Attributes
     ----------
@@ -149,4 +139,4 @@ class SequenceTagger(Classes):
 
     def __sklearn_tags__(self):
         """Return what scikit-learn asks for: it has no word for a label a step."""
-        return self._sklearn_tags(None)
+        return self._sklearn_tags(None, target=True)

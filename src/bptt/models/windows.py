@@ -4,7 +4,7 @@ import numpy as np
 
 from ..errors import ConfigError, ShapeError
 from ..training import Batch
-from .sequences import as_sequences, numeric
+from .sequences import as_sequences, from_elsewhere, numeric
 
 RESIDUALS = ("window", "target", "none")
 
@@ -21,7 +21,7 @@ def as_series(where, X, lengths=None):
     ------
     ShapeError, ConfigError
     """
-    X = X.to_numpy() if hasattr(X, "to_numpy") else X
+    X = from_elsewhere(where, X)
     several = isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) > 0
     several = several or (isinstance(X, np.ndarray) and (X.ndim > 2 or X.dtype.kind == "O"))
     if not several:
