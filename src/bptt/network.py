@@ -9,28 +9,7 @@ from .errors import ConfigError, ShapeError
 from .layers import Dropout, Embedding, Layer
 from .layers.base import as_batch, need_tape
 from .layers.stack import RecurrentStack
-from .stream import Stream
-
-
-class _NetworkStepper:
-    """The layers' steppers on top of one another; the state is one tuple a layer."""
-
-    def __init__(self, steppers):
-        self._steppers = steppers
-
-    def step(self, xt):
-        for stepper in self._steppers:
-            xt = stepper.step(xt)
-        return xt
-
-    @property
-    def state(self):
-        return tuple(stepper.state for stepper in self._steppers)
-
-    @state.setter
-    def state(self, state):
-        for stepper, own in zip(self._steppers, state, strict=True):
-            stepper.state = own
+from .stream import Chain, Stream
 
 
 class Network:
@@ -323,7 +302,7 @@ class Network:
 
     def stepper(self, parameters, m):
         """Check the parameters and prepare to step through m sequences."""
-        return _NetworkStepper(
+        return Chain(
             [
                 layer.stepper(self._own("Network.stream", parameters, name), m)
                 for name, layer in self.layers.items()

@@ -10,6 +10,7 @@ from .. import engine
 from ..checks import Door, is_plain
 from ..errors import ConfigError, ShapeError
 from ..params import CELLS, check, init, shapes
+from ..stream import Chain
 from .base import Layer, as_batch, check_tokens, need_tape, whole_number
 
 _shape, _dtype = attrgetter("shape"), attrgetter("dtype")
@@ -30,29 +31,6 @@ def _stacked(states):
     if len(states) == 1:
         return tuple([s[np.newaxis] for s in states[0]])
     return tuple(np.stack(s) for s in zip(*states, strict=True))
-
-
-class _StackStepper:
-    """Steppers on top of one another; the state has a slot axis in front."""
-
-    def __init__(self, steppers):
-        self._steppers = steppers
-        if len(steppers) == 1:
-            self.step = steppers[0].step  # a step takes microseconds: nothing in between
-
-    def step(self, xt):
-        for stepper in self._steppers:
-            xt = stepper.step(xt)
-        return xt
-
-    @property
-    def state(self):
-        return _stacked([s.state for s in self._steppers])
-
-    @state.setter
-    def state(self, state):
-        for i, stepper in enumerate(self._steppers):
-            stepper.state = tuple(s[i] for s in state)
 
 
 class RecurrentStack(Layer):
@@ -305,7 +283,8 @@ class RecurrentStack(Layer):
         where = f"{type(self).__name__}.stream"
         self._refuse_two_directions(where)
         slots = [self._slot_parameters(where, parameters, slot)[0] for slot in self.slots]
-        return _StackStepper([engine.stream(self.cell, own, m) for own in slots])
+        steppers = [engine.stream(self.cell, own, m) for own in slots]
+        return Chain(steppers, _stacked, lambda state: zip(*state, strict=True))
 
     def _refuse_two_directions(self, where):
         if self.bidirectional:
