@@ -1,154 +1,52 @@
-"""The command line: what a user sees when all is well, after every mistake, and after Ctrl-C."""
+"""The command line: what a user sees when all is well, and after every mistake."""
 
-import contextlib
-import fcntl
 import importlib.metadata
-import io
 import math
-import os
-import pty
 import re
-import select
-import signal
-import struct
 import subprocess
-import sys
-import termios
-import time
 import warnings
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from cli_cases import (
+    COMMANDS,
+    KINDS,
+    TEXT,
+    TINY,
+    cases,
+    command,
+    run_in,
+    settle,
+    train_text,
+    write_json_lines,
+    write_ts,
+)
 
 import bptt
-from bptt import LanguageModel
+from bptt import Forecaster, LanguageModel, SequenceClassifier, SequenceTagger
 from bptt.cli import main
-from bptt.corpus import default_corpus
-
-TEXT = "the cat sat on the mat.\n" * 60  # 1440 characters
-TINY = ["--units", "8", "--seq-length", "8", "--batch-size", "4"]
-COMMANDS = ["train", "sample", "score", "info"]
 
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """Every test in a directory of its own; no colours forced by the environment."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("FORCE_COLOR", "TTY_COMPATIBLE", "PYTHONIOENCODING"):
-        monkeypatch.delenv(name, raising=False)
-    Path("text.txt").write_text(TEXT, encoding="utf-8")
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A model file, trained once by the command itself."""
-    folder = tmp_path_factory.mktemp("trained")
-    (folder / "text.txt").write_text(TEXT, encoding="utf-8")
-    out = folder / "model.safetensors"
-    arguments = ["train", str(folder / "text.txt"), *TINY, "--epochs", "3", "--out", str(out)]
-    with pytest.raises(SystemExit) as stop:
-        main([*arguments, "--learning-rate", "0.02", "--seed", "1"])
-    assert stop.value.code == 0
-    return out
+    """Every test in a directory of its own."""
+    settle(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def run(capsys):
     """Run a command in this process: exit status, standard output, standard error."""
-
-    def run(*arguments):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
-            main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        return stop.value.code, out, err
-
-    return run
+    return lambda *arguments: run_in(capsys, *arguments)
 
 
-def command(*arguments):
-    """The command as a process of its own that hears Ctrl-C, whatever its parent ignores."""
-    launch = (
-        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
-        "os.execv(sys.executable, [sys.executable, '-m', 'bptt.cli', *sys.argv[1:]])"
-    )
-    return [sys.executable, "-c", launch, *map(str, arguments)]
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A language model's file, trained once by the command itself."""
+    return train_text(tmp_path_factory.mktemp("trained"))
 
 
 # When all is well
-
-
-def test_train_prints_progress_and_saves(run):
-    status, out, err = run("train", "text.txt", *TINY, "--epochs", 2, "--out", "m.safetensors")
-    assert (status, err) == (0, "")
-    lines = out.splitlines()
-    assert lines[0] == "Training on 1,296 characters of text.txt; 144 held out."
-    number = r"\d+\.\d{3}"
-    pair = rf"{number} nats \({number} bits\)"
-    for epoch, line in enumerate(lines[1:3], start=1):
-        where = f"epoch {epoch}/2, step {41 * epoch}/82"
-        losses = f"loss {pair}, validation {pair} per character"
-        assert re.fullmatch(rf"{where}: {losses}, [\d,]+ characters/s, 0:00:\d\d left", line)
-    nats, bits = map(float, re.search(r"validation (\S+) nats \((\S+) bits", lines[2]).groups())
-    assert bits == pytest.approx(nats / math.log(2), abs=2e-3)
-    model = bptt.load("m.safetensors")
-    assert nats == pytest.approx(model.history_[-1]["validation"], abs=1e-3)
-    n = sum(w.size for w in model.parameters_.values())
-    assert lines[3] == f"Saved the model to m.safetensors: {n:,} parameters."
-    assert len(lines) == 4
-    assert "\x1b" not in out
-    assert "\r" not in out
-
-
-def test_train_hands_every_option_to_the_model(run):
-    given = {
-        "cell": "gru", "units": 5, "layers": 2, "seq_length": 6, "batch_size": 3,
-        "learning_rate": 0.015, "grad_clip": 1.5, "epochs": 1, "seed": 11,
-    }  # fmt: skip
-    options = [x for name, v in given.items() for x in (f"--{name.replace('_', '-')}", v)]
-    assert run("train", *options, "text.txt", "--out", "deep.safetensors")[0] == 0
-    model = bptt.load("deep.safetensors")
-    assert {name: model.get_params()[name] for name in given} == given
-    # It is the model that the library makes of the same settings.
-    other = LanguageModel(**given).fit(TEXT)
-    assert model.score(TEXT) == other.score(TEXT)
-
-
-def test_the_options_default_to_those_of_the_library(run, monkeypatch):
-    seen = []
-    monkeypatch.setattr(LanguageModel, "fit", lambda self, *_, **__: seen.append(self))
-    monkeypatch.setattr(LanguageModel, "save", lambda *_: None)
-    monkeypatch.setattr(LanguageModel, "interrupted_", False, raising=False)
-    monkeypatch.setattr(LanguageModel, "parameters_", {}, raising=False)
-    Path("text.txt").write_text(TEXT * 3)
-    assert run("train", "text.txt")[0] == 0
-    assert seen[0].get_params() == LanguageModel().get_params()
-
-
-def test_several_files_are_read_one_after_another(run):
-    Path("other.txt").write_text("zzz" * 100)
-    status, out, _ = run("train", "text.txt", "other.txt", *TINY, "--epochs", 1)
-    assert status == 0
-    assert "Training on 1,566 characters of text.txt, other.txt; 175 held out." in out
-    assert "z" in bptt.load("model.safetensors").vocabulary_
-
-
-def test_without_a_file_it_trains_on_the_default_corpus(run, monkeypatch):
-    corpus = default_corpus()[:3000]
-    monkeypatch.setattr("bptt.cli.default_corpus", lambda: corpus)
-    status, out, _ = run("train", *TINY, "--epochs", 1)
-    assert status == 0
-    assert "Training on 2,700 characters of Python's language reference; 300 held out." in out
-    assert bptt.load("model.safetensors").vocabulary_ == sorted(set(corpus[:2700]))
-
-
-def test_a_long_epoch_reports_on_the_way(run, monkeypatch):
-    monkeypatch.setattr("bptt.training.progress.PLAIN_INTERVAL", 0.0)
-    _, out, _ = run("train", "text.txt", *TINY, "--epochs", 1)
-    lines = out.splitlines()[1:-1]
-    assert len(lines) == 41
-    assert lines[0].startswith("epoch 1/1, step 1/41: loss ")
-    assert "validation" not in lines[0]
 
 
 @pytest.mark.filterwarnings("default")
@@ -161,16 +59,6 @@ def test_a_warning_is_one_line(run, trained, monkeypatch):
     assert run("sample", trained) == (0, "x\n", "bptt: slow today.\n")
 
 
-def test_names_of_files_are_not_markup(run):
-    Path("[red]x[").mkdir()
-    Path("[red]x[/]").write_text(TEXT)
-    status, out, err = run("train", "[red]x[/]", *TINY, "--epochs", 1, "--out", ":cat:[b]")
-    assert (status, err) == (0, "")
-    assert "of [red]x[/]; 144 held out." in out
-    assert "Saved the model to :cat:[b]: " in out
-    assert ":cat:[b]: LanguageModel" in run("info", ":cat:[b]")[1]
-
-
 def test_sample_prints_the_prompt_and_what_follows(run, trained):
     status, out, err = run("sample", trained, "--prompt", "the ", "--length", 30, "--seed", 4)
     assert (status, err) == (0, "")
@@ -181,6 +69,12 @@ def test_sample_prints_the_prompt_and_what_follows(run, trained):
     assert cold == bptt.load(trained).sample("", 9, temperature=0) + "\n"
     assert cold == run("sample", trained, "--length", 9, "--top-k", 1)[1]
     assert len(run("sample", trained)[1]) == 401
+    nucleus = run("sample", trained, "--length", 30, "--seed", 4, "--top-p", 0.5, "--stop", "mat")[
+        1
+    ]
+    expected = bptt.load(trained).sample("", 30, top_p=0.5, stop="mat", seed=4)
+    assert nucleus == expected + "\n"
+    assert "mat" not in nucleus
 
 
 def test_score_prints_nats_bits_and_perplexity(run, trained):
@@ -224,23 +118,46 @@ def test_version_and_the_installed_command(run):
 def test_help_of_every_command(run):
     status, out, err = run("--help")
     assert (status, err) == (0, "")
-    assert all(name in out for name in COMMANDS)
-    for name in COMMANDS:
-        status, out, err = run(name, "--help")
+    shown = re.findall(r"^│ ([a-z]+) ", out, re.MULTILINE)
+    assert shown == COMMANDS
+    for name in [*COMMANDS, *(f"train {kind}" for kind in KINDS)]:
+        status, out, err = run(*name.split(), "--help")
         assert (status, err) == (0, "")
-        assert f"bptt {name}" in out
-    options = "cell units layers seq-length batch-size learning-rate grad-clip epochs seed out"
-    out = run("train", "--help")[1]
-    assert all(f"--{option}" in out for option in options.split())
-    assert all(cell in out for cell in ("rnn", "lstm", "gru"))
+        assert f"Usage: bptt {name} " in out
+    assert all(re.search(rf"^│ {kind} ", run("train", "--help")[1], re.MULTILINE) for kind in KINDS)
     out = run("sample", "--help")[1]
-    assert all(f"--{option}" in out for option in ("prompt", "length", "temperature", "seed"))
+    options = "prompt length temperature top-k top-p stop seed"
+    assert all(f"--{option} " in out for option in options.split())
+
+
+@pytest.mark.parametrize(
+    ("kind", "model"),
+    [*zip(KINDS, [LanguageModel, SequenceClassifier, SequenceTagger, Forecaster], strict=True)],
+)
+def test_every_hyperparameter_of_a_model_is_an_option_with_help_and_default(
+    run, monkeypatch, kind, model
+):
+    monkeypatch.setenv("COLUMNS", "400")  # every text on one line
+    out = run("train", kind, "--help")[1]
+    rows = {row.split()[0]: row for row in out.split("\n│ --")[1:]}
+    for f in fields(model):
+        name = f.name.replace("_", "-")
+        row = rows[f"no-{name}" if f.default is True else name]
+        assert re.search(r"  [A-Z\"][^│]{10,}[.\]]", row), row  # a sentence
+        if not isinstance(f.default, (bool, tuple)) and f.default is not None:
+            assert f"[default: {f.default}]" in row
+    for name in ("out", "checkpoint-minutes", "keep", "resume", "quiet", "validation", "test"):
+        assert name in rows
+    if kind != "forecast":
+        return
+    assert "[default: 0.05,0.5,0.95]" in rows["levels"]
+    assert "point|gaussian|quantile" in rows["output"]
 
 
 def test_without_a_command_it_shows_the_help(run):
     status, out, err = run()
     assert (status, err) == (2, "")
-    assert all(name in out for name in COMMANDS)
+    assert all(f"│ {name} " in out for name in COMMANDS)
 
 
 # Every mistake: one sentence, exit status 2
@@ -260,6 +177,11 @@ def files(trained):
     Path("truncated").write_bytes(data[: len(data) // 2])
     Path("corrupt").write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
     Path("pickle").write_bytes(b"\x80\x04\x95" + bytes(200))
+    Path("t.csv").write_text("a,label\n1,x\n2,y\n")
+    Path("nolabel.csv").write_text("a,b\n1,2\n")
+    Path("n.csv").write_text("a\n1\n2\n3\n")
+    write_ts("x.ts", *cases(4))
+    write_json_lines("t.jsonl", *cases(4))
 
 
 TRAIN = f"train text.txt {' '.join(TINY)}"
@@ -279,7 +201,52 @@ MISTAKES = [
         "and their successors.",
     ),
     # the options
-    ("train text.txt --cell tcn", "'--cell': .*'tcn' is not one of 'rnn', 'lstm', 'gru'"),
+    ("train text.txt --cell tcn", "LanguageModel: cell is 'tcn'; expected one of rnn, lstm, gru."),
+    ("train text.txt --optimiser lion", "optimiser is 'lion'; expected one of sgd, rmsprop, adam"),
+    ("train text.txt --patience 0", "LanguageModel: patience is 0; expected a whole number >= 1."),
+    ("train text.txt --dropout 1", r"dropout is 1.0; expected a number in \[0, 1\)."),
+    ("train text.txt --documents page", "split is 'page'; expected one of file, paragraph, line."),
+    ("train --documents line", "train text: --documents without a FILE; expected at least one."),
+    ("train text.txt --validation missing", "read_text: cannot read missing: No such file"),
+    ("train text.txt --test empty", "read_text: empty is empty; expected UTF-8 text."),
+    ("train text.txt --label x", "No such option: --label"),
+    ("train text.txt --keep 0", "Checkpoints: keep is 0; expected a whole number >= 1."),
+    ("train text.txt --checkpoint-minutes -1", "minutes is -1.0; expected a number >= 0."),
+    # the data
+    ("train classify", "train classify: no FILE given; expected at least one."),
+    ("train classify text.txt", "text.txt ends in '.txt'; expected one of .ts, .csv, .tsv, .tab, "),
+    ("train classify no.csv", "read_table: cannot read no.csv: No such file or directory."),
+    ("train classify nolabel.csv", "nolabel.csv has the columns a, b; expected 'label' once"),
+    ("train classify t.csv --columns a,z", "t.csv has the columns a, label; expected 'z' once"),
+    ("train forecast n.csv nolabel.csv", "nolabel.csv has the columns a, b; expected a, as n.csv"),
+    ("train classify t.csv --class-weight x", "--class-weight is 'x'; expected balanced, or pairs"),
+    ("train classify t.csv --categories x", "--categories is 'x'; expected all, or numbers of col"),
+    ("train classify x.ts --label y", "--label is 'y'; expected it left out, because x.ts ends in"),
+    (
+        "train tag x.ts",
+        "train tag: x.ts ends in '.ts'; expected one of .conll, .conllu, .tsv",
+    ),
+    (
+        "train tag text.txt --word 9",
+        "line 1 has 6 columns; expected more, because the word is ",
+    ),
+    (
+        "train tag t.csv --word 1",
+        "--word is 1; expected it left out, because t.csv ends",
+    ),
+    ("train forecast t.csv", "line 2 has 'x' in label; expected a finite number"),
+    ("train forecast t.jsonl", "t.jsonl ends in '.jsonl'; expected one of .csv, .tsv, .tab."),
+    ("train forecast n.csv", "Forecaster.fit: X has 3 steps; expected at least 49"),
+    ("train forecast n.csv --levels a", "--levels is 'a'; expected numbers separated by commas"),
+    ("train forecast n.csv --season 99", "season is 99; expected at most window = 48."),
+    # going on
+    ("train text.txt --resume missing", "load: missing cannot be read"),
+    ("train text.txt --resume model", "model is a finished model without the state of its train"),
+    ("train tag t.csv --resume model", "model holds a LanguageModel; expected a SequenceTagger."),
+    (
+        "train text.txt --resume model --units 9",
+        "train text: --units asks for units = 9; expected 8, as model has, or the option left out.",
+    ),
     ("train text.txt --cell", "Option '--cell' requires an argument"),
     ("train text.txt --units many", "'--units': .*valid int"),
     ("train text.txt --units 1.5", "'--units': .*valid int"),
@@ -324,7 +291,22 @@ MISTAKES = [
     ("score model empty", "read_text: empty is empty; expected UTF-8 text."),
     ("score model binary", "read_text: binary has a NUL at byte offset 4; expected UTF-8 text."),
     ("score model one", "LanguageModel.score: the text has 1 character; expected at least 2, "),
-    ("score text.txt model", "read_text: model has a NUL at byte offset"),
+    ("score text.txt model", "load: text.txt is not a safetensors file;"),
+    (
+        "score model text.txt --word 1",
+        "score: --word is given for a LanguageModel; expected of",
+    ),
+    ("sample model --top-p 0", r"top_p is 0.0; expected a number in \(0, 1\]."),
+    ("sample model --stop=", "stop is ''; expected a str that is not empty."),
+    # predicting and plotting
+    (
+        "predict model text.txt",
+        "predict: model holds a LanguageModel; expected another kind",
+    ),
+    ("predict missing text.txt", "load: missing cannot be read"),
+    ("plot missing", "load: missing cannot be read"),
+    ("plot model --out x.jpg", "plot: x.jpg ends in '.jpg'; expected .png or .svg."),
+    ("plot model --out no/x.png", "plot: --out no/x.png is in a directory that does not exist;"),
     # the commands
     ("sample", "Missing argument 'MODEL'"),
     ("score model", "Missing argument 'FILE'"),
@@ -337,10 +319,11 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("line", "sentence"), MISTAKES, ids=[line[:40] for line, _ in MISTAKES])
 def test_a_mistake_gives_one_sentence_and_exit_status_2(run, files, monkeypatch, line, sentence):
-    monkeypatch.setattr(LanguageModel, "fit", lambda *_, **__: pytest.fail("it trained"))
+    monkeypatch.setattr("bptt.models.base.train", lambda *_, **__: pytest.fail("it trained"))
     before = sorted(Path().iterdir())
     status, out, err = run(*line.split(" "))
-    assert (status, out) == (2, "")
+    assert status == 2
+    assert re.fullmatch(r"(Training on .*\n)?", out)
     assert err.count("\n") == 1
     assert err.endswith("\n")
     assert re.match(f"bptt: .*{sentence}", err)
@@ -352,7 +335,7 @@ def test_a_directory_that_cannot_be_written_is_seen_before_the_training(run, mon
     def refuse(**_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("bptt.cli.tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("bptt.cli.console.tempfile.TemporaryFile", refuse)
     status, out, err = run(*TRAIN.split(), "--out", "m")
     assert (status, out) == (2, "")
     assert err == (
@@ -371,240 +354,3 @@ def test_a_mistake_is_one_line_in_a_process_of_its_own_too():
     done = subprocess.run(command("train", "missing"), capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "bptt: read_text: cannot read missing: No such file or directory.\n"
-
-
-# Work that fails: one sentence, exit status 1
-
-
-def test_a_training_that_explodes_says_so_and_keeps_the_last_good_parameters(run):
-    status, out, err = run("train", "text.txt", *TINY, "--learning-rate", "3e38", "--epochs", 1)
-    assert status == 1
-    assert re.fullmatch(
-        r"bptt: training stopped (at|after) step \d+: the .* is not finite.*"
-        r" Try a learning rate below 3e\+38\.\n",
-        err,
-    )
-    assert "Saved the parameters of the last good step to model.safetensors." in out
-    bptt.load("model.safetensors")
-    status, _, err = run("score", "model.safetensors", "text.txt")
-    assert status in (0, 1)
-    assert "Traceback" not in err
-
-
-def test_a_model_larger_than_memory_says_so(run):
-    status, _, err = run("train", "text.txt", *TINY, "--units", 1_000_000_000)
-    assert status == 1
-    assert re.fullmatch(r"bptt: out of memory: [^\n]+\.\n", err)
-    assert not Path("model.safetensors").exists()
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="/dev/full is absent")
-def test_output_that_cannot_be_written_says_so(trained):
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            command("info", trained), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
-        )
-    assert done.returncode == 1
-    assert done.stderr == "bptt: cannot write the output: No space left on device.\n"
-
-
-def test_an_output_that_cannot_show_every_character_shows_a_mark(trained, monkeypatch):
-    raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    with pytest.raises(SystemExit) as stop:
-        main(["sample", str(trained), "--prompt", "é\udcff→", "--length", "3", "--seed", "1"])
-    sys.stdout.flush()
-    assert stop.value.code == 0
-    assert raw.getvalue().startswith(b"???")
-
-
-# Pipes and Ctrl-C
-
-
-def test_sample_streams_and_is_silent_when_nobody_reads_any_more(trained):
-    process = subprocess.Popen(
-        command("sample", trained, "--prompt", "on ", "--length", 10**9),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-    )
-    first = b""
-    while len(first) < 30:  # it comes while there is no end in sight
-        first += process.stdout.read(30)
-    assert first.startswith(b"on ")
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    process.stderr.close()
-    assert process.wait(30) == 0
-
-
-def test_each_character_is_shown_before_the_next_is_drawn(trained, monkeypatch):
-    raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="utf-8"))
-
-    def generate(*_, **__):
-        for k in range(1, 4):
-            yield "x"
-            assert raw.getvalue() == b"on " + b"x" * k
-
-    monkeypatch.setattr(LanguageModel, "generate", generate)
-    with pytest.raises(SystemExit) as stop:
-        main(["sample", str(trained), "--prompt", "on "])
-    assert stop.value.code == 0
-
-
-def test_training_goes_on_when_nobody_reads_any_more(monkeypatch):
-    process = subprocess.Popen(
-        command("train", "text.txt", *TINY, "--epochs", 5),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    process.stderr.close()
-    assert process.wait(60) == 0
-    assert [row["epoch"] for row in bptt.load("model.safetensors").history_] == [1, 2, 3, 4, 5]
-
-
-def assert_saved_at(line, path):
-    found = re.fullmatch(rf"Interrupted at step ([\d,]+)\. Saved the model to {path}\.", line)
-    assert found, line
-    model = bptt.load(path)
-    assert model.interrupted_
-    assert model.history_[-1]["step"] == int(found[1].replace(",", ""))
-    assert len(model.sample("the ", length=20, seed=0)) == 20
-    return model
-
-
-def test_ctrl_c_saves_and_says_where(run):
-    process = subprocess.Popen(
-        command("train", "text.txt", *TINY, "--epochs", 10**6, "--out", "half.safetensors"),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    for line in process.stdout:
-        if line.startswith("epoch 2"):
-            break
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "")
-    assert_saved_at(out.splitlines()[-1], "half.safetensors")
-    status, out, _ = run("info", "half.safetensors")
-    assert status == 0
-    assert "interrupted" in out
-
-
-def test_a_second_ctrl_c_leaves_at_once_and_says_that_nothing_was_saved(run, monkeypatch):
-    def fit(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(LanguageModel, "fit", fit)
-    status, _, err = run("train", "text.txt", *TINY)
-    assert (status, err) == (130, "bptt: interrupted; nothing was saved.\n")
-    assert not Path("model.safetensors").exists()
-
-
-def test_ctrl_c_ends_a_sample_with_its_line(run, trained, monkeypatch):
-    def generate(*_, **__):
-        yield from "abc"
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(LanguageModel, "generate", generate)
-    assert run("sample", trained) == (130, "abc\n", "bptt: interrupted.\n")
-
-
-class Terminal:
-    """A terminal of 80 columns in which a command runs in the foreground."""
-
-    def __init__(self, *arguments):
-        self.master, slave = pty.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 80, 0, 0))
-        own = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); "
-        launch = [sys.executable, "-c", own + "os.execv(sys.argv[1], sys.argv[1:])"]
-        names = ("COLUMNS", "LINES", "NO_COLOR")
-        environment = {k: v for k, v in os.environ.items() if k not in names}
-        self.process = subprocess.Popen(
-            [*launch, *command(*arguments)],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            start_new_session=True,
-            env={**environment, "TERM": "xterm-256color"},
-        )
-        os.close(slave)
-        self.shown = ""
-
-    def read_until(self, pattern, seconds=60):
-        """Read until the pattern is there, or to the end where it is None."""
-        end = time.monotonic() + seconds
-        while pattern is None or not re.search(pattern, self.shown):
-            assert time.monotonic() < end, self.shown[-2000:]
-            if select.select([self.master], [], [], 0.1)[0]:
-                try:
-                    data = os.read(self.master, 65536)
-                except OSError:  # Linux: the other side is closed
-                    data = b""
-                if not data:
-                    assert pattern is None, self.shown
-                    return
-                self.shown += data.decode()
-
-    def type(self, keys):
-        os.write(self.master, keys)
-
-    def lines(self):
-        """What was shown, line by line, without escape codes."""
-        return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", self.shown).replace("\r", "\n").split("\n")
-
-    def close(self):
-        with contextlib.suppress(ProcessLookupError):
-            self.process.kill()
-        self.process.wait()
-        os.close(self.master)
-
-
-def test_in_a_terminal_a_live_bar_shows_everything_and_ctrl_c_saves():
-    arguments = ["train", "text.txt", *TINY, "--epochs", 10**5, "--out", "live.safetensors"]
-    terminal = Terminal(*arguments)
-    try:
-        terminal.read_until(r"epoch 2/100000: .*[\s\S]*validation .* per character")
-        terminal.type(b"\x03")  # the key itself
-        terminal.read_until(None)
-        assert terminal.process.wait(30) == 130
-    finally:
-        terminal.close()
-    lines = terminal.lines()
-    assert max(map(len, lines)) <= 80
-    pair = r"\d\.\d{3} nats \(\d\.\d{3} bits\)"
-    bar = [line for line in lines if line.startswith("step ")]
-    assert bar
-    for line in bar:
-        assert re.fullmatch(
-            r"step [\d,]+/4,100,000 \S+ +[\d,]+ characters/s, [\d,]+:\d\d:\d\d left *", line
-        )
-    below = [line for line in lines if line.startswith("loss ")]
-    assert below
-    assert re.fullmatch(rf"loss {pair}, validation {pair} per character *", below[-1])
-    assert any(
-        re.fullmatch(rf"epoch 1/100000: loss {pair}, validation {pair}", line.rstrip())
-        for line in lines
-    )
-    assert "\x1b[?25h" in terminal.shown  # the cursor is back
-    (saved,) = [line for line in lines if line.startswith("Interrupted")]
-    assert_saved_at(saved, "live.safetensors")
-
-
-def test_a_terminal_gets_no_control_characters_from_a_model():
-    text = "the \x1b[2J\a cat\n" * 60
-    model = LanguageModel(units=8, seq_length=8, batch_size=4, epochs=1).fit(text)
-    model.save("m.safetensors")
-    terminal = Terminal("sample", "m.safetensors", "--length", 300, "--seed", 0)
-    try:
-        terminal.read_until(None)
-        assert terminal.process.wait(30) == 0
-    finally:
-        terminal.close()
-    assert "�" in terminal.shown
-    assert "\x1b" not in terminal.shown
-    assert "\a" not in terminal.shown

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import bptt
+import bptt.corpus
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 BY_HAND = EXAMPLES / "train_by_hand.py"
@@ -43,8 +44,7 @@ def test_training_by_hand_is_short_and_uses_the_equations_alone():
 def demo(tmp_path, monkeypatch):
     """The demo on a short corpus, in a directory of its own."""
     text = bptt.corpus.default_corpus()[:6000]
-    for place in ("bptt.corpus.default_corpus", "bptt.cli.default_corpus"):
-        monkeypatch.setattr(place, lambda: text)
+    monkeypatch.setattr("bptt.corpus.default_corpus", lambda: text)
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(EXAMPLES))
     monkeypatch.delitem(sys.modules, "demo", raising=False)

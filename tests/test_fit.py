@@ -102,6 +102,8 @@ def test_another_model_other_data_or_a_plain_model_cannot_be_resumed(tmp_path):
         quiet(tiny(units=13), TEXT, resume=places.last)
     with pytest.raises(ConfigError, match="was trained on other data; expected the same"):
         quiet(tiny(), TEXT + "a cat.", resume=places.last)
+    with pytest.raises(ConfigError, match="was trained on other data"):
+        quiet(tiny(), TEXT.upper(), resume=places.last)  # the same numbers, other letters
     model.save(tmp_path / "plain")
     with pytest.raises(CheckpointError, match="a finished model without the state of its training"):
         quiet(tiny(), TEXT, resume=tmp_path / "plain")

@@ -5,6 +5,17 @@ import shlex
 from pathlib import Path
 
 import pytest
+from cli_cases import (
+    COMMANDS,
+    KINDS,
+    SENTENCES,
+    TEXT,
+    cases,
+    settle,
+    write_conll,
+    write_series,
+    write_ts,
+)
 
 from bptt.cli import main
 
@@ -50,16 +61,43 @@ def test_every_make_target_exists():
 
 def test_every_command_and_option_exists(capsys):
     used = [words[1:] for words in commands() if words[0] == "bptt"]
-    assert {words[0] for words in used} == {"train", "sample", "score", "info"}
+    assert {words[0] for words in used} == set(COMMANDS)
+    assert {words[1] for words in used if words[0] == "train"} > set(KINDS[1:])
     for name, *arguments in used:
+        kind = (arguments[0] if arguments[0] in KINDS else "text",) if name == "train" else ()
         with pytest.raises(SystemExit) as stop:
-            main([name, "--help"])
+            main([name, *kind, "--help"])
         shown = capsys.readouterr().out
         assert stop.value.code == 0
         for option in arguments:
             if option.startswith("--"):
                 assert re.search(rf"{option}\b", shown), f"bptt {name} {option}"
     assert {words[0] for words in commands()} == {"make", "bptt"}
+
+
+def test_the_commands_run_in_order_on_small_data(tmp_path, monkeypatch, capsys):
+    settle(tmp_path, monkeypatch)
+    for name in ("shakespeare.txt", "hamlet.txt"):
+        Path(name).write_text(TEXT)
+    write_ts("vowels.ts", *cases())
+    write_ts("others.ts", *cases(6, seed=1))
+    for name in ("english.conllu", "dev.conllu", "new.conllu"):
+        write_conll(name, universal=True)
+    write_series("load.csv", 130)
+    small = ["--units", "4", "--epochs", "1", "--batch-size", "4", "--keep", "1"]
+    for _, *arguments in (words for words in commands() if words[0] == "bptt"):
+        if "--resume" in arguments:  # what an interrupted run would have left
+            (left,) = Path().glob("shakespeare-*.safetensors")
+            left.rename(arguments[arguments.index("--resume") + 1])
+        elif arguments[0] == "train":
+            arguments += small + ["--seq-length", "8"] * (arguments[1] not in KINDS)
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 0, arguments
+    assert capsys.readouterr().err == ""
+    assert Path("tagged.tsv").read_text().count("\n\n") == len(SENTENCES)
+    assert Path("tomorrow.csv").read_text().count("\n") == 25
+    assert Path("history.png").exists()
 
 
 def test_every_file_named_exists():

@@ -18,8 +18,7 @@ PUBLISHED = {"OT": "LSTMa 0.114", "all": "LSTMa 0.650"}
 RECIPES = {
     "OT": {"window": 96, "units": 32, "epochs": 4, "learning_rate": 1e-3},
     "all": {
-        "window": 168, "units": 64, "dropout": 0.3, "season": 24, "residual": "target",
-        "epochs": 6, "learning_rate": 1e-3,
+        "window": 96, "units": 64, "dropout": 0.2, "batch_size": 64, "epochs": 5,
     },
 }  # fmt: skip
 

@@ -223,9 +223,15 @@ class Model:
         return Schedule(self.schedule, self.learning_rate, self.warmup)
 
     @staticmethod
-    def _digest(arrays):
-        """Return what tells one set of training data from another, for `resume`."""
-        digest = hashlib.sha256()
+    def _digest(arrays, fitted):
+        """Return what tells one set of training data from another, for `resume`.
+
+        Parameters
+        ----------
+        arrays : iterable of ndarray
+        fitted : what the numbers in them stand for, of plain types
+        """
+        digest = hashlib.sha256(repr(fitted).encode())
         for array in arrays:
             array = np.ascontiguousarray(array)
             digest.update(f"{array.dtype.str} {array.shape}".encode())

@@ -135,7 +135,7 @@ class Forecaster(Model):
         self._learn_scale(where, training)
         source = Windows(self._scaled(training), framing, self.batch_size, self.stride)
         self.change_scale_ = framing.scale = source.change_scale()
-        self._data = self._digest(series)
+        self._data = self._digest(series, None)
         if validation is not None:
             held_out, alone = as_series(f"{where}, validation", validation)
             for x in held_out:

@@ -131,7 +131,7 @@ class LanguageModel(Model):
         self._vocabulary, self.documents_ = vocabulary, documents
         self.vocabulary_ = vocabulary.tokens
         encoded = [self._encoded(t) for t in texts]
-        self._data = self._digest(encoded)
+        self._data = self._digest(encoded, self.vocabulary_)
         if documents:
             source = Documents(encoded, self.batch_size, self.seq_length, self.burn_in)
         else:

@@ -165,7 +165,7 @@ class SequenceModel(Model):
         self._learn(targets)
         encoded = self._encoded(where, "y", targets)
         inputs = self._reader.read(where, sequences)
-        self._data = self._digest([*inputs, *each(encoded)])
+        self._data = self._digest([*inputs, *each(encoded)], self._fitted())
         scored = self._validation(validation, inputs, encoded, held_out)
         if self.patience is not None and scored is None:
             self._refuse("patience", "None where nothing is held out (validation_fraction = 0)")

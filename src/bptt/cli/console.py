@@ -1,0 +1,122 @@
+"""What the command line shows and writes: plain sentences, whole files, nothing that steers."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import stat
+import sys
+import tempfile
+import unicodedata
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console as RichConsole
+
+from ..errors import BpttError, CheckpointError
+
+MARK = "\ufffd"  # stands for what is not shown
+
+
+class Console(RichConsole):
+    """Prints plain text; goes on in silence where nobody reads any more (``| head``)."""
+
+    def __init__(self, *, quiet=False):
+        super().__init__(highlight=False, markup=False, emoji=False, quiet=quiet)
+        self.soft_wrap = not self.is_terminal
+
+    def say(self, sentence, **how):
+        """Print a line, whatever the names in it hold."""
+        self.print(printable(sentence), **how)
+
+    def on_broken_pipe(self):
+        """Train on, though nobody sees it."""
+        self.quiet = True
+        silence_stdout()
+
+
+def silence_stdout():
+    """Send what is still to come nowhere, so that Python does not complain as it exits."""
+    with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), sys.stdout.fileno())
+
+
+def fail(sentence, status) -> NoReturn:
+    """Print one sentence to standard error and exit."""
+    if sentence:  # none where the help was all there is to say
+        print(f"bptt: {printable(sentence)}", file=sys.stderr)  # noqa: T201
+    sys.exit(status)
+
+
+def printable(text):
+    """Keep names of files, and what models hold, from breaking lines or steering the terminal."""
+    return "".join(c if c.isprintable() else "?" for c in str(text).replace("\n", " "))
+
+
+def shown(text):
+    """Return a text as standard output gets it: a terminal gets no control characters.
+
+    A model, and the data it was trained on, may be anybody's.
+    """
+    if not sys.stdout.isatty():
+        return text
+    return "".join(c if c.isprintable() or c in "\n\t" else MARK for c in text)
+
+
+def field(text):
+    """Return an entry of a line: what would end the entry or the line becomes a mark."""
+    separates = ("Cc", "Zl", "Zp")
+    return "".join(MARK if unicodedata.category(c) in separates else c for c in str(text))
+
+
+def check_destination(where, out):
+    """Refuse a file that cannot be written before the work, not after hours of it.
+
+    Raises
+    ------
+    CheckpointError
+    """
+    if what := _obstacle(out):
+        raise CheckpointError(f"{where}: --out {out} {what}; expected the name of a file to write.")
+
+
+def _obstacle(out):
+    directory = os.path.dirname(os.path.realpath(out))
+    try:
+        if not os.path.isdir(directory):
+            return "is in a directory that does not exist"
+        with contextlib.suppress(FileNotFoundError):
+            if not stat.S_ISREG(os.stat(out).st_mode):
+                return "is a directory" if out.is_dir() else "is not a regular file"
+        with tempfile.TemporaryFile(dir=directory):
+            return None
+    except OSError as error:
+        return f"cannot be written ({error.strerror})"
+
+
+def put(where, text, out):
+    """Write a text to a file, at once or not at all; to standard output where there is none.
+
+    Raises
+    ------
+    BpttError
+        The file cannot be written; what was there before is untouched.
+    """
+    if out is None:
+        sys.stdout.write(shown(text))
+        return
+    target = Path(os.path.realpath(out))
+    temporary = target.with_name(f".bptt-{secrets.token_hex(8)}.tmp")
+    try:
+        with open(temporary, "x", encoding="utf-8", errors="replace", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileNotFoundError):
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
+    except OSError as error:
+        raise BpttError(f"{where}: cannot write {out}: {error.strerror}.") from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
