@@ -440,3 +440,36 @@ def test_inputs_of_any_layout_give_the_same_bits(dtype):
         dx, d0, g = engine.backward(tape, turn(dy), final)
         results.append([y, *final, dx, *d0, *g.values()])
     assert all(same_bits(a, b) for a, b in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("layer", "n_x", "n_a", "dtype"),
+    [
+        (bptt.LSTM, 128, 256, np.float32),
+        (bptt.LSTM, 7, 400, np.float32),
+        (bptt.LSTM, 64, 200, np.float64),
+        (bptt.RNN, 333, 500, np.float64),
+    ],
+)
+def test_threads_that_share_the_units_of_one_row_give_the_bits_of_the_sequence(
+    layer, n_x, n_a, dtype
+):
+    """Weights beyond one core's cache: each thread steps its share of the units."""
+    rng = np.random.default_rng(0)
+    layer = layer(n_x, n_a)
+    parameters = layer.init(rng, dtype)
+    x = rng.standard_normal((1, 9, n_x)).astype(dtype)
+    y, state, _ = layer.forward(x, parameters)
+    before = bptt.get_num_threads()
+    try:
+        for threads in (1, 2, 3, 5):
+            bptt.set_num_threads(threads)
+            stream = layer.stream(parameters)
+            for _ in range(2):
+                stepped = [stream.step(np.ascontiguousarray(x[:, t])).copy() for t in range(9)]
+                np.testing.assert_array_equal(np.stack(stepped, 1), y)
+                for one, other in zip(stream.state, state, strict=True):
+                    np.testing.assert_array_equal(one, other)
+                stream.reset()
+    finally:
+        bptt.set_num_threads(before)

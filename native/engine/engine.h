@@ -84,6 +84,7 @@ class Stream {
   Array<void*> scratch_;
   Forward<T> call_{};
   int parts_ = 1;
+  bool share_row_ = false;  // whether threads take units of the one row
 };
 
 }  // namespace bptt

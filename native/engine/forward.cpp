@@ -9,6 +9,8 @@ namespace bptt {
 
 namespace {
 
+constexpr std::size_t kCoreCache = 1 << 20;  // bytes of weights up to which one core steps alone
+constexpr int kUnitGrain = 4;                // vectors of units: where panels begin, whatever the cell
 constexpr index kChunkBytes = 384 << 10;  // pre-activations of one thread's chunk: part of an L2 cache
 
 int chunk_steps(const Batch& b, int parts, std::size_t element) {
@@ -159,6 +161,8 @@ Stream<T>::Stream(Cell which, int n_x, int n_a, int m, const Weights<const T>& w
   call_.packed_a[0] = pack_a[0], call_.packed_a[1] = pack_a[1];
   call_.reset_a = reset_.data();
   parts_ = parts_for(multiply_adds(plan_), m);
+  const std::size_t weights = (packed_x_.size() + packed_a_[0].size()) * sizeof(T);
+  share_row_ = m == 1 && cell.stages == 1 && cell.x_blocks == cell.blocks && weights > kCoreCache;
   set_state({}, {});
 }
 
@@ -167,8 +171,13 @@ void Stream<T>::step(Rows<const T> x, Rows<T> out) {
   const Kernels<T>& k = kernels<T>();
   call_.in.x = x;
   call_.out = out;
-  const int m = plan_.m, parts = std::min(parts_, get_num_threads());
-  parallel(parts, [&](int i) {
+  const int m = plan_.m, units = plan_.nap / k.vector_length;
+  const int threads = get_num_threads(), grains = (units + kUnitGrain - 1) / kUnitGrain;
+  const int shares = share_row_ ? std::min(threads, grains) : 1, parts = std::min(parts_, threads);
+  const auto begin = [&](int i) { return std::min(units, grains * i / shares * kUnitGrain); };
+  if (shares > 1) {
+    parallel(shares, [&](int i) { k.forward_units(call_, begin(i), begin(i + 1)); });
+  } else parallel(parts, [&](int i) {
     const int r0 = m * i / parts, r1 = m * (i + 1) / parts;
     k.forward(call_, r0, r1, scratch_.data() + 2 * r0);
   });

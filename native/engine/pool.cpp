@@ -24,7 +24,7 @@ namespace bptt {
 namespace {
 
 constexpr int kMaxParts = 0xffff;
-constexpr auto kSpin = std::chrono::microseconds(100);  // a training step comes back sooner than that
+constexpr auto kSpin = std::chrono::microseconds(300);  // a training step comes back sooner than that
 
 inline void pause() {
 #if defined(__SSE__)

@@ -241,5 +241,32 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
   }
 }
 
+// One step of the one row of a stream, units ua*VL .. ub*VL-1 of a cell with one stage whose blocks all
+// take the input. Threads share a row whose weights are more than one core's cache holds: each thread's
+// part then stays in its own. ua is a multiple of 4, so that panels begin there.
+template <class T, Cell C>
+inline void forward_units(const Forward<T>& f, int ua, int ub) {
+  constexpr int L = VL<T>;
+  constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
+  const Batch& b = f.batch;
+  const States<T>& st = f.st;
+  const index nap = b.nap, prev = st.before(b, 0) * nap, next = st.after(b, 0) * nap;
+  const index columns = index(ua) * cell.blocks * L;
+  T* z = st.gates + ua * L;
+  unit_row<T, true>(input_panels(cell, b.n_a, ub - ua), f.packed_x + columns * b.n_x,
+                    f.packed_bias + columns, b.n_x, f.in.x.at(b.row[0], 0), z, nap);
+  unit_row<T, false>(state_panels(cell, 0, b.n_a, ub - ua), f.packed_a[0] + columns * b.n_a, nullptr,
+                     b.n_a, st.a + prev, z, nap);
+  const auto unit = [&](int v) {
+    const index i = v * L;
+    return Unit<T>{st.gates + i, nap, st.a + prev + i, st.a + next + i, st.c + prev + i, st.c + next + i,
+                   f.reset_a};
+  };
+  for (int v = ua; v < ub; ++v) CellMath<T, C>::gates(0, unit(v));
+  for (int v = ua; v < ub; ++v) CellMath<T, C>::state(0, unit(v));
+  const index first = ua * L;
+  copy_row(f.out.at(b.row[0], 0) + first, st.a + next + first, min(index(ub) * L, index(b.n_a)) - first);
+}
+
 }  // namespace BPTT_NS
 }  // namespace bptt

@@ -96,6 +96,15 @@ void forward(const Forward<T>& f, int r0, int r1, void** scratch) {
   }
 }
 template <class T>
+void units(const Forward<T>& f, int ua, int ub) {
+  switch (f.batch.cell) {
+    case Cell::rnn: return forward_units<T, Cell::rnn>(f, ua, ub);
+    case Cell::rnn_relu: return forward_units<T, Cell::rnn_relu>(f, ua, ub);
+    case Cell::lstm: return forward_units<T, Cell::lstm>(f, ua, ub);
+    default: return;  // two stages, or blocks without an input: see Stream
+  }
+}
+template <class T>
 void backward(const Backward<T>& w, int r0, int r1, void** scratch) {
   switch (w.batch.cell) {
     case Cell::rnn: return backward_rows<T, Cell::rnn>(w, r0, r1, scratch);
@@ -193,6 +202,7 @@ Kernels<T> table() {
           packed_back_a_size<T>,
           pack_backward<T>,
           forward<T>,
+          units<T>,
           backward<T>,
           weight_gradients<T>,
           project_table<T>,

@@ -26,6 +26,7 @@ struct Kernels {
 
   // Rows r0 .. r1-1 (sorted positions). Scratch: see forward.h and backward.h.
   void (*forward)(const Forward<T>&, int r0, int r1, void** scratch);
+  void (*forward_units)(const Forward<T>&, int ua, int ub);  // lstm and the plain RNNs
   void (*backward)(const Backward<T>&, int r0, int r1, void** scratch);
   void (*gradient)(const Gradient<T>&, int j0, int j1, int n_part, int n_parts);
 

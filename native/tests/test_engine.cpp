@@ -64,6 +64,28 @@ static void bits(const std::string& isa, Cell cell, int n_x, int n_a) {
   }
 }
 
+// Weights beyond one core's cache: threads step shares of the one row's units.
+template <class T>
+static void shared_row(const std::string& isa, Cell cell, int n_x, int n_a) {
+  Random rng;
+  Layer<T> l(cell, n_x, n_a, 1, 6, false, false, rng);
+  l.forward();
+  const auto out = l.out;
+  for (int threads : {1, 2, 3, 5}) {
+    set_num_threads(threads);
+    Stream<T> stream(cell, n_x, n_a, 1, l.weights());
+    stream.set_state({l.a0.data(), n_a, 0}, {l.c0.data(), n_a, 0});
+    std::vector<T> step(n_a);
+    bool same = true;
+    for (int t = 0; t < 6; ++t) {
+      stream.step({&l.x[std::size_t(t) * n_x], n_x, 0}, {step.data(), n_a, 0});
+      same = same && std::memcmp(step.data(), &out[std::size_t(t) * n_a], n_a * sizeof(T)) == 0;
+    }
+    check(same, isa + " a row shared by threads: " + info(cell).name);
+  }
+  set_num_threads(2);
+}
+
 static void nan_row(const std::string& isa) {
   for (int c = 0; c < kCells; ++c) {
     Random rng;
@@ -167,6 +189,9 @@ int main(int argc, char** argv) {
       bits<float>(isa, static_cast<Cell>(c), 40, 160);
       bits<double>(isa, static_cast<Cell>(c), 7, 41);
     }
+    shared_row<float>(isa, Cell::lstm, 90, 270);
+    shared_row<float>(isa, Cell::rnn, 300, 500);
+    shared_row<double>(isa, Cell::rnn_relu, 70, 410);
     nan_row(isa);
     empty_shapes(isa);
   });
