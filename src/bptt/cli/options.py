@@ -18,18 +18,6 @@ _TRAINING = (
     "batch_size", "epochs", "optimiser", "learning_rate", "momentum", "weight_decay", "grad_clip",
     "schedule", "warmup", "patience", "validation_fraction", "seed",
 )  # fmt: skip
-_TEXTS = {  # where the docstring leaves it to the names of the choices, or to the library's pages
-    "cell": "Recurrent cell.",
-    "optimiser": "Rule that makes steps of gradients.",
-    "learning_rate": "Size of a step; the largest that the schedule gives.",
-    "momentum": "Share of the last step that the next one keeps, with sgd and rmsprop.",
-    "weight_decay": "So many times each weight is added to its gradient or, with adamw, apart from "
-    "it times the learning rate, taken from it; biases have none.",
-    "schedule": "Of the learning rate after the warm-up: constant; falling to 0 along a cosine; or "
-    "halved after 2 epochs without a lower loss (plateau).",
-    "categories": "Columns of whole numbers that stand for things (tokens, days of the week) and "
-    "get a vector each.",
-}
 
 
 class Spelling(NamedTuple):
@@ -94,8 +82,7 @@ def _described(kind):
 
 def _option(f, hint, slot, text):
     default, metavar = f.default, None
-    text = _TEXTS.get(f.name) or text or f"{f.name.replace('_', ' ').capitalize()}."
-    text = text.replace("None:", "Without:")
+    text = text.replace("None:", "Without:").replace('"', "")
     if hint is bool and default:
         text = f"Switch this off: {text[0].lower()}{text[1:]}"
     elif f.name in SPELLINGS:

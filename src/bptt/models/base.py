@@ -29,6 +29,7 @@ class Model:
     Parameters
     ----------
     cell : {"lstm", "gru", "rnn"}
+        Recurrent cell.
     units : int
         Hidden units of each layer.
     layers : int
@@ -44,16 +45,19 @@ class Model:
     epochs : int
         Times through the data.
     optimiser : {"adam", "adamw", "rmsprop", "sgd"}
+        Rule that makes steps of gradients.
     learning_rate : float
-        The highest that the schedule gives.
+        Size of a step; the largest that the schedule gives.
     momentum : float
-        Of "sgd" and "rmsprop".
+        Share of the last step that the next one keeps, with "sgd" and "rmsprop".
     weight_decay : float
-        Of the weight matrices.
+        So many times each weight is added to its gradient or, with "adamw", apart from it times the
+        learning rate, taken from it; biases have none.
     grad_clip : float
         Largest Euclidean norm of all gradients together.
     schedule : {"constant", "cosine", "plateau"}
-        Of the learning rate: see `bptt.training.Schedule`.
+        Of the learning rate after the warm-up: constant; falling to 0 along a cosine; or halved
+        after 2 epochs without a lower loss.
     warmup : int
         Steps in which the learning rate rises to its full height.
     patience : int or None

@@ -137,7 +137,8 @@ class SequenceModel(Model):
         validation : (X, y), optional
             Scored after each epoch, in place of a held-out part of `X`.
         progress : {"auto", "silent"}
-            "auto": a bar in a terminal or a notebook, else a line every few seconds.
+            "auto": on standard error, a bar in a terminal, else (in a notebook) a line every few
+            seconds and at the end of an epoch.
         checkpoint : Checkpoints, str or path-like, optional
             Where, and how often, the training saves itself.
         resume : str or path-like, optional

@@ -9,7 +9,7 @@ MODES = ("auto", "silent")
 
 
 class Display:
-    """Shows a training: a live bar in a terminal or notebook, else lines; a line an epoch.
+    """Shows a training: a live bar in a terminal, else lines (a notebook's too); a line an epoch.
 
     A context manager; call it with every `Progress`.
 
