@@ -82,7 +82,7 @@ def _described(kind):
 
 def _option(f, hint, slot, text):
     default, metavar = f.default, None
-    text = text.replace("None:", "Without:").replace('"', "")
+    text = text.replace("None:", "Without:")
     if hint is bool and default:
         text = f"Switch this off: {text[0].lower()}{text[1:]}"
     elif f.name in SPELLINGS:
