@@ -83,7 +83,8 @@ def _predictions(a, Wy, by, lengths):
     n_a, m, T_x = a.shape
     rows = _batch_first(a).reshape(m * T_x, n_a)
     y = softmax(engine.dense_forward(rows, Wy, by).T).reshape(len(Wy), m, T_x)
-    return np.where(valid_steps(lengths, m, T_x), y, np.zeros((), a.dtype))
+    valid = valid_steps(lengths, m, T_x)
+    return y if valid.all() else np.where(valid, y, np.zeros((), a.dtype))
 
 
 def _backward(da, dstate, caches):
