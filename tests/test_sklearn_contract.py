@@ -16,6 +16,7 @@ check_supervised_y_2d                    wants scikit-learn's own DataConversion
 check_methods_subset_invariance,         on the NumPy engine alone: BLAS sums float32 in an order
 check_methods_sample_order_invariance    that depends on the batch, more than 1e-7 apart
 check_array_api_input                    skipped by scikit-learn itself, where SciPy's switch is off
+*_data_not_an_array                      skipped where pandas is missing
 =======================================  =========================================================
 
 The checks that look at the constructor alone run on every model, language model and forecaster
