@@ -6,8 +6,10 @@ say what was given, what was expected, and which array it contradicts. Behind th
 mathematics trusts its inputs.
 """
 
+import numbers
 from collections.abc import Sequence
 from functools import cache
+from typing import TypeGuard
 
 import numpy as np
 
@@ -223,3 +225,13 @@ W is (4, 7) = (n_a, n_a + n_x).
                 f"because there are {limit} {what}."
             )
         return value
+
+
+def is_whole(value) -> TypeGuard[int]:
+    """Tell whether a value is a whole number: a Python or a NumPy one, not a bool."""
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def is_number(value) -> TypeGuard[float]:
+    """Tell whether a value is a real number: a Python or a NumPy one, not a bool."""
+    return isinstance(value, numbers.Real) and not isinstance(value, bool)

@@ -1,13 +1,13 @@
 """What models share: hyper-parameters, training, files; scikit-learn's manners."""
 
 import hashlib
-import numbers
 import sys
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, ClassVar
 
 import numpy as np
 
+from ..checks import is_number, is_whole
 from ..errors import BpttError, CheckpointError, ConfigError
 from ..layers import GRU, LSTM, RNN, Dropout
 from ..network import Network
@@ -372,13 +372,3 @@ class Model:
             classifier_tags=ClassifierTags() if kind == "classifier" else None,
             regressor_tags=RegressorTags() if kind == "regressor" else None,
         )
-
-
-def is_whole(value) -> TypeGuard[int]:
-    """Tell whether a value is a whole number: a Python or a NumPy one, not a bool."""
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-
-
-def is_number(value) -> TypeGuard[float]:
-    """Tell whether a value is a real number: a Python or a NumPy one, not a bool."""
-    return isinstance(value, numbers.Real) and not isinstance(value, bool)

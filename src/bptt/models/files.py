@@ -8,6 +8,7 @@ import platform
 
 import numpy as np
 
+from ..checks import is_number
 from ..errors import CheckpointError, ConfigError
 from ..training.checkpoints import load_arrays, save_arrays
 
@@ -170,8 +171,6 @@ def _check_arrays(where, path, arrays, expected):
 
 
 def _is_history(history):
-    from .base import is_number
-
     return isinstance(history, list) and all(
         isinstance(row, dict)
         and set(row) == _ROW

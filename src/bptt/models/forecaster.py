@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import is_number
 from ..errors import BpttError, ConfigError
 from ..layers import Dense, Pool
 from ..training import Gaussian, Quantiles, SquaredError
-from .base import Model, is_number
+from .base import Model
 from .files import register
 from .forecasts import ROWS, ForecastStream, Outlook, n_outputs
 from .reading import MOST_FEATURES, finite_row, mean_and_scale, scale_row

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import is_number
 from ..equations.activations import softmax
 from ..errors import ConfigError, ShapeError
 from ..training import CrossEntropy
-from .base import is_number
 from .supervised import SequenceModel, each
 
 

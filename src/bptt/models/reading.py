@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..checks import is_whole
 from ..errors import ConfigError, ShapeError
 from ..layers import Columns, Embedding, Words
-from .base import is_whole
 from .sequences import check_whole, kind_of, numeric, text_of
 from .text import Vocabulary
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from ..checks import is_number, is_whole
 from ..equations.activations import softmax
 from ..errors import BpttError, ConfigError
 from ..training.optimisers import LARGEST
-from .base import is_number, is_whole
 from .text import UNKNOWN
 
 

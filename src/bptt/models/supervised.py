@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import is_whole
 from ..errors import BpttError, ConfigError
 from ..layers import Dense, Layer
 from ..stream import Stream
 from ..training import SequenceBatches
-from .base import Model, is_whole
+from .base import Model
 from .reading import Reader
 from .sequences import as_sequences, outputs
 

@@ -1,11 +1,11 @@
 """Optimisers: rules that turn gradients into new parameters. Their state is a dict of arrays."""
 
 import math
-import numbers
 
 import numpy as np
 
 from .. import engine
+from ..checks import is_number
 from ..errors import ConfigError
 
 LARGEST = float(np.finfo(np.float32).max)  # beyond it an update would make parameters infinite
@@ -126,8 +126,7 @@ class Optimiser:
 
     def _check(self, name, value, expected, holds):
         kind = type(self).__name__
-        number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-        if not (number and holds(value)):
+        if not (is_number(value) and holds(value)):
             raise ConfigError(f"{kind}: {name} is {value!r}; expected a number {expected}.")
         if value > LARGEST:  # type: ignore[operator]
             raise ConfigError(f"{kind}: {name} is {value!r}; expected a number < 3.4e38.")
