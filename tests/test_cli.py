@@ -201,7 +201,10 @@ MISTAKES = [
         "and their successors.",
     ),
     # the options
-    ("train text.txt --cell tcn", "LanguageModel: cell is 'tcn'; expected one of rnn, lstm, gru."),
+    (
+        "train text.txt --cell tcn",
+        "LanguageModel: cell is 'tcn'; expected one of lstm, gru, gru_reset_after, rnn, rnn_relu.",
+    ),
     ("train text.txt --optimiser lion", "optimiser is 'lion'; expected one of sgd, rmsprop, adam"),
     ("train text.txt --patience 0", "LanguageModel: patience is 0; expected a whole number >= 1."),
     ("train text.txt --dropout 1", r"dropout is 1.0; expected a number in \[0, 1\)."),

@@ -377,10 +377,10 @@ def test_parameters_too_large_to_compute_with_are_said_to_be(fitted):
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("cell", "tcn", "one of rnn, lstm, gru"),
-        ("cell", "LSTM", "one of rnn, lstm, gru"),
-        ("cell", ["lstm"], "one of rnn, lstm, gru"),
-        ("cell", None, "one of rnn, lstm, gru"),
+        ("cell", "tcn", "one of lstm, gru, gru_reset_after, rnn, rnn_relu"),
+        ("cell", "LSTM", "one of lstm, gru, gru_reset_after, rnn, rnn_relu"),
+        ("cell", ["lstm"], "one of lstm, gru, gru_reset_after, rnn, rnn_relu"),
+        ("cell", None, "one of lstm, gru, gru_reset_after, rnn, rnn_relu"),
         *[
             (name, value, "a whole number >= 1")
             for name in ("units", "layers", "embedding", "seq_length", "batch_size", "epochs")
@@ -624,7 +624,11 @@ def forge(path, change):
         ("units", None, "units is None"),
         ("units", [12], "units is [12]"),
         ("embedding", 9, "embedding0.We has shape"),
-        ("cell", "os.system", "cell is 'os.system'; expected one of rnn, lstm, gru"),
+        (
+            "cell",
+            "os.system",
+            "cell is 'os.system'; expected one of lstm, gru, gru_reset_after, rnn, rnn_relu",
+        ),
         ("cell", "lstm", "has shape None"),
         ("cell", "x" * 10**5, "cell is 'xxxx"),
         ("cell", ["gru"], "cell is ['gru']"),

@@ -202,3 +202,12 @@ def test_top_p_keeps_the_likeliest_that_reach_it(documents):
 def test_hyperparameters_that_make_no_sense(name, value, expected):
     with pytest.raises(ConfigError, match=rf"^LanguageModel: {name} is .*; expected {expected}"):
         small(**{name: value}).fit("abc" * 40, progress="silent")
+
+
+@pytest.mark.parametrize("cell", ["lstm", "gru", "gru_reset_after", "rnn", "rnn_relu"])
+def test_every_cell_of_the_library_can_be_asked_for(cell, tmp_path):
+    model = small(cell=cell, epochs=2, layers=2, dropout=0.1).fit("abcab" * 40, progress="silent")
+    recurrent = model.network_.layers[f"{cell.partition('_')[0]}1"]
+    assert recurrent.cell == cell
+    model.save(tmp_path / "m")
+    assert bptt.load(tmp_path / "m").score("abcab") == model.score("abcab")

@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +20,13 @@ from ..training.schedules import SCHEDULES
 from . import files
 
 _SHARED = "<those of all models>"  # in the docstring of a model
-LAYERS = {"rnn": RNN, "lstm": LSTM, "gru": GRU}
+LAYERS = {
+    "lstm": LSTM,
+    "gru": GRU,
+    "gru_reset_after": partial(GRU, reset="after"),
+    "rnn": RNN,
+    "rnn_relu": partial(RNN, activation="relu"),
+}
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -28,8 +35,8 @@ class Model:
 
     Parameters
     ----------
-    cell : {"lstm", "gru", "rnn"}
-        Recurrent cell.
+    cell : {"lstm", "gru", "gru_reset_after", "rnn", "rnn_relu"}
+        Recurrent cell; of a GRU the reset gate may act before or after the product, as PyTorch's.
     units : int
         Hidden units of each layer.
     layers : int
