@@ -333,7 +333,8 @@ def test_going_on_for_more_epochs(run):
     assert files() == ["model-00000082.safetensors", "model.safetensors"]
     arguments = ["--resume", "model-00000082.safetensors", "--epochs", 3, "--out", "b.safetensors"]
     assert run("train", "text.txt", *TINY, *arguments)[0] == 0
-    assert files() == ["b.safetensors", "model-00000082.safetensors", "model.safetensors"]
+    before = ["model-00000082.safetensors", "model.safetensors"]
+    assert files() == ["b-00000123.safetensors", "b.safetensors", *before]
     assert run(*line[:-1], 3, "--out", "c.safetensors")[0] == 0
     b, c = bptt.load("b.safetensors"), bptt.load("c.safetensors")
     assert b.epochs == 3
@@ -359,13 +360,14 @@ def test_other_data_are_refused(run):
     assert err.endswith("was trained on other data; expected the same.\n")
 
 
-def test_checkpoints_are_removed_at_the_end_unless_asked_for(run):
+def test_the_last_checkpoints_stay_and_nobody_elses_are_touched(run):
     line = ["train", "text.txt", *TINY, "--epochs", 1]
     Path("model-00000007.safetensors").write_text("mine")
     assert run(*line)[0] == 0
-    assert files() == ["model-00000007.safetensors", "model.safetensors"]
+    first = ["model-00000007.safetensors", "model-00000041.safetensors", "model.safetensors"]
+    assert files() == first
     assert run(*line, "--checkpoint-minutes", 0, "--out", "m.safetensors")[0] == 0
     own = ["m-00000040.safetensors", "m-00000041.safetensors", "m.safetensors"]
-    assert files() == [*own, "model-00000007.safetensors", "model.safetensors"]
-    assert run(*line, "--keep", 3, "--out", "k.safetensors")[0] == 0
-    assert "k-00000041.safetensors" in files()
+    assert files() == [*own, *first]
+    assert run(*line, "--checkpoint-minutes", 0, "--keep", 3, "--out", "k.safetensors")[0] == 0
+    assert "k-00000039.safetensors" in files()

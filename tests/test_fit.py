@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt import GRU, LSTM, Dense, Embedding, LanguageModel, Network
+from bptt import GRU, LSTM, Dense, Embedding, Forecaster, LanguageModel, Network
 from bptt.errors import BpttError, CheckpointError, ConfigError
 from bptt.layers import Dropout
 from bptt.training import (
@@ -86,6 +86,20 @@ def test_a_resumed_training_has_the_bits_of_one_never_interrupted(X, settings, t
         quiet(again, X, resume=places.last)
         assert not again.interrupted_
         assert_same(whole, again)
+
+
+def test_a_training_whose_loss_is_negative_is_resumed(tmp_path):
+    series = np.sin(np.arange(300) / 5)  # a Gaussian that is sure of it: a density above 1
+
+    def model():
+        return Forecaster(window=20, output="gaussian", units=12, epochs=6, learning_rate=0.02)
+
+    whole = quiet(model(), series)
+    assert whole.history_[-1]["loss"] < 0
+    places = Checkpoints(tmp_path / "m")
+    n_steps = whole.history_[-1]["step"]
+    quiet(model(), series, checkpoint=places, on_step=lambda p: p.step == n_steps - 2)
+    assert_same(whole, quiet(model(), series, resume=places.last))
 
 
 def test_more_epochs_can_be_asked_of_a_finished_run(tmp_path):

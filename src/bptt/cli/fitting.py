@@ -1,10 +1,8 @@
 """What every command of `bptt train` does: read, train, keep, save, score."""
 
 import contextlib
-import os
 import shlex
 from dataclasses import fields
-from pathlib import Path
 
 import typer
 
@@ -26,25 +24,6 @@ class _Began:
     def __call__(self, progress):
         self.yes = True
         return False
-
-
-class _Places(Checkpoints):
-    """Checkpoints that remembers what this run wrote."""
-
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self._written: list[Path] = []
-
-    def write(self, step, save):
-        self._written.append(super().write(step, save))
-        return self._written[-1]
-
-    def remove(self, but):
-        """Remove the files of this run, which has ended and saved its model; one may stay."""
-        for path in self._written:
-            with contextlib.suppress(OSError):
-                if but is None or not os.path.samefile(path, but):
-                    os.unlink(path)
 
 
 def fit(context, name, files, given):
@@ -70,7 +49,7 @@ def fit(context, name, files, given):
     task, where, out = data.TASKS[name], f"train {name}", given["out"]
     model = _model(context, where, task, given)
     model._check_hyperparameters()
-    places = _Places(out, given["checkpoint_minutes"], given["keep"])
+    places = Checkpoints(out, given["checkpoint_minutes"], given["keep"])
     learned = data.read(where, task, files, given)
     validation, test = (
         given[part] and data.read(where, task, [given[part]], given)
@@ -106,8 +85,6 @@ def fit(context, name, files, given):
         again = _again(context.obj, places.last)
         loud.say(f"Go on with: {again}", soft_wrap=True)  # to be copied: no line breaks
         raise typer.Exit(130)
-    if not options.explicit(context, ("checkpoint_minutes", "keep")):
-        places.remove(but=given["resume"])
     if given["resume"] and not began.yes:
         done = model.history_[-1]["epoch"]
         console.say(f"No step was left: {given['resume']} had ended after epoch {done}.")

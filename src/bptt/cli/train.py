@@ -64,8 +64,8 @@ _RUN = [
             float,
             5.0,
             "Minutes between checkpoints, which stand beside the model and carry the number of "
-            "steps: model-00001200.safetensors. 0 saves after every step. When the training has "
-            "ended they are removed, unless this option or --keep is given.",
+            "steps: model-00001200.safetensors. 0 saves after every step. The last one is written "
+            "when the training ends, so that it can go on with more epochs.",
         ),
         ("keep", int, 2, "Checkpoints that stay: the last ones."),
         (

@@ -125,7 +125,7 @@ class Run:
         for name in self._NUMBERS:
             value, like = numbers[name], getattr(self, name)
             whole = type(like) is int and type(value) is int and 0 <= value < 2**62
-            real = type(like) is float and is_finite(value) and value >= 0
+            real = type(like) is float and is_finite(value) and (value >= 0 or name == "total")
             if name == "best_loss":
                 real = value is None or is_finite(value)
             elif name == "recent":
