@@ -10,6 +10,7 @@ namespace bptt {
 namespace {
 
 constexpr std::size_t kCoreCache = 1 << 20;  // bytes of weights up to which one core steps alone
+constexpr int kStepPointers = 4;             // scratch of every row of a stream: chunks of one step
 constexpr int kUnitGrain = 4;                // vectors of units: where panels begin, whatever the cell
 constexpr index kChunkBytes = 384 << 10;  // pre-activations of one thread's chunk: part of an L2 cache
 
@@ -88,12 +89,13 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   const index gate_rows = keep_gates ? b.slots() : index(chunk) * b.m;
   Array<T> a(state_rows * b.nap), c(cell.has_c ? state_rows * b.nap : 0);
   Array<T> gates(gate_rows * cell.blocks * b.nap), reset(cell.stages > 1 ? index(b.m) * b.nap : 0);
-  Array<void*> scratch(2 * index(chunk) * b.m);
+  const index pointers = 2 * index(chunk) + 2;  // scratch of every row
+  Array<void*> scratch(pointers * b.m);
 
   Array<T> projected;
   Input<T> in = input;
   if (in.table && in.n_tokens < b.slots()) {
-    projected = Array<T>(in.n_tokens * cell.x_blocks * b.nap);
+    projected = Array<T>(in.n_tokens * cell.blocks * b.nap);
     const int n = parts_for(double(projected.size()) * n_x, 1 << 10);
     parallel(n, [&](int i) {
       k.project_table(problem.cell, n_x, n_a, packed_x.data(), bias.data(), in.table, projected.data(),
@@ -116,7 +118,7 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
 
   const std::vector<int> begin = split_rows(b, 0, b.steps, parts);
   parallel(parts, [&](int i) {
-    k.forward(f, begin[i], begin[i + 1], scratch.data() + 2 * index(chunk) * begin[i]);
+    k.forward(f, begin[i], begin[i + 1], scratch.data() + pointers * begin[i]);
   });
 
   zero_padding(b, problem.T, out, n_a);
@@ -153,7 +155,7 @@ Stream<T>::Stream(Cell which, int n_x, int n_a, int m, const Weights<const T>& w
   a_ = Array<T>(2 * state);
   c_ = Array<T>(2 * state);
   reset_ = Array<T>(state);
-  scratch_ = Array<void*>(2 * m);
+  scratch_ = Array<void*>(kStepPointers * m);
   call_.batch = plan_.batch();
   call_.st = {gates_.data(), a_.data(), c_.data(), true, true, 1, 0};
   call_.packed_x = packed_x_.data();
@@ -179,7 +181,7 @@ void Stream<T>::step(Rows<const T> x, Rows<T> out) {
     parallel(shares, [&](int i) { k.forward_units(call_, begin(i), begin(i + 1)); });
   } else parallel(parts, [&](int i) {
     const int r0 = m * i / parts, r1 = m * (i + 1) / parts;
-    k.forward(call_, r0, r1, scratch_.data() + 2 * r0);
+    k.forward(call_, r0, r1, scratch_.data() + kStepPointers * r0);
   });
   call_.st.phase ^= 1;
 }

@@ -20,7 +20,7 @@ struct UnitRange {
 // target[r][0 .. N vectors) (+)= dz at slot[r], units of the range, @ their rows of the panel
 template <class T, int R, int N, bool kAdd>
 BPTT_INLINE void column_tile_fixed(const UnitRange& u, const T* dz, index stride, const index* slot,
-                                   const T* panel, int ahead, T* const* target, int columns) {
+                                   const T* panel, Ahead& ahead, T* const* target, int columns) {
   constexpr int L = VL<T>;
   Tile<T, R, N> tile;
   if constexpr (kAdd) {
@@ -41,7 +41,7 @@ BPTT_UNROLL
     for (int r = 0; r < R; ++r) row[r] = column + from[r];
     tile.multiply_add(lanes, [&](int r, int k) { return row[r] + k; },
                       [&](int v, int k) { return panel + (k * N + v) * L; },
-                      [&](int k) { return panel + ahead + k * N * L; });
+                      ahead.next(lanes));
     panel += lanes * N * L;
     if (++j == u.unit_vecs) j = 0, ++i;
   }
@@ -57,7 +57,7 @@ BPTT_UNROLL
 
 template <class T, bool kAdd>
 __attribute__((noinline)) void column_tile(int rows, int vectors, const UnitRange& u, const T* dz,
-                                           index stride, const index* slot, const T* panel, int ahead,
+                                           index stride, const index* slot, const T* panel, Ahead& ahead,
                                            T* const* target, int columns) {
   with_vectors(vectors, [&](auto n) {
     constexpr int N = decltype(n)::value;
@@ -72,7 +72,7 @@ __attribute__((noinline)) void column_tile(int rows, int vectors, const UnitRang
 template <class T, bool kAdd>
 inline void column_products(int count, const int* block, int n_a, int unit_vecs, const T* dz,
                             index stride, const T* packed, int columns, int rows, const index* slot,
-                            T** target) {
+                            T** target, Ahead& ahead) {
   constexpr int L = VL<T>;
   const int vecs = ceil_div(columns, L), panels = ceil_div(vecs, kColumnWidth);
   const int depth = count * unit_vecs;  // in column vectors
@@ -81,7 +81,7 @@ inline void column_products(int count, const int* block, int n_a, int unit_vecs,
     const T* panel = packed + index(p) * kColumnWidth * L * count * n_a;
     const int left = kAdd ? vectors * L : columns - p * kColumnWidth * L;
     const int tiles = ceil_div(rows, tile_rows_for(vectors));
-    // Slices of the panel that stay in the L1 cache; not where sums cannot be reloaded from the target.
+    // Slices of the panel that stay in cache; not where sums cannot be reloaded from the target.
     const int passes =
         tiles > 1 && left >= vectors * L ? ceil_div(depth * L, depth_in_cache<T>(vectors)) : 1;
     for (int pass = 0; pass < passes; ++pass) {
@@ -89,7 +89,6 @@ inline void column_products(int count, const int* block, int n_a, int unit_vecs,
                         tile_begin(depth, passes, pass + 1)};
       for (int i = 0; i < tiles; ++i) {
         const int r0 = tile_begin(rows, tiles, i), r1 = tile_begin(rows, tiles, i + 1);
-        const int ahead = ((u.q1 - u.q0) * L * vectors + i % vectors) * L;  // of the next slice
         if (kAdd || pass > 0) {
           column_tile<T, true>(r1 - r0, vectors, u, dz, stride, slot + r0, panel, ahead, target + r0, left);
         } else {
@@ -127,6 +126,21 @@ inline void gather_inputs(const Backward<T>& w, int s, int r, index k) {
     store(p, load_first(x + j * L, min(L, b.n_x - j * L)));
 }
 
+// What step s will read of the tape and of the gradients coming in.
+template <class T, Cell C>
+inline void ask_for_step(const Backward<T>& w, int s, int r0, int r1, Ahead& ahead) {
+  constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
+  const Batch& b = w.batch;
+  const States<T>& st = w.st;
+  const index state = index(r1 - r0) * b.nap * sizeof(T), before = (st.before(b, s) + r0) * b.nap;
+  if (cell.keep_blocks)
+    ahead.add(st.gates + (st.gate_row(b, s) + r0) * cell.blocks * b.nap, cell.blocks * state);
+  if (cell.has_c) ahead.add(st.c + before, state);
+  ahead.add(st.a + before, state);
+  for (int r = r0; w.d_out.data && r < r1; ++r)
+    ahead.add(w.d_out.at(b.row[r], b.time(r, s)), b.n_a * sizeof(T));
+}
+
 // scratch: (slots of these rows in the chunk) pointers, then as many indices
 template <class T, Cell C>
 inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) {
@@ -147,6 +161,8 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
     const index k0 = b.off[s] - b.off[w.s0] + r0;
     const index before = (st.before(b, s) + r0) * nap, after = (st.after(b, s) + r0) * nap;
     const T* gates = st.gates + (st.gate_row(b, s) + r0) * width;
+    Ahead ahead;
+    if (s > 0) ask_for_step<T, C>(w, s - 1, r0, min(r1, b.active[s - 1]), ahead);
     for (int stage = cell.stages - 1; stage >= 0; --stage) {
       for (int r = 0; r < rows; ++r) {
         const T* d_out = w.d_out.data ? w.d_out.at(b.row[r0 + r], b.time(r0 + r, s)) : nullptr;
@@ -154,10 +170,9 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
           const index i = r * nap + v * L, carry = (r0 + r) * nap + v * L;
           const Vec<T> up = d_out ? load_first(d_out + v * L, min(L, b.n_a - v * L)) : Vec<T>{};
           CellMath<T, C>::backward(
-              stage, UnitGrad<T>{gates + r * width + v * L, nap, st.a + before + i, st.a + after + i,
-                                 st.c + before + i, st.c + after + i, up, w.da + carry, w.dc + carry,
-                                 w.reset_da + carry, w.dz + v * w.stride + (k0 + r) * L,
-                                 units * w.stride});
+              stage, UnitGrad<T>{nap, units * w.stride, gates + r * width + v * L, st.a + before + i,
+                                 st.a + after + i, st.c + before + i, st.c + after + i, {up}, w.da + carry,
+                                 w.dc + carry, w.reset_da + carry, w.dz + v * w.stride + (k0 + r) * L});
         }
       }
       for (int r = 0; r < rows; ++r) {
@@ -166,10 +181,10 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
       }
       if (stage == 0) {
         column_products<T, true>(cell.rec_count[0], cell.rec[0], b.n_a, units, w.dz, w.stride,
-                                 w.packed_a[0], b.n_a, rows, slot, target);
+                                 w.packed_a[0], b.n_a, rows, slot, target, ahead);
       } else {
         column_products<T, false>(cell.rec_count[1], cell.rec[1], b.n_a, units, w.dz, w.stride,
-                                  w.packed_a[1], b.nap, rows, slot, target);
+                                  w.packed_a[1], b.nap, rows, slot, target, ahead);
       }
     }
     for (int r = 0; r < rows; ++r) gather_inputs<T, C>(w, s, r0 + r, k0 + r);
@@ -182,8 +197,9 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
       slot[n] = b.off[s] - b.off[w.s0] + r;
       target[n] = w.d_x_slots ? w.d_x_slots + slot[n] * b.n_x : w.d_x.at(b.row[r], b.time(r, s));
     }
+  Ahead nothing;
   column_products<T, false>(cell.x_blocks, x_blocks, b.n_a, units, w.dz, w.stride, w.packed_x, b.n_x,
-                            n, slot, target);
+                            n, slot, target, nothing);
 }
 
 }  // namespace BPTT_NS

@@ -1,7 +1,7 @@
-// The equations of the cells, each once: forward from pre-activations, backward to their gradients,
-// for one vector of units of one row. Notation of the course. What is a product (W [a_prev ; xt] + b and
-// its transposes) is done by the drivers. Forward comes in two loops, `gates` then `state`: one long chain
-// of exp, division, exp, division per unit would leave the processor waiting.
+// The equations of the cells, each once: forward from pre-activations, backward to their gradients, for a
+// pack of vectors of units. Notation of the course. What is a product (W [a_prev ; xt] + b and its
+// transposes) is done by the drivers. `forward` returns what the next product takes: a of this step, or
+// rt * a_prev between the two stages of the GRU.
 #pragma once
 #include "problem.h"
 #include "vecmath.h"
@@ -9,45 +9,48 @@
 namespace bptt {
 namespace BPTT_NS {
 
-// Where one vector of units of one row and step lives.
-template <class T>
+// Where N vectors of units of one step live: the same units of N rows, or neighbours of one row. Each
+// pointer is the first vector's; the others follow at equal distances.
+template <class T, int N>
 struct Unit {
-  T* z;             // block g at z + g * nap: pre-activation, overwritten by its gate
-  index nap;
-  const T* a_prev;
-  T* a;
+  index nap, z_step, step;
+  T* z;             // block g at z + g * nap: pre-activation, overwritten by its gate; z_step apart
+  const T* a_prev;  // states: step apart
   const T* c_prev;  // lstm
   T* c;
-  T* reset_a;       // gru: rt * a_prev
 
-  BPTT_INLINE Vec<T> block(int g) const { return load<T>(z + g * nap); }
-  BPTT_INLINE void set(int g, Vec<T> v) const { store<T>(z + g * nap, v); }
+  BPTT_INLINE Pack<T, N> block(int g) const { return load_pack<T, N>(z + g * nap, z_step); }
+  BPTT_INLINE void set(int g, const Pack<T, N>& x) const { store_pack(z + g * nap, z_step, x); }
+  BPTT_INLINE Pack<T, N> get(const T* state) const { return load_pack<T, N>(state, step); }
+  BPTT_INLINE void put(T* state, const Pack<T, N>& x) const { store_pack(state, step, x); }
 };
 
-// The same for the way back. `da`, `dc` carry the gradients from step to step: they come in as the
-// gradient of this step's a, c through later steps and leave as the part of the gradient of a_prev,
-// c_prev that does not pass through a product.
+// Where one vector of units lives on the way back. `da`, `dc` carry the gradients from step to step: they
+// come in as the gradient of this step's a, c through later steps and leave as the part of the gradient of
+// a_prev, c_prev that does not pass through a product.
+template <class T>
+using One = Pack<T, 1>;
 template <class T>
 struct UnitGrad {
-  const T* gate;
-  index nap;
+  index nap, dz_block;
+  const T* gate;    // block g at gate + g * nap
   const T *a_prev, *a, *c_prev, *c;
-  Vec<T> d_out;     // gradient of the output of this step
+  One<T> d_out;     // gradient of the output of this step
   T *da, *dc;
   T* reset_da;      // gru: gradient of rt * a_prev
   T* dz;            // block g at dz + g * dz_block
-  index dz_block;
 
-  BPTT_INLINE Vec<T> block(int g) const { return load<T>(gate + g * nap); }
-  BPTT_INLINE void set(int g, Vec<T> v) const { store<T>(dz + g * dz_block, v); }
-  BPTT_INLINE Vec<T> dz_of(int g) const { return load<T>(dz + g * dz_block); }
+  BPTT_INLINE One<T> block(int g) const { return get(gate + g * nap); }
+  BPTT_INLINE void set(int g, const One<T>& x) const { put(dz + g * dz_block, x); }
+  BPTT_INLINE One<T> get(const T* p) const { return {load<T>(p)}; }
+  BPTT_INLINE void put(T* p, const One<T>& x) const { store<T>(p, x.v[0]); }
 };
 
 // gate * (1 - gate) and 1 - gate^2: derivatives of sigmoid and tanh by their own value
 template <class V>
-BPTT_INLINE V sigmoid_slope(V g) { return g - g * g; }
+BPTT_INLINE V sigmoid_slope(const V& g) { return g - g * g; }
 template <class V>
-BPTT_INLINE V tanh_slope(V g) { return (1 - g) * (1 + g); }
+BPTT_INLINE V tanh_slope(const V& g) { return (1 - g) * (1 + g); }
 
 template <class T, Cell C>
 struct CellMath;
@@ -55,19 +58,19 @@ struct CellMath;
 template <class T, bool kRelu>
 struct RnnMath {
   // a = tanh(Wax xt + Waa a_prev + ba)
-  static BPTT_INLINE void gates(int, const Unit<T>&) {}
-  static BPTT_INLINE void state(int, const Unit<T>& u) {
-    const Vec<T> z = u.block(0);
-    store<T>(u.a, kRelu ? relu<T>(z) : tanh<T>(z));
+  template <int N>
+  static BPTT_INLINE Pack<T, N> forward(int, const Unit<T, N>& u) {
+    const Pack<T, N> z = u.block(0);
+    return kRelu ? relu(z) : tanh(z);
   }
   static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
-    const Vec<T> da = u.d_out + load(u.da), a = load(u.a), zero{};
+    const One<T> da = u.d_out + u.get(u.da), a = u.get(u.a);
     if constexpr (kRelu) {
-      u.set(0, a > zero ? da : a);  // here a is 0, or NaN, which stays
+      u.set(0, each<T, 1>([&](int i) { return a.v[i] > Vec<T>{} ? da.v[i] : a.v[i]; }));  // else 0, or NaN
     } else {
       u.set(0, da * tanh_slope(a));
     }
-    store(u.da, zero);
+    u.put(u.da, {});
   }
 };
 template <class T>
@@ -78,29 +81,26 @@ struct CellMath<T, Cell::rnn_relu> : RnnMath<T, true> {};
 template <class T>
 struct CellMath<T, Cell::lstm> {
   enum { f, i, c, o };  // blocks
-  static BPTT_INLINE void gates(int, const Unit<T>& u) {
-    u.set(f, sigmoid<T>(u.block(f)));
-    u.set(i, sigmoid<T>(u.block(i)));
-    u.set(c, tanh<T>(u.block(c)));
-  }
-  static BPTT_INLINE void state(int, const Unit<T>& u) {
-    const Vec<T> c_next = fma(u.block(f), load(u.c_prev), u.block(i) * u.block(c));
-    const Vec<T> ot = sigmoid<T>(u.block(o));  // here: it fills the wait for tanh(c)
-    store<T>(u.c, c_next);
-    u.set(o, ot);
-    store<T>(u.a, ot * tanh<T>(c_next));
+  template <int N>
+  static BPTT_INLINE Pack<T, N> forward(int, const Unit<T, N>& u) {
+    const Pack<T, N> ft = sigmoid(u.block(f)), it = sigmoid(u.block(i)), cct = tanh(u.block(c));
+    const Pack<T, N> c_next = fma(ft, u.get(u.c_prev), it * cct);
+    const Pack<T, N> ot = sigmoid(u.block(o));  // here: it fills the wait for tanh(c)
+    u.set(f, ft), u.set(i, it), u.set(c, cct), u.set(o, ot);
+    u.put(u.c, c_next);
+    return ot * tanh(c_next);
   }
   static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
-    const Vec<T> ft = u.block(f), it = u.block(i), cct = u.block(c), ot = u.block(o);
-    const Vec<T> tanh_c = tanh<T>(load(u.c));
-    const Vec<T> da = u.d_out + load(u.da);
-    const Vec<T> dc = fma(da * ot, tanh_slope(tanh_c), load(u.dc));  // both roads into c
-    u.set(f, dc * load(u.c_prev) * sigmoid_slope(ft));
+    const One<T> ft = u.block(f), it = u.block(i), cct = u.block(c), ot = u.block(o);
+    const One<T> tanh_c = tanh(u.get(u.c));
+    const One<T> da = u.d_out + u.get(u.da);
+    const One<T> dc = fma(da * ot, tanh_slope(tanh_c), u.get(u.dc));  // both roads into c
+    u.set(f, dc * u.get(u.c_prev) * sigmoid_slope(ft));
     u.set(i, dc * cct * sigmoid_slope(it));
     u.set(c, dc * it * tanh_slope(cct));
     u.set(o, da * tanh_c * sigmoid_slope(ot));
-    store(u.dc, dc * ft);
-    store(u.da, Vec<T>{});
+    u.put(u.dc, dc * ft);
+    u.put(u.da, {});
   }
 };
 
@@ -108,35 +108,32 @@ struct CellMath<T, Cell::lstm> {
 template <class T>
 struct CellMath<T, Cell::gru> {
   enum { u_, r_, c_ };
-  static BPTT_INLINE void gates(int stage, const Unit<T>& u) {
+  template <int N>
+  static BPTT_INLINE Pack<T, N> forward(int stage, const Unit<T, N>& u) {
+    const Pack<T, N> a_prev = u.get(u.a_prev);
     if (stage == 0) {
-      u.set(u_, sigmoid<T>(u.block(u_)));
-      u.set(r_, sigmoid<T>(u.block(r_)));
+      const Pack<T, N> ut = sigmoid(u.block(u_)), rt = sigmoid(u.block(r_));
+      u.set(u_, ut), u.set(r_, rt);
+      return rt * a_prev;
     } else {
-      u.set(c_, tanh<T>(u.block(c_)));
-    }
-  }
-  static BPTT_INLINE void state(int stage, const Unit<T>& u) {
-    const Vec<T> a_prev = load(u.a_prev), ut = u.block(u_);
-    if (stage == 0) {
-      store<T>(u.reset_a, u.block(r_) * a_prev);
-    } else {
-      store<T>(u.a, fma(ut, u.block(c_), (1 - ut) * a_prev));
+      const Pack<T, N> ut = u.block(u_), cct = tanh(u.block(c_));
+      u.set(c_, cct);
+      return fma(ut, cct, (1 - ut) * a_prev);
     }
   }
   // Walked stage 1, then 0; between them reset_da = dzc @ Wca.
   static BPTT_INLINE void backward(int stage, const UnitGrad<T>& u) {
-    const Vec<T> a_prev = load(u.a_prev);
+    const One<T> a_prev = u.get(u.a_prev);
     if (stage == 1) {
-      const Vec<T> ut = u.block(u_), cct = u.block(c_);
-      const Vec<T> da = u.d_out + load(u.da);
+      const One<T> ut = u.block(u_), cct = u.block(c_);
+      const One<T> da = u.d_out + u.get(u.da);
       u.set(u_, da * (cct - a_prev) * sigmoid_slope(ut));
       u.set(c_, da * ut * tanh_slope(cct));
-      store(u.da, da * (1 - ut));
+      u.put(u.da, da * (1 - ut));
     } else {
-      const Vec<T> rt = u.block(r_), d_reset = load(u.reset_da);
+      const One<T> rt = u.block(r_), d_reset = u.get(u.reset_da);
       u.set(r_, d_reset * a_prev * sigmoid_slope(rt));
-      store(u.da, fma(d_reset, rt, load(u.da)));
+      u.put(u.da, fma(d_reset, rt, u.get(u.da)));
     }
   }
 };
@@ -145,24 +142,22 @@ struct CellMath<T, Cell::gru> {
 template <class T>
 struct CellMath<T, Cell::gru_reset_after> {
   enum { u_, r_, c_, h_ };
-  static BPTT_INLINE void gates(int, const Unit<T>& u) {
-    u.set(u_, sigmoid<T>(u.block(u_)));
-    u.set(r_, sigmoid<T>(u.block(r_)));
-  }
-  static BPTT_INLINE void state(int, const Unit<T>& u) {
-    const Vec<T> ut = u.block(u_), cct = tanh<T>(fma(u.block(r_), u.block(h_), u.block(c_)));
-    u.set(c_, cct);
-    store<T>(u.a, fma(ut, cct, (1 - ut) * load(u.a_prev)));
+  template <int N>
+  static BPTT_INLINE Pack<T, N> forward(int, const Unit<T, N>& u) {
+    const Pack<T, N> ut = sigmoid(u.block(u_)), rt = sigmoid(u.block(r_));
+    const Pack<T, N> cct = tanh(fma(rt, u.block(h_), u.block(c_)));
+    u.set(u_, ut), u.set(r_, rt), u.set(c_, cct);
+    return fma(ut, cct, (1 - ut) * u.get(u.a_prev));
   }
   static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
-    const Vec<T> ut = u.block(u_), rt = u.block(r_), cct = u.block(c_), hct = u.block(h_);
-    const Vec<T> da = u.d_out + load(u.da);
-    const Vec<T> dzc = da * ut * tanh_slope(cct);
-    u.set(u_, da * (cct - load(u.a_prev)) * sigmoid_slope(ut));
+    const One<T> ut = u.block(u_), rt = u.block(r_), cct = u.block(c_), hct = u.block(h_);
+    const One<T> da = u.d_out + u.get(u.da);
+    const One<T> dzc = da * ut * tanh_slope(cct);
+    u.set(u_, da * (cct - u.get(u.a_prev)) * sigmoid_slope(ut));
     u.set(r_, dzc * hct * sigmoid_slope(rt));
     u.set(c_, dzc);
     u.set(h_, dzc * rt);
-    store(u.da, da * (1 - ut));
+    u.put(u.da, da * (1 - ut));
   }
 };
 

@@ -8,11 +8,11 @@
 namespace bptt {
 namespace BPTT_NS {
 
-// One tile: z[r][col[v]] = (bias[v] or z) + sum_k a[r][k] * panel[k][v], for P full panels of N vectors
-// that are panel_size elements apart.
+// One tile: z[r][col[v]] = (bias[v] or start[r][col[v]]) + sum_k a[r][k] * panel[k][v], for P full panels of
+// N vectors that are panel_size elements apart.
 template <class T, bool kBias, int R, int N, int P>
 BPTT_INLINE void unit_tile_fixed(int K, const T* const* a, int k0, const T* panel, index panel_size,
-                                 const T* ahead, T* const* z, const index* col, const T* bias) {
+                                 const T* const* start, T* const* z, const index* col, const T* bias) {
   constexpr int L = VL<T>;
   Tile<T, R, N * P> tile;
   const T* row[R];
@@ -21,11 +21,11 @@ BPTT_UNROLL
   if constexpr (kBias) {
     tile.load_from([&](int, int v) { return bias + v * L; });
   } else {
-    tile.load_from([&](int r, int v) { return z[r] + col[v]; });
+    tile.load_from([&](int r, int v) { return start[r] + col[v]; });
   }
   tile.multiply_add(K, [&](int r, int k) { return row[r] + k; },
                     [&](int v, int k) { return panel + (v / N) * panel_size + (k * N + v % N) * L; },
-                    [&](int k) { return ahead + k * N * L; });
+                    [](int) {});
   tile.store_to([&](int r, int v) { return z[r] + col[v]; });
 }
 
@@ -55,17 +55,19 @@ BPTT_INLINE PanelGroup next_panels(const UnitPanels& u, int rows, int done) {
 
 template <class T, bool kBias>
 __attribute__((noinline)) void unit_tile(int rows, int vectors, int panels, int K, const T* const* a,
-                                         int k0, const T* panel, index panel_size, const T* ahead,
-                                         T* const* z, const index* col, const T* bias) {
+                                         int k0, const T* panel, index panel_size,
+                                         const T* const* start, T* const* z, const index* col,
+                                         const T* bias) {
   with_vectors(vectors, [&](auto n) {
     constexpr int N = decltype(n)::value;
     if constexpr (N >= 3) {
       if constexpr (kRegisters == 32) {
-        if (panels == 2) return unit_tile_fixed<T, kBias, 2, N, 2>(K, a, k0, panel, panel_size, ahead, z, col, bias);
+        if (panels == 2)
+          return unit_tile_fixed<T, kBias, 2, N, 2>(K, a, k0, panel, panel_size, start, z, col, bias);
       }
     }
     with_rows<tile_rows<N>()>(rows, [&](auto r) {
-      unit_tile_fixed<T, kBias, decltype(r)::value, N, 1>(K, a, k0, panel, panel_size, ahead, z, col, bias);
+      unit_tile_fixed<T, kBias, decltype(r)::value, N, 1>(K, a, k0, panel, panel_size, start, z, col, bias);
     });
   });
 }
@@ -77,7 +79,7 @@ inline int tile_rows_for(int vectors) {
 // One row: the same sums, without what arranges tiles, which would take as long as the products.
 template <class T, bool kBias>
 __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, const T* bias, int K,
-                                        const T* a, T* z, index nap) {
+                                        const T* a, const T* start, T* z, index nap) {
   constexpr int L = VL<T>;
   for (int done = 0; done < u.entries();) {
     const PanelGroup g = next_panels(u, 1, done);
@@ -91,7 +93,7 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
     const index panel_size = index(K) * vectors * L;
     const auto tile = [&](auto n, auto p) {
       unit_tile_fixed<T, kBias, 1, decltype(n)::value, decltype(p)::value>(
-          K, &a, 0, panel, panel_size, panel, &z, col, bias + e * L);
+          K, &a, 0, panel, panel_size, &start, &z, col, bias + e * L);
     };
     with_vectors(vectors, [&](auto n) {
       if constexpr (decltype(n)::value >= 3) {
@@ -105,21 +107,23 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
   }
 }
 
-// How deep a slice of a panel stays in the L1 cache beside the rows, while tile after tile reads it. Sums
-// are stored and reloaded between slices, which changes no bit.
+// How deep a slice of a panel stays in cache while tile after tile reads it: a part of the L2 cache, where
+// tiles are large enough to wait for it, or else of L1. Sums are stored and reloaded between slices, which
+// changes no bit.
 template <class T>
 constexpr int depth_in_cache(int vectors) {
-  return (32 << 10) / (vectors * kVecBytes);
+  return (kRegisters == 32 ? 128 << 10 : 32 << 10) / (vectors * kVecBytes);
 }
 
-// z[r] += a[r] @ panels (or bias + ...), all panels; after(r0, r1, u0, u1) is called as soon as rows
+// z[r] = (start[r] or bias) + a[r] @ panels, all panels; after(r0, r1, u0, u1) is called as soon as rows
 // r0 .. r1-1 have all their blocks of unit vectors u0 .. u1-1.
 template <class T, bool kBias, class After>
 BPTT_INLINE void unit_products(const UnitPanels& u, const T* packed, const T* bias, int K, int rows,
-                               const T* const* a, T* const* z, index nap, After after) {
+                               const T* const* a, const T* const* start, T* const* z, index nap,
+                               After after) {
   constexpr int L = VL<T>;
   if (rows == 1) {
-    unit_row<T, kBias>(u, packed, bias, K, a[0], z[0], nap);
+    unit_row<T, kBias>(u, packed, bias, K, a[0], start[0], z[0], nap);
     return after(0, 1, 0, u.unit_vecs);
   }
   for (int done = 0; done < u.entries();) {
@@ -130,21 +134,18 @@ BPTT_INLINE void unit_products(const UnitPanels& u, const T* packed, const T* bi
       col[v - e] = u.block[v % u.count] * nap + (v / u.count) * L;
     const int tiles = ceil_div(rows, tile_rows_for(vectors));
     const int passes = tiles > 1 && K > 0 ? ceil_div(K, depth_in_cache<T>(vectors)) : 1;
-    const T* panel = packed + index(e) * L * K;
     const index panel_size = index(K) * vectors * L;
     for (int pass = 0, k0 = 0; pass < passes; ++pass) {
       const int k1 = tile_begin(K, passes, pass + 1);
+      const T* panel = packed + index(e) * L * K + index(k0) * vectors * L;
+      const T* const* from = pass == 0 ? start : z;
       for (int i = 0; i < tiles; ++i) {
         const int r0 = tile_begin(rows, tiles, i), r1 = tile_begin(rows, tiles, i + 1);
-        const T* part = panel + index(k0) * vectors * L;
-        // While tile i runs, it asks for column vector i of the next slice: weights come from far caches.
-        const T* next = u.backwards && k1 == K ? panel - index(u.width) * L * K : part + index(k1 - k0) * vectors * L;
-        const T* ahead = next + i % vectors * L;
         if (kBias && pass == 0) {
-          unit_tile<T, true>(r1 - r0, vectors, at_once, k1 - k0, a + r0, k0, part, panel_size, ahead,
+          unit_tile<T, true>(r1 - r0, vectors, at_once, k1 - k0, a + r0, k0, panel, panel_size, nullptr,
                              z + r0, col, bias + e * L);
         } else {
-          unit_tile<T, false>(r1 - r0, vectors, at_once, k1 - k0, a + r0, k0, part, panel_size, ahead,
+          unit_tile<T, false>(r1 - r0, vectors, at_once, k1 - k0, a + r0, k0, panel, panel_size, from + r0,
                               z + r0, col, nullptr);
         }
         if (pass + 1 == passes) after(r0, r1, e / u.count, end / u.count);
@@ -160,83 +161,110 @@ BPTT_INLINE void copy_row(T* dst, const T* src, index n) {
   for (index i = 0; i < n; ++i) dst[i] = src[i];
 }
 
-// Pre-activations of steps s0 .. s1-1 from the input alone: z = b + Wx xt.
+// Pre-activations from the input alone: z = b + Wx xt, and the bias of blocks without an input.
 template <class T>
-inline void project(const Forward<T>& f, int r0, int r1, int s0, int s1, const T** xs, T** zs) {
-  constexpr int L = VL<T>;
+inline void project(Cell c, const UnitPanels& u, const T* packed, const T* bias, int n_x, int rows,
+                    const T* const* x, T* const* z, index nap) {
+  const CellInfo& cell = info(c);
+  unit_products<T, true>(u, packed, bias, n_x, rows, x, z, z, nap, [](int, int, int, int) {});
+  const T* more_bias = bias + u.entries() * VL<T>;
+  for (int g = cell.x_blocks; g < cell.blocks; ++g, more_bias += nap)
+    for (int i = 0; i < rows; ++i) copy_row(z[i] + g * nap, more_bias, nap);
+}
+// The same for steps s0 .. s1-1 of the rows. scratch: 2 * (steps * rows) pointers
+template <class T>
+inline void project_steps(const Forward<T>& f, int r0, int r1, int s0, int s1, void** scratch) {
   const Batch& b = f.batch;
-  const CellInfo& cell = info(b.cell);
-  const index width = index(cell.blocks) * b.nap;
+  const index width = index(info(b.cell).blocks) * b.nap;
+  const T** xs = static_cast<const T**>(static_cast<void*>(scratch));
+  T** zs = reinterpret_cast<T**>(scratch + index(s1 - s0) * (r1 - r0));
   int n = 0;
   for (int s = s0; s < s1; ++s) {
     T* z = f.st.gates + f.st.gate_row(b, s) * width;
     for (int r = r0; r < min(r1, b.active[s]); ++r, ++n) {
-      const int row = b.row[r];
       const index t = b.time(r, s);
       zs[n] = z + r * width;
-      if (f.in.projected) {
-        xs[n] = f.in.projected + *f.in.token.at(row, t) * cell.x_blocks * b.nap;
-      } else if (f.in.table) {
-        xs[n] = f.in.table + *f.in.token.at(row, t) * b.n_x;
-      } else {
-        xs[n] = f.in.x.at(row, t);
-      }
+      xs[n] = f.in.table ? f.in.table + *f.in.token.at(b.row[r], t) * b.n_x : f.in.x.at(b.row[r], t);
     }
   }
-  const UnitPanels u = input_panels(cell, b.n_a, b.nap / L);
-  if (f.in.projected) {
-    for (int i = 0; i < n; ++i) copy_row(zs[i], xs[i], index(cell.x_blocks) * b.nap);
-  } else {
-    unit_products<T, true>(u, f.packed_x, f.packed_bias, b.n_x, n, xs, zs, b.nap,
-                           [](int, int, int, int) {});
-  }
-  const T* more_bias = f.packed_bias + u.entries() * L;
-  for (int g = cell.x_blocks; g < cell.blocks; ++g, more_bias += b.nap)
-    for (int i = 0; i < n; ++i) copy_row(zs[i] + g * b.nap, more_bias, b.nap);
+  const UnitPanels u = input_panels(info(b.cell), b.n_a, b.nap / VL<T>);
+  project(b.cell, u, f.packed_x, f.packed_bias, b.n_x, n, xs, zs, b.nap);
 }
 
-// scratch: 2 * chunk_steps * (r1 - r0) pointers
+// What follows the products of step s: gates and states of rows r0 + ra .. r0 + rb-1, vectors ua .. ub-1 of
+// units, in packs: the same units of several rows or, where there is one row, several of its vectors.
 template <class T, Cell C>
-inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
+BPTT_INLINE void finish(const Forward<T>& f, int s, int stage, int r0, int ra, int rb, int ua, int ub,
+                        T* const* out) {
   constexpr int L = VL<T>;
   constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
   const Batch& b = f.batch;
   const States<T>& st = f.st;
   const index nap = b.nap, width = cell.blocks * nap;
-  const int last = r0 < r1 ? b.len[r0] : 0;
-  const T** from = static_cast<const T**>(static_cast<void*>(scratch));
-  T** to = reinterpret_cast<T**>(scratch + index(st.chunk_steps) * (r1 - r0));
+  const bool last = stage + 1 == cell.stages, one_row = rb - ra == 1;
+  T* z = st.gates + (st.gate_row(b, s) + r0) * width;
+  const index prev = (st.before(b, s) + r0) * nap, next = (st.after(b, s) + r0) * nap;
+  T* product = last ? st.a + next : f.reset_a + r0 * nap;
+  const auto pack = [&](auto n, int r, int v) BPTT_ALWAYS {
+    constexpr int N = decltype(n)::value;
+    const index i = r * nap + v * L, step = one_row ? L : nap;
+    const Unit<T, N> unit{nap, one_row ? L : width, step, z + r * width + v * L,
+                          st.a + prev + i, st.c + prev + i, st.c + next + i};
+    const Pack<T, N> y = CellMath<T, C>::forward(stage, unit);
+    store_pack(product + i, step, y);
+    if (!last) return;
+BPTT_UNROLL
+    for (int j = 0; j < N; ++j) {
+      const int column = (one_row ? v + j : v) * L;
+      store_first<T>(out[one_row ? r : r + j] + column, y.v[j], min(L, b.n_a - column));
+    }
+  };
+  if (one_row) {
+    for (int v = ua; v < ub; v += kPack)
+      with_rows<kPack>(min(kPack, ub - v), [&](auto n) BPTT_ALWAYS { pack(n, ra, v); });
+  } else {
+    for (int r = ra; r < rb; r += kPack)
+      with_rows<kPack>(min(kPack, rb - r), [&](auto n) BPTT_ALWAYS {
+        for (int v = ua; v < ub; ++v) pack(n, r, v);
+      });
+  }
+}
 
-  for (int s0 = 0; s0 < last; s0 += st.chunk_steps) {
-    const int s1 = min(last, s0 + st.chunk_steps);
-    project(f, r0, r1, s0, s1, from, to);
-    for (int s = s0; s < s1; ++s) {
-      const int rows = min(r1, b.active[s]) - r0;
-      T* z = st.gates + (st.gate_row(b, s) + r0) * width;
-      const index prev = (st.before(b, s) + r0) * nap, next = (st.after(b, s) + r0) * nap;
-      T* reset = f.reset_a + r0 * nap;
-      for (int r = 0; r < rows; ++r) to[r] = z + r * width;
-      for (int stage = 0; stage < cell.stages; ++stage) {
-        const T* source = stage == 0 ? st.a + prev : reset;
-        for (int r = 0; r < rows; ++r) from[r] = source + r * nap;
-        UnitPanels u = state_panels(cell, stage, b.n_a, b.nap / L);
-        u.backwards = (s + st.phase) & 1;  // begin with the panels that the step before has left in cache
-        unit_products<T, false>(
-            u, f.packed_a[stage], nullptr, b.n_a, rows, from,
-            to, nap, [&](int ra, int rb, int ua, int ub) {
-              const auto unit = [&](int r, int v) {
-                const index i = r * nap + v * L;
-                return Unit<T>{to[r] + v * L,      nap,           st.a + prev + i, st.a + next + i,
-                               st.c + prev + i, st.c + next + i, reset + i};
-              };
-              for (int r = ra; r < rb; ++r)
-                for (int v = ua; v < ub; ++v) CellMath<T, C>::gates(stage, unit(r, v));
-              for (int r = ra; r < rb; ++r)
-                for (int v = ua; v < ub; ++v) CellMath<T, C>::state(stage, unit(r, v));
-            });
-      }
-      for (int r = 0; r < rows; ++r)
-        copy_row(f.out.at(b.row[r0 + r], b.time(r0 + r, s)), st.a + next + r * nap, b.n_a);
+// scratch: (2 * chunk_steps + 2) * (r1 - r0) pointers
+template <class T, Cell C>
+inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
+  constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
+  const Batch& b = f.batch;
+  const States<T>& st = f.st;
+  const index nap = b.nap, width = cell.blocks * nap;
+  const int last = r0 < r1 ? b.len[r0] : 0, m = r1 - r0;
+  const T** from = static_cast<const T**>(static_cast<void*>(scratch));
+  const T** start = from + m;
+  T** to = reinterpret_cast<T**>(scratch + 2 * m);
+  T** out = to + m;
+
+  for (int s = 0; s < last; ++s) {
+    if (!f.in.projected && s % st.chunk_steps == 0)
+      project_steps(f, r0, r1, s, min(last, s + st.chunk_steps), scratch);
+    const int rows = min(r1, b.active[s]) - r0;
+    for (int r = 0; r < rows; ++r) {
+      const int row = b.row[r0 + r];
+      const index t = b.time(r0 + r, s);
+      to[r] = st.gates + (st.gate_row(b, s) + r0 + r) * width;
+      out[r] = f.out.at(row, t);
+      start[r] = f.in.projected ? f.in.projected + *f.in.token.at(row, t) * width : to[r];
+      if (C == Cell::gru_reset_after && f.in.projected)  // a block that no product fills
+        copy_row(to[r] + 2 * nap, start[r] + 2 * nap, nap);
+    }
+    for (int stage = 0; stage < cell.stages; ++stage) {
+      const T* source = stage == 0 ? st.a + (st.before(b, s) + r0) * nap : f.reset_a + r0 * nap;
+      for (int r = 0; r < rows; ++r) from[r] = source + r * nap;
+      UnitPanels u = state_panels(cell, stage, b.n_a, b.nap / VL<T>);
+      u.backwards = (s + st.phase) & 1;  // begin with the panels that the step before has left in cache
+      unit_products<T, false>(u, f.packed_a[stage], nullptr, b.n_a, rows, from, start, to, nap,
+                              [&](int ra, int rb, int ua, int ub) {
+                                finish<T, C>(f, s, stage, r0, ra, rb, ua, ub, out);
+                              });
     }
   }
 }
@@ -249,23 +277,13 @@ inline void forward_units(const Forward<T>& f, int ua, int ub) {
   constexpr int L = VL<T>;
   constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
   const Batch& b = f.batch;
-  const States<T>& st = f.st;
-  const index nap = b.nap, prev = st.before(b, 0) * nap, next = st.after(b, 0) * nap;
   const index columns = index(ua) * cell.blocks * L;
-  T* z = st.gates + ua * L;
+  T *z = f.st.gates + ua * L, *out = f.out.at(b.row[0], 0);
   unit_row<T, true>(input_panels(cell, b.n_a, ub - ua), f.packed_x + columns * b.n_x,
-                    f.packed_bias + columns, b.n_x, f.in.x.at(b.row[0], 0), z, nap);
+                    f.packed_bias + columns, b.n_x, f.in.x.at(b.row[0], 0), z, z, b.nap);
   unit_row<T, false>(state_panels(cell, 0, b.n_a, ub - ua), f.packed_a[0] + columns * b.n_a, nullptr,
-                     b.n_a, st.a + prev, z, nap);
-  const auto unit = [&](int v) {
-    const index i = v * L;
-    return Unit<T>{st.gates + i, nap, st.a + prev + i, st.a + next + i, st.c + prev + i, st.c + next + i,
-                   f.reset_a};
-  };
-  for (int v = ua; v < ub; ++v) CellMath<T, C>::gates(0, unit(v));
-  for (int v = ua; v < ub; ++v) CellMath<T, C>::state(0, unit(v));
-  const index first = ua * L;
-  copy_row(f.out.at(b.row[0], 0) + first, st.a + next + first, min(index(ub) * L, index(b.n_a)) - first);
+                     b.n_a, f.st.a + f.st.before(b, 0) * b.nap, z, z, b.nap);
+  finish<T, C>(f, 0, 0, 0, 0, 1, ua, ub, &out);
 }
 
 }  // namespace BPTT_NS

@@ -8,7 +8,7 @@
 namespace bptt {
 namespace BPTT_NS {
 
-constexpr int kSlotBlock = 128;  // slots per pass: three vectors of p for these stay in the L1 cache
+constexpr int kSlotBlock = 512;  // slots per pass: three vectors of p for these stay in the L1 cache
 constexpr int kGradientWidth = 3;
 
 template <class T>
@@ -34,7 +34,7 @@ BPTT_UNROLL
       tile.zero();
       tile.multiply_add(slots, [&](int r, int k) { return dz + k * L + lane + r; },
                         [&](int v, int k) { return p + v * p_stride + k * L; },
-                        [&](int k) { return next_dz + k * L; });
+                        [&](int k) { __builtin_prefetch(next_dz + k * L, 0, 2); });
       tile.add_to([&](int r, int v) { return to + r * columns + v * L; });
     }
   });

@@ -121,13 +121,13 @@ template <class T>
 void project_table(Cell c, int n_x, int n_a, const T* packed_x, const T* bias, const T* table,
                    T* projected, int r0, int r1) {
   const UnitPanels u = x_panels<T>(c, n_a);
-  const index nap = u.unit_vecs * VL<T>, width = u.count * nap;
+  const index nap = u.unit_vecs * VL<T>, width = info(c).blocks * nap;
   for (int r = r0; r < r1; r += kTableRows) {
     const int n = min(kTableRows, r1 - r);
     const T* from[kTableRows];
     T* to[kTableRows];
     for (int i = 0; i < n; ++i) from[i] = table + index(r + i) * n_x, to[i] = projected + (r + i) * width;
-    unit_products<T, true>(u, packed_x, bias, n_x, n, from, to, nap, [](int, int, int, int) {});
+    project(c, u, packed_x, bias, n_x, n, from, to, nap);
   }
 }
 
@@ -137,11 +137,12 @@ void table_gradient(Cell c, int n_x, int n_a, const T* packed_back_x, const T* t
   const int all[kMaxBlocks] = {0, 1, 2, 3};
   for (int r = r0; r < r1; r += kTableRows) {
     const int n = min(kTableRows, r1 - r);
+    Ahead nothing;
     index slot[kTableRows];
     T* to[kTableRows];
     for (int i = 0; i < n; ++i) slot[i] = r + i, to[i] = d_table + index(r + i) * n_x;
     column_products<T, false>(info(c).x_blocks, all, n_a, ceil_div(n_a, VL<T>), token_dz, stride,
-                              packed_back_x, n_x, n, slot, to);
+                              packed_back_x, n_x, n, slot, to, nothing);
   }
 }
 
@@ -153,12 +154,27 @@ void table_columns(int n_x, const T* table, T* p, index stride, int r0, int r1) 
             load_first(table + index(r) * n_x + col, min(VL<T>, n_x - col)));
 }
 
-template <class T, Vec<T> (*F)(Vec<T>)>
-void map(const T* x, T* y, index n) {
-  for (index i = 0; i < n; i += VL<T>) {
-    const int lanes = n - i < VL<T> ? int(n - i) : VL<T>;
-    store_first<T>(y + i, F(load_first(x + i, lanes)), lanes);
+template <class T, class F>
+BPTT_INLINE void map(const T* x, T* y, index n, F f) {
+  constexpr int L = VL<T>;
+  index i = 0;
+  for (; i + kPack * L <= n; i += kPack * L) store_pack(y + i, L, f(load_pack<T, kPack>(x + i, L)));
+  for (; i < n; i += L) {
+    const int lanes = n - i < L ? int(n - i) : L;
+    store_first<T>(y + i, f(Pack<T, 1>{load_first(x + i, lanes)}).v[0], lanes);
   }
+}
+template <class T>
+void map_exp(const T* x, T* y, index n) {
+  map<T>(x, y, n, [](const auto& v) { return exp(v); });
+}
+template <class T>
+void map_tanh(const T* x, T* y, index n) {
+  map<T>(x, y, n, [](const auto& v) { return tanh(v); });
+}
+template <class T>
+void map_sigmoid(const T* x, T* y, index n) {
+  map<T>(x, y, n, [](const auto& v) { return sigmoid(v); });
 }
 
 template <class T>
@@ -173,13 +189,13 @@ void softmax(const T* x, T* y, int n, T* most, T* sum) {
   for (int i = 1; i < L; ++i) largest[0] = largest[i] > largest[0] ? largest[i] : largest[0];
   m = broadcast(largest[0]);
   for (int i = 0; i < whole; i += L) {
-    const Vec<T> e = exp<T>(load(x + i) - m);
+    const Vec<T> e = exp(Pack<T, 1>{load(x + i) - m}).v[0];
     store<T>(y + i, e);
     s += e;
   }
   store<T>(sums, s);
   if (rest) {
-    const Vec<T> e = exp<T>(load_first(x + whole, rest) - m);
+    const Vec<T> e = exp(Pack<T, 1>{load_first(x + whole, rest) - m}).v[0];
     store_first<T>(y + whole, e, rest);
     for (int i = 0; i < rest; ++i) sums[i] += y[whole + i];
   }
@@ -211,9 +227,9 @@ Kernels<T> table() {
           adam<T>,
           squares<T>,
           softmax<T>,
-          map<T, exp<T>>,
-          map<T, tanh<T>>,
-          map<T, sigmoid<T>>};
+          map_exp<T>,
+          map_tanh<T>,
+          map_sigmoid<T>};
 }
 
 bool runs_here() {

@@ -11,7 +11,8 @@
 
 // Small functions shared by all instruction sets must leave no out-of-line copy for the linker to
 // merge: it could keep one that was compiled for a newer machine.
-#define BPTT_INLINE inline __attribute__((always_inline))
+#define BPTT_ALWAYS __attribute__((always_inline))
+#define BPTT_INLINE inline BPTT_ALWAYS
 
 // Loops over a tile unroll completely: its sums live in registers. (Instrumented builds keep the loops.)
 #if defined(BPTT_KEEP_LOOPS)
@@ -101,7 +102,7 @@ struct Input {
   Rows<const T> x;              // used where table == nullptr
   Rows<const index> token;      // stride_time steps through one row's tokens
   const T* table = nullptr;     // (n_tokens, n_x), rows contiguous
-  const T* projected = nullptr; // (n_tokens, x_blocks*nap): table @ Wx.T + b, once per call; or nullptr
+  const T* projected = nullptr; // (n_tokens, blocks*nap): table @ Wx.T + b, once per call; or nullptr
   index n_tokens = 0;
 };
 

@@ -132,5 +132,72 @@ BPTT_LIMIT_(double, at_least, BPTT_X86(d, max_pd))
 constexpr int min(int a, int b) { return a < b ? a : b; }
 constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
+// N vectors that go through the same operations side by side. One chain of operations after the other
+// would leave the processor waiting for each result.
+template <class T, int N>
+struct Pack {
+  Vec<T> v[N];
+};
+template <class T, int N, class F>
+BPTT_INLINE Pack<T, N> each(F f) {  // f(i) for every vector
+  Pack<T, N> p;
+BPTT_UNROLL
+  for (int i = 0; i < N; ++i) p.v[i] = f(i);
+  return p;
+}
+// Vectors at p, p + step, p + 2 step, ...
+template <class T, int N>
+BPTT_INLINE Pack<T, N> load_pack(const T* p, index step) {
+  return each<T, N>([&](int i) { return load<T>(p + i * step); });
+}
+template <class T, int N>
+BPTT_INLINE void store_pack(T* p, index step, const Pack<T, N>& x) {
+BPTT_UNROLL
+  for (int i = 0; i < N; ++i) store<T>(p + i * step, x.v[i]);
+}
+template <class T, int N>
+BPTT_INLINE Vec<T> part(const Pack<T, N>& p, int i) { return p.v[i]; }
+template <class T>
+BPTT_INLINE Vec<T> part(T x, int) { return broadcast(x); }
+template <class T>
+struct Same { typedef T type; };
+template <class T>
+using Scalar = typename Same<T>::type;  // takes no part in deduction: 1 - p is T(1) - p
+
+#define BPTT_OPERATOR(op)                                                            \
+  template <class T, int N>                                                          \
+  BPTT_INLINE Pack<T, N> operator op(const Pack<T, N>& a, const Pack<T, N>& b) {     \
+    return each<T, N>([&](int i) { return a.v[i] op b.v[i]; });                      \
+  }                                                                                  \
+  template <class T, int N>                                                          \
+  BPTT_INLINE Pack<T, N> operator op(const Pack<T, N>& a, Scalar<T> b) {             \
+    return each<T, N>([&](int i) { return a.v[i] op broadcast(b); });                \
+  }                                                                                  \
+  template <class T, int N>                                                          \
+  BPTT_INLINE Pack<T, N> operator op(Scalar<T> a, const Pack<T, N>& b) {             \
+    return each<T, N>([&](int i) { return broadcast(a) op b.v[i]; });                \
+  }
+BPTT_OPERATOR(+)
+BPTT_OPERATOR(-)
+BPTT_OPERATOR(*)
+BPTT_OPERATOR(/)
+#undef BPTT_OPERATOR
+template <class T, int N>
+BPTT_INLINE Pack<T, N> operator-(const Pack<T, N>& a) {
+  return each<T, N>([&](int i) { return -a.v[i]; });
+}
+template <class T, int N, class B, class C>  // b and c: packs or single numbers
+BPTT_INLINE Pack<T, N> fma(const Pack<T, N>& a, const B& b, const C& c) {
+  return each<T, N>([&](int i) { return fma(a.v[i], part(b, i), part(c, i)); });
+}
+template <class T, int N>
+BPTT_INLINE Pack<T, N> at_most(const Pack<T, N>& x, Scalar<T> hi) {
+  return each<T, N>([&](int i) { return at_most<T>(x.v[i], broadcast(hi)); });
+}
+template <class T, int N>
+BPTT_INLINE Pack<T, N> at_least(const Pack<T, N>& x, Scalar<T> lo) {
+  return each<T, N>([&](int i) { return at_least<T>(x.v[i], broadcast(lo)); });
+}
+
 }  // namespace BPTT_NS
 }  // namespace bptt

@@ -53,12 +53,12 @@ BPTT_UNROLL
       for (int v = 0; v < N; ++v) store<T>(at(r, v), load<T>(at(r, v)) + sum[r][v]);
   }
 
-  // a(r, k): address of one scalar; b(v, k): address of one vector; ahead(k): what to fetch for later
-  template <class A, class B, class C>
-  BPTT_INLINE void multiply_add(int count, A a, B b, C ahead) {
+  // a(r, k): address of one scalar; b(v, k): address of one vector; fetch(k): called in every step
+  template <class A, class B, class F>
+  BPTT_INLINE void multiply_add(int count, A a, B b, F fetch) {
 #pragma GCC unroll 2
     for (int k = 0; k < count; ++k) {
-      if (R > 2) __builtin_prefetch(ahead(k), 0, 2);
+      fetch(k);
       if constexpr (R < N) {  // hold the column of scalars, stream the vectors
         Vec<T> x[R];
 BPTT_UNROLL
@@ -84,6 +84,8 @@ BPTT_UNROLL
   }
 };
 
+constexpr int kPack = 3;  // vectors of units whose gates are computed side by side
+
 // Calls f(integral_constant<int, rows>) for a run-time number of rows 1 <= rows <= Max.
 template <int Max, class F>
 BPTT_INLINE void with_rows(int rows, F f) {
@@ -107,6 +109,36 @@ BPTT_INLINE void with_vectors(int n, F f) {
     case 4: return f(std::integral_constant<int, 4>{});
   }
 }
+
+// Memory that the code after a product will read. The product asks for it, a line in every step of k, so
+// that it has come from the far caches by then.
+class Ahead {
+ public:
+  struct Lines {
+    const char* from;
+    int step;
+    BPTT_INLINE void operator()(int k) const { __builtin_prefetch(from + index(k) * step, 0, 2); }
+  };
+  BPTT_INLINE void add(const void* from, index bytes) {
+    if (count_ < kMost) region_[count_++] = {static_cast<const char*>(from), int(bytes / kLine)};
+  }
+  BPTT_INLINE Lines next(int lines) {
+    if (current_ == count_) return {reinterpret_cast<const char*>(this), 0};
+    Region& r = region_[current_];
+    const Lines found{r.from, kLine};
+    r.from += index(lines) * kLine, r.left -= lines;
+    if (r.left <= 0) ++current_;
+    return found;
+  }
+
+ private:
+  static constexpr int kLine = 64, kMost = 64;
+  struct Region {
+    const char* from;
+    int left;
+  } region_[kMost];
+  int count_ = 0, current_ = 0;
+};
 
 // `count` rows in tiles of nearly equal height, none higher than `most`: begin of tile i of n.
 BPTT_INLINE int tile_begin(int count, int n, int i) { return int((std::int64_t(count) * i) / n); }
