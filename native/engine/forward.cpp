@@ -12,12 +12,14 @@ namespace {
 constexpr std::size_t kCoreCache = 1 << 20;  // bytes of weights up to which one core steps alone
 constexpr int kStepPointers = 4;             // scratch of every row of a stream: chunks of one step
 constexpr int kUnitGrain = 4;                // vectors of units: where panels begin, whatever the cell
-constexpr index kChunkBytes = 384 << 10;  // pre-activations of one thread's chunk: part of an L2 cache
+constexpr index kChunkBytes = 512 << 10;  // pre-activations of one thread's chunk: part of an L2 cache
 
 int chunk_steps(const Batch& b, int parts, std::size_t element) {
   const index row = index(info(b.cell).blocks) * b.nap * index(element);
   const index rows = (b.m + parts - 1) / parts;
-  return int(std::clamp<index>(kChunkBytes / std::max<index>(1, row * rows), 1, 64));
+  int steps = 1;
+  while (steps < 64 && 2 * steps * row * rows <= kChunkBytes) steps *= 2;
+  return steps;
 }
 
 double multiply_adds(const Plan& p) {

@@ -12,7 +12,8 @@ namespace BPTT_NS {
 // N vectors that are panel_size elements apart.
 template <class T, bool kBias, int R, int N, int P>
 BPTT_INLINE void unit_tile_fixed(int K, const T* const* a, int k0, const T* panel, index panel_size,
-                                 const T* const* start, T* const* z, const index* col, const T* bias) {
+                                 const T* const* start, T* const* z, const index* col, const T* bias,
+                                 Ahead::Lines ahead) {
   constexpr int L = VL<T>;
   Tile<T, R, N * P> tile;
   const T* row[R];
@@ -25,7 +26,7 @@ BPTT_UNROLL
   }
   tile.multiply_add(K, [&](int r, int k) { return row[r] + k; },
                     [&](int v, int k) { return panel + (v / N) * panel_size + (k * N + v % N) * L; },
-                    [](int) {});
+                    ahead);
   tile.store_to([&](int r, int v) { return z[r] + col[v]; });
 }
 
@@ -57,17 +58,17 @@ template <class T, bool kBias>
 __attribute__((noinline)) void unit_tile(int rows, int vectors, int panels, int K, const T* const* a,
                                          int k0, const T* panel, index panel_size,
                                          const T* const* start, T* const* z, const index* col,
-                                         const T* bias) {
+                                         const T* bias, Ahead::Lines ahead) {
   with_vectors(vectors, [&](auto n) {
     constexpr int N = decltype(n)::value;
     if constexpr (N >= 3) {
       if constexpr (kRegisters == 32) {
         if (panels == 2)
-          return unit_tile_fixed<T, kBias, 2, N, 2>(K, a, k0, panel, panel_size, start, z, col, bias);
+          return unit_tile_fixed<T, kBias, 2, N, 2>(K, a, k0, panel, panel_size, start, z, col, bias, ahead);
       }
     }
     with_rows<tile_rows<N>()>(rows, [&](auto r) {
-      unit_tile_fixed<T, kBias, decltype(r)::value, N, 1>(K, a, k0, panel, panel_size, start, z, col, bias);
+      unit_tile_fixed<T, kBias, decltype(r)::value, N, 1>(K, a, k0, panel, panel_size, start, z, col, bias, ahead);
     });
   });
 }
@@ -81,6 +82,7 @@ template <class T, bool kBias>
 __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, const T* bias, int K,
                                         const T* a, const T* start, T* z, index nap) {
   constexpr int L = VL<T>;
+  Ahead nothing;
   for (int done = 0; done < u.entries();) {
     const PanelGroup g = next_panels(u, 1, done);
     const int e = g.begin, vectors = g.vectors, at_once = g.at_once;
@@ -93,7 +95,7 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
     const index panel_size = index(K) * vectors * L;
     const auto tile = [&](auto n, auto p) {
       unit_tile_fixed<T, kBias, 1, decltype(n)::value, decltype(p)::value>(
-          K, &a, 0, panel, panel_size, &start, &z, col, bias + e * L);
+          K, &a, 0, panel, panel_size, &start, &z, col, bias + e * L, nothing.next(0));
     };
     with_vectors(vectors, [&](auto n) {
       if constexpr (decltype(n)::value >= 3) {
@@ -120,7 +122,7 @@ constexpr int depth_in_cache(int vectors) {
 template <class T, bool kBias, class After>
 BPTT_INLINE void unit_products(const UnitPanels& u, const T* packed, const T* bias, int K, int rows,
                                const T* const* a, const T* const* start, T* const* z, index nap,
-                               After after) {
+                               Ahead& ahead, After after) {
   constexpr int L = VL<T>;
   if (rows == 1) {
     unit_row<T, kBias>(u, packed, bias, K, a[0], start[0], z[0], nap);
@@ -143,10 +145,10 @@ BPTT_INLINE void unit_products(const UnitPanels& u, const T* packed, const T* bi
         const int r0 = tile_begin(rows, tiles, i), r1 = tile_begin(rows, tiles, i + 1);
         if (kBias && pass == 0) {
           unit_tile<T, true>(r1 - r0, vectors, at_once, k1 - k0, a + r0, k0, panel, panel_size, nullptr,
-                             z + r0, col, bias + e * L);
+                             z + r0, col, bias + e * L, ahead.next(k1 - k0));
         } else {
           unit_tile<T, false>(r1 - r0, vectors, at_once, k1 - k0, a + r0, k0, panel, panel_size, from + r0,
-                              z + r0, col, nullptr);
+                              z + r0, col, nullptr, ahead.next(k1 - k0));
         }
         if (pass + 1 == passes) after(r0, r1, e / u.count, end / u.count);
       }
@@ -166,7 +168,8 @@ template <class T>
 inline void project(Cell c, const UnitPanels& u, const T* packed, const T* bias, int n_x, int rows,
                     const T* const* x, T* const* z, index nap) {
   const CellInfo& cell = info(c);
-  unit_products<T, true>(u, packed, bias, n_x, rows, x, z, z, nap, [](int, int, int, int) {});
+  Ahead nothing;
+  unit_products<T, true>(u, packed, bias, n_x, rows, x, z, z, nap, nothing, [](int, int, int, int) {});
   const T* more_bias = bias + u.entries() * VL<T>;
   for (int g = cell.x_blocks; g < cell.blocks; ++g, more_bias += nap)
     for (int i = 0; i < rows; ++i) copy_row(z[i] + g * nap, more_bias, nap);
@@ -230,6 +233,45 @@ BPTT_UNROLL
   }
 }
 
+// What step s will write and no step before it has touched.
+template <class T, Cell C>
+inline void ask_for_step(const Forward<T>& f, int s, int r0, int r1, Ahead& ahead) {
+  constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
+  const Batch& b = f.batch;
+  const States<T>& st = f.st;
+  const index state = index(r1 - r0) * b.nap * sizeof(T), next = (st.after(b, s) + r0) * b.nap;
+  if (f.in.projected && !st.ring_gates)
+    ahead.add(st.gates + (st.gate_row(b, s) + r0) * cell.blocks * b.nap, cell.blocks * state);
+  if (!st.ring_states) {
+    ahead.add(st.a + next, state);
+    if (cell.has_c) ahead.add(st.c + next, state);
+  }
+  for (int r = r0; r < r1; ++r) ahead.add(f.out.at(b.row[r], b.time(r, s)), b.n_a * sizeof(T));
+}
+
+// Step s of one row r, units ua*VL .. ub*VL-1, from its projected input on: without the arrays of many rows,
+// which would take as long as the products. ua is a multiple of 4, so that panels begin there.
+template <class T, Cell C>
+inline void step_of_row(const Forward<T>& f, int s, int r, int ua, int ub) {
+  constexpr int L = VL<T>;
+  constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
+  const Batch& b = f.batch;
+  const index t = b.time(r, s), width = cell.blocks * b.nap;
+  T *z = f.st.gates + (f.st.gate_row(b, s) + r) * width, *out = f.out.at(b.row[r], t);
+  const T* start = z;
+  if (f.in.projected) {
+    start = f.in.projected + *f.in.token.at(b.row[r], t) * width;
+    if (C == Cell::gru_reset_after) copy_row(z + 2 * b.nap, start + 2 * b.nap, b.nap);  // no product fills it
+  }
+  for (int stage = 0; stage < cell.stages; ++stage) {
+    const UnitPanels u = state_panels(cell, stage, b.n_a, ub - ua);
+    const T* a = stage == 0 ? f.st.a + (f.st.before(b, s) + r) * b.nap : f.reset_a + r * b.nap;
+    unit_row<T, false>(u, f.packed_a[stage] + index(ua) * u.count * L * b.n_a, nullptr, b.n_a, a,
+                       start + ua * L, z + ua * L, b.nap);
+    finish<T, C>(f, s, stage, r, 0, 1, ua, ub, &out);
+  }
+}
+
 // scratch: (2 * chunk_steps + 2) * (r1 - r0) pointers
 template <class T, Cell C>
 inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
@@ -244,24 +286,29 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
   T** out = to + m;
 
   for (int s = 0; s < last; ++s) {
-    if (!f.in.projected && s % st.chunk_steps == 0)
+    if (!f.in.projected && (s & (st.chunk_steps - 1)) == 0)
       project_steps(f, r0, r1, s, min(last, s + st.chunk_steps), scratch);
     const int rows = min(r1, b.active[s]) - r0;
+    if (rows == 1) {
+      step_of_row<T, C>(f, s, r0, 0, nap / VL<T>);
+      continue;
+    }
     for (int r = 0; r < rows; ++r) {
       const int row = b.row[r0 + r];
       const index t = b.time(r0 + r, s);
       to[r] = st.gates + (st.gate_row(b, s) + r0 + r) * width;
       out[r] = f.out.at(row, t);
       start[r] = f.in.projected ? f.in.projected + *f.in.token.at(row, t) * width : to[r];
-      if (C == Cell::gru_reset_after && f.in.projected)  // a block that no product fills
-        copy_row(to[r] + 2 * nap, start[r] + 2 * nap, nap);
+      if (C == Cell::gru_reset_after && f.in.projected) copy_row(to[r] + 2 * nap, start[r] + 2 * nap, nap);
     }
+    Ahead ahead;
+    if (s + 1 < last) ask_for_step<T, C>(f, s + 1, r0, min(r1, b.active[s + 1]), ahead);
     for (int stage = 0; stage < cell.stages; ++stage) {
       const T* source = stage == 0 ? st.a + (st.before(b, s) + r0) * nap : f.reset_a + r0 * nap;
       for (int r = 0; r < rows; ++r) from[r] = source + r * nap;
-      UnitPanels u = state_panels(cell, stage, b.n_a, b.nap / VL<T>);
+      UnitPanels u = state_panels(cell, stage, b.n_a, nap / VL<T>);
       u.backwards = (s + st.phase) & 1;  // begin with the panels that the step before has left in cache
-      unit_products<T, false>(u, f.packed_a[stage], nullptr, b.n_a, rows, from, start, to, nap,
+      unit_products<T, false>(u, f.packed_a[stage], nullptr, b.n_a, rows, from, start, to, nap, ahead,
                               [&](int ra, int rb, int ua, int ub) {
                                 finish<T, C>(f, s, stage, r0, ra, rb, ua, ub, out);
                               });
@@ -271,19 +318,15 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
 
 // One step of the one row of a stream, units ua*VL .. ub*VL-1 of a cell with one stage whose blocks all
 // take the input. Threads share a row whose weights are more than one core's cache holds: each thread's
-// part then stays in its own. ua is a multiple of 4, so that panels begin there.
+// part then stays in its own.
 template <class T, Cell C>
 inline void forward_units(const Forward<T>& f, int ua, int ub) {
-  constexpr int L = VL<T>;
-  constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
   const Batch& b = f.batch;
-  const index columns = index(ua) * cell.blocks * L;
-  T *z = f.st.gates + ua * L, *out = f.out.at(b.row[0], 0);
-  unit_row<T, true>(input_panels(cell, b.n_a, ub - ua), f.packed_x + columns * b.n_x,
+  const index columns = index(ua) * kCellInfo[static_cast<int>(C)].blocks * VL<T>;
+  T* z = f.st.gates + ua * VL<T>;
+  unit_row<T, true>(input_panels(info(C), b.n_a, ub - ua), f.packed_x + columns * b.n_x,
                     f.packed_bias + columns, b.n_x, f.in.x.at(b.row[0], 0), z, z, b.nap);
-  unit_row<T, false>(state_panels(cell, 0, b.n_a, ub - ua), f.packed_a[0] + columns * b.n_a, nullptr,
-                     b.n_a, f.st.a + f.st.before(b, 0) * b.nap, z, z, b.nap);
-  finish<T, C>(f, 0, 0, 0, 0, 1, ua, ub, &out);
+  step_of_row<T, C>(f, 0, 0, ua, ub);
 }
 
 }  // namespace BPTT_NS

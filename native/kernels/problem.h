@@ -120,11 +120,11 @@ struct States {
   T* c;               // nullptr unless the cell has one
   bool ring_gates;
   bool ring_states;
-  int chunk_steps;
+  int chunk_steps;    // a power of two
   int phase;          // rings only: parity of step 0 (a stream alternates)
 
   BPTT_INLINE index gate_row(const Batch& b, int s) const {
-    return ring_gates ? index(s % chunk_steps) * b.m : b.off[s];
+    return ring_gates ? index(s & (chunk_steps - 1)) * b.m : b.off[s];
   }
   BPTT_INLINE index before(const Batch& b, int s) const {  // state that step s reads
     if (ring_states) return index((s + phase) & 1) * b.m;

@@ -54,11 +54,12 @@ BPTT_UNROLL
   }
 
   // a(r, k): address of one scalar; b(v, k): address of one vector; fetch(k): called in every step
+  // of a tile with enough work to hide it
   template <class A, class B, class F>
   BPTT_INLINE void multiply_add(int count, A a, B b, F fetch) {
 #pragma GCC unroll 2
     for (int k = 0; k < count; ++k) {
-      fetch(k);
+      if constexpr (R > 2) fetch(k);
       if constexpr (R < N) {  // hold the column of scalars, stream the vectors
         Vec<T> x[R];
 BPTT_UNROLL
