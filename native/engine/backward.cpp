@@ -154,7 +154,7 @@ void backward(const Tape<T>& tape, Rows<const T> d_out, Rows<const T> d_a_final,
     Gradient<T> t = g;
     t.dz = token_dz.data(), t.dz_stride = token_stride;
     t.p = table.data(), t.p_stride = token_stride, t.p_x = 0, t.x_vecs = x_vecs;
-    t.slots = n, t.states = false, t.slot_token = nullptr;
+    t.slots = n, t.states = false, t.bias = nullptr, t.slot_token = nullptr;
     run_gradient(k, t, cell.x_blocks * units, parts_for(work, 1 << 10));
   }
 

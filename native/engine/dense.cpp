@@ -11,6 +11,7 @@ namespace bptt {
 namespace {
 
 constexpr index kRows = 48;  // rows of a product handled at a time
+constexpr index kChunkRows = 512;  // rows of a gradient at a time: their copies stay in cache
 constexpr Cell kPlain = Cell::rnn;  // one block of units with input weights: here without the recurrent ones
 
 template <class T>
@@ -46,37 +47,38 @@ void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, i
                     T* db) {
   const Kernels<T>& k = kernels<T>();
   const int L = k.vector_length, in_vecs = (n_in + L - 1) / L, out_vecs = (n_out + L - 1) / L;
-  const index stride = (rows | 1) * L;  // odd: columns spread over cache sets
+  const index stride = (std::min(rows, kChunkRows) | 1) * L;  // odd: columns spread over cache sets
   Array<T> packed(k.packed_back_x_size(kPlain, n_in, n_out));
   T* const none[2] = {nullptr, nullptr};
   k.pack_backward(kPlain, n_in, n_out, plain_weights<T>(w, nullptr, n_in), packed.data(), none, 0, 1);
   Array<T> dz(out_vecs * stride), p(in_vecs * stride);  // vector-major: see Backward in problem.h
-  const double work = double(rows) * n_in * n_out;
-  const int parts = parts_for(work, int((rows + kRows - 1) / kRows));
-  parallel(parts, [&](int i) {
-    const int r0 = int(rows * i / parts), r1 = int(rows * (i + 1) / parts);
-    k.table_columns(n_out, dy, dz.data(), stride, r0, r1);
-    k.table_columns(n_in, x, p.data(), stride, r0, r1);
-    k.table_gradient(kPlain, n_in, n_out, packed.data(), dz.data(), stride, dx, r0, r1);
-  });
-
   const index columns = index(in_vecs) * L, nap = index(out_vecs) * L;
-  Array<T> acc(nap + nap * columns);  // the kernel puts x behind nap recurrent columns: none are here
+  Array<T> acc(nap + nap * columns), bias(nap);  // the kernel puts x behind nap recurrent columns: none here
   std::fill_n(acc.data(), acc.size(), T(0));
+  std::fill_n(bias.data(), nap, T(0));
   Gradient<T> g{};
   g.cell = kPlain, g.n_a = n_out, g.nap = int(nap);
   g.dz = dz.data(), g.dz_stride = stride;
   g.p = p.data(), g.p_stride = stride, g.p_x = 0, g.x_vecs = in_vecs;
-  g.slots = int(rows);
-  g.acc = acc.data(), g.columns = columns;
-  const int by_unit = std::min(parts_for(work, 1 << 10), out_vecs);
-  parallel(by_unit, [&](int i) {
-    k.gradient(g, out_vecs * i / by_unit, out_vecs * (i + 1) / by_unit, 0, 1);
-  });
+  g.acc = acc.data(), g.columns = columns, g.bias = bias.data();
+  for (index begin = 0; begin < rows; begin += kChunkRows) {
+    const index n = std::min(kChunkRows, rows - begin);
+    const double work = double(n) * n_in * n_out;
+    const int parts = parts_for(work, int((n + kRows - 1) / kRows));
+    parallel(parts, [&](int i) {
+      const int r0 = int(n * i / parts), r1 = int(n * (i + 1) / parts);
+      k.table_columns(n_out, dy + begin * n_out, dz.data(), stride, r0, r1);
+      k.table_columns(n_in, x + begin * n_in, p.data(), stride, r0, r1);
+      k.table_gradient(kPlain, n_in, n_out, packed.data(), dz.data(), stride, dx + begin * n_in, r0, r1);
+    });
+    g.slots = int(n);
+    const int by_unit = std::min(parts_for(work, 1 << 10), out_vecs);
+    parallel(by_unit, [&](int i) {
+      k.gradient(g, out_vecs * i / by_unit, out_vecs * (i + 1) / by_unit, 0, 1);
+    });
+  }
   for (int u = 0; u < n_out; ++u) std::copy_n(acc.data() + nap + u * columns, n_in, dw + index(u) * n_in);
-  std::fill_n(db, n_out, T(0));
-  for (index r = 0; r < rows; ++r)
-    for (int u = 0; u < n_out; ++u) db[u] += dy[r * n_out + u];
+  std::copy_n(bias.data(), n_out, db);
 }
 
 template <class T>

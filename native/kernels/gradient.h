@@ -92,7 +92,7 @@ inline void weight_gradients(const Gradient<T>& g, int j0, int j1, int n_part, i
     }
   }
   if (n_part != 0) return;
-  if (g.states)
+  if (g.bias)
     for (int j = j0; j < j1; ++j) sum_column(g.slots, g.dz + j * g.dz_stride, g.bias + j * L);
   if (g.slot_token)
     for (int j = j0; j < min(j1, cell.x_blocks * units); ++j)

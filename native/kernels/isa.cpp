@@ -180,31 +180,29 @@ void map_sigmoid(const T* x, T* y, index n) {
 template <class T>
 void softmax(const T* x, T* y, int n, T* most, T* sum) {
   constexpr int L = VL<T>;
-  const int whole = n / L * L, rest = n - whole;
-  T largest[L], sums[L];
-  Vec<T> m = broadcast(x[0]), s{};
-  for (int i = 0; i < whole; i += L) m = at_least<T>(load(x + i), m);
-  store<T>(largest, m);
-  for (int i = 0; i < rest; ++i) largest[i] = x[whole + i] > largest[i] ? x[whole + i] : largest[i];
-  for (int i = 1; i < L; ++i) largest[0] = largest[i] > largest[0] ? largest[i] : largest[0];
-  m = broadcast(largest[0]);
-  for (int i = 0; i < whole; i += L) {
-    const Vec<T> e = exp(Pack<T, 1>{load(x + i) - m}).v[0];
-    store<T>(y + i, e);
-    s += e;
+  const int whole = n / L * L, packs = n / (L * kPack) * (L * kPack), rest = n - whole;
+  Vec<T> largest = broadcast(x[0]), s{};
+  for (int i = 0; i < whole; i += L) largest = at_least<T>(load(x + i), largest);
+  *most = fold<T>(largest, [](Vec<T> a, Vec<T> b) { return at_least<T>(a, b); });
+  for (int i = whole; i < n; ++i) *most = x[i] > *most ? x[i] : *most;
+  for (int i = 0; i < packs; i += L * kPack) {
+    const Pack<T, kPack> e = exp(load_pack<T, kPack>(x + i, L) - *most);
+    store_pack(y + i, L, e);
+    for (int j = 0; j < kPack; ++j) s += e.v[j];
   }
-  store<T>(sums, s);
+  for (int i = packs; i < whole; i += L) {
+    const Pack<T, 1> e = exp(load_pack<T, 1>(x + i, L) - *most);
+    store_pack(y + i, L, e);
+    s += e.v[0];
+  }
   if (rest) {
-    const Vec<T> e = exp(Pack<T, 1>{load_first(x + whole, rest) - m}).v[0];
-    store_first<T>(y + whole, e, rest);
-    for (int i = 0; i < rest; ++i) sums[i] += y[whole + i];
+    store_first<T>(y + whole, exp(Pack<T, 1>{load_first(x + whole, rest)} - *most).v[0], rest);
+    s += load_first(y + whole, rest);
   }
-  for (int half = L / 2; half > 0; half /= 2)
-    for (int i = 0; i < half; ++i) sums[i] += sums[i + half];
-  *most = largest[0], *sum = sums[0];
-  const Vec<T> by = broadcast(sums[0]);
+  *sum = fold<T>(s, [](Vec<T> a, Vec<T> b) { return a + b; });
+  const Vec<T> by = broadcast(*sum);
   for (int i = 0; i < whole; i += L) store<T>(y + i, load(y + i) / by);
-  for (int i = whole; i < n; ++i) y[i] /= sums[0];
+  for (int i = whole; i < n; ++i) y[i] /= *sum;
 }
 
 template <class T>

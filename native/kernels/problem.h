@@ -187,10 +187,10 @@ struct Gradient {
   int slots;
   int p_x;                 // first column vector of x in p
   int x_vecs;
-  bool states;             // sum the recurrent part and the bias too
+  bool states;             // sum the recurrent part too
   T* acc;
   index columns;
-  T* bias;
+  T* bias;                 // or nullptr
   const index* slot_token; // (slots) or nullptr: add dz to the sums of its token
   T* token_dz;             // vector-major like dz, one "slot" per token
   index token_stride;

@@ -5,6 +5,7 @@
 #pragma once
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #include "problem.h"
 #if defined(__SSE2__)
@@ -128,6 +129,18 @@ BPTT_LIMIT_(float, at_least, BPTT_X86(, max_ps))
 BPTT_LIMIT_(double, at_most, BPTT_X86(d, min_pd))
 BPTT_LIMIT_(double, at_least, BPTT_X86(d, max_pd))
 #endif
+
+// f over all lanes: the upper half onto the lower, again and again.
+template <class T, int kHalf, std::size_t... I>
+BPTT_INLINE Vec<T> upper_half(Vec<T> v, std::index_sequence<I...>) {
+  return __builtin_shufflevector(v, v, ((int(I) + kHalf) % VL<T>)...);
+}
+template <class T, int kHalf = VL<T> / 2, class F>
+BPTT_INLINE T fold(Vec<T> v, F f) {
+  v = f(v, upper_half<T, kHalf>(v, std::make_index_sequence<VL<T>>{}));
+  if constexpr (kHalf > 1) return fold<T, kHalf / 2>(v, f);
+  else return v[0];
+}
 
 constexpr int min(int a, int b) { return a < b ? a : b; }
 constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
