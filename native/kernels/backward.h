@@ -59,9 +59,9 @@ template <class T, bool kAdd>
 __attribute__((noinline)) void column_tile(int rows, int vectors, const UnitRange& u, const T* dz,
                                            index stride, const index* slot, const T* panel, Ahead& ahead,
                                            T* const* target, int columns) {
-  with_vectors(vectors, [&](auto n) {
+  with_vectors(vectors, [&](auto n) BPTT_ALWAYS {
     constexpr int N = decltype(n)::value;
-    with_rows<tile_rows<N>()>(rows, [&](auto r) {
+    with_rows<tile_rows<N>()>(rows, [&](auto r) BPTT_ALWAYS {
       column_tile_fixed<T, decltype(r)::value, N, kAdd>(u, dz, stride, slot, panel, ahead, target, columns);
     });
   });

@@ -59,7 +59,7 @@ __attribute__((noinline)) void unit_tile(int rows, int vectors, int panels, int 
                                          int k0, const T* panel, index panel_size,
                                          const T* const* start, T* const* z, const index* col,
                                          const T* bias, Ahead::Lines ahead) {
-  with_vectors(vectors, [&](auto n) {
+  with_vectors(vectors, [&](auto n) BPTT_ALWAYS {
     constexpr int N = decltype(n)::value;
     if constexpr (N >= 3) {
       if constexpr (kRegisters == 32) {
@@ -67,7 +67,7 @@ __attribute__((noinline)) void unit_tile(int rows, int vectors, int panels, int 
           return unit_tile_fixed<T, kBias, 2, N, 2>(K, a, k0, panel, panel_size, start, z, col, bias, ahead);
       }
     }
-    with_rows<tile_rows<N>()>(rows, [&](auto r) {
+    with_rows<tile_rows<N>()>(rows, [&](auto r) BPTT_ALWAYS {
       unit_tile_fixed<T, kBias, decltype(r)::value, N, 1>(K, a, k0, panel, panel_size, start, z, col, bias, ahead);
     });
   });
@@ -93,11 +93,11 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
     }
     const T* panel = packed + index(e) * L * K;
     const index panel_size = index(K) * vectors * L;
-    const auto tile = [&](auto n, auto p) {
+    const auto tile = [&](auto n, auto p) BPTT_ALWAYS {
       unit_tile_fixed<T, kBias, 1, decltype(n)::value, decltype(p)::value>(
           K, &a, 0, panel, panel_size, &start, &z, col, bias + e * L, nothing.next(0));
     };
-    with_vectors(vectors, [&](auto n) {
+    with_vectors(vectors, [&](auto n) BPTT_ALWAYS {
       if constexpr (decltype(n)::value >= 3) {
         if constexpr (kRegisters == 32)
           if (at_once == 4) return tile(n, std::integral_constant<int, 4>{});

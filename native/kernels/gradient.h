@@ -21,7 +21,7 @@ template <class T>
 __attribute__((noinline)) void outer_tile(int vectors, int slots, const T* dz, const T* next_dz,
                                           const T* p, index p_stride, T* acc, index columns) {
   constexpr int L = VL<T>, R = gradient_rows<T>();
-  with_vectors(vectors, [&](auto n) {
+  with_vectors(vectors, [&](auto n) BPTT_ALWAYS {
     constexpr int N = decltype(n)::value;
     for (int lane = 0; lane < L; lane += R) {
       Tile<T, R, N> tile;

@@ -71,6 +71,10 @@ class Network:
             for name, layer in self.layers.items()
             if learned_state and isinstance(layer, RecurrentStack)
         }
+        self._keys = {  # of each layer's parameters: its own name, the full one, its gradient's
+            name: [(key, f"{name}.{key}", f"d{name}.{key}") for key in layer.shapes()]
+            for name, layer in self.layers.items()
+        }
         names = list(self.layers)
         self._tables = {  # embeddings whose table the layer above takes as it is
             name: layer
@@ -241,11 +245,11 @@ class Network:
             else:
                 dy, ds0, g = layer.backward(tape[i], dy, d_state[i])
             d_states.append(ds0)
-            gradients |= {f"d{name}.{key[1:]}": value for key, value in g.items()}
+            gradients[name] = g
         ordered = {
-            f"d{name}.{key}": gradients[f"d{name}.{key}"]
-            for name, layer in self.layers.items()
-            for key in layer.shapes()
+            full: gradients[name][f"d{key}"]
+            for name, keys in self._keys.items()
+            for key, _, full in keys
         }
         return dy, tuple(d_states[::-1]), ordered
 
@@ -331,12 +335,10 @@ class Network:
 
     def _own(self, where, parameters, name):
         """Return the parameters of one layer under its own names."""
-        own = {}
-        for key in self.layers[name].shapes():
-            if f"{name}.{key}" not in parameters:
-                raise ShapeError(
-                    f"{where}: parameters has {', '.join(parameters) or 'no entry'}; "
-                    f"expected also {name}.{key}."
-                )
-            own[key] = parameters[f"{name}.{key}"]
-        return own
+        try:
+            return {key: parameters[full] for key, full, _ in self._keys[name]}
+        except KeyError as missing:
+            raise ShapeError(
+                f"{where}: parameters has {', '.join(parameters) or 'no entry'}; "
+                f"expected also {missing.args[0]}."
+            ) from None

@@ -147,8 +147,9 @@ class RecurrentStack(Layer):
         x, lengths = as_batch(where, x, lengths)
         by_slot, dtype = self._all_parameters(where, parameters)
         if table is not None:
-            door = self._slot_parameters(where, parameters, self.slots[0])[1]
-            table = door.array("table", table, "n_tokens n_x")
+            if not (is_plain(table, dtype) and table.ndim == 2 and table.shape[1] == self.n_x):
+                door = self._slot_parameters(where, parameters, self.slots[0])[1]
+                table = door.array("table", table, "n_tokens n_x")
             x, lengths, _ = check_tokens(where, x, lengths, len(table))
         elif not (is_plain(x, dtype) and x.ndim == 3 and x.shape[2] == self.n_x):
             x = self._slot_parameters(where, parameters, self.slots[0])[1].array(
