@@ -31,13 +31,16 @@ void dense_forward(const T* x, const T* w, const T* b, index rows, int n_in, int
   T* const none[2] = {nullptr, nullptr};
   k.pack_forward(kPlain, n_in, n_out, plain_weights(w, b, n_in), packed.data(), bias.data(), none, 0, 1);
   const int parts = parts_for(double(rows) * n_in * n_out, int((rows + kRows - 1) / kRows));
-  Array<T> stage(parts * kRows * nap);  // whole vectors; y has none to spare at the end of a row
+  const bool direct = nap == n_out;  // otherwise a row of y has no room for its last whole vector
+  Array<T> stage(direct ? 0 : parts * kRows * nap);
   parallel(parts, [&](int i) {
     T* own = stage.data() + i * kRows * nap;
     for (index r = rows * i / parts; r < rows * (i + 1) / parts;) {
       const index n = std::min(kRows, rows * (i + 1) / parts - r);
-      k.project_table(kPlain, n_in, n_out, packed.data(), bias.data(), x + r * n_in, own, 0, int(n));
-      for (index j = 0; j < n; ++j, ++r) std::copy_n(own + j * nap, n_out, y + r * n_out);
+      k.project_table(kPlain, n_in, n_out, packed.data(), bias.data(), x + r * n_in,
+                      direct ? y + r * n_out : own, 0, int(n));
+      for (index j = 0; j < n && !direct; ++j) std::copy_n(own + j * nap, n_out, y + (r + j) * n_out);
+      r += n;
     }
   });
 }

@@ -1,5 +1,6 @@
 """The fit loop: one for all models, over any source of batches; it can stop and go on."""
 
+import math
 import time
 from itertools import islice
 from typing import NamedTuple
@@ -117,7 +118,7 @@ def train(
                 run.epoch - ended,
                 run.step,
                 n_steps,
-                float(np.mean(run.recent)),
+                sum(run.recent) / len(run.recent),
                 held_out,
                 norm,
                 rate,
@@ -140,7 +141,7 @@ def _step(run, network, objective, batch, n_steps, grad_clip):
         )
         mean = 1 / weight if weight > 0 else 0.0
         loss, norm = total * mean, global_norm(g) * mean
-    if not (np.isfinite(norm) and np.isfinite(loss)):
+    if not (math.isfinite(norm) and math.isfinite(loss)):
         raise BpttError(_not_finite(run, network, batch, loss, g))
     with np.errstate(all="ignore"):  # a parameter that overflows stops the next step
         run.optimiser.update(run.parameters, g, mean * clip_scale(norm, grad_clip))

@@ -118,6 +118,13 @@ class Optimiser:
             self.state[key] = np.zeros_like(w)
         return self.state[key]
 
+    def _moments(self, kind, parameters):
+        """Return those of all parameters; looked up together, because a step is short."""
+        try:
+            return [self.state[f"{kind}.{name}"] for name in parameters]
+        except KeyError:
+            return [self._moment(kind, name, w) for name, w in parameters.items()]
+
     def _positive(self, name, value):
         return self._check(name, value, "> 0", lambda v: v > 0)
 
@@ -224,7 +231,7 @@ class Adam(Optimiser):
         """Change `parameters` in place: see `Optimiser.update`."""
         self.state["t"] += 1
         t = int(self.state["t"])
-        decay = [self._decay(name) for name in parameters]
+        decay = [self._decay(name) if self.weight_decay else 0.0 for name in parameters]
         given = [gradients[f"d{name}"] for name in parameters]
         if any(decay) and not self.decoupled:
             scaled = zip(parameters.items(), given, strict=True)
@@ -233,8 +240,8 @@ class Adam(Optimiser):
         engine.adam(
             list(parameters.values()),
             given,
-            [self._moment("m", name, w) for name, w in parameters.items()],
-            [self._moment("v", name, w) for name, w in parameters.items()],
+            self._moments("m", parameters),
+            self._moments("v", parameters),
             scale=scale,
             learning_rate=self.learning_rate,
             beta1=self.beta1,
