@@ -111,14 +111,16 @@ BPTT_INLINE void with_vectors(int n, F f) {
   }
 }
 
-// Memory that the code after a product will read. The product asks for it, a line in every step of k, so
-// that it has come from the far caches by then.
+// Memory that the code after a product will read or write. The product asks for it, a line in every step of
+// k, so that it has come from the far caches by then.
 class Ahead {
  public:
   struct Lines {
     const char* from;
-    int step;
-    BPTT_INLINE void operator()(int k) const { __builtin_prefetch(from + index(k) * step, 0, 2); }
+    int last;
+    BPTT_INLINE void operator()(int k) const {
+      __builtin_prefetch(from + index(k < last ? k : last) * kLine, 0, 2);
+    }
   };
   BPTT_INLINE void add(const void* from, index bytes) {
     if (count_ < kMost) region_[count_++] = {static_cast<const char*>(from), int(bytes / kLine)};
@@ -126,7 +128,7 @@ class Ahead {
   BPTT_INLINE Lines next(int lines) {
     if (current_ == count_) return {reinterpret_cast<const char*>(this), 0};
     Region& r = region_[current_];
-    const Lines found{r.from, kLine};
+    const Lines found{r.from, r.left};
     r.from += index(lines) * kLine, r.left -= lines;
     if (r.left <= 0) ++current_;
     return found;
