@@ -1,5 +1,7 @@
 // The promises: bits independent of neighbours, padding, threads and streaming; NaN stays in its row;
 // the tape is not touched; callers' floating-point mode; fork; two callers at once; long sequences.
+#include <atomic>
+#include <cstdlib>
 #include <limits>
 #include <thread>
 
@@ -8,6 +10,24 @@
 #if defined(__unix__)
 #include <sys/wait.h>
 #include <unistd.h>
+#endif
+
+// Counts what the engine allocates, operator new included. Sanitizers have an allocator of their own.
+#if defined(__GLIBC__) && !defined(BPTT_KEEP_LOOPS)
+#define BPTT_COUNTS_ALLOCATIONS
+static std::atomic<long> allocations{0};
+extern "C" {
+void* __libc_malloc(std::size_t);
+void* __libc_memalign(std::size_t, std::size_t);
+__attribute__((visibility("default"))) void* malloc(std::size_t n) noexcept {
+  ++allocations;
+  return __libc_malloc(n);
+}
+__attribute__((visibility("default"))) void* aligned_alloc(std::size_t align, std::size_t n) noexcept {
+  ++allocations;
+  return __libc_memalign(align, n);
+}
+}
 #endif
 
 namespace bptt {
@@ -172,6 +192,26 @@ static void after_fork() {
 #endif
 }
 
+static void stream_allocates_nothing() {
+#if defined(BPTT_COUNTS_ALLOCATIONS)
+  const long at_first = allocations;
+  Random rng;
+  for (int c = 0; c < kCells; ++c)
+    for (int m : {1, 3, 40}) {
+      Layer<float> l(static_cast<Cell>(c), 24, 300, m, 1, false, false, rng);
+      Stream<float> stream(l.p.cell, 24, 300, m, l.weights());
+      l.out.resize(l.d_out.size());
+      const auto step = [&] { stream.step({l.x.data(), 24, 0}, {l.out.data(), 300, 0}); };
+      step();  // the pool starts its threads
+      const long before = allocations;
+      for (int i = 0; i < 100; ++i) step();
+      const bool none = allocations == before;
+      check(none, std::string(info(l.p.cell).name) + ": a step allocates nothing");
+    }
+  check(allocations > at_first, "allocations are counted");
+#endif
+}
+
 static void long_sequence() {
   Random rng;
   Layer<float> l(Cell::lstm, 1, 1, 1, 100000, false, false, rng);
@@ -200,6 +240,7 @@ int main(int argc, char** argv) {
   two_callers();
   // qemu-user cannot start threads in a forked child
   if (argc < 2 || std::string(argv[1]) != "nofork") after_fork();
+  stream_allocates_nothing();
   long_sequence();
   return finish("engine");
 }
