@@ -11,8 +11,14 @@
 
 // Small functions shared by all instruction sets must leave no out-of-line copy for the linker to
 // merge: it could keep one that was compiled for a newer machine.
+#define BPTT_INLINE inline __attribute__((always_inline))
+
+// For lambdas on a hot path. (Instrumented builds keep the calls: they would compile for many minutes.)
+#if defined(BPTT_KEEP_LOOPS)
+#define BPTT_ALWAYS
+#else
 #define BPTT_ALWAYS __attribute__((always_inline))
-#define BPTT_INLINE inline BPTT_ALWAYS
+#endif
 
 // Loops over a tile unroll completely: its sums live in registers. (Instrumented builds keep the loops.)
 #if defined(BPTT_KEEP_LOOPS)
