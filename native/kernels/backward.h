@@ -126,21 +126,6 @@ inline void gather_inputs(const Backward<T>& w, int s, int r, index k) {
     store(p, load_first(x + j * L, min(L, b.n_x - j * L)));
 }
 
-// What step s will read of the tape and of the gradients coming in.
-template <class T, Cell C>
-inline void ask_for_step(const Backward<T>& w, int s, int r0, int r1, Ahead& ahead) {
-  constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
-  const Batch& b = w.batch;
-  const States<T>& st = w.st;
-  const index state = index(r1 - r0) * b.nap * sizeof(T), before = (st.before(b, s) + r0) * b.nap;
-  if (cell.keep_blocks)
-    ahead.add(st.gates + (st.gate_row(b, s) + r0) * cell.blocks * b.nap, cell.blocks * state);
-  if (cell.has_c) ahead.add(st.c + before, state);
-  ahead.add(st.a + before, state);
-  for (int r = r0; w.d_out.data && r < r1; ++r)
-    ahead.add(w.d_out.at(b.row[r], b.time(r, s)), b.n_a * sizeof(T));
-}
-
 // scratch: (slots of these rows in the chunk) pointers, then as many indices
 template <class T, Cell C>
 inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) {
@@ -162,7 +147,9 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
     const index before = (st.before(b, s) + r0) * nap, after = (st.after(b, s) + r0) * nap;
     const T* gates = st.gates + (st.gate_row(b, s) + r0) * width;
     Ahead ahead;
-    if (s > 0) ask_for_step<T, C>(w, s - 1, r0, min(r1, b.active[s - 1]), ahead);
+    if (s > 0)
+      ask_for_step<T, C>(b, st, cell.keep_blocks, st.before(b, s - 1) + r0, w.d_out, s - 1, r0,
+                         min(r1, b.active[s - 1]), ahead);
     for (int stage = cell.stages - 1; stage >= 0; --stage) {
       for (int r = 0; r < rows; ++r) {
         const T* d_out = w.d_out.data ? w.d_out.at(b.row[r0 + r], b.time(r0 + r, s)) : nullptr;

@@ -233,20 +233,20 @@ BPTT_UNROLL
   }
 }
 
-// What step s will write and no step before it has touched.
-template <class T, Cell C>
-inline void ask_for_step(const Forward<T>& f, int s, int r0, int r1, Ahead& ahead) {
+// What a step reads or writes of far memory: of the tape its gates and the states from row `state` on (< 0:
+// none), and its rows of the caller's array.
+template <class T, Cell C, class Element>
+inline void ask_for_step(const Batch& b, const States<T>& st, bool gates, index state,
+                         const Rows<Element>& outer, int s, int r0, int r1, Ahead& ahead) {
   constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
-  const Batch& b = f.batch;
-  const States<T>& st = f.st;
-  const index state = index(r1 - r0) * b.nap * sizeof(T), next = (st.after(b, s) + r0) * b.nap;
-  if (f.in.projected && !st.ring_gates)
-    ahead.add(st.gates + (st.gate_row(b, s) + r0) * cell.blocks * b.nap, cell.blocks * state);
-  if (!st.ring_states) {
-    ahead.add(st.a + next, state);
-    if (cell.has_c) ahead.add(st.c + next, state);
+  const index bytes = index(r1 - r0) * b.nap * sizeof(T);
+  if (gates) ahead.add(st.gates + (st.gate_row(b, s) + r0) * cell.blocks * b.nap, cell.blocks * bytes);
+  if (state >= 0) {
+    ahead.add(st.a + state * b.nap, bytes);
+    if (cell.has_c) ahead.add(st.c + state * b.nap, bytes);
   }
-  for (int r = r0; r < r1; ++r) ahead.add(f.out.at(b.row[r], b.time(r, s)), b.n_a * sizeof(T));
+  for (int r = r0; outer.data && r < r1; ++r)
+    ahead.add(outer.at(b.row[r], b.time(r, s)), b.n_a * sizeof(T));
 }
 
 // Step s of one row r, units ua*VL .. ub*VL-1, from its projected input on: without the arrays of many rows,
@@ -302,7 +302,10 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
       if (C == Cell::gru_reset_after && f.in.projected) copy_row(to[r] + 2 * nap, start[r] + 2 * nap, nap);
     }
     Ahead ahead;
-    if (s + 1 < last) ask_for_step<T, C>(f, s + 1, r0, min(r1, b.active[s + 1]), ahead);
+    if (s + 1 < last)  // what no step before it has touched
+      ask_for_step<T, C>(b, st, f.in.projected && !st.ring_gates,
+                         st.ring_states ? -1 : st.after(b, s + 1) + r0, f.out, s + 1, r0,
+                         min(r1, b.active[s + 1]), ahead);
     for (int stage = 0; stage < cell.stages; ++stage) {
       const T* source = stage == 0 ? st.a + (st.before(b, s) + r0) * nap : f.reset_a + r0 * nap;
       for (int r = 0; r < rows; ++r) from[r] = source + r * nap;
