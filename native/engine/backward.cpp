@@ -32,13 +32,14 @@ void store_rows(const T* from, index from_stride, T* to, index to_stride, int ro
   for (int r = 0; r < rows; ++r) std::copy_n(from + r * from_stride, n, to + r * to_stride);
 }
 
-// Column vectors of dz over `parts` threads, and groups of columns where there are more threads still.
+// Groups of rows over `parts` threads, and groups of columns where there are more threads still.
 template <class T>
 void run_gradient(const Kernels<T>& k, const Gradient<T>& g, int vectors, int parts) {
-  const int by_j = std::min(parts, vectors), by_n = std::max(1, parts / by_j);
-  parallel(by_j * by_n, [&](int i) {
+  const int groups = vectors * (k.vector_length / k.gradient_rows);
+  const int by_row = std::min(parts, groups), by_n = std::max(1, parts / by_row);
+  parallel(by_row * by_n, [&](int i) {
     const int j = i / by_n;
-    k.gradient(g, vectors * j / by_j, vectors * (j + 1) / by_j, i % by_n, by_n);
+    k.gradient(g, groups * j / by_row, groups * (j + 1) / by_row, i % by_n, by_n);
   });
 }
 
@@ -64,15 +65,17 @@ void backward(const Tape<T>& tape, Rows<const T> d_out, Rows<const T> d_a_final,
   if (want_x || tokens) packed_x = Array<T>(k.packed_back_x_size(b.cell, n_x, n_a));
   for (int i = 0; i < cell.stages; ++i) packed_a[i] = Array<T>(k.packed_back_a_size(b.cell, n_a, i));
   T* const pack_a[2] = {packed_a[0].data(), packed_a[1].data()};
-  const int pack_parts = parts_for(double(packed_x.size() + packed_a[0].size()) * 4, 1 << 10);
+  const int pack_parts = parts_for(double(packed_x.size() + packed_a[0].size()) * kPackCost, 1 << 10);
   parallel(pack_parts, [&](int i) {
     k.pack_backward(b.cell, n_x, n_a, tape.weights, packed_x.data(), pack_a, i, pack_parts);
   });
 
   const index state = index(b.m) * b.nap, stride = (most | 1) * L;  // odd: columns spread over cache sets
-  const int p_x = cell.stages * units, in_vecs = by_token ? 0 : x_vecs;
   Array<T> da(state), dc(cell.has_c ? state : 0), reset_da(cell.stages > 1 ? state : 0);
-  Array<T> dz(vectors * stride), p((p_x + in_vecs) * stride);
+  const bool copy_x = !by_token && n_x % L != 0;
+  Array<T> dz(vectors * stride), reset(cell.stages > 1 ? most * b.nap : 0);
+  Array<T> x_copy(copy_x ? most * x_vecs * L : 0);
+  Array<const T*> rows(3 * most);
   Array<T> d_x_slots(by_row ? most * n_x : 0);
   Array<void*> scratch(2 * most);
   const index columns = b.nap + index(x_vecs) * L;
@@ -99,19 +102,20 @@ void backward(const Tape<T>& tape, Rows<const T> d_out, Rows<const T> d_a_final,
   w.dc = cell.has_c ? dc.data() : da.data();
   w.reset_da = cell.stages > 1 ? reset_da.data() : da.data();
   w.dz = dz.data();
-  w.p = p.data();
   w.stride = stride;
-  w.x_vecs = in_vecs;
+  w.a_row = rows.data(), w.reset_row = rows.data() + most;
+  w.x_row = by_token ? nullptr : rows.data() + 2 * most;
+  w.reset = reset.data();
+  w.x_copy = copy_x ? x_copy.data() : nullptr;
   load_state(b, d_a_final, da.data());
   if (cell.has_c) load_state(b, d_c_final, dc.data());
 
   Gradient<T> g{};
   g.cell = b.cell;
   g.n_a = n_a, g.nap = b.nap;
-  g.dz = dz.data(), g.dz_stride = stride;
-  g.p = p.data(), g.p_stride = stride;
-  g.p_x = p_x, g.x_vecs = in_vecs;
-  g.states = true;
+  g.dz = dz.data(), g.dz_stride = stride, g.dz_step = L;
+  g.row[0] = w.a_row, g.row[1] = cell.stages > 1 ? w.reset_row : nullptr;
+  g.x_row = w.x_row, g.x_vecs = x_vecs;
   g.acc = acc.data(), g.columns = columns, g.bias = bias.data();
   g.slot_token = by_token ? slot_token.data() : nullptr;
   g.token_dz = token_dz.data(), g.token_stride = token_stride;
@@ -143,26 +147,27 @@ void backward(const Tape<T>& tape, Rows<const T> d_out, Rows<const T> d_a_final,
 
   if (by_token) {  // as if each token were one slot, with the summed dz
     const int n = int(tape.in.n_tokens);
-    Array<T> table(x_vecs * token_stride);
+    Array<T> copy(n_x % L ? index(n) * x_vecs * L : 0);
+    Array<const T*> row(n);
+    point_to_vectors(tape.in.table, n, n_x, L, copy.data(), row.data());
     const double work = double(n) * n_x * n_a * cell.x_blocks;
     const int parts = parts_for(work, n);
     parallel(parts, [&](int i) {
-      k.table_columns(n_x, tape.in.table, table.data(), token_stride, n * i / parts, n * (i + 1) / parts);
-      k.table_gradient(b.cell, n_x, n_a, packed_x.data(), token_dz.data(), token_stride, grad.d_table,
+      k.table_gradient(b.cell, n_x, n_a, packed_x.data(), token_dz.data(), token_stride, L, grad.d_table,
                        n * i / parts, n * (i + 1) / parts);
     });
     Gradient<T> t = g;
     t.dz = token_dz.data(), t.dz_stride = token_stride;
-    t.p = table.data(), t.p_stride = token_stride, t.p_x = 0, t.x_vecs = x_vecs;
-    t.slots = n, t.states = false, t.bias = nullptr, t.slot_token = nullptr;
+    t.row[0] = t.row[1] = nullptr, t.x_row = row.data();
+    t.slots = n, t.bias = nullptr, t.slot_token = nullptr;
     run_gradient(k, t, cell.x_blocks * units, parts_for(work, 1 << 10));
   }
 
   for (int i = 0; i < cell.blocks; ++i) {
-    const T* rows = acc.data() + index(i) * b.nap * columns;
-    if (grad.weights.wa[i]) store_rows(rows, columns, grad.weights.wa[i], grad.weights.ld_a[i], n_a, n_a);
+    const T* sums = acc.data() + index(i) * b.nap * columns;
+    if (grad.weights.wa[i]) store_rows(sums, columns, grad.weights.wa[i], grad.weights.ld_a[i], n_a, n_a);
     if (grad.weights.wx[i])
-      store_rows(rows + b.nap, columns, grad.weights.wx[i], grad.weights.ld_x[i], n_a, n_x);
+      store_rows(sums + b.nap, columns, grad.weights.wx[i], grad.weights.ld_x[i], n_a, n_x);
     if (grad.weights.b[i]) std::copy_n(bias.data() + index(i) * b.nap, n_a, grad.weights.b[i]);
   }
   for (int r = 0; r < b.m; ++r) {

@@ -50,34 +50,34 @@ void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, i
                     T* db) {
   const Kernels<T>& k = kernels<T>();
   const int L = k.vector_length, in_vecs = (n_in + L - 1) / L, out_vecs = (n_out + L - 1) / L;
-  const index stride = (std::min(rows, kChunkRows) | 1) * L;  // odd: columns spread over cache sets
-  Array<T> packed(k.packed_back_x_size(kPlain, n_in, n_out));
+  const index most = std::min(rows, kChunkRows), columns = index(in_vecs) * L, nap = index(out_vecs) * L;
+  Array<T> packed(k.packed_back_x_size(kPlain, n_in, n_out)), copy(n_in % L ? most * columns : 0);
+  Array<const T*> x_row(most);
   T* const none[2] = {nullptr, nullptr};
   k.pack_backward(kPlain, n_in, n_out, plain_weights<T>(w, nullptr, n_in), packed.data(), none, 0, 1);
-  Array<T> dz(out_vecs * stride), p(in_vecs * stride);  // vector-major: see Backward in problem.h
-  const index columns = index(in_vecs) * L, nap = index(out_vecs) * L;
   Array<T> acc(nap + nap * columns), bias(nap);  // the kernel puts x behind nap recurrent columns: none here
   std::fill_n(acc.data(), acc.size(), T(0));
   std::fill_n(bias.data(), nap, T(0));
   Gradient<T> g{};
   g.cell = kPlain, g.n_a = n_out, g.nap = int(nap);
-  g.dz = dz.data(), g.dz_stride = stride;
-  g.p = p.data(), g.p_stride = stride, g.p_x = 0, g.x_vecs = in_vecs;
+  g.dz_stride = L, g.dz_step = n_out;  // rows as they are
+  g.x_row = x_row.data(), g.x_vecs = in_vecs;
   g.acc = acc.data(), g.columns = columns, g.bias = bias.data();
   for (index begin = 0; begin < rows; begin += kChunkRows) {
     const index n = std::min(kChunkRows, rows - begin);
     const double work = double(n) * n_in * n_out;
     const int parts = parts_for(work, int((n + kRows - 1) / kRows));
-    parallel(parts, [&](int i) {
-      const int r0 = int(n * i / parts), r1 = int(n * (i + 1) / parts);
-      k.table_columns(n_out, dy + begin * n_out, dz.data(), stride, r0, r1);
-      k.table_columns(n_in, x + begin * n_in, p.data(), stride, r0, r1);
-      k.table_gradient(kPlain, n_in, n_out, packed.data(), dz.data(), stride, dx + begin * n_in, r0, r1);
-    });
+    g.dz = dy + begin * n_out;
     g.slots = int(n);
-    const int by_unit = std::min(parts_for(work, 1 << 10), out_vecs);
-    parallel(by_unit, [&](int i) {
-      k.gradient(g, out_vecs * i / by_unit, out_vecs * (i + 1) / by_unit, 0, 1);
+    point_to_vectors(x + begin * n_in, n, n_in, L, copy.data(), x_row.data());
+    parallel(parts, [&](int i) {
+      k.table_gradient(kPlain, n_in, n_out, packed.data(), g.dz, L, n_out, dx + begin * n_in,
+                       int(n * i / parts), int(n * (i + 1) / parts));
+    });
+    const int groups = (n_out + k.gradient_rows - 1) / k.gradient_rows;
+    const int by_group = std::min(parts_for(work, 1 << 10), groups);
+    parallel(by_group, [&](int i) {
+      k.gradient(g, groups * i / by_group, groups * (i + 1) / by_group, 0, 1);
     });
   }
   for (int u = 0; u < n_out; ++u) std::copy_n(acc.data() + nap + u * columns, n_in, dw + index(u) * n_in);

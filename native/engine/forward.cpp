@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kCoreCache = 1 << 20;  // bytes of weights up to which one core steps alone
 constexpr int kStepPointers = 4;             // scratch of every row of a stream: chunks of one step
 constexpr int kUnitGrain = 4;                // vectors of units: where panels begin, whatever the cell
-constexpr index kChunkBytes = 512 << 10;  // pre-activations of one thread's chunk: part of an L2 cache
+constexpr index kChunkBytes = 128 << 10;  // pre-activations of one thread's chunk: a small part of an L2 cache
 
 int chunk_steps(const Batch& b, int parts, std::size_t element) {
   const index row = index(info(b.cell).blocks) * b.nap * index(element);
@@ -82,7 +82,7 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   Array<T> packed_a[2];
   for (int i = 0; i < cell.stages; ++i) packed_a[i] = Array<T>(k.packed_a_size(problem.cell, n_a, i));
   T* const pack_a[2] = {packed_a[0].data(), packed_a[1].data()};
-  const int pack_parts = parts_for(double(packed_x.size() + packed_a[0].size()) * 4, 1 << 10);
+  const int pack_parts = parts_for(double(packed_x.size() + packed_a[0].size()) * kPackCost, 1 << 10);
   parallel(pack_parts, [&](int i) {
     k.pack_forward(problem.cell, n_x, n_a, w, packed_x.data(), bias.data(), pack_a, i, pack_parts);
   });

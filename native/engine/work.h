@@ -13,6 +13,7 @@ std::vector<int> split_rows(const Batch& b, int s0, int s1, int parts);
 
 // Multiply-adds below which another thread costs more than it saves.
 constexpr double kWorthAThread = 4e5;
+constexpr double kPackCost = 16;  // an element packed takes as long as so many multiply-adds
 
 inline int parts_for(double multiply_adds, int most) {
   const int by_work = int(std::min(1e6, multiply_adds / kWorthAThread));
@@ -24,6 +25,19 @@ template <class T>
 void zero_padding(const Batch& b, int T_x, Rows<T> x, index n) {
   for (int r = b.m - 1; r >= 0 && b.len[r] < T_x; --r)
     for (index t = b.len[r]; t < T_x; ++t) std::fill_n(x.at(b.row[r], t), n, T(0));
+}
+
+// The addresses of contiguous rows of n elements, made whole vectors in `copy` where n does not fill them.
+template <class T>
+void point_to_vectors(const T* from, index rows, int n, int vector_length, T* copy, const T** row) {
+  const int whole = (n + vector_length - 1) / vector_length * vector_length;
+  for (index i = 0; i < rows; ++i) {
+    row[i] = from + i * n;
+    if (n == whole) continue;
+    T* to = copy + i * whole;
+    std::fill_n(std::copy_n(row[i], n, to), whole - n, T(0));
+    row[i] = to;
+  }
 }
 
 // Rows of n_a elements in sorted order, with row stride nap; zero where there are none.

@@ -17,7 +17,7 @@ struct UnitRange {
   int q0, q1;
 };
 
-// target[r][0 .. N vectors) (+)= dz at slot[r], units of the range, @ their rows of the panel
+// target[r][0 .. N vectors) (+)= dz at dz + slot[r], units of the range, @ their rows of the panel
 template <class T, int R, int N, bool kAdd>
 BPTT_INLINE void column_tile_fixed(const UnitRange& u, const T* dz, index stride, const index* slot,
                                    const T* panel, Ahead& ahead, T* const* target, int columns) {
@@ -30,7 +30,7 @@ BPTT_INLINE void column_tile_fixed(const UnitRange& u, const T* dz, index stride
   }
   index from[R];
 BPTT_UNROLL
-  for (int r = 0; r < R; ++r) from[r] = slot[r] * L;
+  for (int r = 0; r < R; ++r) from[r] = slot[r];
   int i = u.q0 / u.unit_vecs, j = u.q0 % u.unit_vecs;
   panel += (index(i) * u.n_a + j * L) * N * L;
   for (int q = u.q0; q < u.q1; ++q) {
@@ -67,7 +67,7 @@ __attribute__((noinline)) void column_tile(int rows, int vectors, const UnitRang
   });
 }
 
-// target[i][0 .. columns) (+)= dz of the blocks at slot[i] @ packed, i < rows. With kAdd, target rows
+// target[i][0 .. columns) (+)= dz of the blocks at dz + slot[i] @ packed, i < rows. With kAdd, target rows
 // hold whole vectors.
 template <class T, bool kAdd>
 inline void column_products(int count, const int* block, int n_a, int unit_vecs, const T* dz,
@@ -106,24 +106,29 @@ BPTT_INLINE const T* input_row(const Input<T>& in, const Batch& b, int r, int s)
   return in.table ? in.table + *in.token.at(b.row[r], t) * b.n_x : in.x.at(b.row[r], t);
 }
 
-// Copies what the weights of this step multiplied into p, vector-major.
+// Tells where slot k's rows are that the weights multiplied at step s of row r; makes those that are nowhere.
 template <class T, Cell C>
-inline void gather_inputs(const Backward<T>& w, int s, int r, index k) {
+inline void point_to_rows(const Backward<T>& w, int s, int r, index k) {
   constexpr int L = VL<T>;
   constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
   const Batch& b = w.batch;
-  const int units = b.nap / L;
   const T* a_prev = w.st.a + (w.st.before(b, s) + r) * b.nap;
-  T* p = w.p + k * L;
-  for (int j = 0; j < units; ++j, p += w.stride) store(p, load(a_prev + j * L));
+  w.a_row[k] = a_prev;
   if (C == Cell::gru) {
     const T* rt = w.st.gates + (w.st.gate_row(b, s) + r) * cell.blocks * b.nap + b.nap;
-    for (int j = 0; j < units; ++j, p += w.stride) store<T>(p, load(rt + j * L) * load(a_prev + j * L));
+    T* to = w.reset + k * b.nap;
+    for (int i = 0; i < b.nap; i += L) store<T>(to + i, load(rt + i) * load(a_prev + i));
+    w.reset_row[k] = to;
   }
-  if (w.x_vecs == 0) return;
+  if (!w.x_row) return;
   const T* x = input_row(w.in, b, r, s);
-  for (int j = 0; j < w.x_vecs; ++j, p += w.stride)
-    store(p, load_first(x + j * L, min(L, b.n_x - j * L)));
+  if (w.x_copy) {
+    const int width = ceil_div(b.n_x, L) * L;
+    T* to = w.x_copy + k * width;
+    for (int i = 0; i < width; i += L) store(to + i, load_first(x + i, min(L, b.n_x - i)));
+    x = to;
+  }
+  w.x_row[k] = x;
 }
 
 // scratch: (slots of these rows in the chunk) pointers, then as many indices
@@ -163,7 +168,7 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
         }
       }
       for (int r = 0; r < rows; ++r) {
-        slot[r] = k0 + r;
+        slot[r] = (k0 + r) * L;
         target[r] = (stage == 0 ? w.da : w.reset_da) + (r0 + r) * nap;
       }
       if (stage == 0) {
@@ -174,15 +179,16 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
                                   w.packed_a[1], b.nap, rows, slot, target, ahead);
       }
     }
-    for (int r = 0; r < rows; ++r) gather_inputs<T, C>(w, s, r0 + r, k0 + r);
+    for (int r = 0; r < rows; ++r) point_to_rows<T, C>(w, s, r0 + r, k0 + r);
   }
 
   if (!w.d_x.data && !w.d_x_slots) return;
   int n = 0;
   for (int s = w.s0; s < w.s1; ++s)
     for (int r = r0; r < min(r1, b.active[s]); ++r, ++n) {
-      slot[n] = b.off[s] - b.off[w.s0] + r;
-      target[n] = w.d_x_slots ? w.d_x_slots + slot[n] * b.n_x : w.d_x.at(b.row[r], b.time(r, s));
+      const index k = b.off[s] - b.off[w.s0] + r;
+      slot[n] = k * L;
+      target[n] = w.d_x_slots ? w.d_x_slots + k * b.n_x : w.d_x.at(b.row[r], b.time(r, s));
     }
   Ahead nothing;
   column_products<T, false>(cell.x_blocks, x_blocks, b.n_a, units, w.dz, w.stride, w.packed_x, b.n_x,

@@ -83,11 +83,16 @@ struct CellMath<T, Cell::lstm> {
   enum { f, i, c, o };  // blocks
   template <int N>
   static BPTT_INLINE Pack<T, N> forward(int, const Unit<T, N>& u) {
-    const Pack<T, N> ft = sigmoid(u.block(f)), it = sigmoid(u.block(i)), cct = tanh(u.block(c));
+    const Pack<T, N> it = sigmoid(u.block(i));
+    u.set(i, it);
+    const Pack<T, N> cct = tanh(u.block(c));
+    u.set(c, cct);
+    const Pack<T, N> ft = sigmoid(u.block(f));
+    u.set(f, ft);
     const Pack<T, N> c_next = fma(ft, u.get(u.c_prev), it * cct);
-    const Pack<T, N> ot = sigmoid(u.block(o));  // here: it fills the wait for tanh(c)
-    u.set(f, ft), u.set(i, it), u.set(c, cct), u.set(o, ot);
     u.put(u.c, c_next);
+    const Pack<T, N> ot = sigmoid(u.block(o));  // here: it fills the wait for tanh(c)
+    u.set(o, ot);
     return ot * tanh(c_next);
   }
   static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {

@@ -1,6 +1,6 @@
-// Weight gradients: dW[block, unit][column] += sum over slots of dz[slot][block, unit] * p[slot][column].
-// Both operands are streams of vectors (see Backward), so nothing is repacked. Work is split over
-// elements of dW, never over slots: every sum runs over its slots in one order, whatever the threads.
+// Weight gradients: dW[block, unit][column] += sum over slots of dz[slot][block, unit] * row[slot][column].
+// Nothing is repacked: dz and the rows are read where they are. Work is split over elements of dW, never
+// over slots: every sum runs over its slots in one order, whatever the threads.
 #pragma once
 #include "problem.h"
 #include "tile.h"
@@ -8,73 +8,79 @@
 namespace bptt {
 namespace BPTT_NS {
 
-constexpr int kSlotBlock = 512;  // slots per pass: three vectors of p for these stay in the L1 cache
+constexpr int kSlotBlock = 512;  // slots per pass: three vectors of their rows stay in cache
 constexpr int kGradientWidth = 3;
 
 template <class T>
-constexpr int gradient_rows() {
+constexpr int gradient_rows() {  // rows of dW in a tile; a vector of units has a whole number of such groups
   return min(VL<T>, kRegisters == 32 ? 8 : 4);
 }
 
-// The VL rows of one column vector of dz times n vectors of p, over `slots` slots.
+// `rows` rows of dW, whose dz at slot k begins at dz + k * step, times n vectors of the slots' rows.
 template <class T>
-__attribute__((noinline)) void outer_tile(int vectors, int slots, const T* dz, const T* next_dz,
-                                          const T* p, index p_stride, T* acc, index columns) {
-  constexpr int L = VL<T>, R = gradient_rows<T>();
+__attribute__((noinline)) void outer_tile(int rows, int vectors, int slots, const T* dz, index step,
+                                          const T* next_dz, const T* const* row, int column, T* acc,
+                                          index columns) {
+  constexpr int L = VL<T>;
   with_vectors(vectors, [&](auto n) BPTT_ALWAYS {
-    constexpr int N = decltype(n)::value;
-    for (int lane = 0; lane < L; lane += R) {
+    with_rows<gradient_rows<T>()>(rows, [&](auto count) BPTT_ALWAYS {
+      constexpr int N = decltype(n)::value, R = decltype(count)::value;
       Tile<T, R, N> tile;
-      T* to = acc + lane * columns;
       // The sums so far are in a far cache: ask for them now, add them at the end.
 BPTT_UNROLL
       for (int r = 0; r < R; ++r)
 BPTT_UNROLL
-        for (int v = 0; v < N; ++v) __builtin_prefetch(to + r * columns + v * L, 1);
+        for (int v = 0; v < N; ++v) __builtin_prefetch(acc + r * columns + v * L, 1);
       tile.zero();
-      tile.multiply_add(slots, [&](int r, int k) { return dz + k * L + lane + r; },
-                        [&](int v, int k) { return p + v * p_stride + k * L; },
-                        [&](int k) { __builtin_prefetch(next_dz + k * L, 0, 2); });
-      tile.add_to([&](int r, int v) { return to + r * columns + v * L; });
-    }
+      tile.multiply_add(slots, [&](int r, int k) { return dz + k * step + r; },
+                        [&](int v, int k) { return row[k] + column + v * L; },
+                        [&](int k) { __builtin_prefetch(next_dz + k * step, 0, 2); });
+      tile.add_to([&](int r, int v) { return acc + r * columns + v * L; });
+    });
   });
 }
 
-// bias[VL] += sum of one column vector of dz: eight interleaved sums, joined in a fixed order.
+// bias += sum of one column vector of dz: eight interleaved sums, joined in a fixed order.
 template <class T>
-inline void sum_column(int slots, const T* dz, T* bias) {
-  constexpr int L = VL<T>, kWays = 8;
+inline void sum_column(int slots, const T* dz, index step, int lanes, T* bias) {
+  constexpr int kWays = 8;
   Vec<T> sum[kWays] = {};
   int k = 0;
   for (; k + kWays <= slots; k += kWays)
-    for (int i = 0; i < kWays; ++i) sum[i] += load(dz + (k + i) * L);
-  for (int i = 0; k + i < slots; ++i) sum[i] += load(dz + (k + i) * L);
+    for (int i = 0; i < kWays; ++i) sum[i] += load_first(dz + (k + i) * step, lanes);
+  for (int i = 0; k + i < slots; ++i) sum[i] += load_first(dz + (k + i) * step, lanes);
   for (int half = kWays / 2; half > 0; half /= 2)
     for (int i = 0; i < half; ++i) sum[i] += sum[i + half];
   store<T>(bias, load(bias) + sum[0]);
 }
 
-// Column vectors j0 .. j1-1 of dz; every n_parts-th group of columns, starting with n_part.
+// Groups g0 .. g1-1 of rows of dW (gradient_rows() each); every n_parts-th group of columns, starting with
+// n_part.
 template <class T>
-inline void weight_gradients(const Gradient<T>& g, int j0, int j1, int n_part, int n_parts) {
-  constexpr int L = VL<T>;
+inline void weight_gradients(const Gradient<T>& g, int g0, int g1, int n_part, int n_parts) {
+  constexpr int L = VL<T>, R = gradient_rows<T>(), kGroups = L / R;
   const CellInfo& cell = info(g.cell);
   const int units = g.nap / L;
   struct Segment {
     unsigned blocks;  // bit set: which blocks multiplied these columns
-    int p, vecs, acc;
+    const T* const* row;
+    int vecs, acc;
   } segment[3];
   int segments = 0;
-  if (g.states)
-    for (int stage = 0; stage < cell.stages; ++stage) {
+  for (int stage = 0; stage < cell.stages; ++stage)
+    if (g.row[stage]) {
       unsigned blocks = 0;
       for (int i = 0; i < cell.rec_count[stage]; ++i) blocks |= 1u << cell.rec[stage][i];
-      segment[segments++] = {blocks, stage * units, units, 0};
+      segment[segments++] = {blocks, g.row[stage], units, 0};
     }
-  if (g.x_vecs) segment[segments++] = {(1u << cell.x_blocks) - 1, g.p_x, g.x_vecs, units * L};
+  if (g.x_row) segment[segments++] = {(1u << cell.x_blocks) - 1, g.x_row, g.x_vecs, units * L};
+  const auto lanes = [&](int j) { return min(L, g.n_a - j % units * L); };
 
   for (int k = 0; k < g.slots; k += kSlotBlock) {
     const int slots = min(kSlotBlock, g.slots - k);
+    const auto column_of = [&](int i) {
+      return g.dz + i / kGroups * g.dz_stride + index(k) * g.dz_step + i % kGroups * R;
+    };
     int group = 0;
     for (int i = 0; i < segments; ++i) {
       const Segment& s = segment[i];
@@ -82,23 +88,26 @@ inline void weight_gradients(const Gradient<T>& g, int j0, int j1, int n_part, i
       for (int n = 0; n < groups; ++n) {
         if (group++ % n_parts != n_part) continue;
         const int v0 = tile_begin(s.vecs, groups, n), v1 = tile_begin(s.vecs, groups, n + 1);
-        const T* p = g.p + (s.p + v0) * g.p_stride + index(k) * L;
-        for (int j = j0; j < j1; ++j)
-          if (s.blocks >> (j / units) & 1)
-            outer_tile(v1 - v0, slots, g.dz + j * g.dz_stride + index(k) * L,
-                       g.dz + (j + 1 < j1 ? j + 1 : j0) * g.dz_stride + index(k) * L, p, g.p_stride,
-                       g.acc + index(j) * L * g.columns + s.acc + v0 * L, g.columns);
+        for (int at = g0; at < g1; ++at) {
+          const int j = at / kGroups, lane = at % kGroups * R, rows = min(R, lanes(j) - lane);
+          if (rows > 0 && (s.blocks >> (j / units) & 1))
+            outer_tile(rows, v1 - v0, slots, column_of(at), g.dz_step,
+                       column_of(at + kGroups < g1 ? at + kGroups : g0), s.row + k, v0 * L,
+                       g.acc + (index(j) * L + lane) * g.columns + s.acc + v0 * L, g.columns);
+        }
       }
     }
   }
   if (n_part != 0) return;
+  const int j0 = ceil_div(g0, kGroups), j1 = ceil_div(g1, kGroups);  // the vectors that begin in this part
   if (g.bias)
-    for (int j = j0; j < j1; ++j) sum_column(g.slots, g.dz + j * g.dz_stride, g.bias + j * L);
+    for (int j = j0; j < j1; ++j)
+      sum_column(g.slots, g.dz + j * g.dz_stride, g.dz_step, lanes(j), g.bias + j * L);
   if (g.slot_token)
     for (int j = j0; j < min(j1, cell.x_blocks * units); ++j)
       for (int k = 0; k < g.slots; ++k) {
         T* sum = g.token_dz + j * g.token_stride + g.slot_token[k] * L;
-        store<T>(sum, load(sum) + load(g.dz + j * g.dz_stride + index(k) * L));
+        store<T>(sum, load(sum) + load(g.dz + j * g.dz_stride + index(k) * g.dz_step));
       }
 }
 

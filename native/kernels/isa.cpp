@@ -132,7 +132,7 @@ void project_table(Cell c, int n_x, int n_a, const T* packed_x, const T* bias, c
 }
 
 template <class T>
-void table_gradient(Cell c, int n_x, int n_a, const T* packed_back_x, const T* token_dz, index stride,
+void table_gradient(Cell c, int n_x, int n_a, const T* packed_back_x, const T* dz, index stride, index step,
                     T* d_table, int r0, int r1) {
   const int all[kMaxBlocks] = {0, 1, 2, 3};
   for (int r = r0; r < r1; r += kTableRows) {
@@ -140,18 +140,10 @@ void table_gradient(Cell c, int n_x, int n_a, const T* packed_back_x, const T* t
     Ahead nothing;
     index slot[kTableRows];
     T* to[kTableRows];
-    for (int i = 0; i < n; ++i) slot[i] = r + i, to[i] = d_table + index(r + i) * n_x;
-    column_products<T, false>(info(c).x_blocks, all, n_a, ceil_div(n_a, VL<T>), token_dz, stride,
-                              packed_back_x, n_x, n, slot, to, nothing);
+    for (int i = 0; i < n; ++i) slot[i] = (r + i) * step, to[i] = d_table + index(r + i) * n_x;
+    column_products<T, false>(info(c).x_blocks, all, n_a, ceil_div(n_a, VL<T>), dz, stride, packed_back_x,
+                              n_x, n, slot, to, nothing);
   }
-}
-
-template <class T>
-void table_columns(int n_x, const T* table, T* p, index stride, int r0, int r1) {
-  for (int r = r0; r < r1; ++r)
-    for (int col = 0; col < n_x; col += VL<T>)
-      store(p + col / VL<T> * stride + index(r) * VL<T>,
-            load_first(table + index(r) * n_x + col, min(VL<T>, n_x - col)));
 }
 
 template <class T, class F>
@@ -208,6 +200,7 @@ void softmax(const T* x, T* y, int n, T* most, T* sum) {
 template <class T>
 Kernels<T> table() {
   return {VL<T>,
+          gradient_rows<T>(),
           packed_x_size<T>,
           packed_bias_size<T>,
           packed_a_size<T>,
@@ -221,7 +214,6 @@ Kernels<T> table() {
           weight_gradients<T>,
           project_table<T>,
           table_gradient<T>,
-          table_columns<T>,
           adam<T>,
           squares<T>,
           softmax<T>,

@@ -11,6 +11,7 @@ struct AdamRates {  // see update.h
 template <class T>
 struct Kernels {
   int vector_length;
+  int gradient_rows;  // rows of dW in a group: a part of a vector
 
   // Elements of the packed buffers: input weights, their bias, recurrent weights of a stage.
   // A `part` of `parts` packs its share; parts may run at the same time.
@@ -28,15 +29,14 @@ struct Kernels {
   void (*forward)(const Forward<T>&, int r0, int r1, void** scratch);
   void (*forward_units)(const Forward<T>&, int ua, int ub);  // lstm and the plain RNNs
   void (*backward)(const Backward<T>&, int r0, int r1, void** scratch);
-  void (*gradient)(const Gradient<T>&, int j0, int j1, int n_part, int n_parts);
+  void (*gradient)(const Gradient<T>&, int g0, int g1, int n_part, int n_parts);
 
-  // Tokens: projected = table @ Wx.T + b for rows r0 .. r1-1, and the way back,
-  // d_table[r] = token_dz[r] @ Wx, and the table as vector-major columns p.
+  // Tokens: projected = table @ Wx.T + b for rows r0 .. r1-1, and the way back, d_table[r] = dz[r] @ Wx;
+  // column vector j of dz's row r lies at dz + j * stride + r * step.
   void (*project_table)(Cell, int n_x, int n_a, const T* packed_x, const T* bias, const T* table,
                         T* projected, int r0, int r1);
-  void (*table_gradient)(Cell, int n_x, int n_a, const T* packed_back_x, const T* token_dz,
-                         index stride, T* d_table, int r0, int r1);
-  void (*table_columns)(int n_x, const T* table, T* p, index stride, int r0, int r1);
+  void (*table_gradient)(Cell, int n_x, int n_a, const T* packed_back_x, const T* dz, index stride,
+                         index step, T* d_table, int r0, int r1);
 
   // The update of n parameters and their two moments, and the sum of n squares: see update.h.
   void (*adam)(T* p, const T* gradient, T* m, T* v, index n, const AdamRates&, double decay);

@@ -155,11 +155,10 @@ struct Forward {
 };
 
 // One chunk of steps of the backward pass: steps s0 .. s1-1. A pair (s, r) has slot
-// k = off[s] - off[s0] + r. Columns are "vector-major": column vector j of slot k lies at
-// j * stride + k * VL, so that the products over units and those over slots both read streams.
-//   dz  blocks * nap/VL column vectors: gradients of the pre-activations
-//   p   what the weights multiplied: a_prev (nap/VL), then rt * a_prev (nap/VL, gru only), then x
-//       (x_vecs; none where the input projection was gathered)
+// k = off[s] - off[s0] + r. dz, the gradients of the pre-activations, is "vector-major": column vector j
+// (of blocks * nap/VL) of slot k lies at j * stride + k * VL, so that the products over units and those
+// over slots both read streams. What the weights multiplied stays where it is: a_row, reset_row, x_row
+// receive the address of every slot's.
 template <class T>
 struct Backward {
   Batch batch;
@@ -174,26 +173,27 @@ struct Backward {
   T* dc;                 // (m, nap) lstm
   T* reset_da;           // (m, nap) gradient of rt * a_prev, gru
   T* dz;
-  T* p;
-  index stride;          // elements between column vectors, same for dz and p
-  int x_vecs;
+  index stride;          // elements between column vectors of dz
+  const T** a_row;       // (slots of the chunk) a_prev
+  const T** reset_row;   // rt * a_prev, gru
+  const T** x_row;       // x; nullptr where the input projection was gathered
+  T* reset;              // (slots of the chunk, nap): what reset_row points to
+  T* x_copy;             // (slots of the chunk, whole vectors) where n_x elements do not fill vectors
   int s0, s1;
 };
 
-// The sums of the weight gradients. Row (block, unit) of acc has `columns` elements:
-// nap for a_prev, then x_vecs * VL for x. bias has (blocks, nap).
+// The sums of the weight gradients: of dz[slot] times the rows that the weights multiplied there. Row
+// (block, unit) of acc has `columns` elements: nap for a_prev, then x_vecs * VL for x. bias has (blocks, nap).
 template <class T>
 struct Gradient {
   Cell cell;
   int n_a, nap;
-  const T* dz;             // as in Backward
-  index dz_stride;
-  const T* p;
-  index p_stride;
+  const T* dz;             // column vector j of slot k: dz + j * dz_stride + k * dz_step
+  index dz_stride, dz_step;
   int slots;
-  int p_x;                 // first column vector of x in p
+  const T* const* row[2];  // of every slot: what each recurrent stage multiplied; nullptr: left out
+  const T* const* x_row;   // the same for the input, whole vectors; nullptr: left out
   int x_vecs;
-  bool states;             // sum the recurrent part too
   T* acc;
   index columns;
   T* bias;                 // or nullptr

@@ -42,22 +42,19 @@ struct MathConst<double> {
       2.5053779381117135629e-8};
 };
 
-// y = n ln2 + r: gives expm1(r), and t = n + round + bias, whose low bits are the exponent of 2^n.
-template <class T, int N>
-struct Reduced {
-  Pack<T, N> p, t;
-};
+// y = n ln2 + r: returns expm1(r); t = n + round + bias, whose low bits are the exponent of 2^n.
 template <int kHalvings = 0, class T, int N>  // of 2^n, in t
-BPTT_INLINE Reduced<T, N> reduce(const Pack<T, N>& y) {
+BPTT_INLINE Pack<T, N> reduce(const Pack<T, N>& y, Pack<T, N>& t) {
   using C = MathConst<T>;
   constexpr T shift = C::round + C::bias - kHalvings;
-  const Pack<T, N> t = fma(y, C::log2e, shift), n = t - shift;
+  t = fma(y, C::log2e, shift);
+  const Pack<T, N> n = t - shift;
   const Pack<T, N> r = fma(n, -C::ln2_lo, fma(n, -C::ln2_hi, y)), r2 = r * r;
   constexpr const T* c = C::q;  // Q in pairs of terms, which do not wait for one another
   Pack<T, N> q = fma(r, c[C::degree], c[C::degree - 1]);
 BPTT_UNROLL
   for (int i = C::degree - 3; i >= 0; i -= 2) q = fma(q, r2, fma(r, c[i + 1], c[i]));
-  return {fma(r2, q, r), t};
+  return fma(r2, q, r);
 }
 template <class T, int N>
 BPTT_INLINE Pack<T, N> power_of_two(const Pack<T, N>& t) {
@@ -69,13 +66,14 @@ template <class T, int N>
 BPTT_INLINE Pack<T, N> exp(const Pack<T, N>& x) {
   using C = MathConst<T>;
   const Pack<T, N> y = at_least(at_most(x, C::exp_max), C::exp_min);
-  const Reduced<T, N> f = reduce(y);
+  Pack<T, N> t;
+  const Pack<T, N> p = reduce(y, t);
   // 2^n may be past the largest power, and 2^n expm1(r) may be subnormal: work 2^32 nearer to 1.
   const Vec<T> zero{}, inf = broadcast(T(__builtin_inf()));
   const Vec<T> near = broadcast(T(32)), up = broadcast(T(4294967296)), down = 1 / up;
   const Pack<T, N> s = power_of_two(
-      each<T, N>([&](int i) { return y.v[i] < zero ? f.t.v[i] + near : f.t.v[i] - near; }));
-  const Pack<T, N> scaled = fma(s, f.p, s);
+      each<T, N>([&](int i) { return y.v[i] < zero ? t.v[i] + near : t.v[i] - near; }));
+  const Pack<T, N> scaled = fma(s, p, s);
   return each<T, N>([&](int i) {
     Vec<T> out = scaled.v[i] * (y.v[i] < zero ? down : up);
     out = x.v[i] > broadcast(C::exp_max) ? inf : out;
@@ -87,9 +85,10 @@ BPTT_INLINE Pack<T, N> exp(const Pack<T, N>& x) {
 template <class T, int N>
 BPTT_INLINE Pack<T, N> sigmoid(const Pack<T, N>& x) {
   using C = MathConst<T>;
-  const Reduced<T, N> f = reduce(at_least(at_most(-x, C::sig_max), -C::sig_max / 2));
-  const Pack<T, N> s = power_of_two(f.t);
-  return 1 / (fma(s, f.p, T(1)) + s);  // the order that rounds least
+  Pack<T, N> t;
+  const Pack<T, N> p = reduce(at_least(at_most(-x, C::sig_max), -C::sig_max / 2), t);
+  const Pack<T, N> s = power_of_two(t);
+  return 1 / (fma(s, p, T(1)) + s);  // the order that rounds least
 }
 
 // tanh|x| = h / (h + 1) with h = expm1(2|x|) / 2: no cancellation near 0; then the sign of x. What
@@ -101,10 +100,11 @@ BPTT_INLINE Pack<T, N> tanh(const Pack<T, N>& x) {
   using I = typename Simd<T>::I;
   const I minus = (I)broadcast(T(-0.0));
   const Pack<T, N> ax = each<T, N>([&](int i) { return (Vec<T>)((I)x.v[i] & ~minus); });
-  const Reduced<T, N> f = reduce<1>(at_most(ax + ax, C::tanh_max * 2));
-  const Pack<T, N> s = power_of_two(f.t), h = fma(s, f.p, s - T(0.5)), d = h + 1, t = h / d;
+  Pack<T, N> t;
+  const Pack<T, N> p = reduce<1>(at_most(ax + ax, C::tanh_max * 2), t);
+  const Pack<T, N> s = power_of_two(t), h = fma(s, p, s - T(0.5)), d = h + 1, q = h / d;
   const Pack<T, N> lost = (d - at_least(h, 1)) - at_most(h, 1);  // exact
-  const Pack<T, N> out = fma(t * lost, 1 - t, t);
+  const Pack<T, N> out = fma(q * lost, 1 - q, q);
   return each<T, N>([&](int i) { return (Vec<T>)((I)out.v[i] | ((I)x.v[i] & minus)); });
 }
 
