@@ -218,7 +218,8 @@ W is (4, 7) = (n_a, n_a + n_x).
         if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
             kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
             raise ShapeError(f"{self.where}: {name} is {kind}; expected an array of integers.")
-        if value.size and not (value.min() >= 0 and value.max() < limit):
+        unsigned = value.view(value.dtype.str.replace("i", "u"))  # of one size: -1 is the largest
+        if value.size and not unsigned.max() < limit:
             bad = value[(value < 0) | (value >= limit)][0]
             raise ShapeError(
                 f"{self.where}: {name} holds {bad}; expected 0..{limit - 1}, "

@@ -153,7 +153,6 @@ def check_tokens(where, x, lengths, n_tokens):
     -------
     x : ndarray of int, shape (m, T_x)
     lengths : ndarray of int64, shape (m,), or None
-    valid : ndarray of bool, shape (m, T_x)
 
     Raises
     ------
@@ -163,6 +162,7 @@ def check_tokens(where, x, lengths, n_tokens):
         raise ShapeError(f"{where}: x has shape {np.shape(x)}; expected (m, T_x).")
     door = Door(where)
     lengths = door.lengths("lengths", lengths, *x.shape)
-    valid = valid_steps(lengths, *x.shape)
-    door.indices("x", x if lengths is None else x[valid], n_tokens, "tokens")
-    return x, lengths, valid
+    door.indices(
+        "x", x if lengths is None else x[valid_steps(lengths, *x.shape)], n_tokens, "tokens"
+    )
+    return x, lengths

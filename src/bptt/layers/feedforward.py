@@ -65,7 +65,8 @@ class Embedding(Layer):
         where = "Embedding.forward"
         x, lengths = as_batch(where, x, lengths)
         We = self.vectors(where, parameters)
-        x, _, valid = check_tokens(where, x, lengths, self.n_in)
+        x, lengths = check_tokens(where, x, lengths, self.n_in)
+        valid = valid_steps(lengths, *x.shape)
         y = np.zeros((*x.shape, self.n_out), We.dtype)
         y[valid] = We[x[valid]]
         return y, (), (x, valid, We) if keep_tape else None

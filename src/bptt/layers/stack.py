@@ -150,7 +150,7 @@ class RecurrentStack(Layer):
             if not (is_plain(table, dtype) and table.ndim == 2 and table.shape[1] == self.n_x):
                 door = self._slot_parameters(where, parameters, self.slots[0])[1]
                 table = door.array("table", table, "n_tokens n_x")
-            x, lengths, _ = check_tokens(where, x, lengths, len(table))
+            x, lengths = check_tokens(where, x, lengths, len(table))
         elif not (is_plain(x, dtype) and x.ndim == 3 and x.shape[2] == self.n_x):
             x = self._slot_parameters(where, parameters, self.slots[0])[1].array(
                 "x", x, "m T_x n_x"

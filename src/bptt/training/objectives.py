@@ -23,7 +23,7 @@ class Objective:
     target_axes = 3  # of a target with a time axis: (m, T_x, n)
 
     def rows(self, z, target):
-        """Compute the loss of each row, its weight (None: `count` each) and its gradient.
+        """Compute the loss of each row, the weight of one, and the gradients.
 
         Parameters
         ----------
@@ -33,7 +33,8 @@ class Objective:
         Returns
         -------
         loss : ndarray of float64, shape (rows,)
-        weight : ndarray of float64, shape (rows,)
+        each : int
+            What a row counts for: its entries.
         dz : ndarray, shape (rows, n_out)
             Of each row's own loss.
         """
@@ -66,19 +67,20 @@ class Objective:
             target = target if pooled else target.reshape(m * T_x, *target.shape[2:])
         else:
             z_rows, target = z[valid], target[valid]  # padding is never read
-        loss, weight, dz_rows = self.rows(z_rows, target)
+        loss, each, dz_rows = self.rows(z_rows, target)
+        counted = len(loss)
         if batch.weight is not None:
             share = np.asarray(batch.weight, np.float64).reshape(m, -1)
             share = np.broadcast_to(share, (m, T_x))
             share = share.reshape(-1) if valid is None else share[valid]
-            loss, weight = loss * share, weight * share
+            loss, counted = loss * share, share.sum()
             dz_rows = dz_rows * share.astype(z.dtype)[:, np.newaxis]
         if valid is None:
             dz = dz_rows.reshape(z.shape)
         else:
             dz = np.zeros(z.shape, z.dtype)
             dz[valid] = dz_rows
-        return float(loss.sum()), float(weight.sum()), dz
+        return float(loss.sum()), float(each * counted), dz
 
 
 class CrossEntropy(Objective):
@@ -102,7 +104,7 @@ class CrossEntropy(Objective):
         if self.class_weights is not None:
             weight = self.class_weights[target]
             nats, dz = nats * weight, dz * weight.astype(z.dtype)[:, np.newaxis]
-        return nats, np.ones(len(nats)), dz
+        return nats, 1, dz
 
 
 class SquaredError(Objective):
@@ -111,7 +113,7 @@ class SquaredError(Objective):
     def rows(self, z, target):
         """Compute 1/2 |z - target|^2 of each row, weighing n: see `Objective.rows`."""
         residual = z - target.astype(z.dtype, copy=False)
-        return _sums(0.5 * residual**2), _entries(target), residual
+        return _sums(0.5 * residual**2), target.shape[1], residual
 
 
 class Gaussian(Objective):
@@ -124,7 +126,7 @@ class Gaussian(Objective):
         """Compute the nats of each row, weighing n: see `Objective.rows`."""
         mu, s = np.split(z, 2, axis=1)
         nats, dmu, ds = gaussian_entries(mu, s, target.astype(z.dtype, copy=False))
-        return _sums(nats), _entries(target), np.concatenate([dmu, ds], axis=1)
+        return _sums(nats), target.shape[1], np.concatenate([dmu, ds], axis=1)
 
 
 class Quantiles(Objective):
@@ -148,14 +150,9 @@ class Quantiles(Objective):
         each = np.repeat(self.levels, n).astype(z.dtype)
         wanted = np.tile(target.astype(z.dtype, copy=False), (1, k))
         loss, dz = pinball_entries(z, wanted, each)
-        return _sums(loss), _entries(target) * k, dz
+        return _sums(loss), n * k, dz
 
 
 def _sums(entries):
     """Sum each row in float64."""
     return entries.sum(axis=1, dtype=np.float64)
-
-
-def _entries(target):
-    """Return the number of entries of each row, as its weight."""
-    return np.full(len(target), float(target.shape[1]))
