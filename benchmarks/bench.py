@@ -20,6 +20,7 @@ from peers import report
 from peers.cases import CHARACTER_SIZES, SIZES
 from peers.goals import ROWS
 from peers.processes import Contender, Load, WorkerFailed
+from peers.yardstick import Yardstick
 
 CONTENDERS = {
     "bptt": "bptt",
@@ -33,6 +34,9 @@ TOLERANCES = {"float32": 2e-5, "float64": 1e-12}
 # Adam's first steps are about the learning rate times the gradient's sign: where a gradient is
 # itself of the size of rounding, the step is too, however well the gradients agree.
 AFTER_ADAM = 1e-3
+# A round in which the machine did not give all its cores is made anew, up to so many for each one
+# that was asked for.
+MOST_ROUNDS = 3
 
 
 class Mismatch(RuntimeError):
@@ -49,6 +53,9 @@ class Experiment:
     def __init__(self, participants, cells):
         self.participants, self.cells = participants, cells
         self.tuned, self.rounds = {}, []
+        self.repeated = self.disturbed = (
+            0  # rounds made anew; disturbed ones that count all the same
+        )
 
     def medians(self):
         return {p: statistics.median(r[p] for r in self.rounds) for p in self.tuned}
@@ -96,12 +103,14 @@ class Run:
         self.seconds = 0.02 if self.quick else 0.1
         count = getattr(os, "sched_getaffinity", None)
         self.threads = len(count(0)) if count else os.cpu_count()
-        self.load, self.largest = Load(), {}  # kind and dtype: (difference, where)
+        self.load, self.yardstick = Load(), None
+        self.largest = {}  # kind and dtype: (difference, where)
         self.contenders, self.versions, self.missing = {}, [], []
         self.config, self.duration, self.failure = "", 0.0, None
         self.folder, self.wanted = folder, ["bptt", *arguments.peers]
 
     def start(self, needed):
+        self.yardstick = Yardstick(self.threads)
         for name in CONTENDERS:
             if name not in needed:
                 continue
@@ -127,9 +136,11 @@ class Run:
     def close(self):
         for contender in self.contenders.values():
             contender.close()
+        if self.yardstick:
+            self.yardstick.close()
 
     def measure(self, experiment):
-        """Build, compare, tune, then the rounds; the order of the turns rotates."""
+        """Build, compare, tune, then the rounds."""
         here = [p for p in experiment.participants if p.contender in self.contenders]
         ids = {p: str(k) for k, p in enumerate(here)}
         saved = {}
@@ -138,17 +149,34 @@ class Run:
             saved[p] = self.contenders[p.contender].ask("prepare", **question)["saved"]
         self.compare(here, saved)
         for p in here if self.rounds else ():
+            self.yardstick.wait()
             tuned = self.contenders[p.contender].ask("tune", id=ids[p], seconds=self.seconds)
             experiment.tuned[p] = tuned
-        for k in range(self.rounds):
-            turn = {}
-            for p in here[k % len(here) :] + here[: k % len(here)]:
-                question = {"id": ids[p], "seconds": self.seconds}
-                answer = self.load.watch(self.contenders[p.contender], "turn", **question)
-                turn[p] = answer["seconds"]
-            experiment.rounds.append(turn)
+        disturbed = []
+        while len(experiment.rounds) < self.rounds:
+            made = len(experiment.rounds) + len(disturbed)
+            if made == MOST_ROUNDS * self.rounds:
+                break
+            first = made % len(here)
+            turns, whole = self.round(here[first:] + here[:first], ids)
+            (experiment.rounds if whole else disturbed).append(turns)
+        experiment.disturbed = self.rounds - len(experiment.rounds)
+        experiment.repeated = len(disturbed) - experiment.disturbed
+        experiment.rounds += disturbed[: experiment.disturbed]
         for contender in self.contenders.values():
             contender.ask("drop")
+
+    def round(self, here, ids):
+        """Give each one its turn; tell whether the machine gave all its cores meanwhile."""
+        turns = {}
+        self.yardstick.wait()
+        whole = True
+        for p in here:
+            question = {"id": ids[p], "seconds": self.seconds}
+            answer = self.load.watch(self.contenders[p.contender], "turn", **question)
+            turns[p] = answer["seconds"]
+            whole = self.yardstick.full() and whole
+        return turns, whole
 
     def compare(self, here, saved):
         """Hold every configuration of every contender to bptt's results for the same case."""

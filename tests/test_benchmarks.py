@@ -15,6 +15,7 @@ from peers.cases import GATES, Case, LayerArrays, flops, lengths, valid_steps
 from peers.convert import from_pytorch, to_onnx_lstm, to_pytorch
 from peers.goals import ROWS, Participant, passes, value
 from peers.processes import Contender
+from peers.yardstick import Yardstick
 
 import bptt
 
@@ -155,6 +156,64 @@ def test_a_contender_that_computes_something_else_stops_the_run(tmp_path):
         run.compare(here, saved)
 
 
+class Answering:
+    """A contender that only counts its turns."""
+
+    cpu = 0.0
+
+    def __init__(self):
+        self.turns = 0
+
+    def ask(self, do, **question):
+        self.turns += do == "turn"
+        answers = {"prepare": {"saved": {}}, "tune": {"tried": {}}, "turn": {"seconds": self.turns}}
+        return answers.get(do, {})
+
+
+class Scripted:
+    """A yardstick that finds what it is told, then the whole machine."""
+
+    def __init__(self, *found):
+        self.found = list(found)
+
+    def wait(self):
+        pass
+
+    def full(self):
+        return self.found.pop(0) if self.found else True
+
+
+@pytest.mark.parametrize(
+    ("found", "seconds", "repeated", "disturbed"),
+    [
+        ([], [1, 2, 3], 0, 0),
+        ([True, False, False], [1, 4, 5], 2, 0),  # rounds 2 and 3 are made anew
+        ([False] * 8, [9, 1, 2], 6, 2),  # of 9 rounds one is whole: two others count too
+        ([False] * 99, [1, 2, 3], 6, 3),  # never whole: no more than 9 are tried
+    ],
+)
+def test_rounds_without_all_cores_are_made_anew(tmp_path, found, seconds, repeated, disturbed):
+    run = bench.Run(bench.arguments(["--rounds", "3"]), tmp_path)
+    run.contenders, run.yardstick = {"bptt": Answering()}, Scripted(*found)
+    participant = Participant("bptt", Case("layer", SMALL))
+    experiment = bench.Experiment([participant], [])
+    run.measure(experiment)
+    assert [r[participant] for r in experiment.rounds] == seconds
+    assert (experiment.repeated, experiment.disturbed) == (repeated, disturbed)
+
+
+def test_the_yardstick_waits_no_longer_than_it_is_told():
+    yardstick = Yardstick(threads=2)
+    try:
+        yardstick.best = float("inf")
+        assert yardstick.full()  # the best so far
+        yardstick.best = 0.0  # no machine is that fast
+        assert not yardstick.full()
+        yardstick.wait(seconds=0)
+    finally:
+        yardstick.close()
+
+
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads Linux's /proc")
 def test_a_contender_computes_only_while_it_is_asked(tmp_path):
     contender = Contender("bptt", tmp_path, threads=1)
@@ -181,4 +240,5 @@ def test_a_quick_run_without_peers_reports_and_exits_with_zero(tmp_path):
     assert "PyTorch: left out, as asked" in report
     assert "| tiny | 16, 32, 1, 100 |" in report
     assert "Not measured, for want of the peer: lstm tiny, stream-ort tiny." in report
+    assert "made anew" in report
     assert report.strip() == done.stdout.strip()

@@ -14,22 +14,27 @@ class WorkerFailed(RuntimeError):
     """A contender raised or died: the benchmark is broken, not slow."""
 
 
+def python_process(module, threads):
+    """Start `python -m` of a module of this folder, to be written to and read from line by line."""
+    here = str(Path(__file__).resolve().parents[1])
+    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+    path = (here, os.environ.get("PYTHONPATH"))
+    environment["PYTHONPATH"] = os.pathsep.join(p for p in path if p)
+    return subprocess.Popen(
+        [sys.executable, "-m", *module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=environment,
+        text=True,
+    )
+
+
 class Contender:
     """A worker process, stopped by SIGSTOP between questions so that it cannot spin."""
 
     def __init__(self, name, folder, threads):
-        here = str(Path(__file__).resolve().parents[1])
-        environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
-        path = (here, os.environ.get("PYTHONPATH"))
-        environment["PYTHONPATH"] = os.pathsep.join(p for p in path if p)
         self.name = name
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "peers.worker", name, str(folder)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            text=True,
-        )
+        self.process = python_process(["peers.worker", name, str(folder)], threads)
         self.about = self.ask("hello")
 
     def ask(self, do, **question):

@@ -6,6 +6,7 @@ import statistics
 from pathlib import Path
 
 from .goals import passes, value
+from .yardstick import FULL
 
 NOISY = 1.1  # upper quartile of the rounds' ratios / lower: from here on a figure is marked
 DISTURBED = 0.05  # share of the CPU's time taken by others: from here on the report warns
@@ -171,7 +172,22 @@ def processor():
     return next((s.split(":")[1].strip() for s in lines if s.startswith("model name")), "unknown")
 
 
-def _facts(run):
+def _cores(run, done):
+    """How often the machine did not give all its cores, and what became of those rounds."""
+    repeated, disturbed = sum(e.repeated for e in done), sum(e.disturbed for e in done)
+    text = (
+        f"Rounds in which the yardstick found less than {1 / FULL:.0%} of the machine, made anew: "
+        f"{repeated} beside {run.rounds * len(done)} that count"
+    )
+    if disturbed:
+        cases = ", ".join(
+            f"{name(e.participants[0].case)} ({e.disturbed})" for e in done if e.disturbed
+        )
+        text += f"; {disturbed} such rounds count all the same, for want of better: {cases}"
+    return text
+
+
+def _facts(run, done):
     """What the figures depend on, one sentence each."""
     facts = [
         f"Date: {datetime.date.today().isoformat()}",
@@ -184,6 +200,7 @@ def _facts(run):
         "largest figure of one round (and the quartiles); at best: from each side's least turn",
         "Largest differences from bptt found before timing, relative to the largest entry of an "
         "array: " + ("; ".join(f"{k} {e:.1e} ({w})" for k, (e, w) in run.largest.items()) or "-"),
+        _cores(run, done),
         f"CPU time taken by other processes during the turns: {100 * run.load.share:.1f} %",
         f"Duration: {run.duration / 60:.1f} minutes",
     ]
@@ -200,7 +217,7 @@ def _facts(run):
 
 def document(run, outcomes, experiments):
     """The whole report."""
-    facts = _facts(run)
+    facts = _facts(run, experiments)
     head = ["# Benchmark", "\n".join(f"- {fact}" for fact in facts)]
     if not run.rounds:
         return "\n\n".join(head) + "\n"
