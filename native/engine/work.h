@@ -14,17 +14,22 @@ std::vector<int> split_rows(const Batch& b, int s0, int s1, int parts);
 // Multiply-adds below which another thread costs more than it saves.
 constexpr double kWorthAThread = 4e5;
 constexpr double kPackCost = 16;  // an element packed takes as long as so many multiply-adds
+constexpr double kFillCost = 8;   // an element of the caller's array filled, likewise
 
 inline int parts_for(double multiply_adds, int most) {
   const int by_work = int(std::min(1e6, multiply_adds / kWorthAThread));
   return std::max(1, std::min({get_num_threads(), by_work, most}));
 }
 
-// Zeros on the steps that do not exist.
+// Zeros on the steps that do not exist. Rows are sorted by length: the threads take turns.
 template <class T>
 void zero_padding(const Batch& b, int T_x, Rows<T> x, index n) {
-  for (int r = b.m - 1; r >= 0 && b.len[r] < T_x; --r)
-    for (index t = b.len[r]; t < T_x; ++t) std::fill_n(x.at(b.row[r], t), n, T(0));
+  const double elements = (double(b.m) * T_x - double(b.slots())) * double(n);
+  const int parts = parts_for(elements * kFillCost, std::max(1, b.m));
+  parallel(parts, [&](int i) {
+    for (int r = b.m - 1 - i; r >= 0 && b.len[r] < T_x; r -= parts)
+      for (index t = b.len[r]; t < T_x; ++t) std::fill_n(x.at(b.row[r], t), n, T(0));
+  });
 }
 
 // The addresses of contiguous rows of n elements, made whole vectors in `copy` where n does not fill them.

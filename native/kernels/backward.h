@@ -155,6 +155,10 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
     if (s > 0)
       ask_for_step<T, C>(b, st, cell.keep_blocks, st.before(b, s - 1) + r0, w.d_out, s - 1, r0,
                          min(r1, b.active[s - 1]), ahead);
+    if (s > w.s0)
+      for (int j = 0; j < cell.blocks * units; ++j)
+        ahead.add(w.dz + j * w.stride + (b.off[s - 1] - b.off[w.s0] + r0) * L,
+                  (min(r1, b.active[s - 1]) - r0) * kVecBytes);
     for (int stage = cell.stages - 1; stage >= 0; --stage) {
       for (int r = 0; r < rows; ++r) {
         const T* d_out = w.d_out.data ? w.d_out.at(b.row[r0 + r], b.time(r0 + r, s)) : nullptr;

@@ -302,6 +302,10 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
       if (C == Cell::gru_reset_after && f.in.projected) copy_row(to[r] + 2 * nap, start[r] + 2 * nap, nap);
     }
     Ahead ahead;
+    const int later = s + st.chunk_steps;
+    if (!f.in.projected && !st.ring_gates && later < last)  // what the next projection will write
+      ahead.add(st.gates + (st.gate_row(b, later) + r0) * width,
+                index(min(r1, b.active[later]) - r0) * width * sizeof(T));
     if (s + 1 < last)  // what no step before it has touched
       ask_for_step<T, C>(b, st, f.in.projected && !st.ring_gates,
                          st.ring_states ? -1 : st.after(b, s + 1) + r0, f.out, s + 1, r0,

@@ -135,7 +135,7 @@ class Ahead {
   }
 
  private:
-  static constexpr int kLine = 64, kMost = 64;
+  static constexpr int kLine = 64, kMost = 128;
   struct Region {
     const char* from;
     int left;
