@@ -18,6 +18,11 @@ namespace bptt {
 
 [[noreturn]] inline void refuse(const std::string& sentence) { throw nb::value_error(sentence.c_str()); }
 
+inline int small(index n, const char* what) {
+  if (n > (index(1) << 30)) refuse(std::string(what) + " is too large.");
+  return int(n);
+}
+
 class View {
  public:
   View() = default;

@@ -1,0 +1,188 @@
+// What is not recurrent, for Python: the output layer and its loss, the update of the parameters,
+// elementwise functions.
+#include <nanobind/stl/vector.h>
+
+#include "bindings.h"
+#include "bindings_arrays.h"
+#include "engine/dense.h"
+#include "engine/dispatch.h"
+#include "engine/pool.h"
+#include "engine/update.h"
+
+using namespace nb::literals;
+
+namespace bptt {
+namespace {
+
+// ---- the output layer and its loss, over rows ----
+
+struct Dense {  // x (rows, n_in), w (n_out, n_in)
+  View x, w;
+  index rows;
+  int n_in, n_out;
+  Dense(nb::object x_, nb::object w_) : x(x_, "x"), w(w_, "W") {
+    if (x.dims() != 2 || w.dims() != 2) refuse("x and W must have two dimensions.");
+    rows = small(x.size(0), "rows"), n_in = small(x.size(1), "n_in"), n_out = small(w.size(0), "n_out");
+    x.need_contiguous(), w.need_contiguous();
+  }
+};
+
+template <class T>
+nb::object dense_forward_as(const Dense& d, nb::object b) {
+  const View bias(b, "b");
+  bias.need_contiguous();
+  const T *x = d.x.data<const T>({d.rows, d.n_in}), *w = d.w.data<const T>({d.n_out, d.n_in});
+  const T* at = bias.dims() == 1 ? bias.data<const T>({d.n_out}) : bias.data<const T>({d.n_out, 1});
+  T* y;
+  nb::object out = new_array<T>({d.rows, d.n_out}, &y);
+  nb::gil_scoped_release release;
+  dense_forward<T>(x, w, at, d.rows, d.n_in, d.n_out, y);
+  return out;
+}
+nb::object py_dense_forward(nb::object x, nb::object w, nb::object b) {
+  const Dense d(x, w);
+  return d.x.kind() == 'f' ? dense_forward_as<float>(d, b) : dense_forward_as<double>(d, b);
+}
+
+template <class T>
+nb::object dense_backward_as(const Dense& d, nb::object dy) {
+  const View up(dy, "dy");
+  up.need_contiguous();
+  const T *x = d.x.data<const T>({d.rows, d.n_in}), *w = d.w.data<const T>({d.n_out, d.n_in});
+  const T* from = up.data<const T>({d.rows, d.n_out});
+  T *dx, *dw, *db;
+  nb::object x_array = new_array<T>({d.rows, d.n_in}, &dx), w_array = new_array<T>({d.n_out, d.n_in}, &dw);
+  nb::object b_array = new_array<T>({d.n_out, 1}, &db);
+  {
+    nb::gil_scoped_release release;
+    dense_backward<T>(from, x, w, d.rows, d.n_in, d.n_out, dx, dw, db);
+  }
+  return nb::make_tuple(x_array, w_array, b_array);
+}
+nb::object py_dense_backward(nb::object dy, nb::object x, nb::object w) {
+  const Dense d(x, w);
+  return d.x.kind() == 'f' ? dense_backward_as<float>(d, dy) : dense_backward_as<double>(d, dy);
+}
+
+template <class T>
+nb::object cross_entropy_as(const View& z, const View& labels) {
+  const T* from = z.data<const T>({-1, -1});
+  const index rows = z.size(0), n = small(z.size(1), "classes");
+  const index* label = labels.data<const index>({rows});
+  for (index r = 0; r < rows; ++r)
+    if (label[r] < 0 || label[r] >= n)
+      refuse("a label is " + std::to_string(label[r]) + "; expected 0 .. " + std::to_string(n - 1) + ".");
+  double* nats;
+  T* dz;
+  nb::object nats_array = new_array<double>({rows}, &nats), dz_array = new_array<T>({rows, n}, &dz);
+  {
+    nb::gil_scoped_release release;
+    softmax_cross_entropy<T>(from, label, rows, int(n), nats, dz);
+  }
+  return nb::make_tuple(nats_array, dz_array);
+}
+nb::object py_cross_entropy(nb::object z, nb::object labels) {
+  const View from(z, "z"), label(labels, "labels");
+  from.need_contiguous(), label.need_contiguous();
+  return from.kind() == 'f' ? cross_entropy_as<float>(from, label) : cross_entropy_as<double>(from, label);
+}
+
+// ---- the update of the parameters ----
+
+index count(const View& v) {
+  v.need_contiguous();
+  index n = 1;
+  for (int axis = 0; axis < v.dims(); ++axis) n *= v.size(axis);
+  return n;
+}
+template <class T>
+T* elements(const View& v, index n) {  // of any shape
+  if (v.kind() != (sizeof(T) == 4 ? 'f' : 'd') || count(v) != n)
+    refuse("the arrays are not alike in type and size.");
+  return static_cast<T*>(v.buffer());
+}
+std::vector<View> views_of(nb::list arrays, const char* name, bool writable) {
+  std::vector<View> views;
+  views.reserve(arrays.size());
+  for (nb::handle a : arrays) views.emplace_back(a, name, writable);
+  return views;
+}
+
+template <class T>
+void adam_as(const std::vector<View> (&v)[4], const std::vector<double>& decay, const AdamRates& rates) {
+  std::vector<AdamArray<T>> arrays;
+  for (std::size_t i = 0; i < decay.size(); ++i) {
+    const index n = count(v[0][i]);
+    arrays.push_back({elements<T>(v[0][i], n), elements<const T>(v[1][i], n), elements<T>(v[2][i], n),
+                      elements<T>(v[3][i], n), n, decay[i]});
+  }
+  nb::gil_scoped_release release;
+  adam<T>(arrays, rates);
+}
+void py_adam(nb::list parameters, nb::list gradients, nb::list first, nb::list second,
+             const std::vector<double>& decay, double scale, double learning_rate, double beta1, double beta2,
+             double epsilon, double correction1, double correction2) {
+  const std::vector<View> views[4] = {views_of(parameters, "parameters", true), views_of(gradients, "gradients", false),
+                                      views_of(first, "first", true), views_of(second, "second", true)};
+  for (const auto& v : views)
+    if (v.size() != decay.size()) refuse("the lists are not of one length.");
+  if (decay.empty()) return;
+  const AdamRates rates{scale, learning_rate, beta1, beta2, epsilon, correction1, correction2};
+  views[0][0].kind() == 'f' ? adam_as<float>(views, decay, rates) : adam_as<double>(views, decay, rates);
+}
+
+template <class T>
+double squared_norm_as(const std::vector<View>& views) {
+  std::vector<Span<T>> arrays;
+  for (const View& v : views) arrays.push_back({elements<const T>(v, count(v)), count(v)});
+  nb::gil_scoped_release release;
+  return squared_norm<T>(arrays);
+}
+double py_squared_norm(nb::list arrays) {
+  const std::vector<View> views = views_of(arrays, "arrays", false);
+  if (views.empty()) return 0;
+  return views[0].kind() == 'f' ? squared_norm_as<float>(views) : squared_norm_as<double>(views);
+}
+
+// ---- elementwise functions, for tests and for layers ----
+
+template <class T>
+nb::object map_as(const View& x, void (*f)(const T*, T*, index)) {
+  x.need_contiguous();
+  const T* from = x.data<const T>({-1});
+  T* to;
+  nb::object out = new_array<T>({x.size(0)}, &to);
+  const index n = x.size(0), piece = 1 << 14, parts = (n + piece - 1) / piece;
+  nb::gil_scoped_release release;
+  parallel(int(std::min<index>(std::max<index>(parts, 1), get_num_threads())), [&](int i) {
+    const index all = std::min<index>(std::max<index>(parts, 1), get_num_threads());
+    const index a = n * i / all, b = n * (i + 1) / all;
+    f(from + a, to + a, b - a);
+  });
+  return out;
+}
+template <class F32, class F64>
+nb::object elementwise(nb::object x, F32 f32, F64 f64) {
+  View v(x, "x");
+  if (v.kind() == 'f') return map_as<float>(v, f32);
+  return map_as<double>(v, f64);
+}
+
+}  // namespace
+
+void bind_rows(nb::module_& m) {
+  m.def("dense_forward", &py_dense_forward, "x"_a, "w"_a, "b"_a);
+  m.def("dense_backward", &py_dense_backward, "dy"_a, "x"_a, "w"_a);
+  m.def("softmax_cross_entropy", &py_cross_entropy, "z"_a, "labels"_a);
+
+  m.def("adam", &py_adam, "parameters"_a, "gradients"_a, "first"_a, "second"_a, "decay"_a, "scale"_a,
+        "learning_rate"_a, "beta1"_a, "beta2"_a, "epsilon"_a, "correction1"_a, "correction2"_a);
+  m.def("squared_norm", &py_squared_norm, "arrays"_a);
+
+  m.def("exp", [](nb::object x) { return elementwise(x, kernels<float>().exp, kernels<double>().exp); });
+  m.def("tanh", [](nb::object x) { return elementwise(x, kernels<float>().tanh, kernels<double>().tanh); });
+  m.def("sigmoid",
+        [](nb::object x) { return elementwise(x, kernels<float>().sigmoid, kernels<double>().sigmoid); });
+}
+
+}  // namespace bptt
