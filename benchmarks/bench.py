@@ -53,9 +53,8 @@ class Experiment:
     def __init__(self, participants, cells):
         self.participants, self.cells = participants, cells
         self.tuned, self.rounds = {}, []
-        self.repeated = self.disturbed = (
-            0  # rounds made anew; disturbed ones that count all the same
-        )
+        self.repeated = 0  # rounds made anew
+        self.disturbed = 0  # rounds that count although the machine did not give all its cores
 
     def medians(self):
         return {p: statistics.median(r[p] for r in self.rounds) for p in self.tuned}

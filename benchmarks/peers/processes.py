@@ -29,6 +29,14 @@ def python_process(module, threads):
     )
 
 
+def end(process):
+    """Stop what `python_process` started."""
+    process.kill()
+    process.wait()
+    process.stdin.close()
+    process.stdout.close()
+
+
 class Contender:
     """A worker process, stopped by SIGSTOP between questions so that it cannot spin."""
 
@@ -60,10 +68,7 @@ class Contender:
         os.waitpid(self.process.pid, os.WUNTRACED)  # returns once every thread has stopped
 
     def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
+        end(self.process)
 
 
 class Load:

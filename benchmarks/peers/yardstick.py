@@ -11,7 +11,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from .processes import python_process
+from .processes import end, python_process
 
 SIDE, PRODUCTS = 192, 40  # some milliseconds in all
 TRIES = 3  # the best counts: threads that have slept may need a while to be given cores
@@ -47,10 +47,7 @@ class Yardstick:
             time.sleep(0.05)
 
     def close(self):
-        self.process.kill()
-        self.process.wait()
-        self.process.stdin.close()
-        self.process.stdout.close()
+        end(self.process)
 
 
 def main(threads):
