@@ -74,7 +74,7 @@ void dense(const std::string& isa, index rows, int n_in, int n_out, double toler
 
 int main() {
   using namespace bptt;
-  const int sizes[][3] = {{0, 3, 2}, {1, 1, 1}, {1, 40, 17}, {7, 9, 33}, {50, 8, 16}, {500, 70, 45}};
+  const int sizes[][3] = {{0, 3, 2}, {1, 1, 1}, {1, 40, 17}, {7, 9, 33}, {50, 8, 16}, {500, 70, 45}, {700, 64, 97}};
   for_each_isa([&](const std::string& isa) {
     for (const auto& s : sizes) {
       dense<float>(isa, s[0], s[1], s[2], 2e-7);
