@@ -220,3 +220,14 @@ def test_squared_norm_sums_in_float64(dtype, order):
     assert engine.squared_norm([]) == 0
     gradients[1][0] = np.nan
     assert np.isnan(engine.squared_norm(gradients))
+
+
+def test_without_the_extension_numpy_serves_and_one_warning_says_so(monkeypatch):
+    monkeypatch.setitem(sys.modules, "bptt.engine._native", None)  # as where it was not built
+    monkeypatch.delitem(sys.modules, "bptt.engine.native_provider", raising=False)
+    monkeypatch.delattr(engine, "_native", raising=False)
+    with pytest.warns(RuntimeWarning, match="the native engine is not built") as given:
+        assert engine._choose("auto").name == "numpy"
+    assert len(given) == 1
+    with pytest.raises(bptt.errors.EngineError, match="which is not built"):
+        engine._choose("native")
