@@ -11,9 +11,10 @@ import sys
 from itertools import product
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cases import (
+from test_equation_gradients import OTHERS
+from tests.support.cases import (
     CELLS,
     EXAMPLES,
     PATTERNS,
@@ -23,7 +24,6 @@ from cases import (
     pattern_lengths,
     sequence_pair,
 )
-from test_equation_gradients import OTHERS
 
 from bptt.gradcheck import entry_errors
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from test_seed_values import CASES, MODULES, agrees, obtained, results
+from tests.course.test_seed_values import CASES, MODULES, agrees, obtained, results
 
 
 def digits(value):

@@ -1,6 +1,6 @@
 """Train an LSTM with the textbook functions alone: is a sequence's first number above its last?
 
-No layer, no model, no optimiser class: forward, loss, backward, update, written out.
+No layer, no model, no optimizer class: forward, loss, backward, update, written out.
 """
 
 import numpy as np

@@ -162,15 +162,15 @@ nb::object py_forward(const std::string& cell, nb::object x, nb::dict params, nb
 }
 
 template <class T>
-nb::object backward_as(const Kept<T>& kept, nb::object d_a, nb::object d_a_final, nb::object d_c_final,
+nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::object d_a_final, nb::object d_c_final,
                        bool need_dx) {
   const Plan& plan = kept.tape.plan;
   const index m = plan.m, T_x = plan.T, n_a = plan.n_a, n_x = plan.n_x;
   const bool has_c = info(plan.cell).has_c, tokens = kept.tape.in.table != nullptr;
-  View out_view, a_view, c_view;
-  Rows<const T> d_out, from_a, from_c;
+  View y_view, a_view, c_view;
+  Rows<const T> from_y, from_a, from_c;
   Array<T> own_d;
-  if (!d_a.is_none()) out_view = View(d_a, "d_a"), d_out = out_view.rows_or_copy<T>({m, T_x, n_a}, own_d);
+  if (!dy.is_none()) y_view = View(dy, "dy"), from_y = y_view.rows_or_copy<T>({m, T_x, n_a}, own_d);
   if (!d_a_final.is_none())
     a_view = View(d_a_final, "d_a_final"), from_a = a_view.rows<const T>({m, n_a});
   if (!d_c_final.is_none() && has_c)
@@ -181,9 +181,9 @@ nb::object backward_as(const Kept<T>& kept, nb::object d_a, nb::object d_a_final
   nb::object x_array = nb::none(), table_array = nb::none();
   if (need_dx && !tokens) {
     x_array = new_array<T>({m, T_x, n_x}, &dx);
-    g.d_x = {dx, T_x * n_x, n_x};
+    g.dx = {dx, T_x * n_x, n_x};
   }
-  if (tokens) table_array = new_array<T>({kept.tape.in.n_tokens, n_x}, &g.d_table);
+  if (tokens) table_array = new_array<T>({kept.tape.in.n_tokens, n_x}, &g.dtable);
   nb::object a_array = new_array<T>({m, n_a}, &da0);
   nb::object c_array = has_c ? new_array<T>({m, n_a}, &dc0) : nb::none();
   g.d_a0 = {da0, n_a, 0}, g.d_c0 = {dc0, n_a, 0};
@@ -198,15 +198,15 @@ nb::object backward_as(const Kept<T>& kept, nb::object d_a, nb::object d_a_final
   }
   {
     nb::gil_scoped_release release;
-    backward<T>(kept.tape, d_out, from_a, from_c, g);
+    backward<T>(kept.tape, from_y, from_a, from_c, g);
   }
   nb::object state = has_c ? nb::make_tuple(a_array, c_array) : nb::make_tuple(a_array);
   return nb::make_tuple(x_array, state, params, table_array);
 }
 
-nb::object py_backward(const PyTape& tape, nb::object d_a, nb::object d_a_final, nb::object d_c_final,
+nb::object py_backward(const PyTape& tape, nb::object dy, nb::object d_a_final, nb::object d_c_final,
                        bool need_dx) {
-  return tape.with([&](const auto& kept) { return backward_as(kept, d_a, d_a_final, d_c_final, need_dx); });
+  return tape.with([&](const auto& kept) { return backward_as(kept, dy, d_a_final, d_c_final, need_dx); });
 }
 
 // ---- reading a tape ----
@@ -235,9 +235,9 @@ nb::object tape_view(nb::handle self, const std::string& name) {
     if (!plan.uniform()) refuse("the batch is ragged: use unpack.");
     const int block = block_named(plan, name);
     const States<T> st = kept.tape.states();
-    const index width = block < 0 ? plan.nap : index(info(plan.cell).blocks) * plan.nap;
-    const T* data = block >= 0 ? st.gates + block * plan.nap
-                               : (block == -1 ? st.a : st.c) + index(plan.m) * plan.nap;
+    const index width = block < 0 ? plan.n_a_padded : index(info(plan.cell).blocks) * plan.n_a_padded;
+    const T* data = block >= 0 ? st.gates + block * plan.n_a_padded
+                               : (block == -1 ? st.a : st.c) + index(plan.m) * plan.n_a_padded;
     std::int64_t step = plan.m * width;
     if (plan.reverse && plan.T) data += (plan.T - 1) * step, step = -step;
     const std::size_t shape[3] = {std::size_t(plan.m), std::size_t(plan.T), std::size_t(plan.n_a)};
@@ -344,7 +344,7 @@ void bind_layers(nb::module_& m) {
   m.def("forward", &py_forward, "cell"_a, "x"_a, "params"_a, "lengths"_a = nb::none(),
         "a0"_a = nb::none(), "c0"_a = nb::none(), "reverse"_a = false, "keep_tape"_a = true,
         "table"_a = nb::none());
-  m.def("backward", &py_backward, "tape"_a, "d_a"_a = nb::none(), "d_a_final"_a = nb::none(),
+  m.def("backward", &py_backward, "tape"_a, "dy"_a = nb::none(), "d_a_final"_a = nb::none(),
         "d_c_final"_a = nb::none(), "need_dx"_a = true);
 }
 

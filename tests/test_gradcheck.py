@@ -162,8 +162,8 @@ def test_several_outputs_and_an_absent_one():
     def forward(i):
         return (i["x"] ** 2, None, np.sin(i["x"]).sum()), i["x"]
 
-    def backward(d_outputs, x):
-        d_square, d_absent, d_sum = d_outputs
+    def backward(dy, x):
+        d_square, d_absent, d_sum = dy
         assert d_absent is None
         return {"dx": 2 * x * d_square + np.cos(x) * d_sum}
 

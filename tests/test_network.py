@@ -2,13 +2,24 @@
 
 import numpy as np
 import pytest
-from cases import copies, same_bits
-from gradient_cases import N_A, N_TOKENS, N_X, N_Y, RAGGED, TOKENS, M, flat, like, network_cases
-from tolerances import TOLERANCES, assert_close
 
 from bptt import GRU, LSTM, RNN, Dense, Embedding, Network, check_grads
 from bptt.equations import softmax_cross_entropy
 from bptt.gradcheck import entry_errors
+from tests.support.cases import copies, same_bits
+from tests.support.gradient_cases import (
+    N_A,
+    N_TOKENS,
+    N_X,
+    N_Y,
+    RAGGED,
+    TOKENS,
+    M,
+    flat,
+    like,
+    network_cases,
+)
+from tests.support.tolerances import TOLERANCES, assert_close
 
 T_X = 4
 
@@ -131,13 +142,13 @@ def test_a_network_is_its_layers_one_after_the_other(lengths):
         tapes.append(layer_tape)
     assert close(y, expected)
 
-    dy, d_state = np.random.default_rng(3).standard_normal(y.shape), random_like(state, 4)
-    dx, d_state0, gradients = network.backward(tape, dy, d_state)
+    dy, dstate = np.random.default_rng(3).standard_normal(y.shape), random_like(state, 4)
+    dx, dstate0, gradients = network.backward(tape, dy, dstate)
     assert list(gradients) == [f"d{name}" for name in network.shapes()]
     for i in reversed(range(len(tapes))):
         name, layer = list(network.layers.items())[i]
-        dy, expected_ds, g = layer.backward(tapes[i], dy, d_state[i] or None)
-        assert all(map(close, d_state0[i], expected_ds))
+        dy, expected_ds, g = layer.backward(tapes[i], dy, dstate[i] or None)
+        assert all(map(close, dstate0[i], expected_ds))
         assert all(close(gradients[f"d{name}.{key[1:]}"], g[key]) for key in g)
     assert dx is None
     assert dy is None
@@ -204,8 +215,8 @@ def test_dtype_in_is_dtype_out(dtype):
         p = draw(network, dtype)
         before = copies((p, x))
         y, final, tape = network.forward(x, p, lengths=RAGGED)
-        dx, d_state0, gradients = network.backward(tape, y, final)
-        arrays = [y, *flat(final), *flat(d_state0), *gradients.values(), *p.values()]
+        dx, dstate0, gradients = network.backward(tape, y, final)
+        arrays = [y, *flat(final), *flat(dstate0), *gradients.values(), *p.values()]
         arrays += [] if dx is None else [dx]
         assert {a.dtype for a in arrays} == {np.dtype(dtype)}
         assert same_bits(before, copies((p, x)))

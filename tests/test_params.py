@@ -4,7 +4,6 @@ import re
 
 import numpy as np
 import pytest
-from cases import same_bits
 
 from bptt.errors import ConfigError, ShapeError
 from bptt.params import (
@@ -19,6 +18,7 @@ from bptt.params import (
     orthogonal,
     shapes,
 )
+from tests.support.cases import same_bits
 
 SIZES = {"n_x": 3, "n_a": 5}
 COUNTS = {  # n_a (n_a + n_x) weights and n_a biases for each gate

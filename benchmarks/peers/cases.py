@@ -101,15 +101,15 @@ class LayerArrays:
         self.x = normal(m, T_x, n_x)
         self.state = tuple(0.5 * normal(1, m, n_a) for _ in range(n_states))
         self.dy = normal(m, T_x, n_a)
-        self.d_state = tuple(normal(1, m, n_a) for _ in range(n_states))
+        self.dstate = tuple(normal(1, m, n_a) for _ in range(n_states))
         self.lengths = lengths(case)
 
 
-def layer_results(y, state, dx=None, d_state=None, gradients=None):
+def layer_results(y, state, dx=None, dstate=None, gradients=None):
     """Outputs and gradients under the names by which contenders are compared."""
     results = {"y": y, **dict(zip(("a_final", "c_final"), state, strict=False))}
     if gradients is not None:
-        results |= {"dx": dx, **dict(zip(("da0", "dc0"), d_state, strict=False)), **gradients}
+        results |= {"dx": dx, **dict(zip(("da0", "dc0"), dstate, strict=False)), **gradients}
     return results
 
 

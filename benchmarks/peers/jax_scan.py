@@ -48,17 +48,17 @@ def layer(case):
     t = to_pytorch("lstm", d.parameters)
     p = {"weight_ih": t["weight_ih"], "weight_hh": t["weight_hh"], "bias": t["bias_ih"]}
     inputs = (p, d.x.transpose(1, 0, 2), *(s[0] for s in d.state))
-    above = (d.dy.transpose(1, 0, 2), *(s[0] for s in d.d_state))
+    above = (d.dy.transpose(1, 0, 2), *(s[0] for s in d.dstate))
     inputs, above = jax.device_put((inputs, above))
 
     def read(results):
-        (y, *state), (dp, dx, *d_state) = jax.tree.map(np.asarray, results)
+        (y, *state), (dp, dx, *dstate) = jax.tree.map(np.asarray, results)
         grads = {**dp, "bias_ih": dp["bias"]}
         return layer_results(
             y.transpose(1, 0, 2),
             [s[np.newaxis] for s in state],
             dx.transpose(1, 0, 2),
-            [s[np.newaxis] for s in d_state],
+            [s[np.newaxis] for s in dstate],
             from_pytorch("lstm", grads, gradients=True),
         )
 

@@ -55,7 +55,7 @@ def layer(case):
 
     def both():
         y, state, tape = cell.forward(d.x, d.parameters, d.state, d.lengths)
-        return y, state, *cell.backward(tape, d.dy, d.d_state)
+        return y, state, *cell.backward(tape, d.dy, d.dstate)
 
     return Configuration(
         both if case.backward else forward, lambda results: layer_results(*results)

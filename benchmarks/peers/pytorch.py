@@ -74,7 +74,7 @@ def layer(case):
     module = LAYERS[case.cell](n_x, n_a).to(getattr(torch, case.dtype))
     load(module, case.cell, d.parameters)
     x, dy = time_major(d.x), time_major(d.dy)
-    state, d_state = tensors(d.state), tensors(d.d_state)
+    state, dstate = tensors(d.state), tensors(d.dstate)
     lengths = torch.from_numpy(d.lengths) if case.ragged else None
     leaves = [x, *state, *module.parameters()]
 
@@ -95,7 +95,7 @@ def layer(case):
         for leaf in leaves:
             leaf.grad = None
         y, final = outputs()
-        torch.autograd.backward((y, *final), (dy, *d_state))
+        torch.autograd.backward((y, *final), (dy, *dstate))
         return y, final
 
     def read(results):
@@ -197,7 +197,7 @@ def _training(case, d, adam, use):
     units, layers, batch, steps = case.size
     model = CharacterModel(d, units, layers)
     trained = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.Adam(trained, lr=LEARNING_RATE, **adam)
+    optimizer = torch.optim.Adam(trained, lr=LEARNING_RATE, **adam)
     loss_of = nn.CrossEntropyLoss()
     windows = _windows(d.tokens, batch, steps)
 
@@ -205,12 +205,12 @@ def _training(case, d, adam, use):
         while True:
             state = None
             for x, y in windows:
-                optimiser.zero_grad(set_to_none=True)
+                optimizer.zero_grad(set_to_none=True)
                 z, state = model(x, state)
                 loss = loss_of(z.reshape(-1, N_TOKENS), y.reshape(-1))
                 loss.backward()
                 norm = clip_grad_norm_(trained, GRAD_CLIP)
-                optimiser.step()
+                optimizer.step()
                 state = tuple(s.detach() for s in state)
                 yield loss.item(), norm.item()
 

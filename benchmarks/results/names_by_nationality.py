@@ -31,7 +31,7 @@ FLOORS = {"accuracy": (0.8310, 0.479), "f1_macro": (0.8279, 0.519)}
 RECIPE = {
     "cell": "lstm", "units": 192, "bidirectional": True, "embedding": 64, "pooling": "max",
     "dropout": 0.5, "input_dropout": 0.3, "batch_size": 64, "epochs": 25, "schedule": "cosine",
-    "learning_rate": 3e-3, "optimiser": "adamw", "weight_decay": 0.01,
+    "learning_rate": 3e-3, "optimizer": "adamw", "weight_decay": 0.01,
 }  # fmt: skip
 MODELS = 3  # their probabilities are averaged
 WEIGHTS = (

@@ -46,17 +46,17 @@ void run_gradient(const Kernels<T>& k, const Gradient<T>& g, int vectors, int pa
 }  // namespace
 
 template <class T>
-void backward(const Tape<T>& tape, Rows<const T> d_out, Rows<const T> d_a_final, Rows<const T> d_c_final,
+void backward(const Tape<T>& tape, Rows<const T> dy, Rows<const T> d_a_final, Rows<const T> d_c_final,
               const Gradients<T>& grad) {
   const Kernels<T>& k = kernels<T>();
   const Plan& plan = tape.plan;
   const Batch b = plan.batch();
   const CellInfo& cell = info(b.cell);
   const int L = k.vector_length, n_x = b.n_x, n_a = b.n_a;
-  const int units = b.nap / L, x_vecs = (n_x + L - 1) / L, vectors = cell.blocks * units;
+  const int units = b.n_a_padded / L, x_vecs = (n_x + L - 1) / L, vectors = cell.blocks * units;
   const bool tokens = tape.in.table != nullptr, by_token = tokens && tape.in.n_tokens < b.slots();
   const bool by_row = tokens && !by_token;
-  const bool want_x = grad.d_x.data != nullptr;
+  const bool want_x = grad.dx.data != nullptr;
   const std::vector<Chunk> chunks = chunks_of(b);
   index most = 0;
   for (const Chunk& c : chunks) most = std::max(most, b.off[c.s1] - b.off[c.s0]);
@@ -70,15 +70,15 @@ void backward(const Tape<T>& tape, Rows<const T> d_out, Rows<const T> d_a_final,
     k.pack_backward(b.cell, n_x, n_a, tape.weights, packed_x.data(), pack_a, i, pack_parts);
   });
 
-  const index state = index(b.m) * b.nap, stride = (most | 1) * L;  // odd: columns spread over cache sets
+  const index state = index(b.m) * b.n_a_padded, stride = (most | 1) * L;  // odd: columns spread over cache sets
   Array<T> da(state), dc(cell.has_c ? state : 0), reset_da(cell.stages > 1 ? state : 0);
   const bool copy_x = !by_token && n_x % L != 0;
-  Array<T> dz(vectors * stride), reset(cell.stages > 1 ? most * b.nap : 0);
+  Array<T> dz(vectors * stride), reset(cell.stages > 1 ? most * b.n_a_padded : 0);
   Array<T> x_copy(copy_x ? most * x_vecs * L : 0);
   Array<const T*> rows(3 * most);
-  Array<T> d_x_slots(by_row ? most * n_x : 0);
+  Array<T> dx_slots(by_row ? most * n_x : 0);
   Array<void*> scratch(2 * most);
-  const index columns = b.nap + index(x_vecs) * L;
+  const index columns = b.n_a_padded + index(x_vecs) * L;
   Array<T> acc(vectors * L * columns), bias(vectors * L);
   std::fill_n(acc.data(), acc.size(), T(0));
   std::fill_n(bias.data(), bias.size(), T(0));
@@ -87,15 +87,15 @@ void backward(const Tape<T>& tape, Rows<const T> d_out, Rows<const T> d_a_final,
   Array<index> slot_token(tokens ? most : 0);
   Array<T> token_dz(by_token ? cell.x_blocks * units * token_stride : 0);
   std::fill_n(token_dz.data(), by_token ? token_dz.size() : 0, T(0));
-  if (tokens) std::fill_n(grad.d_table, tape.in.n_tokens * n_x, T(0));
+  if (tokens) std::fill_n(grad.dtable, tape.in.n_tokens * n_x, T(0));
 
   Backward<T> w{};
   w.batch = b;
   w.in = tape.in;
   w.st = tape.states();
-  w.d_out = d_out;
-  w.d_x = grad.d_x;
-  w.d_x_slots = by_row ? d_x_slots.data() : nullptr;
+  w.dy = dy;
+  w.dx = grad.dx;
+  w.dx_slots = by_row ? dx_slots.data() : nullptr;
   w.packed_a[0] = pack_a[0], w.packed_a[1] = pack_a[1];
   w.packed_x = packed_x.data();
   w.da = da.data();
@@ -112,7 +112,7 @@ void backward(const Tape<T>& tape, Rows<const T> d_out, Rows<const T> d_a_final,
 
   Gradient<T> g{};
   g.cell = b.cell;
-  g.n_a = n_a, g.nap = b.nap;
+  g.n_a = n_a, g.n_a_padded = b.n_a_padded;
   g.dz = dz.data(), g.dz_stride = stride, g.dz_step = L;
   g.row[0] = w.a_row, g.row[1] = cell.stages > 1 ? w.reset_row : nullptr;
   g.x_row = w.x_row, g.x_vecs = x_vecs;
@@ -138,8 +138,8 @@ void backward(const Tape<T>& tape, Rows<const T> d_out, Rows<const T> d_a_final,
           slot_token.data()[b.off[s] - b.off[c.s0] + r] = *tape.in.token.at(b.row[r], b.time(r, s));
     if (by_row)
       for (index i = 0; i < slots; ++i) {
-        T* to = grad.d_table + slot_token.data()[i] * n_x;
-        for (int j = 0; j < n_x; ++j) to[j] += d_x_slots.data()[i * n_x + j];
+        T* to = grad.dtable + slot_token.data()[i] * n_x;
+        for (int j = 0; j < n_x; ++j) to[j] += dx_slots.data()[i * n_x + j];
       }
     g.slots = int(slots);
     run_gradient(k, g, vectors, parts_for(work, 1 << 10));
@@ -153,7 +153,7 @@ void backward(const Tape<T>& tape, Rows<const T> d_out, Rows<const T> d_a_final,
     const double work = double(n) * n_x * n_a * cell.x_blocks;
     const int parts = parts_for(work, n);
     parallel(parts, [&](int i) {
-      k.table_gradient(b.cell, n_x, n_a, packed_x.data(), token_dz.data(), token_stride, L, grad.d_table,
+      k.table_gradient(b.cell, n_x, n_a, packed_x.data(), token_dz.data(), token_stride, L, grad.dtable,
                        n * i / parts, n * (i + 1) / parts);
     });
     Gradient<T> t = g;
@@ -164,17 +164,17 @@ void backward(const Tape<T>& tape, Rows<const T> d_out, Rows<const T> d_a_final,
   }
 
   for (int i = 0; i < cell.blocks; ++i) {
-    const T* sums = acc.data() + index(i) * b.nap * columns;
+    const T* sums = acc.data() + index(i) * b.n_a_padded * columns;
     if (grad.weights.wa[i]) store_rows(sums, columns, grad.weights.wa[i], grad.weights.ld_a[i], n_a, n_a);
     if (grad.weights.wx[i])
-      store_rows(sums + b.nap, columns, grad.weights.wx[i], grad.weights.ld_x[i], n_a, n_x);
-    if (grad.weights.b[i]) std::copy_n(bias.data() + index(i) * b.nap, n_a, grad.weights.b[i]);
+      store_rows(sums + b.n_a_padded, columns, grad.weights.wx[i], grad.weights.ld_x[i], n_a, n_x);
+    if (grad.weights.b[i]) std::copy_n(bias.data() + index(i) * b.n_a_padded, n_a, grad.weights.b[i]);
   }
   for (int r = 0; r < b.m; ++r) {
-    if (grad.d_a0.data) std::copy_n(da.data() + r * b.nap, n_a, grad.d_a0.at(b.row[r], 0));
-    if (grad.d_c0.data) std::copy_n(dc.data() + r * b.nap, n_a, grad.d_c0.at(b.row[r], 0));
+    if (grad.d_a0.data) std::copy_n(da.data() + r * b.n_a_padded, n_a, grad.d_a0.at(b.row[r], 0));
+    if (grad.d_c0.data) std::copy_n(dc.data() + r * b.n_a_padded, n_a, grad.d_c0.at(b.row[r], 0));
   }
-  if (want_x) zero_padding(b, plan.T, grad.d_x, n_x);
+  if (want_x) zero_padding(b, plan.T, grad.dx, n_x);
 }
 
 template void backward<float>(const Tape<float>&, Rows<const float>, Rows<const float>, Rows<const float>,

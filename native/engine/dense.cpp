@@ -26,20 +26,20 @@ Weights<const T> plain_weights(const T* w, const T* b, int n_in) {
 template <class T>
 void dense_forward(const T* x, const T* w, const T* b, index rows, int n_in, int n_out, T* y) {
   const Kernels<T>& k = kernels<T>();
-  const index nap = (n_out + k.vector_length - 1) / k.vector_length * k.vector_length;
+  const index n_a_padded = (n_out + k.vector_length - 1) / k.vector_length * k.vector_length;
   Array<T> packed(k.packed_x_size(kPlain, n_in, n_out)), bias(k.packed_bias_size(kPlain, n_out));
   T* const none[2] = {nullptr, nullptr};
   k.pack_forward(kPlain, n_in, n_out, plain_weights(w, b, n_in), packed.data(), bias.data(), none, 0, 1);
   const int parts = parts_for(double(rows) * n_in * n_out, int((rows + kRows - 1) / kRows));
-  const bool direct = nap == n_out;  // otherwise a row of y has no room for its last whole vector
-  Array<T> stage(direct ? 0 : parts * kRows * nap);
+  const bool direct = n_a_padded == n_out;  // otherwise a row of y has no room for its last whole vector
+  Array<T> stage(direct ? 0 : parts * kRows * n_a_padded);
   parallel(parts, [&](int i) {
-    T* own = stage.data() + i * kRows * nap;
+    T* own = stage.data() + i * kRows * n_a_padded;
     for (index r = rows * i / parts; r < rows * (i + 1) / parts;) {
       const index n = std::min(kRows, rows * (i + 1) / parts - r);
       k.project_table(kPlain, n_in, n_out, packed.data(), bias.data(), x + r * n_in,
                       direct ? y + r * n_out : own, 0, int(n));
-      for (index j = 0; j < n && !direct; ++j) std::copy_n(own + j * nap, n_out, y + (r + j) * n_out);
+      for (index j = 0; j < n && !direct; ++j) std::copy_n(own + j * n_a_padded, n_out, y + (r + j) * n_out);
       r += n;
     }
   });
@@ -50,16 +50,16 @@ void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, i
                     T* db) {
   const Kernels<T>& k = kernels<T>();
   const int L = k.vector_length, in_vecs = (n_in + L - 1) / L, out_vecs = (n_out + L - 1) / L;
-  const index most = std::min(rows, kChunkRows), columns = index(in_vecs) * L, nap = index(out_vecs) * L;
+  const index most = std::min(rows, kChunkRows), columns = index(in_vecs) * L, n_a_padded = index(out_vecs) * L;
   Array<T> packed(k.packed_back_x_size(kPlain, n_in, n_out)), copy(n_in % L ? most * columns : 0);
   Array<const T*> x_row(most);
   T* const none[2] = {nullptr, nullptr};
   k.pack_backward(kPlain, n_in, n_out, plain_weights<T>(w, nullptr, n_in), packed.data(), none, 0, 1);
-  Array<T> acc(nap + nap * columns), bias(nap);  // the kernel puts x behind nap recurrent columns: none here
+  Array<T> acc(n_a_padded + n_a_padded * columns), bias(n_a_padded);  // the kernel puts x behind n_a_padded recurrent columns: none here
   std::fill_n(acc.data(), acc.size(), T(0));
-  std::fill_n(bias.data(), nap, T(0));
+  std::fill_n(bias.data(), n_a_padded, T(0));
   Gradient<T> g{};
-  g.cell = kPlain, g.n_a = n_out, g.nap = int(nap);
+  g.cell = kPlain, g.n_a = n_out, g.n_a_padded = int(n_a_padded);
   g.dz_stride = L, g.dz_step = n_out;  // rows as they are
   g.x_row = x_row.data(), g.x_vecs = in_vecs;
   g.acc = acc.data(), g.columns = columns, g.bias = bias.data();
@@ -80,7 +80,7 @@ void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, i
       k.gradient(g, groups * i / by_group, groups * (i + 1) / by_group, 0, 1);
     });
   }
-  for (int u = 0; u < n_out; ++u) std::copy_n(acc.data() + nap + u * columns, n_in, dw + index(u) * n_in);
+  for (int u = 0; u < n_out; ++u) std::copy_n(acc.data() + n_a_padded + u * columns, n_in, dw + index(u) * n_in);
   std::copy_n(bias.data(), n_out, db);
 }
 

@@ -19,13 +19,13 @@ struct Problem {
 // The rows of a batch sorted by length, and how many are alive at each step.
 struct Plan {
   Plan() = default;
-  Plan(const Problem&, int nap);
+  Plan(const Problem&, int n_a_padded);
   Batch batch() const;  // pointers into this plan
   bool uniform() const { return steps > 0 ? len.back() == T && m > 0 : T == 0; }
 
   Cell cell{};
   bool reverse = false;
-  int n_x = 0, n_a = 0, m = 0, T = 0, nap = 0, steps = 0;
+  int n_x = 0, n_a = 0, m = 0, T = 0, n_a_padded = 0, steps = 0;
   std::vector<int> row, len, active;
   std::vector<index> off;
 };
@@ -38,8 +38,8 @@ struct Tape {
   Plan plan;
   Input<T> in;
   Weights<const T> weights{};
-  Array<T> gates;  // (slots, blocks, nap); empty for a plain RNN
-  Array<T> a, c;   // (m + slots, nap)
+  Array<T> gates;  // (slots, blocks, n_a_padded); empty for a plain RNN
+  Array<T> a, c;   // (m + slots, n_a_padded)
   Array<index> lengths;
 
   std::size_t bytes() const { return sizeof(T) * std::size_t(gates.size() + a.size() + c.size()); }
@@ -56,13 +56,13 @@ void forward(const Problem&, const Weights<const T>&, const Input<T>&, Rows<cons
 
 template <class T>
 struct Gradients {
-  Rows<T> d_x;              // (m, T, n_x) or nullptr
+  Rows<T> dx;              // (m, T, n_x) or nullptr
   Rows<T> d_a0, d_c0;       // (m, n_a) or nullptr
   Weights<T> weights{};     // same layout as the parameters
-  T* d_table = nullptr;     // (n_tokens, n_x), where the input was tokens
+  T* dtable = nullptr;     // (n_tokens, n_x), where the input was tokens
 };
 template <class T>
-void backward(const Tape<T>&, Rows<const T> d_out, Rows<const T> d_a_final, Rows<const T> d_c_final,
+void backward(const Tape<T>&, Rows<const T> dy, Rows<const T> d_a_final, Rows<const T> d_c_final,
               const Gradients<T>&);
 
 // m rows, one step at a time. Weights are packed once; a step allocates nothing.

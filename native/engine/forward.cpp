@@ -15,7 +15,7 @@ constexpr int kUnitGrain = 4;                // vectors of units: where panels b
 constexpr index kChunkBytes = 128 << 10;  // pre-activations of one thread's chunk: a small part of an L2 cache
 
 int chunk_steps(const Batch& b, int parts, std::size_t element) {
-  const index row = index(info(b.cell).blocks) * b.nap * index(element);
+  const index row = index(info(b.cell).blocks) * b.n_a_padded * index(element);
   const index rows = (b.m + parts - 1) / parts;
   int steps = 1;
   while (steps < 64 && 2 * steps * row * rows <= kChunkBytes) steps *= 2;
@@ -52,11 +52,11 @@ template <class T>
 void Tape<T>::unpack(int block, Rows<T> to) const {
   const Batch b = plan.batch();
   const States<T> st = states();
-  const index width = index(info(b.cell).blocks) * b.nap;
+  const index width = index(info(b.cell).blocks) * b.n_a_padded;
   for (int s = 0; s < b.steps; ++s)
     for (int r = 0; r < b.active[s]; ++r) {
-      const T* from = block >= 0 ? st.gates + (st.gate_row(b, s) + r) * width + block * b.nap
-                                 : (block == -1 ? st.a : st.c) + (st.after(b, s) + r) * b.nap;
+      const T* from = block >= 0 ? st.gates + (st.gate_row(b, s) + r) * width + block * b.n_a_padded
+                                 : (block == -1 ? st.a : st.c) + (st.after(b, s) + r) * b.n_a_padded;
       std::copy_n(from, b.n_a, to.at(b.row[r], b.time(r, s)));
     }
   zero_padding(b, plan.T, to, b.n_a);
@@ -89,15 +89,15 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
 
   const index state_rows = tape ? b.m + b.slots() : 2 * index(b.m);
   const index gate_rows = keep_gates ? b.slots() : index(chunk) * b.m;
-  Array<T> a(state_rows * b.nap), c(cell.has_c ? state_rows * b.nap : 0);
-  Array<T> gates(gate_rows * cell.blocks * b.nap), reset(cell.stages > 1 ? index(b.m) * b.nap : 0);
+  Array<T> a(state_rows * b.n_a_padded), c(cell.has_c ? state_rows * b.n_a_padded : 0);
+  Array<T> gates(gate_rows * cell.blocks * b.n_a_padded), reset(cell.stages > 1 ? index(b.m) * b.n_a_padded : 0);
   const index pointers = 2 * index(chunk) + 2;  // scratch of every row
   Array<void*> scratch(pointers * b.m);
 
   Array<T> projected;
   Input<T> in = input;
   if (in.table && in.n_tokens < b.slots()) {
-    projected = Array<T>(in.n_tokens * cell.blocks * b.nap);
+    projected = Array<T>(in.n_tokens * cell.blocks * b.n_a_padded);
     const int n = parts_for(double(projected.size()) * n_x, 1 << 10);
     parallel(n, [&](int i) {
       k.project_table(problem.cell, n_x, n_a, packed_x.data(), bias.data(), in.table, projected.data(),
@@ -126,8 +126,8 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   zero_padding(b, problem.T, out, n_a);
   for (int r = 0; r < b.m; ++r) {
     const index at = b.len[r] ? f.st.after(b, b.len[r] - 1) + r : r;
-    if (a_final.data) std::copy_n(f.st.a + at * b.nap, n_a, a_final.at(b.row[r], 0));
-    if (c_final.data) std::copy_n(f.st.c + at * b.nap, n_a, c_final.at(b.row[r], 0));
+    if (a_final.data) std::copy_n(f.st.a + at * b.n_a_padded, n_a, a_final.at(b.row[r], 0));
+    if (c_final.data) std::copy_n(f.st.c + at * b.n_a_padded, n_a, c_final.at(b.row[r], 0));
   }
   if (tape) {
     tape->in = input;
@@ -152,7 +152,7 @@ Stream<T>::Stream(Cell which, int n_x, int n_a, int m, const Weights<const T>& w
   for (int i = 0; i < cell.stages; ++i) packed_a_[i] = Array<T>(k.packed_a_size(which, n_a, i));
   T* const pack_a[2] = {packed_a_[0].data(), packed_a_[1].data()};
   k.pack_forward(which, n_x, n_a, w, packed_x_.data(), packed_bias_.data(), pack_a, 0, 1);
-  const index state = index(m) * plan_.nap;
+  const index state = index(m) * plan_.n_a_padded;
   gates_ = Array<T>(cell.blocks * state);
   a_ = Array<T>(2 * state);
   c_ = Array<T>(2 * state);
@@ -175,7 +175,7 @@ void Stream<T>::step(Rows<const T> x, Rows<T> out) {
   const Kernels<T>& k = kernels<T>();
   call_.in.x = x;
   call_.out = out;
-  const int m = plan_.m, units = plan_.nap / k.vector_length;
+  const int m = plan_.m, units = plan_.n_a_padded / k.vector_length;
   const int threads = get_num_threads(), grains = (units + kUnitGrain - 1) / kUnitGrain;
   const int shares = share_row_ ? std::min(threads, grains) : 1, parts = std::min(parts_, threads);
   const auto begin = [&](int i) { return std::min(units, grains * i / shares * kUnitGrain); };
@@ -193,8 +193,8 @@ void Stream<T>::get_state(Rows<T> a, Rows<T> c) const {
   const Batch& b = call_.batch;
   const index at = call_.st.before(b, 0);
   for (int r = 0; r < b.m; ++r) {
-    if (a.data) std::copy_n(a_.data() + (at + r) * b.nap, b.n_a, a.at(r, 0));
-    if (c.data) std::copy_n(c_.data() + (at + r) * b.nap, b.n_a, c.at(r, 0));
+    if (a.data) std::copy_n(a_.data() + (at + r) * b.n_a_padded, b.n_a, a.at(r, 0));
+    if (c.data) std::copy_n(c_.data() + (at + r) * b.n_a_padded, b.n_a, c.at(r, 0));
   }
 }
 

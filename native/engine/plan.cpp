@@ -9,7 +9,7 @@
 namespace bptt {
 
 Plan::Plan(const Problem& p, int nap_)
-    : cell(p.cell), reverse(p.reverse), n_x(p.n_x), n_a(p.n_a), m(p.m), T(p.T), nap(nap_), row(p.m),
+    : cell(p.cell), reverse(p.reverse), n_x(p.n_x), n_a(p.n_a), m(p.m), T(p.T), n_a_padded(nap_), row(p.m),
       len(p.m) {
   std::iota(row.begin(), row.end(), 0);
   if (p.lengths) {
@@ -33,7 +33,7 @@ Plan::Plan(const Problem& p, int nap_)
 }
 
 Batch Plan::batch() const {
-  return {cell, reverse, n_x, n_a, m, nap, steps, row.data(), len.data(), active.data(), off.data()};
+  return {cell, reverse, n_x, n_a, m, n_a_padded, steps, row.data(), len.data(), active.data(), off.data()};
 }
 
 std::vector<int> split_rows(const Batch& b, int s0, int s1, int parts) {

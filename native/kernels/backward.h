@@ -112,12 +112,12 @@ inline void point_to_rows(const Backward<T>& w, int s, int r, index k) {
   constexpr int L = VL<T>;
   constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
   const Batch& b = w.batch;
-  const T* a_prev = w.st.a + (w.st.before(b, s) + r) * b.nap;
+  const T* a_prev = w.st.a + (w.st.before(b, s) + r) * b.n_a_padded;
   w.a_row[k] = a_prev;
   if (C == Cell::gru) {
-    const T* rt = w.st.gates + (w.st.gate_row(b, s) + r) * cell.blocks * b.nap + b.nap;
-    T* to = w.reset + k * b.nap;
-    for (int i = 0; i < b.nap; i += L) store<T>(to + i, load(rt + i) * load(a_prev + i));
+    const T* rt = w.st.gates + (w.st.gate_row(b, s) + r) * cell.blocks * b.n_a_padded + b.n_a_padded;
+    T* to = w.reset + k * b.n_a_padded;
+    for (int i = 0; i < b.n_a_padded; i += L) store<T>(to + i, load(rt + i) * load(a_prev + i));
     w.reset_row[k] = to;
   }
   if (!w.x_row) return;
@@ -138,8 +138,8 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
   constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
   const Batch& b = w.batch;
   const States<T>& st = w.st;
-  const index nap = b.nap, width = cell.blocks * nap;
-  const int units = b.nap / L, x_blocks[kMaxBlocks] = {0, 1, 2, 3};
+  const index n_a_padded = b.n_a_padded, width = cell.blocks * n_a_padded;
+  const int units = b.n_a_padded / L, x_blocks[kMaxBlocks] = {0, 1, 2, 3};
   int mine = 0;
   for (int s = w.s0; s < w.s1; ++s) mine += min(r1, b.active[s]) - min(r0, b.active[s]);
   T** target = reinterpret_cast<T**>(scratch);
@@ -149,11 +149,11 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
     const int rows = min(r1, b.active[s]) - r0;
     if (rows <= 0) continue;
     const index k0 = b.off[s] - b.off[w.s0] + r0;
-    const index before = (st.before(b, s) + r0) * nap, after = (st.after(b, s) + r0) * nap;
+    const index before = (st.before(b, s) + r0) * n_a_padded, after = (st.after(b, s) + r0) * n_a_padded;
     const T* gates = st.gates + (st.gate_row(b, s) + r0) * width;
     Ahead ahead;
     if (s > 0)
-      ask_for_step<T, C>(b, st, cell.keep_blocks, st.before(b, s - 1) + r0, w.d_out, s - 1, r0,
+      ask_for_step<T, C>(b, st, cell.keep_blocks, st.before(b, s - 1) + r0, w.dy, s - 1, r0,
                          min(r1, b.active[s - 1]), ahead);
     if (s > w.s0)
       for (int j = 0; j < cell.blocks * units; ++j)
@@ -161,38 +161,38 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
                   (min(r1, b.active[s - 1]) - r0) * kVecBytes);
     for (int stage = cell.stages - 1; stage >= 0; --stage) {
       for (int r = 0; r < rows; ++r) {
-        const T* d_out = w.d_out.data ? w.d_out.at(b.row[r0 + r], b.time(r0 + r, s)) : nullptr;
+        const T* dy = w.dy.data ? w.dy.at(b.row[r0 + r], b.time(r0 + r, s)) : nullptr;
         for (int v = 0; v < units; ++v) {
-          const index i = r * nap + v * L, carry = (r0 + r) * nap + v * L;
-          const Vec<T> up = d_out ? load_first(d_out + v * L, min(L, b.n_a - v * L)) : Vec<T>{};
+          const index i = r * n_a_padded + v * L, carry = (r0 + r) * n_a_padded + v * L;
+          const Vec<T> up = dy ? load_first(dy + v * L, min(L, b.n_a - v * L)) : Vec<T>{};
           CellMath<T, C>::backward(
-              stage, UnitGrad<T>{nap, units * w.stride, gates + r * width + v * L, st.a + before + i,
+              stage, UnitGrad<T>{n_a_padded, units * w.stride, gates + r * width + v * L, st.a + before + i,
                                  st.a + after + i, st.c + before + i, st.c + after + i, {up}, w.da + carry,
                                  w.dc + carry, w.reset_da + carry, w.dz + v * w.stride + (k0 + r) * L});
         }
       }
       for (int r = 0; r < rows; ++r) {
         slot[r] = (k0 + r) * L;
-        target[r] = (stage == 0 ? w.da : w.reset_da) + (r0 + r) * nap;
+        target[r] = (stage == 0 ? w.da : w.reset_da) + (r0 + r) * n_a_padded;
       }
       if (stage == 0) {
         column_products<T, true>(cell.rec_count[0], cell.rec[0], b.n_a, units, w.dz, w.stride,
                                  w.packed_a[0], b.n_a, rows, slot, target, ahead);
       } else {
         column_products<T, false>(cell.rec_count[1], cell.rec[1], b.n_a, units, w.dz, w.stride,
-                                  w.packed_a[1], b.nap, rows, slot, target, ahead);
+                                  w.packed_a[1], b.n_a_padded, rows, slot, target, ahead);
       }
     }
     for (int r = 0; r < rows; ++r) point_to_rows<T, C>(w, s, r0 + r, k0 + r);
   }
 
-  if (!w.d_x.data && !w.d_x_slots) return;
+  if (!w.dx.data && !w.dx_slots) return;
   int n = 0;
   for (int s = w.s0; s < w.s1; ++s)
     for (int r = r0; r < min(r1, b.active[s]); ++r, ++n) {
       const index k = b.off[s] - b.off[w.s0] + r;
       slot[n] = k * L;
-      target[n] = w.d_x_slots ? w.d_x_slots + k * b.n_x : w.d_x.at(b.row[r], b.time(r, s));
+      target[n] = w.dx_slots ? w.dx_slots + k * b.n_x : w.dx.at(b.row[r], b.time(r, s));
     }
   Ahead nothing;
   column_products<T, false>(cell.x_blocks, x_blocks, b.n_a, units, w.dz, w.stride, w.packed_x, b.n_x,

@@ -13,14 +13,14 @@ namespace BPTT_NS {
 // pointer is the first vector's; the others follow at equal distances.
 template <class T, int N>
 struct Unit {
-  index nap, z_step, step;
-  T* z;             // block g at z + g * nap: pre-activation, overwritten by its gate; z_step apart
+  index n_a_padded, z_step, step;
+  T* z;             // block g at z + g * n_a_padded: pre-activation, overwritten by its gate; z_step apart
   const T* a_prev;  // states: step apart
   const T* c_prev;  // lstm
   T* c;
 
-  BPTT_INLINE Pack<T, N> block(int g) const { return load_pack<T, N>(z + g * nap, z_step); }
-  BPTT_INLINE void set(int g, const Pack<T, N>& x) const { store_pack(z + g * nap, z_step, x); }
+  BPTT_INLINE Pack<T, N> block(int g) const { return load_pack<T, N>(z + g * n_a_padded, z_step); }
+  BPTT_INLINE void set(int g, const Pack<T, N>& x) const { store_pack(z + g * n_a_padded, z_step, x); }
   BPTT_INLINE Pack<T, N> get(const T* state) const { return load_pack<T, N>(state, step); }
   BPTT_INLINE void put(T* state, const Pack<T, N>& x) const { store_pack(state, step, x); }
 };
@@ -32,15 +32,15 @@ template <class T>
 using One = Pack<T, 1>;
 template <class T>
 struct UnitGrad {
-  index nap, dz_block;
-  const T* gate;    // block g at gate + g * nap
+  index n_a_padded, dz_block;
+  const T* gate;    // block g at gate + g * n_a_padded
   const T *a_prev, *a, *c_prev, *c;
-  One<T> d_out;     // gradient of the output of this step
+  One<T> dy;     // gradient of the output of this step
   T *da, *dc;
   T* reset_da;      // gru: gradient of rt * a_prev
   T* dz;            // block g at dz + g * dz_block
 
-  BPTT_INLINE One<T> block(int g) const { return get(gate + g * nap); }
+  BPTT_INLINE One<T> block(int g) const { return get(gate + g * n_a_padded); }
   BPTT_INLINE void set(int g, const One<T>& x) const { put(dz + g * dz_block, x); }
   BPTT_INLINE One<T> get(const T* p) const { return {load<T>(p)}; }
   BPTT_INLINE void put(T* p, const One<T>& x) const { store<T>(p, x.v[0]); }
@@ -64,7 +64,7 @@ struct RnnMath {
     return kRelu ? relu(z) : tanh(z);
   }
   static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
-    const One<T> da = u.d_out + u.get(u.da), a = u.get(u.a);
+    const One<T> da = u.dy + u.get(u.da), a = u.get(u.a);
     if constexpr (kRelu) {
       u.set(0, each<T, 1>([&](int i) { return a.v[i] > Vec<T>{} ? da.v[i] : a.v[i]; }));  // else 0, or NaN
     } else {
@@ -98,7 +98,7 @@ struct CellMath<T, Cell::lstm> {
   static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
     const One<T> ft = u.block(f), it = u.block(i), cct = u.block(c), ot = u.block(o);
     const One<T> tanh_c = tanh(u.get(u.c));
-    const One<T> da = u.d_out + u.get(u.da);
+    const One<T> da = u.dy + u.get(u.da);
     const One<T> dc = fma(da * ot, tanh_slope(tanh_c), u.get(u.dc));  // both roads into c
     u.set(f, dc * u.get(u.c_prev) * sigmoid_slope(ft));
     u.set(i, dc * cct * sigmoid_slope(it));
@@ -131,7 +131,7 @@ struct CellMath<T, Cell::gru> {
     const One<T> a_prev = u.get(u.a_prev);
     if (stage == 1) {
       const One<T> ut = u.block(u_), cct = u.block(c_);
-      const One<T> da = u.d_out + u.get(u.da);
+      const One<T> da = u.dy + u.get(u.da);
       u.set(u_, da * (cct - a_prev) * sigmoid_slope(ut));
       u.set(c_, da * ut * tanh_slope(cct));
       u.put(u.da, da * (1 - ut));
@@ -143,7 +143,7 @@ struct CellMath<T, Cell::gru> {
   }
 };
 
-// Reset after the product: hct = Wca a_prev + bca, cct = tanh(Wcx xt + bc + rt * hct).
+// Reset after the product: pct = Wca a_prev + bca, cct = tanh(Wcx xt + bc + rt * pct).
 template <class T>
 struct CellMath<T, Cell::gru_reset_after> {
   enum { u_, r_, c_, h_ };
@@ -155,11 +155,11 @@ struct CellMath<T, Cell::gru_reset_after> {
     return fma(ut, cct, (1 - ut) * u.get(u.a_prev));
   }
   static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
-    const One<T> ut = u.block(u_), rt = u.block(r_), cct = u.block(c_), hct = u.block(h_);
-    const One<T> da = u.d_out + u.get(u.da);
+    const One<T> ut = u.block(u_), rt = u.block(r_), cct = u.block(c_), pct = u.block(h_);
+    const One<T> da = u.dy + u.get(u.da);
     const One<T> dzc = da * ut * tanh_slope(cct);
     u.set(u_, da * (cct - u.get(u.a_prev)) * sigmoid_slope(ut));
-    u.set(r_, dzc * hct * sigmoid_slope(rt));
+    u.set(r_, dzc * pct * sigmoid_slope(rt));
     u.set(c_, dzc);
     u.set(h_, dzc * rt);
     u.put(u.da, da * (1 - ut));

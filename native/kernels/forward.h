@@ -15,19 +15,19 @@ BPTT_INLINE void copy_row(T* dst, const T* src, index n) {
 // Pre-activations from the input alone: z = b + Wx xt, and the bias of blocks without an input.
 template <class T>
 inline void project(Cell c, const UnitPanels& u, const T* packed, const T* bias, int n_x, int rows,
-                    const T* const* x, T* const* z, index nap) {
+                    const T* const* x, T* const* z, index n_a_padded) {
   const CellInfo& cell = info(c);
   Ahead nothing;
-  unit_products<T, true>(u, packed, bias, n_x, rows, x, z, z, nap, nothing, [](int, int, int, int) {});
+  unit_products<T, true>(u, packed, bias, n_x, rows, x, z, z, n_a_padded, nothing, [](int, int, int, int) {});
   const T* more_bias = bias + u.entries() * VL<T>;
-  for (int g = cell.x_blocks; g < cell.blocks; ++g, more_bias += nap)
-    for (int i = 0; i < rows; ++i) copy_row(z[i] + g * nap, more_bias, nap);
+  for (int g = cell.x_blocks; g < cell.blocks; ++g, more_bias += n_a_padded)
+    for (int i = 0; i < rows; ++i) copy_row(z[i] + g * n_a_padded, more_bias, n_a_padded);
 }
 // The same for steps s0 .. s1-1 of the rows. scratch: 2 * (steps * rows) pointers
 template <class T>
 inline void project_steps(const Forward<T>& f, int r0, int r1, int s0, int s1, void** scratch) {
   const Batch& b = f.batch;
-  const index width = index(info(b.cell).blocks) * b.nap;
+  const index width = index(info(b.cell).blocks) * b.n_a_padded;
   const T** xs = static_cast<const T**>(static_cast<void*>(scratch));
   T** zs = reinterpret_cast<T**>(scratch + index(s1 - s0) * (r1 - r0));
   int n = 0;
@@ -39,8 +39,8 @@ inline void project_steps(const Forward<T>& f, int r0, int r1, int s0, int s1, v
       xs[n] = f.in.table ? f.in.table + *f.in.token.at(b.row[r], t) * b.n_x : f.in.x.at(b.row[r], t);
     }
   }
-  const UnitPanels u = input_panels(info(b.cell), b.n_a, b.nap / VL<T>);
-  project(b.cell, u, f.packed_x, f.packed_bias, b.n_x, n, xs, zs, b.nap);
+  const UnitPanels u = input_panels(info(b.cell), b.n_a, b.n_a_padded / VL<T>);
+  project(b.cell, u, f.packed_x, f.packed_bias, b.n_x, n, xs, zs, b.n_a_padded);
 }
 
 // What follows the products of step s: gates and states of rows r0 + ra .. r0 + rb-1, vectors ua .. ub-1 of
@@ -52,15 +52,15 @@ BPTT_INLINE void finish(const Forward<T>& f, int s, int stage, int r0, int ra, i
   constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
   const Batch& b = f.batch;
   const States<T>& st = f.st;
-  const index nap = b.nap, width = cell.blocks * nap;
+  const index n_a_padded = b.n_a_padded, width = cell.blocks * n_a_padded;
   const bool last = stage + 1 == cell.stages, one_row = rb - ra == 1;
   T* z = st.gates + (st.gate_row(b, s) + r0) * width;
-  const index prev = (st.before(b, s) + r0) * nap, next = (st.after(b, s) + r0) * nap;
-  T* product = last ? st.a + next : f.reset_a + r0 * nap;
+  const index prev = (st.before(b, s) + r0) * n_a_padded, next = (st.after(b, s) + r0) * n_a_padded;
+  T* product = last ? st.a + next : f.reset_a + r0 * n_a_padded;
   const auto pack = [&](auto n, int r, int v) BPTT_ALWAYS {
     constexpr int N = decltype(n)::value;
-    const index i = r * nap + v * L, step = one_row ? L : nap;
-    const Unit<T, N> unit{nap, one_row ? L : width, step, z + r * width + v * L,
+    const index i = r * n_a_padded + v * L, step = one_row ? L : n_a_padded;
+    const Unit<T, N> unit{n_a_padded, one_row ? L : width, step, z + r * width + v * L,
                           st.a + prev + i, st.c + prev + i, st.c + next + i};
     const Pack<T, N> y = CellMath<T, C>::forward(stage, unit);
     store_pack(product + i, step, y);
@@ -88,11 +88,11 @@ template <class T, Cell C, class Element>
 inline void ask_for_step(const Batch& b, const States<T>& st, bool gates, index state,
                          const Rows<Element>& outer, int s, int r0, int r1, Ahead& ahead) {
   constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
-  const index bytes = index(r1 - r0) * b.nap * sizeof(T);
-  if (gates) ahead.add(st.gates + (st.gate_row(b, s) + r0) * cell.blocks * b.nap, cell.blocks * bytes);
+  const index bytes = index(r1 - r0) * b.n_a_padded * sizeof(T);
+  if (gates) ahead.add(st.gates + (st.gate_row(b, s) + r0) * cell.blocks * b.n_a_padded, cell.blocks * bytes);
   if (state >= 0) {
-    ahead.add(st.a + state * b.nap, bytes);
-    if (cell.has_c) ahead.add(st.c + state * b.nap, bytes);
+    ahead.add(st.a + state * b.n_a_padded, bytes);
+    if (cell.has_c) ahead.add(st.c + state * b.n_a_padded, bytes);
   }
   for (int r = r0; outer.data && r < r1; ++r)
     ahead.add(outer.at(b.row[r], b.time(r, s)), b.n_a * sizeof(T));
@@ -105,18 +105,18 @@ inline void step_of_row(const Forward<T>& f, int s, int r, int ua, int ub) {
   constexpr int L = VL<T>;
   constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
   const Batch& b = f.batch;
-  const index t = b.time(r, s), width = cell.blocks * b.nap;
+  const index t = b.time(r, s), width = cell.blocks * b.n_a_padded;
   T *z = f.st.gates + (f.st.gate_row(b, s) + r) * width, *out = f.out.at(b.row[r], t);
   const T* start = z;
   if (f.in.projected) {
     start = f.in.projected + *f.in.token.at(b.row[r], t) * width;
-    if (C == Cell::gru_reset_after) copy_row(z + 2 * b.nap, start + 2 * b.nap, b.nap);  // no product fills it
+    if (C == Cell::gru_reset_after) copy_row(z + 2 * b.n_a_padded, start + 2 * b.n_a_padded, b.n_a_padded);  // no product fills it
   }
   for (int stage = 0; stage < cell.stages; ++stage) {
     const UnitPanels u = state_panels(cell, stage, b.n_a, ub - ua);
-    const T* a = stage == 0 ? f.st.a + (f.st.before(b, s) + r) * b.nap : f.reset_a + r * b.nap;
+    const T* a = stage == 0 ? f.st.a + (f.st.before(b, s) + r) * b.n_a_padded : f.reset_a + r * b.n_a_padded;
     unit_row<T, false>(u, f.packed_a[stage] + index(ua) * u.count * L * b.n_a, nullptr, b.n_a, a,
-                       start + ua * L, z + ua * L, b.nap);
+                       start + ua * L, z + ua * L, b.n_a_padded);
     finish<T, C>(f, s, stage, r, 0, 1, ua, ub, &out);
   }
 }
@@ -127,7 +127,7 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
   constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
   const Batch& b = f.batch;
   const States<T>& st = f.st;
-  const index nap = b.nap, width = cell.blocks * nap;
+  const index n_a_padded = b.n_a_padded, width = cell.blocks * n_a_padded;
   const int last = r0 < r1 ? b.len[r0] : 0, m = r1 - r0;
   const T** from = static_cast<const T**>(static_cast<void*>(scratch));
   const T** start = from + m;
@@ -139,7 +139,7 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
       project_steps(f, r0, r1, s, min(last, s + st.chunk_steps), scratch);
     const int rows = min(r1, b.active[s]) - r0;
     if (rows == 1) {
-      step_of_row<T, C>(f, s, r0, 0, nap / VL<T>);
+      step_of_row<T, C>(f, s, r0, 0, n_a_padded / VL<T>);
       continue;
     }
     for (int r = 0; r < rows; ++r) {
@@ -148,7 +148,7 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
       to[r] = st.gates + (st.gate_row(b, s) + r0 + r) * width;
       out[r] = f.out.at(row, t);
       start[r] = f.in.projected ? f.in.projected + *f.in.token.at(row, t) * width : to[r];
-      if (C == Cell::gru_reset_after && f.in.projected) copy_row(to[r] + 2 * nap, start[r] + 2 * nap, nap);
+      if (C == Cell::gru_reset_after && f.in.projected) copy_row(to[r] + 2 * n_a_padded, start[r] + 2 * n_a_padded, n_a_padded);
     }
     Ahead ahead;
     const int later = s + st.chunk_steps;
@@ -160,11 +160,11 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
                          st.ring_states ? -1 : st.after(b, s + 1) + r0, f.out, s + 1, r0,
                          min(r1, b.active[s + 1]), ahead);
     for (int stage = 0; stage < cell.stages; ++stage) {
-      const T* source = stage == 0 ? st.a + (st.before(b, s) + r0) * nap : f.reset_a + r0 * nap;
-      for (int r = 0; r < rows; ++r) from[r] = source + r * nap;
-      UnitPanels u = state_panels(cell, stage, b.n_a, nap / VL<T>);
+      const T* source = stage == 0 ? st.a + (st.before(b, s) + r0) * n_a_padded : f.reset_a + r0 * n_a_padded;
+      for (int r = 0; r < rows; ++r) from[r] = source + r * n_a_padded;
+      UnitPanels u = state_panels(cell, stage, b.n_a, n_a_padded / VL<T>);
       u.backwards = (s + st.phase) & 1;  // begin with the panels that the step before has left in cache
-      unit_products<T, false>(u, f.packed_a[stage], nullptr, b.n_a, rows, from, start, to, nap, ahead,
+      unit_products<T, false>(u, f.packed_a[stage], nullptr, b.n_a, rows, from, start, to, n_a_padded, ahead,
                               [&](int ra, int rb, int ua, int ub) {
                                 finish<T, C>(f, s, stage, r0, ra, rb, ua, ub, out);
                               });
@@ -181,7 +181,7 @@ inline void forward_units(const Forward<T>& f, int ua, int ub) {
   const index columns = index(ua) * kCellInfo[static_cast<int>(C)].blocks * VL<T>;
   T* z = f.st.gates + ua * VL<T>;
   unit_row<T, true>(input_panels(info(C), b.n_a, ub - ua), f.packed_x + columns * b.n_x,
-                    f.packed_bias + columns, b.n_x, f.in.x.at(b.row[0], 0), z, z, b.nap);
+                    f.packed_bias + columns, b.n_x, f.in.x.at(b.row[0], 0), z, z, b.n_a_padded);
   step_of_row<T, C>(f, 0, 0, ua, ub);
 }
 

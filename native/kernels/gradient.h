@@ -60,7 +60,7 @@ template <class T>
 inline void weight_gradients(const Gradient<T>& g, int g0, int g1, int n_part, int n_parts) {
   constexpr int L = VL<T>, R = gradient_rows<T>(), kGroups = L / R;
   const CellInfo& cell = info(g.cell);
-  const int units = g.nap / L;
+  const int units = g.n_a_padded / L;
   struct Segment {
     unsigned blocks;  // bit set: which blocks multiplied these columns
     const T* const* row;

@@ -121,26 +121,26 @@ template <class T>
 void project_table(Cell c, int n_x, int n_a, const T* packed_x, const T* bias, const T* table,
                    T* projected, int r0, int r1) {
   const UnitPanels u = x_panels<T>(c, n_a);
-  const index nap = u.unit_vecs * VL<T>, width = info(c).blocks * nap;
+  const index n_a_padded = u.unit_vecs * VL<T>, width = info(c).blocks * n_a_padded;
   for (int r = r0; r < r1; r += kTableRows) {
     const int n = min(kTableRows, r1 - r);
     const T* from[kTableRows];
     T* to[kTableRows];
     for (int i = 0; i < n; ++i) from[i] = table + index(r + i) * n_x, to[i] = projected + (r + i) * width;
-    project(c, u, packed_x, bias, n_x, n, from, to, nap);
+    project(c, u, packed_x, bias, n_x, n, from, to, n_a_padded);
   }
 }
 
 template <class T>
 void table_gradient(Cell c, int n_x, int n_a, const T* packed_back_x, const T* dz, index stride, index step,
-                    T* d_table, int r0, int r1) {
+                    T* dtable, int r0, int r1) {
   const int all[kMaxBlocks] = {0, 1, 2, 3};
   for (int r = r0; r < r1; r += kTableRows) {
     const int n = min(kTableRows, r1 - r);
     Ahead nothing;
     index slot[kTableRows];
     T* to[kTableRows];
-    for (int i = 0; i < n; ++i) slot[i] = (r + i) * step, to[i] = d_table + index(r + i) * n_x;
+    for (int i = 0; i < n; ++i) slot[i] = (r + i) * step, to[i] = dtable + index(r + i) * n_x;
     column_products<T, false>(info(c).x_blocks, all, n_a, ceil_div(n_a, VL<T>), dz, stride, packed_back_x,
                               n_x, n, slot, to, nothing);
   }

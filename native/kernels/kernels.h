@@ -31,12 +31,12 @@ struct Kernels {
   void (*backward)(const Backward<T>&, int r0, int r1, void** scratch);
   void (*gradient)(const Gradient<T>&, int g0, int g1, int n_part, int n_parts);
 
-  // Tokens: projected = table @ Wx.T + b for rows r0 .. r1-1, and the way back, d_table[r] = dz[r] @ Wx;
+  // Tokens: projected = table @ Wx.T + b for rows r0 .. r1-1, and the way back, dtable[r] = dz[r] @ Wx;
   // column vector j of dz's row r lies at dz + j * stride + r * step.
   void (*project_table)(Cell, int n_x, int n_a, const T* packed_x, const T* bias, const T* table,
                         T* projected, int r0, int r1);
   void (*table_gradient)(Cell, int n_x, int n_a, const T* packed_back_x, const T* dz, index stride,
-                         index step, T* d_table, int r0, int r1);
+                         index step, T* dtable, int r0, int r1);
 
   // The update of n parameters and their two moments, and the sum of n squares: see update.h.
   void (*adam)(T* p, const T* gradient, T* m, T* v, index n, const AdamRates&, double decay);

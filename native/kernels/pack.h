@@ -20,7 +20,7 @@ namespace BPTT_NS {
 struct UnitPanels {
   int count;               // blocks side by side
   int block[kMaxBlocks];
-  int n_a, unit_vecs;      // n_a; nap / VL
+  int n_a, unit_vecs;      // n_a; n_a_padded / VL
   int width;               // column vectors of a full panel: a multiple of count, at most 4
   bool backwards;          // walk the panels last to first
   int entries() const { return count * unit_vecs; }

@@ -2,7 +2,7 @@
 // Python, no allocation, no instruction set. Everything here is shared by all compiled variants.
 //
 // Notation: m rows (sequences), T steps, n_x features, n_a units. VL is the number of elements in one
-// machine vector; "nap" is n_a rounded up to a multiple of VL. Rows are sorted by length, longest
+// machine vector; "n_a_padded" is n_a rounded up to a multiple of VL. Rows are sorted by length, longest
 // first, so that the rows alive at step s are exactly rows 0 .. active[s]-1. Inside the engine a
 // sequence is always walked s = 0, 1, 2, ...; `reverse` only changes which t of the caller's arrays
 // step s reads and writes.
@@ -59,7 +59,7 @@ constexpr CellInfo kCellInfo[kCells] = {
     {"rnn_relu", 1, 1, 1, {1, 0}, {{0}, {}}, false, false, {nullptr}},
     {"lstm", 4, 4, 1, {4, 0}, {{0, 1, 2, 3}, {}}, true, true, {"ft", "it", "cct", "ot"}},
     {"gru", 3, 3, 2, {2, 1}, {{0, 1}, {2}}, false, true, {"ut", "rt", "cct", nullptr}},
-    {"gru_reset_after", 4, 3, 1, {3, 0}, {{0, 1, 3}, {}}, false, true, {"ut", "rt", "cct", "hct"}},
+    {"gru_reset_after", 4, 3, 1, {3, 0}, {{0, 1, 3}, {}}, false, true, {"ut", "rt", "cct", "pct"}},
 };
 
 BPTT_INLINE const CellInfo& info(Cell cell) { return kCellInfo[static_cast<int>(cell)]; }
@@ -83,7 +83,7 @@ struct Batch {
   Cell cell;
   bool reverse;
   int n_x, n_a, m;
-  int nap;            // n_a rounded up to whole vectors
+  int n_a_padded;            // n_a rounded up to whole vectors
   int steps;          // longest length
   const int* row;     // (m) sorted position -> caller's row
   const int* len;     // (m) lengths, sorted, longest first
@@ -108,16 +108,16 @@ struct Input {
   Rows<const T> x;              // used where table == nullptr
   Rows<const index> token;      // stride_time steps through one row's tokens
   const T* table = nullptr;     // (n_tokens, n_x), rows contiguous
-  const T* projected = nullptr; // (n_tokens, blocks*nap): table @ Wx.T + b, once per call; or nullptr
+  const T* projected = nullptr; // (n_tokens, blocks*n_a_padded): table @ Wx.T + b, once per call; or nullptr
   index n_tokens = 0;
 };
 
 // Gates and states of a sequence, time-major and packed: only steps that exist have a slot.
-//   gates  (slots, blocks, nap)         slot off[s] + r
-//   a, c   (m + slots, nap)             first m rows: initial state; then slot off[s] + r at m + off[s] + r
+//   gates  (slots, blocks, n_a_padded)         slot off[s] + r
+//   a, c   (m + slots, n_a_padded)             first m rows: initial state; then slot off[s] + r at m + off[s] + r
 // Without a tape both are rings: gates keep `chunk_steps` steps, states two. The forward pass projects
 // the inputs of `chunk_steps` steps at a time, so that pre-activations stay in cache until used.
-// Every row of nap elements starts on a vector boundary; lanes n_a .. nap-1 hold what zero weights
+// Every row of n_a_padded elements starts on a vector boundary; lanes n_a .. n_a_padded-1 hold what zero weights
 // give and are never read as a unit.
 template <class T>
 struct States {
@@ -148,15 +148,15 @@ struct Forward {
   Input<T> in;
   States<T> st;
   const T* packed_x;     // panels of Wx over blocks 0 .. x_blocks-1 (see pack.h)
-  const T* packed_bias;  // (x panels, panel width); then, for blocks past x_blocks, (nap) each
+  const T* packed_bias;  // (x panels, panel width); then, for blocks past x_blocks, (n_a_padded) each
   const T* packed_a[2];  // panels of Wa, one set per recurrent stage
-  T* reset_a;            // (m, nap) rt * a_prev, gru only
+  T* reset_a;            // (m, n_a_padded) rt * a_prev, gru only
   Rows<T> out;           // (m, T, n_a)
 };
 
 // One chunk of steps of the backward pass: steps s0 .. s1-1. A pair (s, r) has slot
 // k = off[s] - off[s0] + r. dz, the gradients of the pre-activations, is "vector-major": column vector j
-// (of blocks * nap/VL) of slot k lies at j * stride + k * VL, so that the products over units and those
+// (of blocks * n_a_padded/VL) of slot k lies at j * stride + k * VL, so that the products over units and those
 // over slots both read streams. What the weights multiplied stays where it is: a_row, reset_row, x_row
 // receive the address of every slot's.
 template <class T>
@@ -164,30 +164,30 @@ struct Backward {
   Batch batch;
   Input<T> in;
   States<T> st;
-  Rows<const T> d_out;   // (m, T, n_a), data may be nullptr: zero
-  Rows<T> d_x;           // (m, T, n_x), data may be nullptr: not wanted
-  T* d_x_slots;          // with a table read row by row: (slots of the chunk, n_x) instead of d_x
+  Rows<const T> dy;   // (m, T, n_a), data may be nullptr: zero
+  Rows<T> dx;           // (m, T, n_x), data may be nullptr: not wanted
+  T* dx_slots;          // with a table read row by row: (slots of the chunk, n_x) instead of dx
   const T* packed_a[2];  // ColumnPanels for dz @ Wa, per stage
   const T* packed_x;     // ColumnPanels for dz @ Wx
-  T* da;                 // (m, nap) gradient of the state before the step last walked
-  T* dc;                 // (m, nap) lstm
-  T* reset_da;           // (m, nap) gradient of rt * a_prev, gru
+  T* da;                 // (m, n_a_padded) gradient of the state before the step last walked
+  T* dc;                 // (m, n_a_padded) lstm
+  T* reset_da;           // (m, n_a_padded) gradient of rt * a_prev, gru
   T* dz;
   index stride;          // elements between column vectors of dz
   const T** a_row;       // (slots of the chunk) a_prev
   const T** reset_row;   // rt * a_prev, gru
   const T** x_row;       // x; nullptr where the input projection was gathered
-  T* reset;              // (slots of the chunk, nap): what reset_row points to
+  T* reset;              // (slots of the chunk, n_a_padded): what reset_row points to
   T* x_copy;             // (slots of the chunk, whole vectors) where n_x elements do not fill vectors
   int s0, s1;
 };
 
 // The sums of the weight gradients: of dz[slot] times the rows that the weights multiplied there. Row
-// (block, unit) of acc has `columns` elements: nap for a_prev, then x_vecs * VL for x. bias has (blocks, nap).
+// (block, unit) of acc has `columns` elements: n_a_padded for a_prev, then x_vecs * VL for x. bias has (blocks, n_a_padded).
 template <class T>
 struct Gradient {
   Cell cell;
-  int n_a, nap;
+  int n_a, n_a_padded;
   const T* dz;             // column vector j of slot k: dz + j * dz_stride + k * dz_step
   index dz_stride, dz_step;
   int slots;

@@ -78,7 +78,7 @@ inline int tile_rows_for(int vectors) {
 // One row: the same sums, without what arranges tiles, which would take as long as the products.
 template <class T, bool kBias>
 __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, const T* bias, int K,
-                                        const T* a, const T* start, T* z, index nap) {
+                                        const T* a, const T* start, T* z, index n_a_padded) {
   constexpr int L = VL<T>;
   Ahead nothing;
   for (int done = 0; done < u.entries();) {
@@ -86,7 +86,7 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
     const int e = g.begin, vectors = g.vectors, at_once = g.at_once;
     index col[16];
     for (int v = 0, block = 0, unit = e / u.count; v < vectors * at_once; ++v) {
-      col[v] = u.block[block] * nap + unit * L;
+      col[v] = u.block[block] * n_a_padded + unit * L;
       if (++block == u.count) block = 0, ++unit;
     }
     const T* panel = packed + index(e) * L * K;
@@ -119,11 +119,11 @@ constexpr int depth_in_cache(int vectors) {
 // r0 .. r1-1 have all their blocks of unit vectors u0 .. u1-1.
 template <class T, bool kBias, class After>
 BPTT_INLINE void unit_products(const UnitPanels& u, const T* packed, const T* bias, int K, int rows,
-                               const T* const* a, const T* const* start, T* const* z, index nap,
+                               const T* const* a, const T* const* start, T* const* z, index n_a_padded,
                                Ahead& ahead, After after) {
   constexpr int L = VL<T>;
   if (rows == 1) {
-    unit_row<T, kBias>(u, packed, bias, K, a[0], start[0], z[0], nap);
+    unit_row<T, kBias>(u, packed, bias, K, a[0], start[0], z[0], n_a_padded);
     return after(0, 1, 0, u.unit_vecs);
   }
   for (int done = 0; done < u.entries();) {
@@ -131,7 +131,7 @@ BPTT_INLINE void unit_products(const UnitPanels& u, const T* packed, const T* bi
     const int e = g.begin, vectors = g.vectors, at_once = g.at_once, end = e + vectors * at_once;
     index col[16];
     for (int v = e; v < end; ++v)
-      col[v - e] = u.block[v % u.count] * nap + (v / u.count) * L;
+      col[v - e] = u.block[v % u.count] * n_a_padded + (v / u.count) * L;
     const int tiles = ceil_div(rows, tile_rows_for(vectors));
     const int passes = tiles > 1 && K > 0 ? ceil_div(K, depth_in_cache<T>(vectors)) : 1;
     const index panel_size = index(K) * vectors * L;

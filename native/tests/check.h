@@ -47,10 +47,10 @@ template <class T>
 struct Layer {
   Problem p;
   std::vector<std::vector<T>> params;
-  std::vector<T> x, a0, c0, d_out, d_a, d_c;      // x is (m, T, n_x); d_* gradients coming in
+  std::vector<T> x, a0, c0, dy, dy, d_c;      // x is (m, T, n_x); d_* gradients coming in
   std::vector<index> lengths;
   std::vector<T> out, a_last, c_last;
-  std::vector<T> d_x, d_a0, d_c0;
+  std::vector<T> dx, d_a0, d_c0;
   std::vector<std::vector<T>> d_params;
   Tape<T> tape;
 
@@ -61,8 +61,8 @@ struct Layer {
       params.push_back(random_vector<T>(rng, std::size_t(n_a * param_columns(info[i], n_x, n_a)), 0.6));
     x = random_vector<T>(rng, std::size_t(m) * T_x * n_x, 1);
     a0 = random_vector<T>(rng, std::size_t(m) * n_a, 0.8), c0 = random_vector<T>(rng, std::size_t(m) * n_a, 1);
-    d_out = random_vector<T>(rng, std::size_t(m) * T_x * n_a, 1);
-    d_a = random_vector<T>(rng, std::size_t(m) * n_a, 1), d_c = random_vector<T>(rng, std::size_t(m) * n_a, 1);
+    dy = random_vector<T>(rng, std::size_t(m) * T_x * n_a, 1);
+    dy = random_vector<T>(rng, std::size_t(m) * n_a, 1), d_c = random_vector<T>(rng, std::size_t(m) * n_a, 1);
     lengths.assign(m, T_x);
     if (ragged)
       for (index& n : lengths) n = rng.below(T_x + 1);
@@ -79,7 +79,7 @@ struct Layer {
     return w;
   }
   void forward(bool keep = true) {
-    out.assign(d_out.size(), T(99)), a_last.assign(a0.size(), T(0)), c_last.assign(a0.size(), T(0));
+    out.assign(dy.size(), T(99)), a_last.assign(a0.size(), T(0)), c_last.assign(a0.size(), T(0));
     Input<T> in;
     in.x = {x.data(), index(p.T) * p.n_x, p.n_x};
     run_forward(in, keep);
@@ -89,19 +89,19 @@ struct Layer {
                      {out.data(), index(p.T) * p.n_a, p.n_a}, {a_last.data(), p.n_a, 0},
                      {has_c() ? c_last.data() : nullptr, p.n_a, 0}, keep ? &tape : nullptr);
   }
-  void backward(T* d_table = nullptr) {
-    d_x.assign(x.size(), T(99)), d_a0.assign(a0.size(), T(0)), d_c0.assign(a0.size(), T(0));
+  void backward(T* dtable = nullptr) {
+    dx.assign(x.size(), T(99)), d_a0.assign(a0.size(), T(0)), d_c0.assign(a0.size(), T(0));
     d_params.clear();
     Gradients<T> g{};
     for (std::size_t i = 0; i < params.size(); ++i) {
       d_params.emplace_back(params[i].size());
       attach<T>(kParams[int(p.cell)][i], d_params[i].data(), p.n_x, p.n_a, g.weights);
     }
-    if (!d_table) g.d_x = {d_x.data(), index(p.T) * p.n_x, p.n_x};
-    g.d_table = d_table;
+    if (!dtable) g.dx = {dx.data(), index(p.T) * p.n_x, p.n_x};
+    g.dtable = dtable;
     g.d_a0 = {d_a0.data(), p.n_a, 0};
     g.d_c0 = {has_c() ? d_c0.data() : nullptr, p.n_a, 0};
-    bptt::backward<T>(tape, {d_out.data(), index(p.T) * p.n_a, p.n_a}, {d_a.data(), p.n_a, 0},
+    bptt::backward<T>(tape, {dy.data(), index(p.T) * p.n_a, p.n_a}, {dy.data(), p.n_a, 0},
                       {d_c.data(), p.n_a, 0}, g);
   }
   double loss() {  // whose gradients backward() gives
@@ -109,9 +109,9 @@ struct Layer {
     double sum = 0;
     for (int i = 0; i < p.m; ++i)
       for (index t = 0; t < lengths[i] * p.n_a; ++t)
-        sum += double(out[std::size_t(i) * p.T * p.n_a + t]) * d_out[std::size_t(i) * p.T * p.n_a + t];
+        sum += double(out[std::size_t(i) * p.T * p.n_a + t]) * dy[std::size_t(i) * p.T * p.n_a + t];
     for (std::size_t i = 0; i < a0.size(); ++i)
-      sum += double(a_last[i]) * d_a[i] + (has_c() ? double(c_last[i]) * d_c[i] : 0);
+      sum += double(a_last[i]) * dy[i] + (has_c() ? double(c_last[i]) * d_c[i] : 0);
     return sum;
   }
 };

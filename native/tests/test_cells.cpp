@@ -25,19 +25,19 @@ static void against_differences(const std::string& isa, Layer<double>& l, Random
       check(std::fabs(grad[at] - want) <= 1e-6 * (0.1 + std::fabs(want)), label(isa, l.p) + " gradient of " + name);
     }
   };
-  compare(l.x, l.d_x, "x");
+  compare(l.x, l.dx, "x");
   compare(l.a0, l.d_a0, "a0");
   if (l.has_c()) compare(l.c0, l.d_c0, "c0");
   for (std::size_t i = 0; i < l.params.size(); ++i)
     compare(l.params[i], l.d_params[i], kParams[int(l.p.cell)][i].name);
   const auto first = l.d_params;
-  const auto first_x = l.d_x;
+  const auto first_x = l.dx;
   l.backward();
   for (std::size_t i = 0; i < first.size(); ++i) check(same_bits(first[i], l.d_params[i]), label(isa, l.p) + " backward twice");
-  check(same_bits(first_x, l.d_x), label(isa, l.p) + " backward twice (x)");
+  check(same_bits(first_x, l.dx), label(isa, l.p) + " backward twice (x)");
   for (int i = 0; i < l.p.m; ++i)  // padding
     for (index k = l.lengths[i] * l.p.n_x; k < index(l.p.T) * l.p.n_x; ++k)
-      check(l.d_x[std::size_t(i) * l.p.T * l.p.n_x + k] == 0, label(isa, l.p) + " d_x on padding");
+      check(l.dx[std::size_t(i) * l.p.T * l.p.n_x + k] == 0, label(isa, l.p) + " dx on padding");
 }
 
 static void float_like_double(const std::string& isa, Cell cell, int n_x, int n_a, int m, int T) {
@@ -52,7 +52,7 @@ static void float_like_double(const std::string& isa, Cell cell, int n_x, int n_
     check(worst <= 2e-5 * (scale + 0.1), label(isa, f.p) + " float " + name);
   };
   near(f.out, d.out, "a");
-  near(f.d_x, d.d_x, "d_x");
+  near(f.dx, d.dx, "dx");
   near(f.d_a0, d.d_a0, "d_a0");
   for (std::size_t i = 0; i < d.d_params.size(); ++i) near(f.d_params[i], d.d_params[i], "parameters");
 }
@@ -68,11 +68,11 @@ static void tokens(const std::string& isa, Cell cell, int n_tokens) {
     std::copy_n(&table[std::size_t(token[i]) * n_x], n_x, &l.x[i * n_x]);
   }
   l.forward(), l.backward();
-  const auto out = l.out, d_x = l.d_x;
+  const auto out = l.out, dx = l.dx;
   const auto d_params = l.d_params;
   std::vector<double> want(table.size(), 0), got(table.size(), 99);
   for (std::size_t i = 0; i < token.size(); ++i)
-    for (int j = 0; j < n_x; ++j) want[std::size_t(token[i]) * n_x + j] += d_x[i * n_x + j];
+    for (int j = 0; j < n_x; ++j) want[std::size_t(token[i]) * n_x + j] += dx[i * n_x + j];
   Input<double> in;
   in.token = {token.data(), T, 1};
   in.table = table.data();

@@ -42,23 +42,23 @@ static void bits(const std::string& isa, Cell cell, int n_x, int n_a) {
   for (int i = 0; i < m; ++i)
     for (index k = l.lengths[i]; k < T_x; ++k) {
       for (int j = 0; j < n_x; ++j) l.x[(std::size_t(i) * T_x + k) * n_x + j] = nan;
-      for (int j = 0; j < n_a; ++j) l.d_out[(std::size_t(i) * T_x + k) * n_a + j] = nan;
+      for (int j = 0; j < n_a; ++j) l.dy[(std::size_t(i) * T_x + k) * n_a + j] = nan;
     }
   set_num_threads(1);
   l.forward(), l.backward();
-  const auto out = l.out, a_last = l.a_last, d_x = l.d_x, d_a0 = l.d_a0;
+  const auto out = l.out, a_last = l.a_last, dx = l.dx, d_a0 = l.d_a0;
   const auto d_params = l.d_params;
   bool finite = true;
   for (const auto& v : d_params)
     for (T g : v) finite = finite && std::isfinite(g);
-  for (T g : d_x) finite = finite && std::isfinite(g);
+  for (T g : dx) finite = finite && std::isfinite(g);
   check(finite, what + "NaN in padding");
   l.forward(false);
   check(same_bits(out, l.out), what + "inference gives the bits of training");
   for (int threads : {2, 3, 5}) {
     set_num_threads(threads);
     l.forward(), l.backward();
-    bool same = same_bits(out, l.out) && same_bits(a_last, l.a_last) && same_bits(d_x, l.d_x) && same_bits(d_a0, l.d_a0);
+    bool same = same_bits(out, l.out) && same_bits(a_last, l.a_last) && same_bits(dx, l.dx) && same_bits(d_a0, l.d_a0);
     for (std::size_t i = 0; i < d_params.size(); ++i) same = same && same_bits(d_params[i], l.d_params[i]);
     check(same, what + "threads");
   }
@@ -130,7 +130,7 @@ static void empty_shapes(const std::string& isa) {
       Random rng;
       Layer<double> l(static_cast<Cell>(c), s[0], s[1], s[2], s[3], false, false, rng);
       l.forward(), l.backward();
-      if (s[3] == 0) check(same_bits(l.a_last, l.a0) && same_bits(l.d_a0, l.d_a), isa + " no steps: state passes");
+      if (s[3] == 0) check(same_bits(l.a_last, l.a0) && same_bits(l.d_a0, l.dy), isa + " no steps: state passes");
       for (const auto& v : l.d_params)
         for (double g : v) check(std::isfinite(g) && (s[2] && s[3] ? true : g == 0), isa + " empty shapes");
     }
@@ -200,7 +200,7 @@ static void stream_allocates_nothing() {
     for (int m : {1, 3, 40}) {
       Layer<float> l(static_cast<Cell>(c), 24, 300, m, 1, false, false, rng);
       Stream<float> stream(l.p.cell, 24, 300, m, l.weights());
-      l.out.resize(l.d_out.size());
+      l.out.resize(l.dy.size());
       const auto step = [&] { stream.step({l.x.data(), 24, 0}, {l.out.data(), 300, 0}); };
       step();  // the pool starts its threads
       const long before = allocations;

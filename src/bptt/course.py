@@ -12,7 +12,7 @@ import numpy as np
 from . import engine, equations
 from .engine.contract import Tape
 from .equations.activations import softmax
-from .equations.doors import backward_door, sequence_door
+from .equations.arguments import backward_door, sequence_door
 from .equations.gru import GRU, gru_variant
 from .equations.lstm import LSTM
 from .equations.rnn import RNN, rnn_variant
@@ -91,11 +91,11 @@ def _backward(da, dstate, caches):
     if not isinstance(caches, EngineCaches):  # those of `equations`, or of somebody's own loop
         return backward_through_time(da, dstate, caches)
     x, T = caches[1], da.shape[2]
-    d_outputs = np.zeros((*x.shape[1:], da.shape[0]), da.dtype)
-    d_outputs[:, :T] = _batch_first(da)  # the loss looks at the first T steps only
-    dx, d_state0, gradients = engine.backward(caches.tape, d_outputs, tuple(ds.T for ds in dstate))
-    d_state0 = {f"d{s}0": d.T for s, d in zip(caches.cell.states, d_state0, strict=True)}
-    return {"dx": _features_first(dx[:, :T]), **d_state0, **gradients}
+    dy = np.zeros((*x.shape[1:], da.shape[0]), da.dtype)
+    dy[:, :T] = _batch_first(da)  # the loss looks at the first T steps only
+    dx, dstate0, gradients = engine.backward(caches.tape, dy, tuple(ds.T for ds in dstate))
+    dstate0 = {f"d{s}0": d.T for s, d in zip(caches.cell.states, dstate0, strict=True)}
+    return {"dx": _features_first(dx[:, :T]), **dstate0, **gradients}
 
 
 @wraps(equations.rnn_forward)

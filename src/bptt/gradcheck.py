@@ -28,8 +28,8 @@ def check_grads(forward, backward, inputs, *, rtol=1e-6, seed=0):
     forward : callable (inputs) -> (outputs, cache)
         `outputs` is one float64 array or a tuple of them (None for one that is absent). Must not
         change `inputs`.
-    backward : callable (d_outputs, cache) -> dict
-        `d_outputs` has the form of `outputs`; the result holds the gradient of each input under
+    backward : callable (dy, cache) -> dict
+        `dy` has the form of `outputs`; the result holds the gradient of each input under
         ``"d" + name``. Further entries are ignored.
     inputs : dict of str to float64 ndarray
         Everything whose gradient is to be checked: parameters, x, initial states.

@@ -138,12 +138,12 @@ class Network:
                 array[:] = parameters[key]  # the same for every sequence
         return tuple(state.values())
 
-    def initial_state_gradients(self, d_state0):
+    def initial_state_gradients(self, dstate0):
         """Return the gradients of a learned initial state, {} where it is zero.
 
         Parameters
         ----------
-        d_state0 : tuple, or None
+        dstate0 : tuple, or None
             Of `backward`, where the forward pass began from `initial_state`; None where it did
             not, for gradients of 0.
 
@@ -153,7 +153,7 @@ class Network:
             ``dlstm0.a0``: summed over the sequences, which all began with it.
         """
         gradients = {}
-        by_layer = dict(zip(self.layers, d_state0 or (None,) * len(self.layers), strict=True))
+        by_layer = dict(zip(self.layers, dstate0 or (None,) * len(self.layers), strict=True))
         for name, own in self._initial.items():
             for i, (key, shape) in enumerate(own.items()):
                 d = by_layer[name]
@@ -215,19 +215,19 @@ class Network:
             tapes.append(tape)
         return y, tuple(states), tuple(tapes) if keep_tape else None
 
-    def backward(self, tape, dy, d_state=None):
+    def backward(self, tape, dy, dstate=None):
         """Undo `forward`.
 
         Parameters
         ----------
         tape : tuple
         dy : ndarray, shape (m, T_x, n_out)
-        d_state : tuple with one state's gradients a layer, optional
+        dstate : tuple with one state's gradients a layer, optional
 
         Returns
         -------
         dx : ndarray, shape of x, or None for tokens
-        d_state0 : tuple
+        dstate0 : tuple
         gradients : dict of str to ndarray
             d + full name: ``dlstm0.Wf``. Those of a learned initial state: see
             `initial_state_gradients`.
@@ -237,21 +237,21 @@ class Network:
         ShapeError
         """
         need_tape("Network.backward", tape)
-        d_state = self._each("Network.backward", "d_state", d_state)
-        gradients, d_states = {}, []
+        dstate = self._each("Network.backward", "dstate", dstate)
+        gradients, dstates = {}, []
         for i, (name, layer) in reversed(list(enumerate(self.layers.items()))):
             if name in self._tables:  # what came down is the gradient of the table
                 dy, ds0, g = None, (), {"dWe": dy}
             else:
-                dy, ds0, g = layer.backward(tape[i], dy, d_state[i])
-            d_states.append(ds0)
+                dy, ds0, g = layer.backward(tape[i], dy, dstate[i])
+            dstates.append(ds0)
             gradients[name] = g
         ordered = {
             full: gradients[name][f"d{key}"]
             for name, keys in self._keys.items()
             for key, _, full in keys
         }
-        return dy, tuple(d_states[::-1]), ordered
+        return dy, tuple(dstates[::-1]), ordered
 
     def find_fault(self, x, parameters, lengths=None):
         """Run forward and name the first thing computed that is not finite.

@@ -15,7 +15,7 @@ import typer
 from ..errors import ConfigError
 
 _TRAINING = (
-    "batch_size", "epochs", "optimiser", "learning_rate", "momentum", "weight_decay", "grad_clip",
+    "batch_size", "epochs", "optimizer", "learning_rate", "momentum", "weight_decay", "grad_clip",
     "schedule", "warmup", "patience", "validation_fraction", "seed",
 )  # fmt: skip
 

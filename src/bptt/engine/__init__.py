@@ -120,24 +120,24 @@ def forward(
     )
 
 
-def backward(tape, d_outputs, d_state):
+def backward(tape, dy, dstate):
     """Backpropagate through time.
 
     Parameters
     ----------
     tape : Tape
-    d_outputs : ndarray, shape (m, T_x, n_a)
-    d_state : tuple of ndarray or None, each (m, n_a)
+    dy : ndarray, shape (m, T_x, n_a)
+    dstate : tuple of ndarray or None, each (m, n_a)
         Gradients on the final state.
 
     Returns
     -------
     dx : ndarray, shape (m, T_x, n_x); with a table, that of the table
-    d_state0 : tuple of ndarray, each (m, n_a)
+    dstate0 : tuple of ndarray, each (m, n_a)
     gradients : dict of str to ndarray
         d + name for every parameter.
     """
-    return provider().backward(tape, d_outputs, d_state)
+    return provider().backward(tape, dy, dstate)
 
 
 def stream(cell, parameters, m):

@@ -61,7 +61,7 @@ class Provider(Protocol):
     ) -> tuple[np.ndarray, State, Tape | None]: ...
 
     def backward(  # noqa: D102
-        self, tape: Tape, d_outputs: np.ndarray, d_state: tuple[np.ndarray | None, ...]
+        self, tape: Tape, dy: np.ndarray, dstate: tuple[np.ndarray | None, ...]
     ) -> tuple[np.ndarray, State, dict[str, np.ndarray]]: ...
 
     def stream(  # noqa: D102

@@ -99,16 +99,14 @@ class NativeProvider:
             )
         return outputs, state, NativeTape(tape, cell, outputs) if keep_tape else None
 
-    def backward(self, tape, d_outputs, d_state):
+    def backward(self, tape, dy, dstate):
         """Backpropagate through time: see `bptt.engine.backward`."""
         try:
-            dx, d_state0, gradients, d_table = _native.backward(tape.tape, d_outputs, *d_state)
+            dx, dstate0, gradients, dtable = _native.backward(tape.tape, dy, *dstate)
         except ValueError:
-            d_state = (None if ds is None else _rows(ds) for ds in d_state)
-            dx, d_state0, gradients, d_table = _native.backward(
-                tape.tape, _rows(d_outputs), *d_state
-            )
-        return (dx if d_table is None else d_table), d_state0, gradients
+            dstate = (None if ds is None else _rows(ds) for ds in dstate)
+            dx, dstate0, gradients, dtable = _native.backward(tape.tape, _rows(dy), *dstate)
+        return (dx if dtable is None else dtable), dstate0, gradients
 
     def stream(self, cell, parameters, m):
         """Prepare to step: see `bptt.engine.stream`."""

@@ -129,22 +129,22 @@ class NumpyProvider:
         tape = NumpyTape(caches, reverse, tokens, table) if keep_tape else None
         return outputs, tuple(s.T for s in final), tape
 
-    def backward(self, tape, d_outputs, d_state):
+    def backward(self, tape, dy, dstate):
         """Backpropagate through time: see `bptt.engine.backward`."""
         caches = tape.caches
         turn = (lambda z: reverse_valid(z, caches.lengths)) if tape.reverse else (lambda z: z)
-        da = _features_first(d_outputs)
+        da = _features_first(dy)
         zeros = np.zeros(da.shape[:2], da.dtype)
         gradients = backward_through_time(
-            turn(da), tuple(zeros if ds is None else ds.T for ds in d_state), caches
+            turn(da), tuple(zeros if ds is None else ds.T for ds in dstate), caches
         )
-        d_state0 = tuple(gradients.pop(f"d{s}0").T for s in caches.cell.states)
+        dstate0 = tuple(gradients.pop(f"d{s}0").T for s in caches.cell.states)
         dx = _batch_first(turn(gradients.pop("dx")))
         if tape.table is not None:
-            d_table = np.zeros_like(tape.table)
-            np.add.at(d_table, tape.tokens, dx)  # dx is 0 on padding
-            dx = d_table
-        return dx, d_state0, gradients
+            dtable = np.zeros_like(tape.table)
+            np.add.at(dtable, tape.tokens, dx)  # dx is 0 on padding
+            dx = dtable
+        return dx, dstate0, gradients
 
     def stream(self, cell, parameters, m):
         """Prepare to step: see `bptt.engine.stream`."""

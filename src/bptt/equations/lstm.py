@@ -38,7 +38,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .activations import d_sigmoid, d_tanh, sigmoid, softmax
-from .doors import backward_door, cell_door, checks_gradients, predictions, sequence_door
+from .arguments import backward_door, cell_door, checks_gradients, predictions, sequence_door
 from .losses import output_forward
 from .sequences import Cell, backward_through_time, forward_through_time
 

@@ -26,7 +26,7 @@ import numpy as np
 
 from ..errors import ConfigError
 from .activations import d_relu, d_tanh, relu, softmax
-from .doors import backward_door, cell_door, checks_gradients, predictions, sequence_door
+from .arguments import backward_door, cell_door, checks_gradients, predictions, sequence_door
 from .losses import output_forward
 from .sequences import Cell, backward_through_time, forward_through_time
 

@@ -4,7 +4,7 @@ Every layer has the same shape::
 
     parameters = layer.init(rng)                                    # flat dict
     y, state, tape = layer.forward(x, parameters, state, lengths)   # batch first
-    dx, d_state0, gradients = layer.backward(tape, dy, d_state)     # "d" + name
+    dx, dstate0, gradients = layer.backward(tape, dy, dstate)     # "d" + name
     yt, state = layer.step(xt, parameters, state)                   # streaming
 
 Recurrent layers have a state, a tuple (a,) or (a, c), and `Pool` what it has seen so far; the

@@ -49,7 +49,7 @@ class Layer(ABC):
         """Run a batch of sequences: return the outputs, the final state and the tape."""
 
     @abstractmethod
-    def backward(self, tape, dy, d_state=None) -> tuple[Any, ...]:
+    def backward(self, tape, dy, dstate=None) -> tuple[Any, ...]:
         """Undo `forward`: return the gradients of x, of the initial state and of parameters."""
 
     @abstractmethod

@@ -93,14 +93,14 @@ class Columns(Layer):
         y[valid] = self._side_by_side(rows, tokens, vectors)
         return y, (), (x.shape, valid, tokens, vectors) if keep_tape else None
 
-    def backward(self, tape, dy, d_state=None):
+    def backward(self, tape, dy, dstate=None):
         """Undo `forward`: each token's vector collects the gradients of its uses.
 
         Returns
         -------
         dx : ndarray, shape (m, T_x, n_in)
             0 on padding and in the token columns.
-        d_state0 : ()
+        dstate0 : ()
         gradients : dict
             ``dcolumn3.We`` (n_tokens, n_x), one a token column.
         """

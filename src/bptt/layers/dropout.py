@@ -70,7 +70,7 @@ class Dropout(Layer):
         mask = np.multiply(mask, 1 / (1 - self.rate), dtype=x.dtype)
         return mask * x, (), (mask, x.shape, x.dtype) if keep_tape else None
 
-    def backward(self, tape, dy, d_state=None):
+    def backward(self, tape, dy, dstate=None):
         """Apply (2): return dx, () and {}."""
         need_tape("Dropout.backward", tape)
         mask, (m, T_x, _), dtype = tape

@@ -71,14 +71,14 @@ class Embedding(Layer):
         y[valid] = We[x[valid]]
         return y, (), (x, valid, We) if keep_tape else None
 
-    def backward(self, tape, dy, d_state=None):
+    def backward(self, tape, dy, dstate=None):
         """Undo `forward`: each token's vector collects the gradients of its uses.
 
         Returns
         -------
         dx : None
             Tokens have no gradient.
-        d_state0 : ()
+        dstate0 : ()
         gradients : dict
             dWe (n_tokens, n_x).
         """
@@ -171,14 +171,14 @@ class Dense(Layer):
         y = _unpacked(engine.dense_forward(rows, p["Wy"], p["by"]), valid, *x.shape[:2])
         return y, (), (rows, valid, x.shape, p["Wy"]) if keep_tape else None
 
-    def backward(self, tape, dy, d_state=None):
+    def backward(self, tape, dy, dstate=None):
         """Undo `forward`.
 
         Returns
         -------
         dx : ndarray, shape (m, T_x, n_a)
             Exactly 0 on padding.
-        d_state0 : ()
+        dstate0 : ()
         gradients : dict
             dWy (n_y, n_a), dby (n_y, 1).
         """

@@ -148,21 +148,21 @@ class Pool(Layer):
         top = np.where(count > 0, np.take_along_axis(seen, best, axis=1)[:, 0], top)
         return np.where(count > 0, top, 0), (top, count), (best, count)
 
-    def backward(self, tape, dy, d_state=None):
+    def backward(self, tape, dy, dstate=None):
         """Undo `forward`.
 
         Parameters
         ----------
         tape : tuple
         dy : ndarray, shape (m, 1, n_in)
-        d_state : tuple of ndarray, optional
+        dstate : tuple of ndarray, optional
             Gradients of the final state.
 
         Returns
         -------
         dx : ndarray, shape (m, T_x, n_in)
             Exactly 0 on padding.
-        d_state0 : tuple of ndarray
+        dstate0 : tuple of ndarray
         gradients : dict
             Empty.
 
@@ -177,7 +177,7 @@ class Pool(Layer):
         dy = door.array("dy", dy, "m 1 n_in")[:, 0]
         if dy.dtype != dtype:
             raise ShapeError(f"{where}: dy is {dy.dtype}; expected {dtype}, as y is.")
-        d_state = self._check_state(door, "d_state", d_state, m)
+        dstate = self._check_state(door, "dstate", dstate, m)
         dx = np.zeros((m, T_x, self.n_in), dtype)
         if self.how == "last":
             some = lengths > 0
@@ -186,18 +186,18 @@ class Pool(Layer):
             return dx, (), {}
         if self.how == "mean":
             total, count = kept
-            d_total = d_state[0] + _mean_of(dy, count)
-            d_count = d_state[1] - _mean_of(dy * _mean_of(total, count), count).sum(
+            d_total = dstate[0] + _mean_of(dy, count)
+            d_count = dstate[1] - _mean_of(dy * _mean_of(total, count), count).sum(
                 axis=1, keepdims=True
             )
             exists = valid_steps(lengths, m, T_x)
             dx[exists] = np.repeat(d_total, lengths, axis=0)
             return dx, (d_total, d_count), {}
         best, count = kept
-        d_top = np.where(count > 0, dy, 0) + d_state[0]
+        d_top = np.where(count > 0, dy, 0) + dstate[0]
         d_seen = np.zeros((m, 1 + T_x, self.n_in), dtype)
         np.put_along_axis(d_seen, best, d_top[:, np.newaxis], axis=1)
-        return d_seen[:, 1:], (d_seen[:, 0], d_state[1]), {}
+        return d_seen[:, 1:], (d_seen[:, 0], dstate[1]), {}
 
     def advance(self, xt, state):
         """Take one step, nothing checked: xt (m, n_in) -> what is pooled so far, and the state."""

@@ -180,7 +180,7 @@ class RecurrentStack(Layer):
             y = outputs[0] if len(outputs) == 1 else np.concatenate(outputs, axis=2)
         return y, _stacked(finals), tuple(tapes) if keep_tape else None
 
-    def backward(self, tape, dy, d_state=None):
+    def backward(self, tape, dy, dstate=None):
         """Undo `forward`.
 
         Parameters
@@ -188,14 +188,14 @@ class RecurrentStack(Layer):
         tape : tuple of Tape
         dy : ndarray, shape (m, T_x, n_out)
             Gradient of the outputs; ignored on padding.
-        d_state : tuple of ndarray, each (n_slots, m, n_a), optional
+        dstate : tuple of ndarray, each (n_slots, m, n_a), optional
             Gradients of the final state.
 
         Returns
         -------
         dx : ndarray, shape (m, T_x, n_x)
             Exactly 0 on padding. With a table, its gradient, (n_tokens, n_x).
-        d_state0 : tuple of ndarray, each (n_slots, m, n_a)
+        dstate0 : tuple of ndarray, each (n_slots, m, n_a)
         gradients : dict of str to ndarray
             d + name for every parameter.
 
@@ -205,23 +205,23 @@ class RecurrentStack(Layer):
         """
         where = f"{type(self).__name__}.backward"
         need_tape(where, tape)
-        dy, d_state = self._check_gradients(where, tape[0], dy, d_state)
-        gradients, d_states = {}, []
+        dy, dstate = self._check_gradients(where, tape[0], dy, dstate)
+        gradients, dstates = {}, []
         for k in reversed(range(self.n_layers)):
             dx = []
             for i, slot in reversed(list(enumerate(self.slots))):
                 if slot.layer != k:
                     continue
                 own = dy[:, :, self.n_a :] if slot.reverse else dy[:, :, : self.n_a]
-                dx_slot, ds0, g = engine.backward(tape[i], own, tuple(s[i] for s in d_state))
+                dx_slot, ds0, g = engine.backward(tape[i], own, tuple(s[i] for s in dstate))
                 dx.append(dx_slot)
-                d_states.append(ds0)
+                dstates.append(ds0)
                 if slot.prefix:
                     g = {f"d{slot.prefix}{name[1:]}": value for name, value in g.items()}
                 gradients |= g
             dy = sum(dx[1:], start=dx[0])  # both directions read the same input
-        d_state0 = _stacked(d_states[::-1])
-        return dy, d_state0, {name: gradients[name] for name in self._gradient_names}
+        dstate0 = _stacked(dstates[::-1])
+        return dy, dstate0, {name: gradients[name] for name in self._gradient_names}
 
     def find_fault(self, tape):
         """Name the first gate or state on a tape that is not finite: "ft of  at step 3", or None.
@@ -337,14 +337,14 @@ class RecurrentStack(Layer):
                 break
         return p
 
-    def _check_gradients(self, where, tape, dy, d_state):
-        """Check what enters `backward`; return dy and d_state (zeros if None)."""
+    def _check_gradients(self, where, tape, dy, dstate):
+        """Check what enters `backward`; return dy and dstate (zeros if None)."""
         m, T_x = tape.shape
         if not (is_plain(dy, tape.dtype) and dy.shape == (m, T_x, self.n_out)):
             dy = Door(where, m=m, T_x=T_x, n_out=self.n_out).array("dy", dy, "m T_x n_out")
             if dy.dtype != tape.dtype:
                 raise ShapeError(f"{where}: dy is {dy.dtype}; expected {tape.dtype}, as y is.")
-        return dy, self._check_state(where, "d_state", d_state, m, dy.dtype)
+        return dy, self._check_state(where, "dstate", dstate, m, dy.dtype)
 
     def _check_state(self, where, name, state, m, dtype):
         if state is None:

@@ -129,14 +129,14 @@ class Words(Layer):
         vectors = np.concatenate([own[""]["We"][words], from_letters[place]], axis=1)
         return vectors, (words, place, spelled.shape, tape)
 
-    def backward(self, tape, dy, d_state=None):
+    def backward(self, tape, dy, dstate=None):
         """Undo `forward`: words and characters collect the gradients of their uses.
 
         Returns
         -------
         dx : None
             Tokens have no gradient.
-        d_state0 : ()
+        dstate0 : ()
         gradients : dict
             d + name for every parameter.
         """
@@ -153,11 +153,11 @@ class Words(Layer):
         np.add.at(d_letters, place, d_rows[:, n_x:])
         da = np.stack([d_letters[:, :n_a], d_letters[:, n_a:]])
         no_dy = np.zeros((n, longest, 2 * n_a), We.dtype)
-        d_table, _, gradients = self.lstm.backward(lstm_tape, no_dy, (da, np.zeros_like(da)))
+        dtable, _, gradients = self.lstm.backward(lstm_tape, no_dy, (da, np.zeros_like(da)))
         return (
             None,
             (),
-            {"dWe": dWe, "dcharacters.We": d_table}
+            {"dWe": dWe, "dcharacters.We": dtable}
             | {f"dlstm.{name[1:]}": g for name, g in gradients.items()},
         )
 

@@ -14,8 +14,8 @@ from ..layers import GRU, LSTM, RNN, Dropout
 from ..network import Network
 from ..stream import Stream
 from ..training import Checkpoints, Interrupts, Run, Schedule, train
-from ..training.optimisers import LARGEST, OPTIMISERS
-from ..training.progress import Display
+from ..training.display import Display
+from ..training.optimizers import LARGEST, OPTIMIZERS
 from ..training.schedules import SCHEDULES
 from . import files
 
@@ -51,7 +51,7 @@ class Model:
         Sequences (or parallel streams of a text) that one step is computed from.
     epochs : int
         Times through the data.
-    optimiser : {"adam", "adamw", "rmsprop", "sgd"}
+    optimizer : {"adam", "adamw", "rmsprop", "sgd"}
         Rule that makes steps of gradients.
     learning_rate : float
         Size of a step; the largest that the schedule gives.
@@ -94,7 +94,7 @@ class Model:
     initial_state: str = "zero"
     batch_size: int = 32
     epochs: int = 10
-    optimiser: str = "adam"
+    optimizer: str = "adam"
     learning_rate: float = 2e-3
     momentum: float = 0.9
     weight_decay: float = 0.0
@@ -194,7 +194,7 @@ class Model:
         display = Display(progress, self.epochs, self.items, self._show_loss)
         self.network_ = self._build()
         self.parameters_ = self.network_.init(rng)
-        run = Run(self.parameters_, self._optimiser(), self._schedule(), rng)
+        run = Run(self.parameters_, self._optimizer(), self._schedule(), rng)
         if resume is not None:
             files.resume(self, resume, run, source)
             if checkpoint is not None:
@@ -225,9 +225,9 @@ class Model:
         run.put_back_best()  # after the checkpoint: that goes on from the last parameters
         return self
 
-    def _optimiser(self):
-        kind = OPTIMISERS[self.optimiser]
-        extra = {"momentum": self.momentum} if self.optimiser in ("sgd", "rmsprop") else {}
+    def _optimizer(self):
+        kind = OPTIMIZERS[self.optimizer]
+        extra = {"momentum": self.momentum} if self.optimizer in ("sgd", "rmsprop") else {}
         return kind(self.learning_rate, weight_decay=self.weight_decay, **extra)
 
     def _schedule(self):
@@ -301,7 +301,7 @@ class Model:
     def _check_hyperparameters(self):
         """Refuse hyper-parameters that make no sense."""
         self._check_choice("cell", LAYERS)
-        self._check_choice("optimiser", OPTIMISERS)
+        self._check_choice("optimizer", OPTIMIZERS)
         self._check_choice("schedule", SCHEDULES)
         self._check_choice("initial_state", ("zero", "learned"))
         self._check_whole("units", "layers", "batch_size", "epochs")

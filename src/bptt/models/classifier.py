@@ -8,9 +8,9 @@ from ..errors import ConfigError, ShapeError
 from ..layers import Pool
 from ..layers.pool import WAYS
 from ..training import SquaredError
+from .encoder import finite_row, mean_and_scale, scale_row
 from .files import register
 from .labels import Classes, as_labels
-from .reading import finite_row, mean_and_scale, scale_row
 from .sequences import as_sequences, from_elsewhere, numeric, r2
 from .supervised import SequenceModel
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..checks import is_number
 from ..errors import CheckpointError, ConfigError
-from ..training.checkpoints import load_arrays, save_arrays
+from ..training.array_files import load_arrays, save_arrays
 
 _KINDS: dict[str, type] = {}  # the only classes a file can ask for
 _TRAINING = "training/"

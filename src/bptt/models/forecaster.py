@@ -11,9 +11,9 @@ from ..errors import BpttError, ConfigError
 from ..layers import Dense, Pool
 from ..training import Gaussian, Quantiles, SquaredError
 from .base import Model
+from .encoder import MOST_FEATURES, finite_row, mean_and_scale, scale_row
 from .files import register
-from .forecasts import ROWS, ForecastStream, Outlook, n_outputs
-from .reading import MOST_FEATURES, finite_row, mean_and_scale, scale_row
+from .forecast_outputs import ROWS, ForecastStream, Outlook, n_outputs
 from .sequences import r2
 from .windows import RESIDUALS, Framing, Windows, as_series, check_steps, check_width
 

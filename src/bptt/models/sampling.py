@@ -5,7 +5,7 @@ import numpy as np
 from ..checks import is_number, is_whole
 from ..equations.activations import softmax
 from ..errors import BpttError, ConfigError
-from ..training.optimisers import LARGEST
+from ..training.optimizers import LARGEST
 from .text import UNKNOWN
 
 

@@ -12,7 +12,7 @@ from ..layers import Dense, Layer
 from ..stream import Stream
 from ..training import SequenceBatches
 from .base import Model
-from .reading import Reader
+from .encoder import Reader
 from .sequences import as_sequences, outputs
 
 _TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."

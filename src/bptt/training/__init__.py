@@ -1,10 +1,10 @@
-"""Training: batches, objectives, optimisers, schedules, the fit loop, checkpoints."""
+"""Training: batches, objectives, optimizers, schedules, the fit loop, checkpoints."""
 
 from .batches import Batch, Documents, SequenceBatches, TextStreams, text_windows
-from .keeping import Checkpoints, Interrupts
+from .checkpoints import Checkpoints, Interrupts
 from .loop import Progress, evaluate, gradients, train
 from .objectives import CrossEntropy, Gaussian, Quantiles, SquaredError
-from .optimisers import SGD, Adam, AdamW, RMSprop, clip_by_global_norm, clip_scale, global_norm
+from .optimizers import SGD, Adam, AdamW, RMSprop, clip_by_global_norm, clip_scale, global_norm
 from .run import Run
 from .schedules import Schedule
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..errors import BpttError
-from .optimisers import clip_scale, global_norm
+from .optimizers import clip_scale, global_norm
 
 RECENT = 50  # steps of the running mean of the loss
 
@@ -58,8 +58,8 @@ def gradients(network, parameters, objective, batch, state=None, rng=None):
         state = network.initial_state(parameters, len(batch.x))
     z, state, tape = network.forward(batch.x, parameters, state, batch.lengths, rng=rng)
     total, weight, dz = objective(z, batch)
-    _, d_state0, g = network.backward(tape, dz)
-    g |= network.initial_state_gradients(d_state0 if batch.fresh else None)
+    _, dstate0, g = network.backward(tape, dz)
+    g |= network.initial_state_gradients(dstate0 if batch.fresh else None)
     return total, weight, g, state
 
 
@@ -107,7 +107,7 @@ def train(
         for batch in islice(source.batches(run.order), run.batch, None):
             norm = _step(run, network, objective, batch, n_steps, grad_clip)
             ended, held_out = run.batch == count, None
-            rate = run.optimiser.learning_rate
+            rate = run.optimizer.learning_rate
             if ended:
                 held_out = _validate(run, network, objective, validation)
                 run.seconds = first_seconds + time.perf_counter() - start
@@ -134,7 +134,7 @@ def train(
 def _step(run, network, objective, batch, n_steps, grad_clip):
     """Make one step; return the norm of the mean gradient before clipping."""
     began = time.perf_counter()
-    run.optimiser.learning_rate = run.schedule(run.step + 1, n_steps)
+    run.optimizer.learning_rate = run.schedule(run.step + 1, n_steps)
     with np.errstate(all="ignore"):  # what overflows stops the training below
         total, weight, g, run.carried = gradients(
             network, run.parameters, objective, batch, run.carried, run.rng
@@ -144,7 +144,7 @@ def _step(run, network, objective, batch, n_steps, grad_clip):
     if not (math.isfinite(norm) and math.isfinite(loss)):
         raise BpttError(_not_finite(run, network, batch, loss, g))
     with np.errstate(all="ignore"):  # a parameter that overflows stops the next step
-        run.optimiser.update(run.parameters, g, mean * clip_scale(norm, grad_clip))
+        run.optimizer.update(run.parameters, g, mean * clip_scale(norm, grad_clip))
     run.recent = [*run.recent[1 - RECENT :], loss]
     run.total, run.weight, run.norms = run.total + total, run.weight + weight, run.norms + norm
     run.items += weight
@@ -231,4 +231,4 @@ def _fault(run, network, batch, loss, g):
 
 
 def _advice(run):
-    return f"Try a learning rate below {run.optimiser.learning_rate:g}."
+    return f"Try a learning rate below {run.optimizer.learning_rate:g}."

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CheckpointError
-from .optimisers import Optimiser
+from .optimizers import Optimizer
 from .schedules import Schedule
 
 
@@ -18,7 +18,7 @@ class Run:
     ----------
     parameters : dict of str to ndarray
         Changed in place.
-    optimiser, schedule
+    optimizer, schedule
     rng : numpy.random.Generator
         Draws the order of the batches and what dropout leaves out.
     epoch, batch, step : int
@@ -44,7 +44,7 @@ class Run:
     """
 
     parameters: dict[str, np.ndarray]
-    optimiser: Optimiser
+    optimizer: Optimizer
     schedule: Schedule
     rng: np.random.Generator
     epoch: int = 1
@@ -72,8 +72,8 @@ class Run:
     )  # fmt: skip
 
     def arrays(self):
-        """Return the arrays but the parameters: optimiser, order, carried state, best."""
-        named = {f"optimiser/{name}": a for name, a in self.optimiser.state.items()}
+        """Return the arrays but the parameters: optimizer, order, carried state, best."""
+        named = {f"optimizer/{name}": a for name, a in self.optimizer.state.items()}
         if self.order is not None:
             named["order"] = self.order
         for i, state in enumerate(self.carried or ()):
@@ -98,7 +98,7 @@ class Run:
         """
         try:
             self._restore_numbers(numbers)
-            self.optimiser.state.update(self._moments(_within(arrays, "optimiser/")))
+            self.optimizer.state.update(self._moments(_within(arrays, "optimizer/")))
             self.best = _within(arrays, "best/") or None
             self.order = arrays.get("order")
             self.carried = _carried(_within(arrays, "carried/"), numbers, network)
@@ -146,15 +146,15 @@ class Run:
         self.rng.bit_generator.state = numbers["generator"]
 
     def _moments(self, given):
-        """Return the optimiser's state of a file, where it can be one."""
+        """Return the optimizer's state of a file, where it can be one."""
         for key, a in given.items():
             kind, _, name = key.partition(".")
-            like = self.parameters[name] if name else self.optimiser.state[key]
-            squares = kind == self.optimiser.squares
+            like = self.parameters[name] if name else self.optimizer.state[key]
+            squares = kind == self.optimizer.squares
             if (a.shape, a.dtype) != (like.shape, like.dtype):
-                raise ValueError(f"its optimiser/{key:.40} is {a.dtype} {a.shape}")
+                raise ValueError(f"its optimizer/{key:.40} is {a.dtype} {a.shape}")
             if not np.isfinite(a).all() or (a.min() < 0 and (squares or not name)):
-                raise ValueError(f"its optimiser/{key:.40} is not what an optimiser leaves")
+                raise ValueError(f"its optimizer/{key:.40} is not what an optimizer leaves")
         return given
 
     def row(self, validation=None):
@@ -165,7 +165,7 @@ class Run:
             "loss": self.total / self.weight if self.weight else 0.0,
             "validation": validation,
             "grad_norm": self.norms / self.batch,
-            "learning_rate": self.optimiser.learning_rate,
+            "learning_rate": self.optimizer.learning_rate,
             "seconds": self.seconds,
             "steps_per_second": self.step / self.training_seconds,
         }

@@ -1,0 +1,359 @@
+"""The command line: what a user sees when all is well, and after every mistake."""
+
+import importlib.metadata
+import math
+import re
+import subprocess
+import warnings
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+import bptt
+from bptt import Forecaster, LanguageModel, SequenceClassifier, SequenceTagger
+from bptt.cli import main
+from tests.support.cli_cases import (
+    COMMANDS,
+    KINDS,
+    TEXT,
+    TINY,
+    cases,
+    command,
+    run_in,
+    settle,
+    train_text,
+    write_json_lines,
+    write_ts,
+)
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    """Every test in a directory of its own."""
+    settle(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process: exit status, standard output, standard error."""
+    return lambda *arguments: run_in(capsys, *arguments)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A language model's file, trained once by the command itself."""
+    return train_text(tmp_path_factory.mktemp("trained"))
+
+
+# When all is well
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line(run, trained, monkeypatch):
+    def generate(*_, **__):
+        warnings.warn("bptt: slow today.", RuntimeWarning, stacklevel=2)
+        yield "x"
+
+    monkeypatch.setattr(LanguageModel, "generate", generate)
+    assert run("sample", trained) == (0, "x\n", "bptt: slow today.\n")
+
+
+def test_sample_prints_the_prompt_and_what_follows(run, trained):
+    status, out, err = run("sample", trained, "--prompt", "the ", "--length", 30, "--seed", 4)
+    assert (status, err) == (0, "")
+    assert out == "the " + bptt.load(trained).sample("the ", 30, seed=4) + "\n"
+    assert run("sample", trained, "--prompt", "the ", "--length", 30, "--seed", 4)[1] == out
+    assert run("sample", trained, "--prompt", "the ", "--length", 30, "--seed", 5)[1] != out
+    cold = run("sample", trained, "--length", 9, "--temperature", 0)[1]
+    assert cold == bptt.load(trained).sample("", 9, temperature=0) + "\n"
+    assert cold == run("sample", trained, "--length", 9, "--top-k", 1)[1]
+    assert len(run("sample", trained)[1]) == 401
+    nucleus = run("sample", trained, "--length", 30, "--seed", 4, "--top-p", 0.5, "--stop", "mat")[
+        1
+    ]
+    expected = bptt.load(trained).sample("", 30, top_p=0.5, stop="mat", seed=4)
+    assert nucleus == expected + "\n"
+    assert "mat" not in nucleus
+
+
+def test_score_prints_nats_bits_and_perplexity(run, trained):
+    status, out, err = run("score", trained, "text.txt")
+    nats = bptt.load(trained).score(TEXT)
+    assert (status, err) == (0, "")
+    assert out == (
+        f"{nats:.4f} nats per character, {nats / math.log(2):.4f} bits per character, "
+        f"perplexity {math.exp(nats):.3f} (1,440 characters)\n"
+    )
+
+
+def test_info_shows_layers_parameters_history_and_versions(run, trained):
+    status, out, err = run("info", trained)
+    assert (status, err) == (0, "")
+    model = bptt.load(trained)
+    assert out.startswith(f"{trained}: LanguageModel\n")
+    for name, value in model.get_params().items():
+        assert f"{name} {value}" in out
+    assert f"vocabulary: {len(model.vocabulary_)} characters" in out
+    for name, w in model.parameters_.items():
+        assert re.search(rf"{re.escape(name)} +{re.escape(str(w.shape))} +{w.size:,}\b", out)
+    total = sum(w.size for w in model.parameters_.values())
+    assert re.search(rf"all +{total:,}\b", out)
+    assert "lstm0: LSTM(64, 8)" in out
+    for row in model.history_:
+        assert re.search(
+            rf"{row['epoch']} +{row['step']} +{row['loss']:.4f} +{row['validation']:.4f}", out
+        )
+    assert out.rstrip().endswith(", ".join(f"{k} {v}" for k, v in model.versions_.items()))
+    assert "\x1b" not in out
+    assert max(map(len, out.splitlines()[3:])) <= 80
+
+
+def test_version_and_the_installed_command(run):
+    assert run("--version") == (0, f"bptt {bptt.__version__}\n", "")
+    (entry,) = importlib.metadata.entry_points(group="console_scripts", name="bptt")
+    assert entry.load() is main
+
+
+def test_help_of_every_command(run):
+    status, out, err = run("--help")
+    assert (status, err) == (0, "")
+    shown = re.findall(r"^│ ([a-z]+) ", out, re.MULTILINE)
+    assert shown == COMMANDS
+    for name in [*COMMANDS, *(f"train {kind}" for kind in KINDS)]:
+        status, out, err = run(*name.split(), "--help")
+        assert (status, err) == (0, "")
+        assert f"Usage: bptt {name} " in out
+    assert all(re.search(rf"^│ {kind} ", run("train", "--help")[1], re.MULTILINE) for kind in KINDS)
+    out = run("sample", "--help")[1]
+    options = "prompt length temperature top-k top-p stop seed"
+    assert all(f"--{option} " in out for option in options.split())
+
+
+@pytest.mark.parametrize(
+    ("kind", "model"),
+    [*zip(KINDS, [LanguageModel, SequenceClassifier, SequenceTagger, Forecaster], strict=True)],
+)
+def test_every_hyperparameter_of_a_model_is_an_option_with_help_and_default(
+    run, monkeypatch, kind, model
+):
+    monkeypatch.setenv("COLUMNS", "400")  # every text on one line
+    out = run("train", kind, "--help")[1]
+    rows = {row.split()[0]: row for row in out.split("\n│ --")[1:]}
+    for f in fields(model):
+        name = f.name.replace("_", "-")
+        row = rows[f"no-{name}" if f.default is True else name]
+        assert re.search(r"  [A-Z\"][^│]{10,}[.\]]", row), row  # a sentence
+        if not isinstance(f.default, (bool, tuple)) and f.default is not None:
+            assert f"[default: {f.default}]" in row
+    for name in ("out", "checkpoint-minutes", "keep", "resume", "quiet", "validation", "test"):
+        assert name in rows
+    if kind != "forecast":
+        return
+    assert "[default: 0.05,0.5,0.95]" in rows["levels"]
+    assert "point|gaussian|quantile" in rows["output"]
+
+
+def test_without_a_command_it_shows_the_help(run):
+    status, out, err = run()
+    assert (status, err) == (2, "")
+    assert all(f"│ {name} " in out for name in COMMANDS)
+
+
+# Every mistake: one sentence, exit status 2
+
+
+@pytest.fixture
+def files(trained):
+    """One file of every kind that a user may name by mistake."""
+    Path("folder").mkdir()
+    Path("binary").write_bytes(b"text\0text" * 99)
+    Path("latin").write_bytes("naïve ".encode("latin-1") * 99)
+    Path("empty").touch()
+    Path("one").write_text("a")
+    Path("short").write_text(TEXT[:36])
+    data = trained.read_bytes()
+    Path("model").write_bytes(data)
+    Path("truncated").write_bytes(data[: len(data) // 2])
+    Path("corrupt").write_bytes(data[:-9] + bytes([data[-9] ^ 1]) + data[-8:])
+    Path("pickle").write_bytes(b"\x80\x04\x95" + bytes(200))
+    Path("t.csv").write_text("a,label\n1,x\n2,y\n")
+    Path("nolabel.csv").write_text("a,b\n1,2\n")
+    Path("n.csv").write_text("a\n1\n2\n3\n")
+    write_ts("x.ts", *cases(4))
+    write_json_lines("t.jsonl", *cases(4))
+
+
+TRAIN = f"train text.txt {' '.join(TINY)}"
+NO_MODEL = "expected a model file of bptt, format version 1."
+MISTAKES = [
+    # the text
+    ("train missing", "read_text: cannot read missing: No such file or directory."),
+    ("train text.txt missing", "read_text: cannot read missing: No such file or directory."),
+    ("train folder", "read_text: cannot read folder: Is a directory."),
+    ("train binary", "read_text: binary has a NUL at byte offset 4; expected UTF-8 text."),
+    ("train latin", "read_text: latin is not UTF-8 from byte offset 2; expected UTF-8 text."),
+    ("train empty", "read_text: empty is empty; expected UTF-8 text."),
+    (
+        f"train short {' '.join(TINY)}",
+        "LanguageModel: the text has 32 characters to train on beside the 4 characters held out; "
+        r"expected at least 33, because a batch takes 4 x 8 of them \(batch_size x seq_length\) "
+        "and their successors.",
+    ),
+    # the options
+    (
+        "train text.txt --cell tcn",
+        "LanguageModel: cell is 'tcn'; expected one of lstm, gru, gru_reset_after, rnn, rnn_relu.",
+    ),
+    ("train text.txt --optimizer lion", "optimizer is 'lion'; expected one of sgd, rmsprop, adam"),
+    ("train text.txt --patience 0", "LanguageModel: patience is 0; expected a whole number >= 1."),
+    ("train text.txt --dropout 1", r"dropout is 1.0; expected a number in \[0, 1\)."),
+    ("train text.txt --documents page", "split is 'page'; expected one of file, paragraph, line."),
+    ("train --documents line", "train text: --documents without a FILE; expected at least one."),
+    ("train text.txt --validation missing", "read_text: cannot read missing: No such file"),
+    ("train text.txt --test empty", "read_text: empty is empty; expected UTF-8 text."),
+    ("train text.txt --label x", "No such option: --label"),
+    ("train text.txt --keep 0", "Checkpoints: keep is 0; expected a whole number >= 1."),
+    ("train text.txt --checkpoint-minutes -1", "minutes is -1.0; expected a number >= 0."),
+    # the data
+    ("train classify", "train classify: no FILE given; expected at least one."),
+    ("train classify text.txt", "text.txt ends in '.txt'; expected one of .ts, .csv, .tsv, .tab, "),
+    ("train classify no.csv", "read_table: cannot read no.csv: No such file or directory."),
+    ("train classify nolabel.csv", "nolabel.csv has the columns a, b; expected 'label' once"),
+    ("train classify t.csv --columns a,z", "t.csv has the columns a, label; expected 'z' once"),
+    ("train forecast n.csv nolabel.csv", "nolabel.csv has the columns a, b; expected a, as n.csv"),
+    ("train classify t.csv --class-weight x", "--class-weight is 'x'; expected balanced, or pairs"),
+    ("train classify t.csv --categories x", "--categories is 'x'; expected all, or numbers of col"),
+    ("train classify x.ts --label y", "--label is 'y'; expected it left out, because x.ts ends in"),
+    (
+        "train tag x.ts",
+        "train tag: x.ts ends in '.ts'; expected one of .conll, .conllu, .tsv",
+    ),
+    (
+        "train tag text.txt --word 9",
+        "line 1 has 6 columns; expected more, because the word is ",
+    ),
+    (
+        "train tag t.csv --word 1",
+        "--word is 1; expected it left out, because t.csv ends",
+    ),
+    ("train forecast t.csv", "line 2 has 'x' in label; expected a finite number"),
+    ("train forecast t.jsonl", "t.jsonl ends in '.jsonl'; expected one of .csv, .tsv, .tab."),
+    ("train forecast n.csv", "Forecaster.fit: X has 3 steps; expected at least 49"),
+    ("train forecast n.csv --levels a", "--levels is 'a'; expected numbers separated by commas"),
+    ("train forecast n.csv --season 99", "season is 99; expected at most window = 48."),
+    # going on
+    ("train text.txt --resume missing", "load: missing cannot be read"),
+    ("train text.txt --resume model", "model is a finished model without the state of its train"),
+    ("train tag t.csv --resume model", "model holds a LanguageModel; expected a SequenceTagger."),
+    (
+        "train text.txt --resume model --units 9",
+        "train text: --units asks for units = 9; expected 8, as model has, or the option left out.",
+    ),
+    ("train text.txt --cell", "Option '--cell' requires an argument"),
+    ("train text.txt --units many", "'--units': .*valid int"),
+    ("train text.txt --units 1.5", "'--units': .*valid int"),
+    ("train text.txt --units 0", "LanguageModel: units is 0; expected a whole number >= 1."),
+    ("train text.txt --units -8", "LanguageModel: units is -8; expected a whole number >= 1."),
+    ("train text.txt --units 99999999999", r"expected a whole number < 2\*\*30."),
+    ("train text.txt --layers 0", "LanguageModel: layers is 0; expected a whole number >= 1."),
+    ("train text.txt --seq-length 0", "seq_length is 0; expected a whole number >= 1."),
+    ("train text.txt --batch-size 0", "batch_size is 0; expected a whole number >= 1."),
+    ("train text.txt --epochs 0", "LanguageModel: epochs is 0; expected a whole number >= 1."),
+    ("train text.txt --learning-rate 0", "learning_rate is 0.0; expected a number > 0."),
+    ("train text.txt --learning-rate nan", "learning_rate is nan; expected a number > 0."),
+    ("train text.txt --learning-rate inf", "learning_rate is inf; expected a number < 3.4e38."),
+    ("train text.txt --learning-rate fast", "'--learning-rate': .*valid"),
+    ("train text.txt --grad-clip -1", "grad_clip is -1.0; expected a number > 0."),
+    ("train text.txt --seed -1", "LanguageModel: seed is -1; expected a whole number >= 0."),
+    ("train text.txt --speed 9", "No such option: --speed"),
+    # where to write
+    (f"{TRAIN} --out no/m", "train: --out no/m is in a directory that does not exist;"),
+    (f"{TRAIN} --out folder", "train: --out folder is a directory;"),
+    (f"{TRAIN} --out short/m", "train: --out short/m is in a directory that does not exist;"),
+    (f"{TRAIN} --out {'m' * 300}", r"train: --out m+ cannot be written \(File name too lo"),
+    # the model
+    ("sample missing", rf"load: missing cannot be read \(No such file .*\); {NO_MODEL}"),
+    ("sample folder", f"load: folder is not a regular file; {NO_MODEL}"),
+    ("sample empty", f"load: empty is empty; {NO_MODEL}"),
+    ("sample truncated", f"load: truncated is truncated or damaged: .*; {NO_MODEL}"),
+    ("sample corrupt", f"load: corrupt is damaged: .* sha256 digest; {NO_MODEL}"),
+    ("sample text.txt", f"load: text.txt is not a safetensors file; {NO_MODEL}"),
+    ("info pickle", f"load: pickle is not a safetensors file; {NO_MODEL}"),
+    ("info missing", rf"load: missing cannot be read \(No such file .*\); {NO_MODEL}"),
+    ("score corrupt text.txt", f"load: corrupt is damaged: .*; {NO_MODEL}"),
+    ("score missing text.txt", rf"load: missing cannot be read \(.*\); {NO_MODEL}"),
+    # sampling and scoring
+    ("sample model --length -1", "length is -1; expected a whole number >= 0."),
+    ("sample model --length 1.5", "'--length': .*valid int"),
+    ("sample model --temperature -1", r"temperature is -1.0; expected a finite number >= 0."),
+    ("sample model --temperature nan", r"temperature is nan; expected a finite number >= 0."),
+    ("sample model --top-k 0", "top_k is 0; expected a whole number >= 1."),
+    ("sample model --seed -1", "LanguageModel.sample: seed is -1; expected a whole number >= 0."),
+    ("score model missing", "read_text: cannot read missing: No such file or directory."),
+    ("score model empty", "read_text: empty is empty; expected UTF-8 text."),
+    ("score model binary", "read_text: binary has a NUL at byte offset 4; expected UTF-8 text."),
+    ("score model one", "LanguageModel.score: the text has 1 character; expected at least 2, "),
+    ("score text.txt model", "load: text.txt is not a safetensors file;"),
+    (
+        "score model text.txt --word 1",
+        "score: --word is given for a LanguageModel; expected of",
+    ),
+    ("sample model --top-p 0", r"top_p is 0.0; expected a number in \(0, 1\]."),
+    ("sample model --stop=", "stop is ''; expected a str that is not empty."),
+    # predicting and plotting
+    (
+        "predict model text.txt",
+        "predict: model holds a LanguageModel; expected another kind",
+    ),
+    ("predict missing text.txt", "load: missing cannot be read"),
+    ("plot missing", "load: missing cannot be read"),
+    ("plot model --out x.jpg", "plot: x.jpg ends in '.jpg'; expected .png or .svg."),
+    ("plot model --out no/x.png", "plot: --out no/x.png is in a directory that does not exist;"),
+    # the commands
+    ("sample", "Missing argument 'MODEL'"),
+    ("score model", "Missing argument 'FILE'"),
+    ("info", "Missing argument 'MODEL'"),
+    ("info model model", "Got unexpected extra argument"),
+    ("trian", "No such command 'trian'"),
+    ("--verbose", "No such option: --verbose"),
+]
+
+
+@pytest.mark.parametrize(("line", "sentence"), MISTAKES, ids=[line[:40] for line, _ in MISTAKES])
+def test_a_mistake_gives_one_sentence_and_exit_status_2(run, files, monkeypatch, line, sentence):
+    monkeypatch.setattr("bptt.models.base.train", lambda *_, **__: pytest.fail("it trained"))
+    before = sorted(Path().iterdir())
+    status, out, err = run(*line.split(" "))
+    assert status == 2
+    assert re.fullmatch(r"(Training on .*\n)?", out)
+    assert err.count("\n") == 1
+    assert err.endswith("\n")
+    assert re.match(f"bptt: .*{sentence}", err)
+    assert "Traceback" not in err
+    assert sorted(Path().iterdir()) == before
+
+
+def test_a_directory_that_cannot_be_written_is_seen_before_the_training(run, monkeypatch):
+    def refuse(**_):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("bptt.cli.console.tempfile.TemporaryFile", refuse)
+    status, out, err = run(*TRAIN.split(), "--out", "m")
+    assert (status, out) == (2, "")
+    assert err == (
+        "bptt: train: --out m cannot be written (Permission denied); "
+        "expected the name of a file to write.\n"
+    )
+
+
+def test_a_name_cannot_break_the_line_or_steer_the_terminal(run):
+    status, out, err = run("train", "a\nb\x1b[31m\udcff")
+    assert (status, out) == (2, "")
+    assert err == "bptt: read_text: cannot read a b?[31m?: No such file or directory.\n"
+
+
+def test_a_mistake_is_one_line_in_a_process_of_its_own_too():
+    done = subprocess.run(command("train", "missing"), capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "bptt: read_text: cannot read missing: No such file or directory.\n"

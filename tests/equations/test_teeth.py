@@ -1,0 +1,405 @@
+"""Teeth: one-token breaks of every backward pass, each of which the gradient check must catch.
+
+`mutants` makes the breaks from the source. Each is put in the place of the function while the
+backward pass runs (the forward pass stays whole), and the gradient check, or an exception, must
+say so. A loss computes its value and its gradient in one function: its breaks are judged in both
+passes together, too. Breaks that change no gradient are listed with the reason in `EQUIVALENT`.
+A break that survives and is not listed fails the test, and so does a listed one that is caught.
+
+``python -m tests.equations.test_teeth`` prints the table.
+"""
+
+import ast
+import re
+import warnings
+from collections import Counter
+from collections.abc import Callable
+from functools import cache, partial
+from inspect import unwrap
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import bptt
+from bptt import Dense, Embedding, Network, batch_first, course, engine, gradcheck
+from bptt.engine import numpy_provider
+from bptt.equations import (
+    CELLS,
+    activations,
+    doors,
+    gru,
+    losses,
+    lstm,
+    regression,
+    rnn,
+    sequences,
+)
+from bptt.layers import Columns, Dropout, Pool, Words, feedforward
+from bptt.layers.stack import RecurrentStack
+from tests.support import gradient_cases as cases
+from tests.support.mutants import applied, mutants
+
+
+class Target(NamedTuple):
+    function: Callable
+    cases: Callable[[], list]
+    kinds: tuple[str, ...] = ()  # names of one kind, to be put in one another's place
+    whole: bool = False  # the function is also its own forward pass
+
+    def __str__(self):
+        room = self.function.__module__.removeprefix("bptt.").removeprefix("equations.")
+        return f"{room}.{self.function.__qualname__}"
+
+
+def loss_cases():
+    return [*cases.cross_entropy_cases(), *cases.squared_error_cases()]
+
+
+RNNS, LSTMS = ("rnn", "rnn_relu"), ("lstm",)
+BEFORE, AFTER = ("gru",), ("gru_reset_after",)
+EVERY = tuple(CELLS)
+D_ACTIVATIONS = "d_sigmoid d_tanh d_relu"
+
+TARGETS = [
+    Target(activations.d_sigmoid, partial(cases.cell_cases, "lstm", "gru")),
+    Target(activations.d_tanh, partial(cases.cell_cases, "rnn", "lstm")),
+    Target(activations.d_relu, partial(cases.cell_cases, "rnn_relu")),
+    Target(
+        rnn.rnn_cell_backward,
+        partial(cases.cell_cases, *RNNS),
+        ("a_next a_prev xt", "Wax Waa", "dWax dWaa", "dz da_next", "dxt da_prev"),
+    ),
+    Target(
+        lstm.lstm_cell_backward,
+        partial(cases.cell_cases, *LSTMS),
+        (
+            "ft it cct ot",
+            "a_prev c_prev c_next tanh_c",
+            "xt s",
+            "da_next dc_next dc",
+            "dzf dzi dzc dzo",
+            "Wf Wi Wc Wo",
+            "dWf dWi dWc dWo",
+            "dbf dbi dbc dbo",
+            "da_prev dc_prev",
+            D_ACTIVATIONS,
+        ),
+    ),
+    Target(
+        gru.gru_recurrence_backward,
+        partial(cases.cell_cases, *BEFORE, *AFTER),
+        (
+            "ut rt cct",
+            "a_prev xt s",
+            "da_next drt da_c",
+            "dzu dzr dzc",
+            "Wu Wr Wc",
+            "dWca dWcx",
+            "dWu dWr dWc",
+            "dbu dbr dbc",
+            D_ACTIVATIONS,
+        ),
+    ),
+    Target(
+        gru._reset_before_backward,
+        partial(cases.cell_cases, *BEFORE),
+        ("a_prev rt", "dra drt da_c dzc", "_reset_before _reset_after"),
+    ),
+    Target(
+        gru._reset_after_backward,
+        partial(cases.cell_cases, *AFTER),
+        ("a_prev rt pct", "dpct drt da_c dzc", "bca bc"),
+    ),
+    Target(gru._split, partial(cases.cell_cases, *BEFORE, *AFTER)),
+    Target(
+        gru.gru_variant,
+        partial(cases.cell_cases, *BEFORE, *AFTER),
+        ("GRU GRU_RESET_AFTER", "bca bc"),
+    ),
+    Target(gru.gru_cell_backward, partial(cases.cell_cases, *BEFORE, *AFTER)),
+    *(
+        Target(function, partial(cases.sequence_cases, *names), ("da_final dc_final", "da dstate"))
+        for function, names in (
+            (rnn.rnn_backward, RNNS),
+            (lstm.lstm_backward, LSTMS),
+            (gru.gru_backward, (*BEFORE, *AFTER)),
+        )
+    ),
+    Target(doors.backward_door, partial(cases.sequence_cases, *EVERY), ("da ds",)),
+    Target(
+        sequences.backward_through_time,
+        partial(cases.sequence_cases, *EVERY),
+        ("own before", "dstate dstate_final", "da dx", "states gates"),
+    ),
+    Target(sequences.running_columns, partial(cases.sequence_cases, *EVERY), ("lengths t",)),
+    Target(sequences._with_columns, partial(cases.sequence_cases, *EVERY), ("old new", "s s_new")),
+    Target(sequences.reverse_valid, cases.engine_cases, ("x lengths steps source",)),
+    Target(
+        losses.output_backward,
+        cases.output_cases,
+        ("Wy a dz dz_columns", "da dWy dby", "shape ndim"),
+    ),
+    Target(
+        losses.cross_entropy,
+        cases.cross_entropy_cases,
+        ("nats dz_valid dz", "z columns valid"),
+        whole=True,
+    ),
+    Target(
+        losses.cross_entropy_columns,
+        cases.cross_entropy_cases,
+        ("z dz nats", "labels steps", "softmax log_softmax"),
+        whole=True,
+    ),
+    Target(
+        losses.squared_error,
+        cases.squared_error_cases,
+        ("y target residual", "valid scale"),
+        whole=True,
+    ),
+    Target(losses._scale, loss_cases),
+    Target(
+        regression.gaussian_entries,
+        cases.gaussian_cases,
+        ("mu s target residual precision", "nats dmu ds"),
+        whole=True,
+    ),
+    Target(
+        regression.pinball_entries, cases.pinball_cases, ("y target e level", "loss dy"), whole=True
+    ),
+    Target(regression.gaussian_nll, cases.gaussian_cases, ("dmu ds", "valid scale"), whole=True),
+    Target(regression.pinball, cases.pinball_cases, ("valid scale",), whole=True),
+    Target(
+        batch_first._from_course,
+        cases.batch_first_cases,
+        ("dWax dWaa dba", "dW db", "RNN LSTM", "rnn lstm"),
+    ),
+    Target(batch_first._step_backward, cases.batch_first_cases, ("states gates", "dxt da_prev")),
+    Target(batch_first._backward, cases.batch_first_cases, ("dx da0", "dh zeros", "states gates")),
+    Target(
+        batch_first.word_embedding_backward, cases.embedding_cases, ("dout dW W", "add subtract")
+    ),
+    Target(batch_first.temporal_affine_backward, cases.affine_cases, ("x w dout", "da dWy dby")),
+    Target(
+        batch_first.temporal_softmax_loss,
+        cases.temporal_softmax_cases,
+        ("x y mask", "loss dz"),
+        whole=True,
+    ),
+    Target(
+        numpy_provider.NumpyProvider.backward,
+        cases.engine_cases,
+        ("da dy zeros", "reverse_valid _batch_first _features_first", "states gates"),
+    ),
+    Target(course._backward, cases.course_cases, ("x da dy", "dx dstate0")),
+    Target(numpy_provider._batch_first, cases.engine_cases),
+    Target(numpy_provider._features_first, cases.engine_cases),
+    Target(Embedding.backward, cases.embedding_layer_cases, ("dy dWe", "x valid", "add subtract")),
+    Target(Dense.backward, cases.dense_cases, ("d_rows dWy dby", "rows Wy", "dy valid")),
+    Target(feedforward._packed, cases.dense_cases),
+    Target(feedforward._unpacked, cases.dense_cases, ("m T_x",)),
+    Target(Dropout.backward, cases.dropout_cases, ("mask dy",)),
+    Target(
+        Pool.backward,
+        cases.pool_cases,
+        ("dy dstate", "last mean"),
+    ),
+    Target(Pool._halves, cases.pool_cases, ("half lengths",)),
+    Target(Columns.backward, cases.columns_cases, ("d_rows d_numbers", "add subtract")),
+    Target(
+        Words.backward,
+        cases.words_cases,
+        ("words place", "n_x n_a", "dWe dtable da", "d_rows d_letters", "add subtract"),
+    ),
+    Target(
+        RecurrentStack.backward,
+        cases.recurrent_cases,
+        ("dy dx own dx_slot", "dstate dstates ds0", "i k", "n_layers n_a", "layer reverse"),
+    ),
+    Target(Network.backward, cases.network_cases, ("dstate dstates", "name key")),
+]
+
+SAME_SIZE, SAME_DTYPE = "both have that size", "both have that dtype"
+
+# Breaks that change no gradient, by function, with the reason.
+EQUIVALENT = {
+    "activations.d_relu": {
+        "astype(g.dtype, [copy=False -> copy=True])": "a copy has the same values",
+    },
+    "course._backward": {
+        "[dy[:, :T] -> dy] = _batch_first(": "here NumPy serves: it takes T steps",
+        "uts = np.zeros(([*x -> *da].shape[1:], da.s": "here NumPy serves: it takes T steps",
+        ", da.shape[0]), [da -> x].dtype)": SAME_DTYPE,
+    },
+    "lstm.lstm_cell_backward": {
+        "n_a = [a_prev -> c_prev].shape[0]": SAME_SIZE,
+        "n_a = [a_prev -> c_next].shape[0]": SAME_SIZE,
+    },
+    "sequences.backward_through_time": {
+        "= _with_columns([dstate -> dstate_final], on, before)": (
+            "going back, columns only join: one that has not joined still has its final gradient"
+        ),
+        "rs[name].shape, [da -> dx].dtype) for name": SAME_DTYPE,
+        "reversed(range([da -> dx].shape[2])):": SAME_SIZE,
+    },
+    "sequences.reverse_valid": {
+        "np.where(steps [< -> <=] lengths[:, np.n": "moves padding only: never read, and 0 in dx",
+    },
+    "losses.output_backward": {"ns = dz.reshape([dz -> Wy].shape[0], -1)": SAME_SIZE},
+    "losses.squared_error": {"t=np.zeros_like([y -> target]))": SAME_SIZE},
+    "losses._scale": {"visor = {'sum': [1 -> 0], 'mean_examples": "max(divisor, 1) follows"},
+    "regression.gaussian_entries": {
+        "nats = 0.5 * ([LOG_2_PI + s -> s] + residual ** 2": "a constant has no gradient",
+    },
+    "regression.pinball_entries": {
+        "dy = (e [< -> <=] 0) - level": "differs at the kink alone",
+        "loss, dy.astype([y -> target].dtype, copy=Fal": SAME_DTYPE,
+        "loss, dy.astype([y -> e].dtype, copy=Fal": SAME_DTYPE,
+        "loss, dy.astype([y -> level].dtype, copy=Fal": SAME_DTYPE,
+        "astype(y.dtype, [copy=False -> copy=True]))": "a copy has the same values",
+    },
+    "layers.pool.Pool.backward": {
+        "np.where(count [> -> >=] 0, dy, 0) + d_s": "differs at the kink alone: nothing counted",
+    },
+    "batch_first.word_embedding_backward": {".zeros(W.shape, [W -> dout].dtype)": SAME_DTYPE},
+    "batch_first.temporal_softmax_loss": {
+        ", 1.0 / max(len([x -> y]), 1))": SAME_SIZE,
+        ", 1.0 / max(len([x -> mask]), 1))": SAME_SIZE,
+    },
+    "engine.numpy_provider.NumpyProvider.backward": {
+        "s(da.shape[:2], [da -> dy].dtype)": SAME_DTYPE,
+    },
+}
+
+# Backward passes without arithmetic of their own, with the reason.
+NOTHING_TO_BREAK = {
+    "engine.backward": "hands over to the provider",
+    "engine.contract.Provider.backward": "a protocol",
+    "layers.base.Layer.backward": "abstract",
+    "course.rnn_backward": "one call",
+    "course.lstm_backward": "one call",
+    "course.gru_backward": "one call",
+    "engine.native_provider.NativeProvider.backward": "renames what the kernels return",
+    "engine.native_provider.NativeProvider.dense_backward": "one call",
+    "engine.numpy_provider.NumpyProvider.dense_backward": "one call",
+    "engine.dense_backward": "hands over to the provider",
+    "engine.contract.Provider.dense_backward": "a protocol",
+    "batch_first.rnn_step_backward": "one call",
+    "batch_first.lstm_step_backward": "one call",
+    "batch_first.rnn_backward": "one call",
+    "batch_first.lstm_backward": "one call",
+}
+
+
+class Located(AssertionError):
+    """The gradient check is red; entry by entry it need not say where."""
+
+
+def verdict(target, mutant, given):
+    """How a break is noticed: "gradient", the name of an exception, or None."""
+
+    def broken(function):
+        def wrapped(*args):
+            with applied(target.function, mutant):
+                return function(*args)
+
+        return wrapped
+
+    for also_forward in (False, True) if target.whole else (False,):
+        for case in given:
+            forward = broken(case.forward) if also_forward else case.forward
+            inputs = {name: x.copy() for name, x in case.inputs.items()}  # a break may write to it
+            try:
+                gradcheck.check_grads(forward, broken(case.backward), inputs)
+            except Located:
+                return "gradient"
+            except Exception as error:
+                return type(error).__name__
+    return None
+
+
+@cache
+def bite(target):
+    """Try every break of a function; return their texts and verdicts."""
+
+    def located(*_, **__):
+        raise Located
+
+    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
+        patch.setattr(gradcheck, "entry_errors", located)
+        if "NativeProvider" not in str(target):  # its loops are in C++; the equations' are here
+            patch.setattr(engine, "_chosen", numpy_provider.NumpyProvider())
+        warnings.simplefilter("ignore")  # a break may divide by 0: the numbers must say so
+        given = target.cases()
+        breaks = mutants(target.function, target.kinds)
+        return [(mutant.text, verdict(target, mutant, given)) for mutant in breaks]
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=str)
+def test_whole_functions_pass(target):
+    assert max(gradcheck.check_grads(*case) for case in target.cases()) < 1e-9
+
+
+@pytest.mark.parametrize("target", TARGETS, ids=str)
+def test_every_break_is_caught(target):
+    code = unwrap(target.function).__code__
+    verdicts = bite(target)
+    assert unwrap(target.function).__code__ is code
+    survivors = sorted(text for text, how in verdicts if how is None)
+    assert survivors == sorted(EQUIVALENT.get(str(target), ()))
+    names = {how for _, how in verdicts} & {"NameError", "UnboundLocalError"}
+    assert not names, "a break that cannot run proves nothing"
+
+
+def test_enough_breaks_are_tried():
+    verdicts = [how for target in TARGETS for _, how in bite(target)]
+    listed = sum(map(len, EQUIVALENT.values()))
+    caught = sum(how is not None for how in verdicts)
+    assert caught == len(verdicts) - listed
+    assert caught >= 900
+    assert sum(how == "gradient" for how in verdicts) >= 400
+
+
+def test_lists_name_existing_functions():
+    assert EQUIVALENT.keys() <= set(map(str, TARGETS))
+
+
+def test_no_backward_pass_is_forgotten():
+    known = set(map(str, TARGETS)) | NOTHING_TO_BREAK.keys()
+    source = Path(bptt.__file__).parent
+    found = set()
+    for path in source.rglob("*.py"):
+        room = ".".join(path.relative_to(source).with_suffix("").parts).removesuffix(".__init__")
+        room = room.removeprefix("equations.")
+        found |= {f"{room}.{name}" for name in backward_passes(ast.parse(path.read_text()))}
+    assert found - known == set()
+    assert set(NOTHING_TO_BREAK) <= found
+
+
+def backward_passes(tree, prefix=""):
+    """Qualified names of functions that are called backward or a derivative."""
+    for node in tree.body:
+        if isinstance(node, ast.ClassDef):
+            yield from backward_passes(node, f"{node.name}.")
+        elif isinstance(node, ast.FunctionDef) and re.search(r"backward|^d_", node.name):
+            yield prefix + node.name
+
+
+def print_table():
+    print(f"{'function':46} tried  gradient  exception  equivalent")
+    total = Counter()
+    for target in TARGETS:
+        verdicts = Counter(how if how in ("gradient", None) else "error" for _, how in bite(target))
+        total += verdicts
+        print_row(target, verdicts)
+    print_row("all", total)
+
+
+def print_row(name, verdicts):
+    by_kind = verdicts["gradient"], verdicts["error"], verdicts[None]
+    print("{!s:46} {:5}  {:8}  {:9}  {:10}".format(name, verdicts.total(), *by_kind))
+
+
+if __name__ == "__main__":
+    print_table()

@@ -1,0 +1,344 @@
+"""Pool, Columns and Words: gradients, ragged batches, streaming, what they refuse."""
+
+import numpy as np
+import pytest
+
+from bptt import GRU, LSTM, Dense, Network, check_grads
+from bptt.errors import BpttError, ConfigError, ShapeError
+from bptt.gradcheck import entry_errors
+from bptt.layers import Columns, Pool, Words
+from tests.support.cases import copies, same_bits
+from tests.support.gradient_cases import (
+    MIXED,
+    N_TOKENS,
+    POOLS,
+    RAGGED,
+    SPELT,
+    M,
+    columns_cases,
+    pool_cases,
+    words_cases,
+)
+from tests.support.tolerances import TOLERANCES, assert_close
+
+T_X, N = 4, 6
+every_pool = pytest.mark.parametrize(("how", "bidirectional"), POOLS)
+both = pytest.mark.parametrize("lengths", [None, RAGGED], ids=["uniform", "ragged"])
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+def off(lengths=RAGGED, T_x=T_X):
+    return np.arange(T_x) >= np.array(lengths)[:, np.newaxis]
+
+
+def columns_layer():
+    return Columns(4, {1: (N_TOKENS, 2), 3: (5, 3)})
+
+
+def words_layer():
+    return Words(N_TOKENS, 2, 6, 3, 4)
+
+
+def mixed(dtype=np.float64):
+    x = MIXED.copy()
+    x[:, :, [0, 2]] = rng().standard_normal((M, T_X, 2))
+    return x.astype(dtype)
+
+
+@pytest.mark.parametrize("case", [*pool_cases(), *columns_cases(), *words_cases()])
+def test_gradients(case):
+    assert check_grads(*case, rtol=TOLERANCES["gradient"]) < 1e-9
+
+
+@pytest.mark.parametrize("case", [*pool_cases()[-2:], columns_cases()[1], words_cases()[1]])
+def test_every_entry_of_the_gradients(case):
+    errors = entry_errors(*case)
+    assert errors.keys() == case.inputs.keys()
+    assert max(e.error for e in errors.values()) < TOLERANCES["gradient"]
+
+
+# Pool
+
+
+@both
+@every_pool
+def test_pooling_is_the_direct_formula(how, bidirectional, lengths):
+    pool, x = Pool(N, how, bidirectional=bidirectional), rng().standard_normal((M, T_X, N))
+    y, _, _ = pool.forward(x, {}, None, lengths)
+    assert y.shape == (M, 1, N)
+    for row, own, n in zip(y[:, 0], x, lengths or [T_X] * M, strict=True):
+        if n == 0:
+            assert not row.any()
+        elif how == "last":
+            ends = [own[n - 1, : N // 2], own[0 if bidirectional else n - 1, N // 2 :]]
+            assert np.array_equal(row, np.concatenate(ends))
+        else:
+            expected = own[:n].mean(axis=0) if how == "mean" else own[:n].max(axis=0)
+            assert_close(row, expected, "rows")
+
+
+@every_pool
+def test_padding_never_matters_to_a_pool(how, bidirectional):
+    pool, x = Pool(N, how, bidirectional=bidirectional), rng().standard_normal((M, T_X, N))
+    dy, results = rng(1).standard_normal((M, 1, N)), []
+    for junk in (0.0, np.nan, np.inf):
+        x[off()] = junk
+        y, state, tape = pool.forward(x, {}, None, RAGGED)
+        results.append(copies((y, state, pool.backward(tape, dy))))
+    assert same_bits(results[0], results[1])
+    assert same_bits(results[0], results[2])
+    assert not results[0][2][0][off()].any()
+    assert np.isfinite(results[0][0]).all()
+
+
+@pytest.mark.parametrize("n", [1, 6])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("how", ["last", "mean", "max"])
+def test_a_pool_streams_the_bits_of_the_sequence(how, dtype, n):
+    pool, x = Pool(n, how), rng().standard_normal((M, 50, n)).astype(dtype)
+    stream, state = pool.stream({}, M), pool.zero_state(M, dtype)
+    for t in range(50):
+        whole, final, _ = pool.forward(x[:, : t + 1], {})
+        yt = stream.step(x[:, t])
+        own, state = pool.step(x[:, t], {}, state)
+        assert yt.dtype == own.dtype == dtype
+        assert same_bits((yt, yt), (whole[:, 0], own))
+        assert same_bits(tuple(s.astype(dtype) for s in stream.state), final)
+        assert same_bits(state, final)
+    stream.reset()
+    assert same_bits(stream.step(x[:, 0]).astype(dtype), x[:, 0])
+
+
+@pytest.mark.parametrize("how", ["mean", "max"])
+def test_what_a_pool_has_seen_is_carried_on(how):
+    pool, x = Pool(N, how), rng().standard_normal((M, T_X, N))
+    first = np.minimum(RAGGED, 2)
+    whole, final, _ = pool.forward(x, {}, None, RAGGED)
+    _, between, _ = pool.forward(x[:, :2], {}, None, first)
+    y, final2, _ = pool.forward(x[:, 2:], {}, between, np.array(RAGGED) - first)
+    assert same_bits((y, final2), (whole, final))
+
+
+def test_the_first_of_equal_maxima_takes_the_gradient():
+    pool, x = Pool(1, "max"), np.array([1.0, 3.0, 3.0, 2.0]).reshape(1, 4, 1)
+    _, _, tape = pool.forward(x, {})
+    dx, _, _ = pool.backward(tape, np.ones((1, 1, 1)))
+    assert dx.ravel().tolist() == [0, 1, 0, 0]
+
+
+@pytest.mark.parametrize("how", ["mean", "max"])
+def test_a_pool_does_not_hide_nan(how):
+    x = np.zeros((2, 3, 1))
+    x[1, 1] = np.nan
+    y, _, _ = Pool(1, how).forward(x, {})
+    assert np.array_equal(np.isnan(y).ravel(), [False, True])
+
+
+@pytest.mark.parametrize(("m", "T_x"), [(0, 4), (3, 0), (0, 0)])
+@every_pool
+def test_a_pool_of_nothing(how, bidirectional, m, T_x):
+    pool = Pool(N, how, bidirectional=bidirectional)
+    y, _, tape = pool.forward(np.zeros((m, T_x, N), np.float32), {})
+    assert y.shape == (m, 1, N)
+    assert not y.any()
+    assert pool.backward(tape, np.ones_like(y))[0].shape == (m, T_x, N)
+
+
+@pytest.mark.parametrize(
+    ("how", "bidirectional"), [("last", True), ("last", False), ("mean", True)]
+)
+def test_a_pooled_network_learns_from_ragged_rows_as_from_rows_alone(how, bidirectional):
+    lstm = LSTM(3, N // (1 + bidirectional), bidirectional=bidirectional)
+    network = Network([lstm, Pool(N, how, bidirectional=bidirectional), Dense(N, 2)])
+    parameters = network.init(rng(), np.float64)
+    x, dy = rng(1).standard_normal((M, T_X, 3)), rng(2).standard_normal((M, 1, 2))
+    y, _, tape = network.forward(x, parameters, None, RAGGED)
+    dx, _, gradients = network.backward(tape, dy)
+    assert y.shape == (M, 1, 2)
+    total = dict.fromkeys(gradients, 0)
+    for i, n in enumerate(RAGGED):
+        own_y, own_state, own_tape = network.forward(x[i : i + 1, :n], parameters)
+        own_dx, _, own = network.backward(own_tape, dy[i : i + 1])
+        assert_close(y[i : i + 1], own_y, "rows")
+        assert_close(dx[i : i + 1, :n], own_dx, "rows")
+        total = {name: total[name] + own[name] for name in total}
+        if how == "last" and n:
+            ends = [own_state[0][0][k, 0] for k in range(1 + bidirectional)]
+            pooled = network.layers["dense0"].forward(
+                np.concatenate(ends).reshape(1, 1, N),
+                {k: parameters[f"dense0.{k}"] for k in ("Wy", "by")},
+            )[0]
+            assert_close(own_y, pooled, "rows")
+    for name in total:
+        assert_close(gradients[name], total[name], "equations")
+    if not bidirectional:
+        stream = network.stream(parameters, M)
+        for t in range(T_X):
+            yt = stream.step(x[:, t])
+        full, final, _ = network.forward(x, parameters)
+        assert_close(yt, full[:, 0], "rows")
+        assert [len(s) for s in stream.state] == [len(s) for s in final]
+
+
+# Columns
+
+
+@both
+def test_columns_are_numbers_then_vectors(lengths):
+    layer, x = columns_layer(), mixed()
+    parameters = layer.init(rng(), np.float64)
+    y, state, _ = layer.forward(x, parameters, None, lengths)
+    assert state == ()
+    assert layer.n_out == y.shape[2] == 2 + 2 + 3
+    on = ~off(lengths or [T_X] * M)
+    assert np.array_equal(y[on][:, :2], x[on][:, [0, 2]])
+    for j, place in ((1, slice(2, 4)), (3, slice(4, 7))):
+        We = parameters[f"column{j}.We"]
+        assert np.array_equal(y[on][:, place], We[x[on][:, j].astype(int)])
+    assert not y[~on].any()
+    for t in range(T_X):
+        yt, _ = layer.step(x[:, t], parameters, ())
+        assert np.array_equal(yt[on[:, t]], y[on[:, t], t])
+        assert np.array_equal(layer.stream(parameters, M).step(x[:, t]), yt)
+
+
+def test_padding_never_matters_to_columns():
+    layer, x = columns_layer(), mixed()
+    parameters, dy = layer.init(rng(), np.float64), rng(1).standard_normal((M, T_X, 7))
+    results = []
+    for junk in (0.0, np.nan, 1e9):
+        x[off()], dy[off()] = junk, junk
+        y, _, tape = layer.forward(x, parameters, None, RAGGED)
+        results.append(copies((y, layer.backward(tape, dy))))
+    assert same_bits(results[0], results[1])
+    assert same_bits(results[0], results[2])
+    assert not results[0][1][0][off()].any()
+    assert not results[0][1][0][:, :, [1, 3]].any()  # tokens have no gradient
+
+
+@pytest.mark.parametrize("bad", [-1, N_TOKENS, 0.5, np.nan, np.inf, -np.inf])
+def test_columns_refuse_what_is_no_token(bad):
+    layer, x = columns_layer(), mixed()
+    x[2, 1, 1] = bad
+    expected = rf"Columns.forward: x holds {bad:g} in column 1; expected whole numbers in 0..8"
+    with pytest.raises(ShapeError, match=expected):
+        layer.forward(x, layer.init(rng(), np.float64))
+
+
+def test_columns_without_tokens_pass_numbers_on():
+    layer, x = Columns(4, {}), mixed(np.float32)
+    assert same_bits(layer.forward(x, {})[0], x)
+    assert layer.stream({}, M).step(x[:, 0]).shape == (M, 4)
+
+
+# Words
+
+
+@both
+def test_words_are_vectors_and_the_final_states_of_their_letters(lengths):
+    layer = words_layer()
+    parameters = layer.init(rng(), np.float64)
+    y, _, _ = layer.forward(SPELT, parameters, None, lengths)
+    on = ~off(lengths or [T_X] * M)
+    assert not y[~on].any()
+    assert layer.n_out == y.shape[2] == 2 + 8
+    inner = {n.removeprefix("lstm."): p for n, p in parameters.items() if n.startswith("lstm.")}
+    for row, own in zip(SPELT[on], y[on], strict=True):
+        letters = parameters["characters.We"][row[1:][row[1:] > 0]][np.newaxis]
+        _, (a, _), _ = layer.lstm.forward(letters, inner)
+        assert_close(own, np.concatenate([parameters["We"][row[0]], a[0, 0], a[1, 0]]), "rows")
+
+
+def test_words_step_as_they_read():
+    layer = words_layer()
+    parameters = layer.init(rng(), np.float64)
+    y, _, _ = layer.forward(SPELT, parameters)
+    stream = layer.stream(parameters, M)
+    for t in range(T_X):
+        assert_close(layer.step(SPELT[:, t], parameters, ())[0], y[:, t], "rows")
+        assert_close(stream.step(SPELT[:, t]), y[:, t], "rows")
+
+
+def test_padding_never_matters_to_words():
+    layer, x = words_layer(), SPELT.copy()
+    parameters, dy = layer.init(rng(), np.float64), rng(1).standard_normal((M, T_X, 10))
+    results = []
+    for junk, token in ((0.0, 0), (np.nan, -1), (np.inf, 10**9)):
+        x[off()], dy[off()] = token, junk
+        y, _, tape = layer.forward(x, parameters, None, RAGGED)
+        results.append(copies((y, layer.backward(tape, dy))))
+    assert same_bits(results[0], results[1])
+    assert same_bits(results[0], results[2])
+
+
+def test_room_for_longer_words_changes_nothing():
+    layer = words_layer()
+    parameters = layer.init(rng(), np.float64)
+    longer = np.concatenate([SPELT, np.zeros((M, T_X, 5), int)], axis=2)
+    assert same_bits(layer.forward(longer, parameters)[0], layer.forward(SPELT, parameters)[0])
+
+
+def test_no_words_at_all():
+    layer = words_layer()
+    parameters = layer.init(rng())
+    for m, T_x in ((0, 3), (3, 0)):
+        y, _, tape = layer.forward(np.zeros((m, T_x, 4), int), parameters)
+        assert y.shape == (m, T_x, 10)
+        assert all(not g.any() for g in layer.backward(tape, y)[2].values())
+
+
+# What they refuse
+
+
+def refusals():
+    pool, columns, words = Pool(N, "mean"), columns_layer(), words_layer()
+    W = words.init(rng())
+    x, tokens = np.zeros((M, T_X, N), np.float32), SPELT.copy()
+    tokens[0, 0, 0], spelling = N_TOKENS, SPELT.copy()
+    spelling[0, 0, 1] = 6
+    both = Pool(N, "last", bidirectional=True)
+    return [
+        (lambda: Pool(N, "sum"), "Pool: how is 'sum'; expected one of last, mean, max."),
+        (lambda: Pool(3, "last", bidirectional=True), "Pool: n_in is 3; expected an even number"),
+        (lambda: pool.forward(x[..., :3], {}), "expected (m, T_x, n_in) with n_in = 6"),
+        (lambda: pool.forward(x, {}, (x[:, 0],)), "Pool.forward: state has 1 arrays; expected 2."),
+        (
+            lambda: pool.forward(x, {}, (x[:, 0], x[:, 0])),
+            "state has shape (7, 6); expected (m, 1)",
+        ),
+        (lambda: both.step(x[:, 0], {}, ()), "Pool.step: the layer is bidirectional; it needs"),
+        (lambda: both.stream({}, 1), "Pool.stream: the layer is bidirectional; it needs whole"),
+        (lambda: pool.stream({}, 2).step(x[:, 0]), "xt has shape (7, 6); expected (m, n_x) with"),
+        (lambda: Columns(2, {2: (3, 4)}), "Columns: tokens has column 2; expected 0..1."),
+        (lambda: columns.forward(x[..., :4], {}), "Columns.forward, column 1: parameters has no"),
+        (
+            lambda: words.forward(SPELT[..., :1], W),
+            "x has shape (7, 4, 1); expected (m, T_x, 1 + L)",
+        ),
+        (lambda: words.forward(tokens, W), "x[..., 0] holds 9; expected 0..8, because there are 9"),
+        (
+            lambda: words.forward(spelling, W),
+            "x[..., 1:] holds 6; expected 0..5, because there are",
+        ),
+        (lambda: words.forward(SPELT, {}), "Words.forward, words: parameters has no entry;"),
+        (
+            lambda: words.step(SPELT, W, ()),
+            "Words.step: xt has shape (7, 4, 4); expected (m, 1 + L)",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(("call", "text"), refusals())
+def test_refusals(call, text):
+    with pytest.raises(BpttError) as caught:
+        call()
+    assert text in str(caught.value)
+
+
+def test_a_bidirectional_recurrent_layer_below_refuses_to_stream():
+    network = Network([GRU(2, 3, bidirectional=True), Pool(6, "mean")])
+    with pytest.raises(ConfigError, match="bidirectional"):
+        network.stream(network.init(rng()))

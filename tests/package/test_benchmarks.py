@@ -1,0 +1,244 @@
+"""The benchmark's own arithmetic, and a quick run of it; no peer is needed."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
+pytest.importorskip("peers", reason="benchmarks/ is not part of the source distribution")
+
+import bench
+from peers.cases import GATES, Case, LayerArrays, flops, lengths, valid_steps
+from peers.convert import from_pytorch, to_onnx_lstm, to_pytorch
+from peers.goals import ROWS, Participant, passes, value
+from peers.processes import Contender
+from peers.yardstick import Yardstick
+
+import bptt
+
+every_cell = pytest.mark.parametrize("cell", ["lstm", "gru_reset_after", "rnn"])
+SMALL = (3, 5, 4, 6)  # n_x, n_a, m, T_x
+ROW = {row.id: row for row in ROWS}
+GOALS = {
+    "lstm-fwd": [4, 1.7, 1.4, 1.15, 1.1],
+    "lstm": [4, 1.7, 1.25, 1.15, 1.05],
+    "gru": [60, 6, 3, 1.5, 1.1],
+    "rnn": [40, 8, 3, 1.3, 1.05],
+    "lstm-fwd-ort": [1.4, 1.05, 1.15, 1.0, 1.0],
+    "lstm-jax": [3, 3, 3.5, 2, 1.6],
+    "ragged": [10, 8, 5],
+    "float64": [5, 3, 2],
+    "stream-ort": [3.5, 2, 1.3],
+    "stream-torch": [8, 4, 2.5],
+    "ragged-cost": [1.15, 1.15],
+    "peak": [0.8, 0.8],
+    "character": [2.2, 1.8, 1.5],
+    "course": [8, 8],
+}
+
+
+@every_cell
+def test_flops_are_those_of_the_products_counted_one_by_one(cell):
+    n_x, n_a, m, T_x = SMALL
+    forward = backward = 0
+    for _ in range(m * T_x * len(GATES.get(cell, "a"))):  # every gate of every step, one column
+        for _ in range(n_a):
+            forward += 2 * (n_a + n_x)  # a row times [a_prev ; xt]: a product and a sum an entry
+        for _ in range(n_a + n_x):
+            backward += 2 * n_a  # d[a_prev ; xt] = W^T dz
+        backward += 2 * n_a * (n_a + n_x)  # dW += dz [a_prev ; xt]^T
+    assert flops(Case("layer", SMALL, cell, backward=False)) == forward
+    assert flops(Case("layer", SMALL, cell)) == forward + backward
+
+
+def test_flops_of_a_ragged_batch_are_those_of_the_steps_that_exist():
+    case = Case("layer", (16, 32, 200, 100), ragged=True)
+    n = lengths(case)
+    assert (n.min(), n.max()) == (10, 100)
+    assert valid_steps(case) == n.sum()
+    assert flops(case) == flops(case._replace(ragged=False)) * n.sum() / (200 * 100)
+
+
+def test_every_goal_of_the_project_is_in_the_table():
+    assert {row.id: list(row.goals.values()) for row in ROWS} == GOALS
+    assert list(ROW["lstm"].goals) == ["tiny", "small", "medium", "large", "xl"]
+    assert list(ROW["ragged"].goals) == ["small", "medium", "large"]
+    assert list(ROW["stream-ort"].goals) == ["tiny", "medium", "large"]
+    assert ROW["peak"].ours("xl").case.size == (512, 512, 64, 50)
+
+
+def seconds(row, size, ours, *references):
+    return {row.ours(size): ours} | dict(zip(row.references(size), references, strict=True))
+
+
+def test_a_figure_is_the_peers_time_over_ours_and_above_one_bptt_is_faster():
+    row = ROW["lstm"]
+    assert value(row, "tiny", seconds(row, "tiny", 0.001, 0.005)) == (5.0, 1.0, 5.0)
+    assert passes(row, "tiny", 4)
+    assert not passes(row, "tiny", 3.99)
+    assert value(row, "tiny", {row.ours("tiny"): 0.001}) == (None, 1.0, None)
+
+
+def test_the_cost_of_raggedness_is_held_from_above():
+    row = ROW["ragged-cost"]
+    case = row.ours("large").case
+    share = valid_steps(case) / (64 * 100)
+    figure, ours, uniform = value(row, "large", seconds(row, "large", 0.6, 1.0))
+    assert (figure, ours, uniform) == pytest.approx((0.6 / share, 600, 1000 * share))
+    assert passes(row, "large", 1.15)
+    assert not passes(row, "large", 1.16)
+
+
+def test_the_share_of_the_peak_is_of_the_best_product():
+    row = ROW["peak"]
+    figure, ours, peak = value(
+        row, "xl", seconds(row, "xl", 0.3, *(1e-9 / n for n in (120, 150, 90, 80)))
+    )
+    assert (ours, peak) == pytest.approx((flops(row.ours("xl").case) / 0.3e9, 150))
+    assert figure == pytest.approx(ours / peak)
+
+
+@every_cell
+def test_parameters_survive_the_way_to_pytorch_and_back(cell):
+    parameters = LayerArrays(Case("layer", SMALL, cell, "float64")).parameters
+    back = from_pytorch(cell, to_pytorch(cell, parameters))
+    assert back.keys() == parameters.keys()
+    for name, p in parameters.items():
+        np.testing.assert_array_equal(back[name], p)
+
+
+@every_cell
+def test_pytorch_with_converted_weights_computes_what_bptt_computes(cell):
+    pytest.importorskip("torch")
+    from peers import ours, pytorch
+
+    case = Case("layer", SMALL, cell, "float64", ragged=True)
+    results = []
+    for module in (ours, pytorch):
+        configuration = next(iter(module.prepare(case).values()))
+        configuration.use()
+        results.append(configuration.read(configuration.run()))
+    expected, actual = results
+    assert actual.keys() == expected.keys()
+    for name in expected:
+        assert bench.difference(actual[name], expected[name]) < 1e-12, name
+
+
+def test_onnx_weights_stand_in_the_order_i_o_f_c():
+    p = LayerArrays(Case("layer", SMALL)).parameters
+    W, R, B = to_onnx_lstm(p)
+    n_x, n_a = SMALL[:2]
+    assert (W.shape, R.shape, B.shape) == ((1, 4 * n_a, n_x), (1, 4 * n_a, n_a), (1, 8 * n_a))
+    np.testing.assert_array_equal(W[0, n_a : 2 * n_a], p["Wo"][:, n_a:])
+    np.testing.assert_array_equal(R[0, 2 * n_a : 3 * n_a], p["Wf"][:, :n_a])
+    np.testing.assert_array_equal(B[0, 3 * n_a : 4 * n_a], p["bc"][:, 0])
+    assert not B[0, 4 * n_a :].any()
+
+
+def test_a_difference_is_relative_to_the_largest_entry_and_never_overlooks_nan():
+    assert bench.difference(np.array([1.0, 2.5]), np.array([1.0, 2.0])) == 0.25
+    assert bench.difference(np.array([np.nan, 2.0]), np.array([1.0, 2.0])) == np.inf
+    assert bench.difference(np.ones(2), np.ones(3)) == np.inf
+
+
+def test_a_contender_that_computes_something_else_stops_the_run(tmp_path):
+    case = Case("layer", SMALL)
+    here, saved = [Participant("bptt", case), Participant("torch", case)], {}
+    for p, y in zip(here, (1.0, 1.001), strict=True):
+        path = tmp_path / f"{p.contender}.npz"
+        np.savez(path, y=np.array([y, 2.0]))
+        saved[p] = {"only": str(path)}
+    run = bench.Run(bench.arguments(["--quick"]), tmp_path)
+    with pytest.raises(bench.Mismatch, match=r"y differs from bptt's by 5\.0e-04"):
+        run.compare(here, saved)
+
+
+class Answering:
+    """A contender that only counts its turns."""
+
+    cpu = 0.0
+
+    def __init__(self):
+        self.turns = 0
+
+    def ask(self, do, **question):
+        self.turns += do == "turn"
+        answers = {"prepare": {"saved": {}}, "tune": {"tried": {}}, "turn": {"seconds": self.turns}}
+        return answers.get(do, {})
+
+
+class Scripted:
+    """A yardstick that finds what it is told, then the whole machine."""
+
+    def __init__(self, *found):
+        self.found = list(found)
+
+    def wait(self):
+        pass
+
+    def full(self):
+        return self.found.pop(0) if self.found else True
+
+
+@pytest.mark.parametrize(
+    ("found", "seconds", "repeated", "disturbed"),
+    [
+        ([], [1, 2, 3], 0, 0),
+        ([True, False, False], [1, 4, 5], 2, 0),  # rounds 2 and 3 are made anew
+        ([False] * 8, [9, 1, 2], 6, 2),  # of 9 rounds one is whole: two others count too
+        ([False] * 99, [1, 2, 3], 6, 3),  # never whole: no more than 9 are tried
+    ],
+)
+def test_rounds_without_all_cores_are_made_anew(tmp_path, found, seconds, repeated, disturbed):
+    run = bench.Run(bench.arguments(["--rounds", "3"]), tmp_path)
+    run.contenders, run.yardstick = {"bptt": Answering()}, Scripted(*found)
+    participant = Participant("bptt", Case("layer", SMALL))
+    experiment = bench.Experiment([participant], [])
+    run.measure(experiment)
+    assert [r[participant] for r in experiment.rounds] == seconds
+    assert (experiment.repeated, experiment.disturbed) == (repeated, disturbed)
+
+
+def test_the_yardstick_waits_no_longer_than_it_is_told():
+    yardstick = Yardstick(threads=2)
+    try:
+        yardstick.best = float("inf")
+        assert yardstick.full()  # the best so far
+        yardstick.best = 0.0  # no machine is that fast
+        assert not yardstick.full()
+        yardstick.wait(seconds=0)
+    finally:
+        yardstick.close()
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads Linux's /proc")
+def test_a_contender_computes_only_while_it_is_asked(tmp_path):
+    contender = Contender("bptt", tmp_path, threads=1)
+    try:
+        assert contender.about["version"].startswith(f"bptt {bptt.__version__} (")
+        state = Path(f"/proc/{contender.process.pid}/stat").read_text().rsplit(") ")[1][0]
+        assert state == "T"  # stopped: it can neither compute nor spin
+        assert contender.ask("drop")["cpu"] > 0
+    finally:
+        contender.close()
+
+
+def test_a_quick_run_without_peers_reports_and_exits_with_zero(tmp_path):
+    out = tmp_path / "build" / "report.md"
+    command = [sys.executable, bench.__file__, "--quick", "--out", str(out)]
+    done = subprocess.run(
+        [*command, "--rows", "lstm,stream-ort", "--sizes", "tiny", "--peers", ""],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    report = out.read_text()
+    assert "PyTorch: left out, as asked" in report
+    assert "| tiny | 16, 32, 1, 100 |" in report
+    assert "Not measured, for want of the peer: lstm tiny, stream-ort tiny." in report
+    assert "made anew" in report
+    assert report.strip() == done.stdout.strip()

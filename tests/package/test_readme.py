@@ -1,0 +1,114 @@
+"""The README does what it says: its code runs, its commands and files exist."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from bptt.cli import main
+from tests.support.cli_cases import (
+    COMMANDS,
+    KINDS,
+    SENTENCES,
+    TEXT,
+    cases,
+    settle,
+    write_conll,
+    write_series,
+    write_ts,
+)
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language, text=README):
+    return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def commands():
+    lines = [line for block in blocks("console") for line in block.splitlines()]
+    assert all(line.startswith("$ ") for line in lines)
+    return [shlex.split(line[2:], comments=True) for line in lines]
+
+
+def test_every_block_of_code_runs_in_order(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    python = blocks("python")
+    assert len(python) >= 5
+    namespace = {"__name__": "readme"}
+    for block in python:
+        line = README[: README.index(block)].count("\n")
+        exec(compile("\n" * line + block, "README.md", "exec"), namespace)
+    out = capsys.readouterr().out
+    # What its comments promise.
+    assert re.search(
+        r"check_grads: dx\[0, 2\] is wrong: analytic 1\.349\d*, numeric -0\.106\d*", out
+    )
+    assert re.search(r"^\d\.\d+ nats per character$", out, re.MULTILINE)
+    sample = out.splitlines()[-1]
+    assert len(sample) == 40
+    assert sample in namespace["text"]  # it has learnt the sentence
+    assert (tmp_path / "fox.safetensors").exists()
+
+
+def test_every_make_target_exists():
+    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    used = [words[1] for words in commands() if words[0] == "make"]
+    assert {"demo", "test"} <= set(used) <= set(targets)
+
+
+def test_every_command_and_option_exists(capsys):
+    used = [words[1:] for words in commands() if words[0] == "bptt"]
+    assert {words[0] for words in used} == set(COMMANDS)
+    assert {words[1] for words in used if words[0] == "train"} > set(KINDS[1:])
+    for name, *arguments in used:
+        kind = (arguments[0] if arguments[0] in KINDS else "text",) if name == "train" else ()
+        with pytest.raises(SystemExit) as stop:
+            main([name, *kind, "--help"])
+        shown = capsys.readouterr().out
+        assert stop.value.code == 0
+        for option in arguments:
+            if option.startswith("--"):
+                assert re.search(rf"{option}\b", shown), f"bptt {name} {option}"
+    assert {words[0] for words in commands()} == {"make", "bptt"}
+
+
+def test_the_commands_run_in_order_on_small_data(tmp_path, monkeypatch, capsys):
+    settle(tmp_path, monkeypatch)
+    for name in ("shakespeare.txt", "hamlet.txt"):
+        Path(name).write_text(TEXT)
+    write_ts("vowels.ts", *cases())
+    write_ts("others.ts", *cases(6, seed=1))
+    for name in ("english.conllu", "dev.conllu", "new.conllu"):
+        write_conll(name, universal=True)
+    write_series("load.csv", 130)
+    small = ["--units", "4", "--epochs", "1", "--batch-size", "4", "--keep", "1"]
+    for _, *arguments in (words for words in commands() if words[0] == "bptt"):
+        if "--resume" in arguments:  # what an interrupted run would have left
+            (left,) = Path().glob("shakespeare-*.safetensors")
+            left.rename(arguments[arguments.index("--resume") + 1])
+        elif arguments[0] == "train":
+            arguments += small + ["--seq-length", "8"] * (arguments[1] not in KINDS)
+        with pytest.raises(SystemExit) as stop:
+            main(arguments)
+        assert stop.value.code == 0, arguments
+    assert capsys.readouterr().err == ""
+    assert Path("tagged.tsv").read_text().count("\n\n") == len(SENTENCES)
+    assert Path("tomorrow.csv").read_text().count("\n") == 25
+    assert Path("history.png").exists()
+
+
+def test_every_file_named_exists():
+    links = re.findall(r"\]\(([\w./-]+)\)", README)
+    paths = re.findall(r"`((?:src|examples|docs|tests)/[\w./-]+)`", README)
+    assert len(links) >= 3
+    assert len(paths) >= 2
+    for name in links + paths:
+        assert (ROOT / name).exists(), name
+
+
+def test_the_example_has_as_many_lines_as_the_readme_says():
+    (lines,) = re.findall(r"in (\d+) lines: `examples/train_by_hand\.py`", README)
+    assert int(lines) == len((ROOT / "examples" / "train_by_hand.py").read_text().splitlines())

@@ -1,0 +1,255 @@
+"""The registry of cells and the seeded random cases that the tests share.
+
+The four public functions of every cell are brought to one form here: states go in and come out as
+tuples, (a,) or (a, c). A new cell is one row in `CELLS`.
+
+>>> case = make_case("lstm", m=4, T_x=7, lengths=[5, 0, 7, 2])
+>>> (a, c), y, caches = CELLS["lstm"].forward(case.x, case.state0, case.parameters, case.lengths)
+>>> gradients = CELLS["lstm"].backward(case.da, caches, case.dfinal)
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+import bptt.equations
+from bptt import params
+
+# No two sizes are equal, and none is a number of steps or examples that the tests use.
+SIZES = {"n_x": 3, "n_a": 5, "n_y": 6}
+M, T_X = 4, 7
+KINK_MARGIN = 0.02  # of relu's pre-activations from 0: central differences move them less
+STEPS = (1, 2, 7)
+EXAMPLES = (1, 4)
+
+
+@dataclass(frozen=True)
+class CellUnderTest:
+    """One cell's public functions, looked up in `module` at each call (so it can be replaced)."""
+
+    name: str
+    prefix: str  # of its functions: rnn_cell_forward, ...
+    keywords: dict = field(default_factory=dict)
+    module: object = bptt.equations
+
+    @property
+    def cell(self):
+        return bptt.equations.CELLS[self.name]
+
+    @property
+    def states(self):
+        return self.cell.states
+
+    @property
+    def table(self):
+        """Parameters of the cell: name -> symbolic shape."""
+        return params.CELLS[self.name]
+
+    @property
+    def head(self):
+        """Parameters of the output layer."""
+        return params.head(self.name)
+
+    @property
+    def gradients(self):
+        """Names of what the sequence's backward pass returns."""
+        return {"dx", *(f"d{s}0" for s in self.states), *(f"d{p}" for p in self.table)}
+
+    def within(self, module):
+        """The same cell with the functions of another module."""
+        return replace(self, module=module)
+
+    def _function(self, suffix):
+        return getattr(self.module, f"{self.prefix}_{suffix}")
+
+    def cell_forward(self, xt, states, parameters):
+        *after, y, cache = self._function("cell_forward")(xt, *states, parameters, **self.keywords)
+        return tuple(after), y, cache
+
+    def cell_backward(self, dstates, cache):
+        return self._function("cell_backward")(*dstates, cache, **self.keywords)
+
+    def forward(self, x, state0, parameters, lengths=None):
+        a0, *c0 = state0
+        keywords = self.keywords | ({"c0": c0[0]} if c0 else {})
+        a, y, *c, caches = self._function("forward")(x, a0, parameters, lengths, **keywords)
+        return (a, *c), y, caches
+
+    def backward(self, da, caches, dfinal=None):
+        names = (f"d{s}_final" for s in self.states)
+        finals = {} if dfinal is None else dict(zip(names, dfinal, strict=True))
+        return self._function("backward")(da, caches, **finals)
+
+
+CELLS = {
+    name: CellUnderTest(name, prefix, keywords)
+    for name, prefix, keywords in [
+        ("rnn", "rnn", {}),
+        ("rnn_relu", "rnn", {"activation": "relu"}),
+        ("lstm", "lstm", {}),
+        ("gru", "gru", {}),
+        ("gru_reset_after", "gru", {}),
+    ]
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """Inputs of one sequence call and gradients for its way back."""
+
+    x: np.ndarray  # (n_x, m, T_x)
+    state0: tuple  # of (n_a, m)
+    parameters: dict
+    lengths: np.ndarray | None  # (m,)
+    da: np.ndarray  # (n_a, m, T_x)
+    dfinal: tuple  # of (n_a, m)
+
+    def arrays(self):
+        """Every array by name, the parameters among them."""
+        states = {f"state0[{i}]": s for i, s in enumerate(self.state0)}
+        finals = {f"dfinal[{i}]": s for i, s in enumerate(self.dfinal)}
+        return {"x": self.x, "da": self.da, **states, **finals, **self.parameters}
+
+    def map(self, f):
+        """The same case with f(array) in the place of every array."""
+        return Case(
+            f(self.x),
+            tuple(f(s) for s in self.state0),
+            {name: f(p) for name, p in self.parameters.items()},
+            self.lengths,
+            f(self.da),
+            tuple(f(s) for s in self.dfinal),
+        )
+
+
+def make_parameters(name, rng, dtype=np.float64, **sizes):
+    """Random parameters of a cell and its output layer, biases included."""
+    spec = CELLS[name]
+    shapes = params.shapes(spec.table | spec.head, **(SIZES | sizes))
+    return {p: (0.6 * rng.standard_normal(s)).astype(dtype) for p, s in shapes.items()}
+
+
+def make_case(name, *, m=M, T_x=T_X, lengths=None, dtype=np.float64, seed=0, **sizes):
+    """A seeded random case of a cell; `lengths` as in the sequence functions."""
+    rng = np.random.default_rng(seed)
+    n = SIZES | sizes
+
+    def draw(*shape):
+        return rng.standard_normal(shape).astype(dtype)
+
+    states = len(CELLS[name].states)
+    return Case(
+        parameters=make_parameters(name, rng, dtype, **sizes),
+        x=draw(n["n_x"], m, T_x),
+        state0=tuple(draw(n["n_a"], m) for _ in range(states)),
+        lengths=None if lengths is None else np.array(lengths, dtype=np.int64),
+        da=draw(n["n_a"], m, T_x),
+        dfinal=tuple(draw(n["n_a"], m) for _ in range(states)),
+    )
+
+
+PATTERNS = ("uniform", "ragged", "zero")
+
+
+def pattern_lengths(pattern, m, T_x):
+    """The lengths of one of `PATTERNS`; None where every sequence has T_x steps."""
+    if pattern == "uniform":
+        return None
+    return ragged_lengths(m, T_x) if pattern == "ragged" else np.zeros(m, dtype=np.int64)
+
+
+def ragged_lengths(m, T_x):
+    """Lengths in no order, with a zero and (for more than one step) with a full sequence."""
+    if m == 1:
+        return np.array([T_x // 2])
+    pattern = [max(T_x - 2, 1), 0, T_x, max(T_x // 3, 1)]
+    return np.array([pattern[i % 4] for i in range(m)])
+
+
+def final_states(states, state0, lengths):
+    """The state after each sequence's own last step; its initial state where its length is 0."""
+    m, T_x = states[0].shape[1:]
+    lengths = np.full(m, T_x) if lengths is None else np.asarray(lengths)
+    slots = (
+        np.concatenate([s0[:, :, None], s], axis=2) for s0, s in zip(state0, states, strict=True)
+    )
+    return tuple(s[:, np.arange(m), lengths] for s in slots)
+
+
+def checked_case(name, *, m=M, T_x=T_X, lengths=None, seed=0):
+    """A float64 case fit for central differences: for relu, away from its kink."""
+    if name != "rnn_relu":
+        return make_case(name, m=m, T_x=T_x, lengths=lengths, seed=seed)
+    cases = (make_case(name, m=m, T_x=T_x, lengths=lengths, seed=s) for s in range(seed, 1000))
+    return next(case for case in cases if kink_margin(case) > KINK_MARGIN)
+
+
+def kink_margin(case):
+    """Distance of the relu cell's pre-activations from the kink at 0, over the steps that exist."""
+    p, (a,) = case.parameters, case.state0
+    lengths = np.full(a.shape[1], case.x.shape[2]) if case.lengths is None else case.lengths
+    margin = np.inf
+    for t in range(case.x.shape[2]):
+        z = p["Wax"] @ case.x[:, :, t] + p["Waa"] @ a + p["ba"]
+        margin = min(margin, np.abs(z[:, lengths > t]).min(initial=np.inf))
+        a = np.maximum(z, 0)
+    return margin
+
+
+def cell_pair(spec, case):
+    """One step in the form of `check_grads`: forward, backward, inputs."""
+    previous = [f"{s}_prev" for s in spec.states]
+    inputs = {"xt": case.x[:, :, 0], **dict(zip(previous, case.state0, strict=True))}
+
+    def forward(i):
+        parameters = {p: i.get(p, value) for p, value in case.parameters.items()}
+        after, _, cache = spec.cell_forward(i["xt"], tuple(i[p] for p in previous), parameters)
+        return after, cache
+
+    return forward, spec.cell_backward, inputs | {p: case.parameters[p] for p in spec.table}
+
+
+def sequence_pair(spec, case, T=None):
+    """A whole sequence in the form of `check_grads`; its loss sees every a and the final states.
+
+    With T it sees only a of the first T steps, whose da is then shorter than x.
+    """
+    initial = [f"{s}0" for s in spec.states]
+    inputs = {"x": case.x[:, :, :T], **dict(zip(initial, case.state0, strict=True))}
+
+    def forward(i):
+        x = i["x"] if T is None else np.concatenate([i["x"], case.x[:, :, T:]], axis=2)
+        state0 = tuple(i[s] for s in initial)
+        parameters = {p: i.get(p, value) for p, value in case.parameters.items()}
+        states, _, caches = spec.forward(x, state0, parameters, case.lengths)
+        if T is None:
+            return (states[0], *final_states(states, state0, case.lengths)), caches
+        return (states[0][:, :, :T],), caches
+
+    def backward(dy, caches):
+        da, *dfinal = dy
+        return spec.backward(da, caches, dfinal or None)
+
+    return forward, backward, inputs | {p: case.parameters[p] for p in spec.table}
+
+
+def copies(tree):
+    """A deep copy of arrays in tuples, lists and dicts: to show later that nothing changed."""
+    if isinstance(tree, dict):
+        return {key: copies(value) for key, value in tree.items()}
+    if isinstance(tree, (tuple, list)):
+        return [copies(value) for value in tree]
+    return tree.copy() if isinstance(tree, np.ndarray) else tree
+
+
+def same_bits(tree, other):
+    """True where two trees of arrays hold the same bits."""
+    if isinstance(tree, dict):
+        return tree.keys() == other.keys() and all(same_bits(tree[k], other[k]) for k in tree)
+    if isinstance(tree, (tuple, list)):
+        return len(tree) == len(other) and all(map(same_bits, tree, other))
+    if isinstance(tree, np.ndarray):
+        return tree.dtype == other.dtype and np.array_equal(
+            tree, other, equal_nan=tree.dtype.kind == "f"
+        )
+    return tree is other or tree == other

@@ -1,0 +1,257 @@
+"""A checkpoint on the disk is old or new, never between, whatever fails or whoever kills."""
+
+import errno
+import os
+import random
+import stat
+import subprocess
+import sys
+import textwrap
+import time
+
+import numpy as np
+import pytest
+
+from bptt.errors import CheckpointError
+from bptt.training import array_files
+from bptt.training.array_files import load_arrays, save_arrays
+
+OLD = {"w": np.arange(5.0), "b": np.ones(2, np.float32)}, {"name": "old"}
+NEW = {"w": np.arange(100.0)}, {"name": "new"}
+posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX files")
+
+
+def assert_holds(path, content):
+    arrays, config = load_arrays(path)
+    assert config == content[1]
+    assert list(arrays) == list(content[0])
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(array, content[0][name], strict=True)
+
+
+def assert_one_sentence(error, path):
+    message = str(error)
+    assert message.startswith(f"save: cannot write {path}: ")
+    assert message.endswith(".")
+    assert message.isprintable()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.bptt"
+
+
+@pytest.fixture
+def saved(path):
+    save_arrays(path, *OLD)
+    return path
+
+
+class Faults:
+    """Notes the system calls of a save; the one with number `at` fails, or succeeds and fails."""
+
+    def __init__(self, monkeypatch, at=0, fault=None, late=False):
+        self.names, self.at, self.fault, self.late = [], at, fault, late
+        for name in ("open", "fsync", "replace", "chmod"):
+            monkeypatch.setattr(array_files.os, name, self.wrap(getattr(os, name)))
+        monkeypatch.setattr(array_files, "open", self.open, raising=False)
+
+    @property
+    def count(self):
+        return len(self.names)
+
+    def wrap(self, function):
+        def wrapped(*args, **options):
+            self.names.append(function.__name__)
+            failing = self.count == self.at
+            result = None if failing and not self.late else function(*args, **options)
+            if failing:
+                raise self.fault
+            return result
+
+        return wrapped
+
+    def open(self, *args, **options):
+        file = open(*args, **options)  # noqa: SIM115
+        outer = self
+
+        class File:
+            def __enter__(self):
+                return self
+
+            def __exit__(self, *_):
+                file.close()
+
+            fileno = file.fileno
+
+            @staticmethod
+            @outer.wrap
+            def write(data):
+                return file.write(data[:100])  # a short write, as a full disk would make
+
+        return File()
+
+
+@posix
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize(
+    "fault", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt(), MemoryError()]
+)
+def test_whichever_call_fails_the_file_is_old_or_new_and_nothing_strays(saved, fault, late):
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        calls = Faults(monkeypatch)
+        save_arrays(saved, *NEW)
+    assert calls.count > 12  # open, chmod, many writes, fsync, replace; open and fsync directory
+    assert_holds(saved, NEW)
+    for at in range(1, calls.count + 1):
+        save_arrays(saved, *OLD)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            Faults(monkeypatch, at, fault, late)
+            with pytest.raises((CheckpointError, type(fault))) as caught:
+                save_arrays(saved, *NEW)
+        if isinstance(fault, OSError):
+            assert caught.value.__cause__ is fault
+            assert_one_sentence(caught.value, saved)
+            assert "No space left [errno 28]" in str(caught.value)
+        else:
+            assert caught.value is fault
+        assert os.listdir(saved.parent) == [saved.name]
+        replace = calls.count - 2
+        replaced = at > replace or (late and at == replace)
+        assert_holds(saved, NEW if replaced else OLD)
+
+
+@posix
+def test_a_failing_clean_up_does_not_hide_the_first_error(saved, monkeypatch):
+    def unlink(_):
+        raise OSError("second")
+
+    Faults(monkeypatch, 3, first := OSError(errno.EIO, "first"))
+    monkeypatch.setattr(array_files.os, "unlink", unlink)
+    with pytest.raises(CheckpointError, match=r"first \[errno 5\]") as caught:
+        save_arrays(saved, *NEW)
+    assert caught.value.__cause__ is first
+
+
+@posix
+def test_the_order_of_calls_is_write_sync_rename_sync(saved, monkeypatch):
+    names = Faults(monkeypatch).names
+    save_arrays(saved, *NEW)
+    kept = [name for k, name in enumerate(names) if name not in names[k - 1 : k]]
+    assert kept == ["open", "chmod", "write", "fsync", "replace", "open", "fsync"]
+
+
+@posix
+def test_a_file_system_that_cannot_sync_directories_will_do(saved, monkeypatch):
+    fsync = os.fsync
+
+    def fake(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(errno.EINVAL, "Invalid argument")
+        fsync(descriptor)
+
+    monkeypatch.setattr(array_files.os, "fsync", fake)
+    save_arrays(saved, *NEW)
+    assert_holds(saved, NEW)
+
+
+@posix
+def test_a_real_write_error_leaves_the_old_file(saved):
+    resource = pytest.importorskip("resource")
+    old = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, old[1]))
+    try:
+        with pytest.raises(CheckpointError, match="File too large") as caught:
+            save_arrays(saved, {"w": np.zeros(100_000)}, {})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, old)
+    assert_one_sentence(caught.value, saved)
+    assert os.listdir(saved.parent) == [saved.name]
+    assert_holds(saved, OLD)
+
+
+@posix
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o666, 0o400])
+def test_an_existing_file_keeps_its_mode_and_a_new_one_follows_the_umask(saved, mode):
+    saved.chmod(mode)
+    old = os.umask(0o027)
+    try:
+        save_arrays(saved, *OLD)
+        save_arrays(saved.with_name("new"), *OLD)
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(saved.stat().st_mode) == mode
+    assert stat.S_IMODE(saved.with_name("new").stat().st_mode) == 0o640
+
+
+@posix
+def test_a_symbolic_link_stays_a_link(saved):
+    link, elsewhere = saved.with_name("latest"), saved.with_name("directory")
+    elsewhere.mkdir()
+    target = saved.rename(elsewhere / "model")
+    link.symlink_to(target)
+    save_arrays(link, *NEW)
+    assert link.is_symlink()
+    assert_holds(target, NEW)
+
+
+def test_places_that_cannot_be_written_are_named(saved):
+    for path, words in [
+        (saved / "x", "Not a directory|No such file"),
+        (saved.with_name("missing") / "x", "No such file or directory"),
+        (saved.parent, "not a regular file"),
+        (saved.with_name("n" * 300), r"File ?name too long"),
+    ]:
+        with pytest.raises(CheckpointError, match=words) as caught:
+            save_arrays(path, *OLD)
+        assert_one_sentence(caught.value, path)
+    with pytest.raises(CheckpointError, match="null"):
+        save_arrays(f"{saved}\0", *OLD)
+    assert os.listdir(saved.parent) == [saved.name]
+
+
+@posix
+def test_a_device_or_pipe_is_not_replaced(path):
+    os.mkfifo(path)
+    with pytest.raises(CheckpointError, match="not a regular file"):
+        save_arrays(path, *OLD)
+    assert stat.S_ISFIFO(path.stat().st_mode)
+
+
+def test_strays_of_killed_writers_go_and_nothing_else(path):
+    old = time.time() - 3600
+    for name in (".bptt-0a.tmp", ".bptt-young.tmp", ".bptt-x", "bptt-x.tmp", "x.tmp"):
+        path.with_name(name).write_bytes(b"")
+        if "young" not in name:
+            os.utime(path.with_name(name), (old, old))
+    save_arrays(path, *OLD)
+    expected = [".bptt-x", ".bptt-young.tmp", "bptt-x.tmp", path.name, "x.tmp"]
+    assert sorted(os.listdir(path.parent)) == sorted(expected)
+
+
+WRITER = textwrap.dedent("""
+    import sys, numpy as np
+    from bptt.training.array_files import save_arrays
+    for k in range(1_000_000):
+        save_arrays(sys.argv[1], {"w": np.full(200_000, k)}, {"k": k})
+        if k == 0: print("ready", flush=True)
+    """)
+
+
+@posix
+def test_killed_at_any_moment_the_file_is_old_or_new(path):
+    randomness = random.Random(7)
+    command = [sys.executable, "-c", WRITER, str(path)]
+    for kill in range(1, 21):
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as writer:
+            assert writer.stdout.readline() == b"ready\n"
+            before = len(os.listdir(path.parent))
+            end = time.monotonic() + 5 * (kill % 2)  # every other kill aims at a save in progress
+            while time.monotonic() < end and len(os.listdir(path.parent)) == before:
+                pass
+            time.sleep(randomness.uniform(0, 0.001 if kill % 2 else 0.03))
+            writer.kill()
+        arrays, config = load_arrays(path)
+        np.testing.assert_array_equal(arrays["w"], np.full(200_000, config["k"]))
+        assert len(os.listdir(path.parent)) - 1 <= kill
+    assert len(os.listdir(path.parent)) > 1  # else no kill hit a save and this shows nothing
