@@ -20,31 +20,9 @@ from tests.support.cli_cases import (
     TINY,
     cases,
     command,
-    run_in,
-    settle,
-    train_text,
     write_json_lines,
     write_ts,
 )
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    """Every test in a directory of its own."""
-    settle(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command in this process: exit status, standard output, standard error."""
-    return lambda *arguments: run_in(capsys, *arguments)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A language model's file, trained once by the command itself."""
-    return train_text(tmp_path_factory.mktemp("trained"))
-
 
 # When all is well
 

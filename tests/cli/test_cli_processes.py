@@ -15,26 +15,7 @@ import bptt
 from bptt import LanguageModel
 from bptt.cli import main
 from tests.support.cases import same_bits
-from tests.support.cli_cases import TINY, Terminal, command, run_in, settle, train_text
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    """Every test in a directory of its own."""
-    settle(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command in this process: exit status, standard output, standard error."""
-    return lambda *arguments: run_in(capsys, *arguments)
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A language model's file, trained once by the command itself."""
-    return train_text(tmp_path_factory.mktemp("trained"))
-
+from tests.support.cli_cases import TINY, Terminal, command
 
 # Work that fails: one sentence, exit status 1
 

@@ -19,27 +19,12 @@ from tests.support.cli_cases import (
     TEXT,
     TINY,
     cases,
-    run_in,
-    settle,
     write_conll,
     write_csv,
     write_json_lines,
     write_series,
     write_ts,
 )
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    """Every test in a directory of its own."""
-    settle(tmp_path, monkeypatch)
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command in this process: exit status, standard output, standard error."""
-    return lambda *arguments: run_in(capsys, *arguments)
-
 
 # A language model
 

@@ -20,8 +20,6 @@ from tests.support.cli_cases import (
     Terminal,
     cases,
     command,
-    run_in,
-    settle,
     train_text,
     write_conll,
     write_csv,
@@ -34,21 +32,14 @@ SMALL = {"units": 6, "epochs": 8, "batch_size": 4, "learning_rate": 0.03}
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path, monkeypatch):
-    """Every test in a directory of its own, with data of every kind."""
-    settle(tmp_path, monkeypatch)
+def data(here):
+    """Data of every kind in every test's directory."""
     X, y = cases()
     write_ts("x.ts", X, y)
     write_csv("x.csv", X, y)
     write_json_lines("x.jsonl", X, y)
     write_conll("x.conll")
     write_series("series.csv")
-
-
-@pytest.fixture
-def run(capsys):
-    """Run a command in this process: exit status, standard output, standard error."""
-    return lambda *arguments: run_in(capsys, *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -27,7 +27,7 @@ from bptt.engine import numpy_provider
 from bptt.equations import (
     CELLS,
     activations,
-    doors,
+    arguments,
     gru,
     losses,
     lstm,
@@ -126,7 +126,7 @@ TARGETS = [
             (gru.gru_backward, (*BEFORE, *AFTER)),
         )
     ),
-    Target(doors.backward_door, partial(cases.sequence_cases, *EVERY), ("da ds",)),
+    Target(arguments.backward_door, partial(cases.sequence_cases, *EVERY), ("da ds",)),
     Target(
         sequences.backward_through_time,
         partial(cases.sequence_cases, *EVERY),

@@ -25,11 +25,6 @@ def assert_same(path, arrays=ARRAYS, config=CONFIG):
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "model.bptt"
-
-
-@pytest.fixture
 def saved(path):
     save_arrays(path, ARRAYS, CONFIG)
     return path

@@ -37,11 +37,6 @@ def assert_one_sentence(error, path):
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "model.bptt"
-
-
-@pytest.fixture
 def saved(path):
     save_arrays(path, *OLD)
     return path

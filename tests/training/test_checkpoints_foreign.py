@@ -29,11 +29,6 @@ def assert_refused(path, words):
 
 
 @pytest.fixture
-def path(tmp_path):
-    return tmp_path / "model.bptt"
-
-
-@pytest.fixture
 def saved(path):
     save_arrays(path, {"w": F32}, {})
     return path

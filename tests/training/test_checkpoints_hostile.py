@@ -94,11 +94,6 @@ def refused_or_equal(path):
     return True
 
 
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "model.bptt"
-
-
 def test_the_format_of_the_first_release_is_read_and_written(path):
     assert digest(CONFIG_TEXT, ARRAYS) == SHA
     path.write_bytes(GOLDEN)
