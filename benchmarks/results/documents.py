@@ -44,10 +44,14 @@ def measure(arguments):
     training, validation, test = thirds(read(arguments))
     model = LanguageModel(**with_epochs(RECIPES[arguments.task], arguments))
     _, seconds = timed(model.fit, training, validation=validation)
-    nats = model.score(test)
+    nats = model.cross_entropy(test)
     return Result(
         figure=f"{nats:.3f}",
-        values={"nats": nats, "validation": model.score(validation), "history": model.history_},
+        values={
+            "nats": nats,
+            "validation": model.cross_entropy(validation),
+            "history": model.history_,
+        },
         reached=nats <= REACH[arguments.task],
         model=repr(model),
         train_seconds=seconds,

@@ -24,7 +24,7 @@ def measure(arguments):
     n = int(0.9 * len(text))
     model = LanguageModel(**with_epochs(RECIPE, arguments))
     _, seconds = timed(model.fit, text[:n], validation=text[n:])
-    nats = model.score(text[n:])
+    nats = model.cross_entropy(text[n:])
     within = (nats <= 1.52 and seconds <= 6 * 60) and (nats <= 1.47 and seconds <= 20 * 60)
     return Result(
         figure=f"{nats:.3f}",

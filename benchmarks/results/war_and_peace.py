@@ -25,7 +25,7 @@ def measure(arguments):
     a, b = int(0.8 * len(text)), int(0.9 * len(text))
     model = LanguageModel(**with_epochs(RECIPE, arguments), patience=3)
     _, seconds = timed(model.fit, text[:a], validation=text[a:b])
-    nats = model.score(text[b:])
+    nats = model.cross_entropy(text[b:])
     return Result(
         figure=f"{nats:.3f}",
         values={"nats": nats, "history": model.history_},

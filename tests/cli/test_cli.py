@@ -57,10 +57,10 @@ def test_sample_prints_the_prompt_and_what_follows(run, trained):
 
 def test_score_prints_nats_bits_and_perplexity(run, trained):
     status, out, err = run("score", trained, "text.txt")
-    nats = bptt.load(trained).score(TEXT)
+    nats = bptt.load(trained).cross_entropy(TEXT)
     assert (status, err) == (0, "")
     assert out == (
-        f"{nats:.4f} nats per character, {nats / math.log(2):.4f} bits per character, "
+        f"cross-entropy {nats:.4f} nats ({nats / math.log(2):.4f} bits) per character, "
         f"perplexity {math.exp(nats):.3f} (1,440 characters)\n"
     )
 

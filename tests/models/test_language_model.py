@@ -118,7 +118,7 @@ def test_the_network_is_the_one_asked_for(cell, layers):
     assert shapes[f"{cell}0.{first}"] == (12, recurrent + 8)
     if layers == 2:
         assert shapes[f"{cell}1.{second}"] == (12, recurrent + 12)
-    assert 0 < model.score(TEXT[:100]) < math.log(n_tokens)
+    assert 0 > model.score(TEXT[:100]) > -math.log(n_tokens)
     assert len(model.sample("the ", length=5, seed=0)) == 5
 
 
@@ -168,22 +168,22 @@ def test_it_learns_real_text_better_than_counting_characters(cell):
     unigram = unigram_nats(training, held_out)
     assert unigram < uniform - 0.5
     assert model.history_[-1]["validation"] < unigram - 0.3
-    assert model.score(held_out) < unigram - 0.3
+    assert model.cross_entropy(held_out) < unigram - 0.3
     losses = [row["loss"] for row in model.history_]
     assert losses == sorted(losses, reverse=True)
 
 
 def test_a_model_that_has_learnt_nothing_scores_the_log_of_its_symbols():
     model = tiny(epochs=1, learning_rate=1e-12).fit(TEXT)
-    assert model.score(TEXT) == pytest.approx(math.log(len(model.vocabulary_) + 1), rel=0.03)
+    assert model.score(TEXT) == pytest.approx(-math.log(len(model.vocabulary_) + 1), rel=0.03)
     model.parameters_ = {n: np.zeros_like(w) for n, w in model.parameters_.items()}
-    assert model.score(TEXT) == pytest.approx(math.log(len(model.vocabulary_) + 1), rel=1e-6)
+    assert model.score(TEXT) == pytest.approx(-math.log(len(model.vocabulary_) + 1), rel=1e-6)
 
 
-def test_a_text_learnt_by_heart_has_a_score_near_zero_in_nats():
+def test_a_text_learned_by_heart_has_a_cross_entropy_near_zero():
     model = tiny(cell="gru", units=24, learning_rate=0.02, epochs=12, seed=3).fit(TEXT)
-    assert 0 < model.score("the mat. the cat sat on the ") < 0.4
-    assert model.score("tac eht") > 3
+    assert 0 < model.cross_entropy("the mat. the cat sat on the ") < 0.4
+    assert model.cross_entropy("tac eht") > 3
 
 
 def test_the_score_does_not_depend_on_the_window(fitted, monkeypatch):
@@ -202,14 +202,14 @@ def test_the_score_is_the_mean_over_the_characters_after_the_first(fitted):
     p = np.exp(z[0].astype(float))
     p /= p.sum(1, keepdims=True)
     nats = [-math.log(p[t, tokens[t + 1]]) for t in range(len(text) - 1)]
-    assert fitted.score(text) == pytest.approx(np.mean(nats), rel=1e-5)
+    assert fitted.score(text) == pytest.approx(-np.mean(nats), rel=1e-5)
 
 
 def test_unknown_characters_are_all_scored_as_the_one_unknown_symbol(fitted):
     known, unknown = fitted.score("the cat"), fitted.score("the ☃at")
     assert unknown == fitted.score("the 語at") == fitted.score("the \0at")
     assert math.isfinite(unknown)
-    assert unknown > known
+    assert unknown < known
     assert list(fitted.encode("a☃t語")) == [
         1 + fitted.vocabulary_.index("a"),
         0,

@@ -59,13 +59,13 @@ def test_the_score_of_documents_counts_their_end_marks(documents):
     log_p = documents.sequence_log_prob(texts)
     assert log_p.shape == (3,)
     expected = -log_p.sum() / (5 + 1 + 301)
-    assert documents.score(texts) == pytest.approx(expected, rel=1e-6)
+    assert documents.score(texts) == pytest.approx(-expected, rel=1e-6)
     one_by_one = [documents.sequence_log_prob(t) for t in texts]
     np.testing.assert_allclose(one_by_one, log_p, rtol=1e-6)
-    assert documents.score(texts, unit="bits") == pytest.approx(expected / math.log(2), rel=1e-6)
-    assert documents.score(texts, unit="perplexity") == pytest.approx(math.exp(expected), rel=1e-6)
-    with pytest.raises(ConfigError, match="unit is 'hats'; expected one of nats, bits, perplexity"):
-        documents.score(texts, unit="hats")
+    assert documents.cross_entropy(texts, "bits") == pytest.approx(expected / math.log(2), rel=1e-6)
+    assert documents.perplexity(texts) == pytest.approx(math.exp(expected), rel=1e-6)
+    with pytest.raises(ConfigError, match="unit is 'hats'; expected nats or bits"):
+        documents.cross_entropy(texts, unit="hats")
 
 
 def test_a_sample_ends_where_the_document_does(documents):
@@ -95,7 +95,7 @@ def test_documents_are_held_out_whole_and_by_chance():
 
 def test_a_validation_text_of_ones_own():
     model = small(epochs=2).fit(DOCUMENTS, validation=["abba", "ba"], progress="silent")
-    assert model.history_[-1]["validation"] == pytest.approx(model.score(["abba", "ba"]), rel=1e-6)
+    assert model.history_[-1]["validation"] == pytest.approx(-model.score(["abba", "ba"]), rel=1e-6)
     plain = small(epochs=1).fit("abba" * 30, validation="ab" * 20, progress="silent")
     assert plain.history_[-1]["validation"] > 0
 

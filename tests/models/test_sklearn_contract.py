@@ -44,7 +44,14 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import estimator_checks, get_tags
 from sklearn.utils.validation import check_is_fitted
 
-from bptt import Forecaster, SequenceClassifier, SequenceRegressor, SequenceTagger, engine
+from bptt import (
+    Forecaster,
+    LanguageModel,
+    SequenceClassifier,
+    SequenceRegressor,
+    SequenceTagger,
+    engine,
+)
 from bptt.errors import BpttError
 from tests.support.cases import copies, same_bits
 from tests.support.model_cases import LABELS, MODELS, NUMBERS, SERIES, STRINGS, WAVE, N
@@ -261,6 +268,15 @@ def test_searches():
         SequenceRegressor(**SMALL), {"units": [3, 4, 5]}, n_iter=2, cv=2, random_state=0
     )
     assert drawn.fit(SERIES, NUMBERS, **QUIET).best_score_ <= 1
+
+
+def test_a_search_picks_the_best_language_model():
+    grid = {"learning_rate": [1e-9, 0.02, 1e-8]}
+    model = LanguageModel(units=8, embedding=4, seq_length=8, batch_size=4, epochs=3)
+    search = GridSearchCV(model, grid, cv=2, error_score="raise")
+    search.fit(["the cat sat on the mat."] * 12, **QUIET)
+    assert search.best_params_ == {"learning_rate": 0.02}
+    assert search.best_score_ == max(search.cv_results_["mean_test_score"]) < 0
 
 
 def test_a_search_runs_in_parallel():

@@ -77,8 +77,8 @@ def score(
 ):
     """Score a model on a file.
 
-    A language model: nats and bits a token, and perplexity; the lower the better. A classifier or a
-    tagger: accuracy. A forecaster, on forecasts from every step of the series that has a window
+    A language model: cross-entropy per token in nats and bits, and perplexity (lower is better). A
+    classifier or a tagger: accuracy. A forecaster, on forecasts from every step that has a window
     before and a horizon after it, or a regressor: R2, 1 at best.
     """
     m = load(model)
@@ -94,11 +94,11 @@ def measured(model, read):
     read : Data
     """
     if isinstance(model, LanguageModel):
-        nats = model.score(read.X)
+        nats = -model.score(read.X)
         each = "token" if callable(model.tokenizer) else model.items[:-1]
         perplexity = math.exp(nats) if nats < _LARGEST_EXPONENT else math.inf
         return (
-            f"{nats:.4f} nats per {each}, {nats / math.log(2):.4f} bits per {each}, "
+            f"cross-entropy {nats:.4f} nats ({nats / math.log(2):.4f} bits) per {each}, "
             f"perplexity {perplexity:.3f} ({data.extent(model, read)})"
         )
     if isinstance(model, (SequenceClassifier, SequenceTagger)):

@@ -1,9 +1,9 @@
 """A language model: what comes next, given all that came before."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from .text import TOKENIZERS, Vocabulary, tokenize
 
 _TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
 _WINDOW, _ROWS = 256, 64  # steps and documents scored at a time: memory, not the result
-_UNITS = {"nats": float, "bits": lambda nats: nats / math.log(2), "perplexity": math.exp}
+_UNITS = {"nats": 1.0, "bits": math.log(2)}  # nats in one of them
 
 
 @register
@@ -56,7 +56,7 @@ class LanguageModel(Model):
     --------
     >>> model = LanguageModel(cell="gru", units=16, epochs=2, batch_size=4, seed=1)
     >>> _ = model.fit("the cat sat on the mat. " * 40, progress="silent")
-    >>> 0 < model.score("the mat sat on the cat.") < 3.5
+    >>> 1 < model.perplexity("the mat sat on the cat.") < 33
     True
     >>> len(model.sample("the ", length=10, seed=0))
     10
@@ -214,22 +214,17 @@ class LanguageModel(Model):
     def _many(self, n):
         return f"{n:,} {self.items if n != 1 else self.items[:-1]}"
 
-    def score(self, X, y=None, *, unit="nats"):
-        """Mean negative log-probability of each token: nats per token, lower is better.
+    def score(self, X: str | Sequence[Any], y: None = None) -> float:
+        """Return the mean log-probability of a token, in nats: higher is better, at most 0.
 
-        The state is carried through a whole text. Of a text every token after the first is scored;
-        of a document every token and the end mark. scikit-learn's searches take more for better:
-        give them ``scoring=lambda model, X, y=None: -model.score(X)``.
+        The hidden state is carried through a whole text. Of a text every token after the first is
+        scored; of a document every token and the end mark.
 
         Parameters
         ----------
-        X : str, at least 2 characters; or list of documents
-        unit : {"nats", "bits", "perplexity"}
-            Perplexity is e to the power of the nats.
-
-        Returns
-        -------
-        float
+        X : str of at least 2 tokens, or list of documents
+        y : None
+            Ignored; present for scikit-learn.
 
         Raises
         ------
@@ -238,11 +233,49 @@ class LanguageModel(Model):
         BpttError
             The model's parameters are too large to compute with.
         """
+        return -self._mean_nats("score", X)
+
+    def cross_entropy(
+        self, X: str | Sequence[Any], unit: Literal["nats", "bits"] = "nats"
+    ) -> float:
+        """Return the cross-entropy per token, minus `score`: lower is better.
+
+        Parameters
+        ----------
+        X : str of at least 2 tokens, or list of documents
+        unit : {"nats", "bits"}
+            1 nat is 1.44 bits.
+
+        Raises
+        ------
+        ConfigError, BpttError
+            As for `score`.
+        """
         if unit not in _UNITS:
-            where, units = f"{type(self).__name__}.score", ", ".join(_UNITS)
-            raise ConfigError(f"{where}: unit is {unit!r}; expected one of {units}.")
-        nats, counts = self._nats("score", X)
-        return _UNITS[unit](nats.sum() / counts.sum())
+            where, units = f"{type(self).__name__}.cross_entropy", " or ".join(_UNITS)
+            raise ConfigError(f"{where}: unit is {unit!r}; expected {units}.")
+        return self._mean_nats("cross_entropy", X) / _UNITS[unit]
+
+    def perplexity(self, X: str | Sequence[Any]) -> float:
+        """Return the perplexity per token, e to the power of the cross-entropy in nats.
+
+        Lower is better; a model that guesses uniformly among n tokens has n.
+
+        Parameters
+        ----------
+        X : str of at least 2 tokens, or list of documents
+
+        Raises
+        ------
+        ConfigError, BpttError
+            As for `score`.
+        """
+        with np.errstate(over="ignore"):  # inf where the cross-entropy is above 709 nats
+            return float(np.exp(self._mean_nats("perplexity", X)))
+
+    def _mean_nats(self, method, X):
+        nats, counts = self._nats(method, X)
+        return float(nats.sum() / counts.sum())
 
     def sequence_log_prob(self, X):
         """Log-probability, in nats, of a text or of each document: the sum over its tokens.
