@@ -1,0 +1,51 @@
+"""The native engine's results have the bits that `golden_bits.json` holds."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from bptt import engine
+from tests.engine.golden_bits import FILE, digest
+
+GOLDEN = json.loads(FILE.read_text())
+
+
+@pytest.mark.parametrize("isa", ["avx512", "avx2", "baseline", "neon"])
+def test_results_are_bit_identical_to_the_golden_ones(isa):
+    if engine.provider().name != "native":
+        pytest.skip("the native engine is not built or not chosen")
+    from bptt.engine import _native
+
+    if isa not in _native.available_isas():
+        pytest.skip(f"this machine cannot run {isa}")
+    if isa not in GOLDEN:
+        pytest.skip(f"no golden digests of {isa}: no machine at hand ran it before the redesign")
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tests.engine.golden_bits"],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"BPTT_ISA": isa},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found.keys() == GOLDEN[isa].keys()
+    assert [what for what in found if found[what] != GOLDEN[isa][what]] == []
+
+
+def test_a_digest_sees_one_bit_and_no_order():
+    x, other = np.ones((2, 3), np.float32), np.ones((2, 3), np.float32)
+    assert digest(x) == digest(other)
+    other[1, 2] = np.nextafter(np.float32(1), np.float32(2))
+    assert digest(x) != digest(other)
+    assert digest(0 * x) != digest(-0.0 * x)
+    assert digest(x) != digest(x.astype(np.float64))
+    assert digest(x) != digest(x.T)
+    assert digest({"a": x, "b": other}) == digest({"b": other, "a": x})
+    assert digest({"a": x, "b": other}) != digest({"a": other, "b": x})
