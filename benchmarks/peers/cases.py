@@ -42,7 +42,7 @@ class Case(NamedTuple):
 
 
 def parameter_shapes(cell, n_x, n_a):
-    """Names and shapes of a cell's parameters, as in `bptt.params`."""
+    """Names and shapes of a cell's parameters, as `bptt.equations.Cell.shapes` gives them."""
     if cell == "rnn":
         return {"Wax": (n_a, n_x), "Waa": (n_a, n_a), "ba": (n_a, 1)}
     shapes = {}

@@ -1,4 +1,4 @@
-// The named parameters of each cell and the blocks they feed (see bptt/params.py for the same table).
+// The named parameters of each cell and the blocks they feed (the same as in the records of bptt.equations).
 #pragma once
 #include "../kernels/problem.h"
 

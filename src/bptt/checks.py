@@ -74,6 +74,50 @@ def _text(spec):
     return f"({axes[0]},)" if len(axes) == 1 else f"({', '.join(axes)})"
 
 
+def shape_of(spec, **sizes) -> tuple[int, ...]:
+    """Return the shape that a spec means.
+
+    >>> shape_of("n_a n_a+n_x", n_a=5, n_x=3)
+    (5, 8)
+    """
+    return tuple(
+        sum(int(s) if s.isdigit() else sizes[s] for s in symbols) for symbols in _axes(spec)
+    )
+
+
+def parameters_of(where, table, parameters):
+    """Check a parameter dict against a table; further names in it are ignored.
+
+    Parameters
+    ----------
+    where : str
+        The operation, for the message.
+    table : mapping of str to str
+        Name to symbolic shape.
+    parameters : dict of str to ndarray
+
+    Returns
+    -------
+    parameters : dict of str to ndarray
+        The table's names only, in native byte order.
+    door : Door
+        Knows the sizes (n_a, n_x, n_y) and the dtype; hold the other arrays of the call to it.
+
+    Raises
+    ------
+    ShapeError
+        A name is missing, or an array has a wrong shape or another dtype than the rest.
+    """
+    missing = [name for name in table if name not in parameters]
+    if missing:
+        raise ShapeError(
+            f"{where}: parameters has {', '.join(parameters) or 'no entry'}; "
+            f"expected {', '.join(table)}, so {', '.join(missing)} is missing."
+        )
+    door = Door(where)
+    return {name: door.array(name, parameters[name], spec) for name, spec in table.items()}, door
+
+
 class Door:
     """The arrays of one public call, checked against one another.
 

@@ -17,7 +17,6 @@ from .equations.gru import GRU, gru_variant
 from .equations.lstm import LSTM
 from .equations.rnn import RNN, rnn_variant
 from .equations.sequences import Caches, backward_through_time, running_columns, valid_steps
-from .params import CELLS
 
 
 def _batch_first(z):
@@ -67,7 +66,7 @@ class EngineCaches(Caches):
 
 def _forward(where, cell, x, state0, parameters, seq_lengths):
     x, state0, lengths = sequence_door(where, cell, x, state0, parameters, seq_lengths)
-    own = {name: parameters[name] for name in CELLS[cell.name]}
+    own = {name: parameters[name] for name in cell.parameters}
     a, _, tape = engine.forward(
         cell.name, _batch_first(x), tuple(s.T for s in state0), own, lengths
     )

@@ -67,7 +67,7 @@ class Network:
                 )
             below = name
         self._initial = {  # the layers' own initial states, as parameters: (a0, c0)
-            name: {f"{name}.{s}0": (len(layer.slots), 1, layer.n_a) for s in "ac"[: layer.n_states]}
+            name: {f"{name}.{s}0": (len(layer.slots), 1, layer.n_a) for s in layer.cell.states}
             for name, layer in self.layers.items()
             if learned_state and isinstance(layer, RecurrentStack)
         }

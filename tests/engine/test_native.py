@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import bptt
-from bptt import engine, params
+from bptt import engine
 from tests.support.cases import CELLS, same_bits
 from tests.support.tolerances import assert_close
 
@@ -33,7 +33,7 @@ def threads():
 
 def setup(name, n_x, n_a, m, T_x, dtype=np.float32, seed=0):
     rng = np.random.default_rng(seed)
-    p = params.init(params.CELLS[name], rng, dtype=dtype, n_x=n_x, n_a=n_a)
+    p = CELLS[name].cell.init(rng, n_x, n_a, dtype=dtype)
     x = rng.standard_normal((m, T_x, n_x)).astype(dtype)
     state = tuple(rng.standard_normal((m, n_a)).astype(dtype) for _ in CELLS[name].states)
     return p, x, state

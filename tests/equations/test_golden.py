@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bptt import params
+from bptt.checks import shape_of
 from tests.support.cases import CELLS, final_states
 from tests.support.tolerances import assert_close
 
@@ -23,7 +23,7 @@ def load(path, pattern):
 def run(path, golden):
     """Our outputs and gradients under the names of the golden file."""
     spec = CELLS[path.stem]
-    head = {n: np.zeros(s) for n, s in params.shapes(spec.head, n_y=2, n_a=5).items()}
+    head = {n: np.zeros(shape_of(s, n_y=2, n_a=5)) for n, s in spec.head.items()}
     parameters = {p: golden[p] for p in spec.table} | head
     state0 = tuple(golden[f"{s}0"] for s in spec.states)
     states, _, caches = spec.forward(golden["x"], state0, parameters, golden["lengths"])

@@ -5,7 +5,7 @@ import pytest
 
 import bptt.layers
 from bptt import LSTM, Dense, Embedding
-from bptt.params import glorot_uniform
+from bptt.equations.initializers import glorot_uniform
 from tests.support.cases import same_bits
 from tests.support.gradient_cases import KINDS, N_A, N_TOKENS, N_X, N_Y, build
 from tests.support.tolerances import assert_close

@@ -7,7 +7,7 @@ import pytest
 
 from bptt import LSTM, Dense, Embedding, check_grads, engine
 from bptt.engine.numpy_provider import NumpyProvider
-from bptt.equations import CELLS, rnn
+from bptt.equations import rnn
 from bptt.equations.sequences import forward_through_time
 from tests.support.cases import copies, same_bits
 from tests.support.gradient_cases import (
@@ -302,7 +302,7 @@ def test_tape_holds_every_gate_of_every_step(kind, lengths):
     layer = build(kind, bidirectional=True)
     x, parameters, state, *_ = random_call(layer)
     y, _, tape = layer.forward(x, parameters, state, lengths)
-    cell = CELLS[layer.cell]
+    cell = layer.cell
     assert tape[0].names == cell.states + cell.gates
     assert_close(np.concatenate([tape[0]["a"], tape[1]["a"]], axis=2), y, "rows")
     for slot, slot_tape, way in zip(layer.slots, tape, (1, -1), strict=True):

@@ -139,7 +139,7 @@ def test_every_list_of_public_names_is_true(name):
 # Which way imports point
 
 ROOMS = words("""
-    errors checks params equations gradcheck engine course config stream layers network corpus
+    errors checks equations gradcheck engine course config stream layers network corpus
     readers training models cli
 """)
 
@@ -209,7 +209,7 @@ def test_a_wrong_import_is_seen(path, text, seen):
 @pytest.mark.parametrize(
     ("path", "text"),
     [
-        ("layers/base.py", "from ..errors import ShapeError\nfrom .. import engine, params"),
+        ("layers/base.py", "from ..errors import ShapeError\nfrom .. import engine, equations"),
         ("layers/recurrent.py", "from .base import Layer\nfrom . import base\nimport numpy as np"),
         ("equations/rnn.py", "from ._other import cell_door"),
         ("models/files.py", "from .. import __version__"),

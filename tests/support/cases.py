@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 import bptt.equations
-from bptt import params
+from bptt.checks import shape_of
 
 # No two sizes are equal, and none is a number of steps or examples that the tests use.
 SIZES = {"n_x": 3, "n_a": 5, "n_y": 6}
@@ -43,12 +43,12 @@ class CellUnderTest:
     @property
     def table(self):
         """Parameters of the cell: name -> symbolic shape."""
-        return params.CELLS[self.name]
+        return self.cell.parameters
 
     @property
     def head(self):
         """Parameters of the output layer."""
-        return params.head(self.name)
+        return self.cell.head
 
     @property
     def gradients(self):
@@ -125,7 +125,8 @@ class Case:
 def make_parameters(name, rng, dtype=np.float64, **sizes):
     """Random parameters of a cell and its output layer, biases included."""
     spec = CELLS[name]
-    shapes = params.shapes(spec.table | spec.head, **(SIZES | sizes))
+    sizes = SIZES | sizes
+    shapes = {p: shape_of(s, **sizes) for p, s in {**spec.table, **spec.head}.items()}
     return {p: (0.6 * rng.standard_normal(s)).astype(dtype) for p, s in shapes.items()}
 
 

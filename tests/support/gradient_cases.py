@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 import bptt
-from bptt import GRU, LSTM, RNN, Dense, Embedding, Network, batch_first, engine, equations, params
+from bptt import GRU, LSTM, RNN, Dense, Embedding, Network, batch_first, engine, equations
 from bptt.equations import losses, regression
 from bptt.layers import Columns, Dropout, Pool, Words
 from tests.support.cases import CELLS, cell_pair, checked_case, ragged_lengths, sequence_pair
@@ -225,7 +225,7 @@ def temporal_softmax_cases():
 def engine_case(name, T_x, ragged, reverse, *, dstate=True, tokens=False):
     cell, rng = CELLS[name].cell, np.random.default_rng(8)
     lengths = ragged_lengths(M, T_x) if ragged else None
-    shapes = params.shapes(params.CELLS[name], n_x=N_X, n_a=N_A)
+    shapes = cell.shapes(N_X, N_A)
     x, shape = ("table", (N_TOKENS, N_X)) if tokens else ("x", (M, T_x, N_X))
     inputs = {x: rng.standard_normal(shape)}
     inputs |= {f"{s}0": rng.standard_normal((M, N_A)) for s in cell.states}

@@ -8,7 +8,6 @@ import typer
 
 from ..errors import BpttError, ConfigError, DataError
 from ..models import LanguageModel, load
-from ..params import count
 from ..training import Checkpoints
 from . import data, options
 from .console import Console, check_destination, fail
@@ -88,7 +87,8 @@ def fit(context, name, files, given):
     if given["resume"] and not began.yes:
         done = model.history_[-1]["epoch"]
         console.say(f"No step was left: {given['resume']} had ended after epoch {done}.")
-    console.say(f"Saved the model to {out}: {count(model.parameters_):,} parameters.")
+    count = sum(p.size for p in model.parameters_.values())
+    console.say(f"Saved the model to {out}: {count:,} parameters.")
     if test:
         console.say(f"{given['test']}: {measured(model, test)}")
 

@@ -8,9 +8,12 @@ from rich import box
 from rich.table import Column, Table
 
 from ..models import Forecaster, LanguageModel, load
-from ..params import count
 from .console import Console, check_destination
 from .use import Model
+
+
+def _count(parameters):
+    return sum(p.size for p in parameters.values())
 
 
 def info(model: Model):
@@ -25,10 +28,10 @@ def info(model: Model):
     parameters = _table("parameter", "shape", "count")
     for name, layer in m.network_.layers.items():
         own = {k: p for k, p in m.parameters_.items() if k.startswith(f"{name}.")}
-        parameters.add_row(f"{name}: {layer!r}", "", f"{count(own):,}", style="bold")
+        parameters.add_row(f"{name}: {layer!r}", "", f"{_count(own):,}", style="bold")
         for key, p in own.items():
             parameters.add_row(f"  {key}", str(p.shape), f"{p.size:,}")
-    parameters.add_row("all", "", f"{count(m.parameters_):,}", style="bold")
+    parameters.add_row("all", "", f"{_count(m.parameters_):,}", style="bold")
     console.print(parameters)
     history = _table("epoch", "step", "loss", "validation", "gradient norm", "seconds")
     for row in m.history_:

@@ -98,7 +98,7 @@ def forward(
     Parameters
     ----------
     cell : str
-        A row of `bptt.params.CELLS`.
+        A name in `bptt.equations.CELLS`.
     x : ndarray, shape (m, T_x, n_x); with a table, ndarray of int64, shape (m, T_x)
     state0 : tuple of ndarray, each (m, n_a)
     parameters : dict of str to ndarray

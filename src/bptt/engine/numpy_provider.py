@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from .. import params
 from ..equations import CELLS
 from ..equations.losses import cross_entropy_columns, output_backward, output_forward
 from ..equations.sequences import (
@@ -76,7 +75,7 @@ class NumpyTape:
             raise KeyError(f"the tape has {', '.join(self.names)}; not {name!r}")
         steps, x = self.caches
         lengths, parameters = self.caches.lengths, self.caches.parameters
-        n_a = params.sizes(self.caches.cell.name, parameters)["n_a"]
+        n_a = self.caches.cell.sizes(parameters)["n_a"]
         field = f"{name}_next" if name in self.caches.cell.states else name
         z = np.zeros((n_a, *x.shape[1:]), x.dtype)
         for t, cache in enumerate(steps):
@@ -90,7 +89,7 @@ class NumpyStepper:
     def __init__(self, cell, parameters, m):
         self._cell = CELLS[cell]
         self._parameters = {name: p.copy() for name, p in parameters.items()}
-        sizes = params.sizes(cell, parameters)
+        sizes = self._cell.sizes(parameters)
         self._x = np.empty((m, sizes["n_x"]), next(iter(parameters.values())).dtype)
         zeros = np.zeros((m, sizes["n_a"]), self._x.dtype)
         self.state = tuple(zeros for _ in self._cell.states)

@@ -17,6 +17,7 @@ batches), `lstm`, `gru`, `losses` (from the states to a number), `batch_first` (
 
 from . import batch_first as batch_first
 from .activations import relu, sigmoid, softmax
+from .cell import CELLS, Cell, built_in, cell_of, register
 from .gru import (
     GRU,
     GRU_RESET_AFTER,
@@ -30,11 +31,14 @@ from .lstm import LSTM, lstm_backward, lstm_cell_backward, lstm_cell_forward, ls
 from .rnn import RNN, RNN_RELU, rnn_backward, rnn_cell_backward, rnn_cell_forward, rnn_forward
 from .sequences import pad_sequences
 
-CELLS = {cell.name: cell for cell in (RNN, RNN_RELU, LSTM, GRU, GRU_RESET_AFTER)}
+for _cell in (RNN, RNN_RELU, LSTM, GRU, GRU_RESET_AFTER):
+    built_in(_cell)
 
 __all__ = [
     "CELLS",
+    "Cell",
     "batch_first",
+    "cell_of",
     "gru_backward",
     "gru_cell_backward",
     "gru_cell_forward",
@@ -46,6 +50,7 @@ __all__ = [
     "output_backward",
     "output_forward",
     "pad_sequences",
+    "register",
     "relu",
     "rnn_backward",
     "rnn_cell_backward",

@@ -5,9 +5,8 @@ from inspect import signature
 
 import numpy as np
 
-from ..checks import Door, float_array
+from ..checks import Door, float_array, parameters_of
 from ..errors import ShapeError
-from ..params import CELLS, check, head
 from .activations import softmax
 from .losses import output_forward
 from .sequences import Caches, valid_steps
@@ -15,7 +14,7 @@ from .sequences import Caches, valid_steps
 
 def cell_door(where, cell, xt, states, parameters):
     """Check one step's inputs; return xt (n_x, m) and the states, each (n_a, m)."""
-    _, door = check(where, CELLS[cell.name] | head(cell.name), parameters)
+    _, door = parameters_of(where, {**cell.parameters, **cell.head}, parameters)
     xt = door.array("xt", xt, "n_x m")
     names = (f"{s}_prev" for s in cell.states)
     return xt, tuple(door.array(n, s, "n_a m") for n, s in zip(names, states, strict=True))
@@ -23,7 +22,7 @@ def cell_door(where, cell, xt, states, parameters):
 
 def sequence_door(where, cell, x, state0, parameters, seq_lengths):
     """Check a sequence's inputs; return x, the initial states (zeros for a missing c0), lengths."""
-    _, door = check(where, CELLS[cell.name] | head(cell.name), parameters)
+    _, door = parameters_of(where, {**cell.parameters, **cell.head}, parameters)
     x = door.array("x", x, "n_x m T_x")
     a0, *others = state0
     states = [door.array("a0", a0, "n_a m")]
@@ -39,11 +38,11 @@ def backward_door(where, cell, da, dstate_final, caches):
         if not steps:
             raise ShapeError(f"{where}: caches holds no step; expected the caches of forward.")
         caches = Caches(steps, x, cell, None, steps[0][-1])
-    if not CELLS[cell.name].items() <= CELLS[caches.cell.name].items():
+    if not cell.parameters.items() <= caches.cell.parameters.items():
         raise ShapeError(
             f"{where}: caches are those of {caches.cell.name}; expected those of {cell.name}."
         )
-    n_a = caches.parameters[next(iter(CELLS[cell.name]))].shape[0]  # every first axis is n_a
+    n_a = cell.sizes(caches.parameters)["n_a"]
     _, m, T_x = x.shape
     door = Door(where, n_a=n_a, m=m)
     door.array("x", x, "n_x m T_x")

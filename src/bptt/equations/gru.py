@@ -40,6 +40,7 @@ Backward, from da_next (chain rule; z is what stands inside an activation):
 Through time: `sequences`, (1) to (6) there.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -47,8 +48,9 @@ import numpy as np
 
 from .activations import d_sigmoid, d_tanh, sigmoid, softmax
 from .arguments import backward_door, cell_door, checks_gradients, predictions, sequence_door
+from .cell import Cell
 from .losses import output_forward
-from .sequences import Cell, backward_through_time, forward_through_time
+from .sequences import backward_through_time, forward_through_time
 
 
 class GRUCache(NamedTuple):
@@ -135,13 +137,25 @@ def gru_recurrence_backward(da_next, cache, reset_backward=_reset_before_backwar
     }  # fmt: skip
 
 
-GRU = Cell("gru", ("a",), GRUCache, gru_recurrence, gru_recurrence_backward)
-GRU_RESET_AFTER = Cell(
-    "gru_reset_after",
-    ("a",),
-    GRUCache,
-    partial(gru_recurrence, reset=_reset_after),
-    partial(gru_recurrence_backward, reset_backward=_reset_after_backward),
+GRU = Cell(
+    name="gru",
+    states=("a",),
+    gates=("ut", "rt", "cct"),
+    parameters={
+        "Wu": "n_a n_a+n_x", "bu": "n_a 1",  # update gate
+        "Wr": "n_a n_a+n_x", "br": "n_a 1",  # reset gate
+        "Wc": "n_a n_a+n_x", "bc": "n_a 1",  # candidate
+    },
+    cache=GRUCache,
+    recurrence=gru_recurrence,
+    backward=gru_recurrence_backward,
+)  # fmt: skip
+GRU_RESET_AFTER = replace(
+    GRU,
+    name="gru_reset_after",
+    parameters={**GRU.parameters, "bca": "n_a 1"},  # bias inside the reset product
+    recurrence=partial(gru_recurrence, reset=_reset_after),
+    backward=partial(gru_recurrence_backward, reset_backward=_reset_after_backward),
 )
 
 

@@ -39,8 +39,9 @@ import numpy as np
 
 from .activations import d_sigmoid, d_tanh, sigmoid, softmax
 from .arguments import backward_door, cell_door, checks_gradients, predictions, sequence_door
+from .cell import Cell
 from .losses import output_forward
-from .sequences import Cell, backward_through_time, forward_through_time
+from .sequences import backward_through_time, forward_through_time
 
 
 class LSTMCache(NamedTuple):
@@ -146,7 +147,21 @@ def lstm_cell_backward(da_next, dc_next, cache):
     }  # fmt: skip
 
 
-LSTM = Cell("lstm", ("a", "c"), LSTMCache, lstm_recurrence, lstm_cell_backward)
+LSTM = Cell(
+    name="lstm",
+    states=("a", "c"),
+    gates=("ft", "it", "cct", "ot"),
+    parameters={
+        "Wf": "n_a n_a+n_x", "bf": "n_a 1",  # forget gate
+        "Wi": "n_a n_a+n_x", "bi": "n_a 1",  # input gate
+        "Wc": "n_a n_a+n_x", "bc": "n_a 1",  # candidate
+        "Wo": "n_a n_a+n_x", "bo": "n_a 1",  # output gate
+    },
+    initial={"bf": 1.0},  # an open forget gate lets gradients through (Gers et al. 2000)
+    cache=LSTMCache,
+    recurrence=lstm_recurrence,
+    backward=lstm_cell_backward,
+)  # fmt: skip
 
 
 def lstm_forward(x, a0, parameters, seq_lengths=None, *, c0=None):

@@ -19,6 +19,7 @@ Backward, from da_next = dL/da_next (chain rule; dz is the gradient inside the a
 Through time: `sequences`, (1) to (6) there.
 """
 
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -27,8 +28,9 @@ import numpy as np
 from ..errors import ConfigError
 from .activations import d_relu, d_tanh, relu, softmax
 from .arguments import backward_door, cell_door, checks_gradients, predictions, sequence_door
+from .cell import Cell
 from .losses import output_forward
-from .sequences import Cell, backward_through_time, forward_through_time
+from .sequences import backward_through_time, forward_through_time
 
 ACTIVATIONS = {"tanh": (np.tanh, d_tanh), "relu": (relu, d_relu)}
 
@@ -116,13 +118,21 @@ def rnn_cell_backward(da_next, cache, *, activation="tanh"):
     }
 
 
-RNN = Cell("rnn", ("a",), RNNCache, rnn_recurrence, rnn_cell_backward)
-RNN_RELU = Cell(
-    "rnn_relu",
-    ("a",),
-    RNNCache,
-    partial(rnn_recurrence, activation="relu"),
-    partial(rnn_cell_backward, activation="relu"),
+RNN = Cell(
+    name="rnn",
+    states=("a",),
+    gates=(),
+    parameters={"Wax": "n_a n_x", "Waa": "n_a n_a", "ba": "n_a 1"},
+    cache=RNNCache,
+    recurrence=rnn_recurrence,
+    backward=rnn_cell_backward,
+    head={"Wya": "n_y n_a", "by": "n_y 1"},
+)
+RNN_RELU = replace(
+    RNN,
+    name="rnn_relu",
+    recurrence=partial(rnn_recurrence, activation="relu"),
+    backward=partial(rnn_cell_backward, activation="relu"),
 )
 
 

@@ -18,30 +18,11 @@ loop reaches the sequence's own last step. Padding is never read: columns that h
 left out *before* any product (0 * NaN is NaN).
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import numpy as np
 
 from ..checks import Door
 from ..errors import ConfigError, ShapeError
-from ..params import CELLS
-
-
-class Cell(NamedTuple):
-    """A recurrent cell: what the loop through time needs to know of it."""
-
-    name: str  # its row in `bptt.params.CELLS`
-    states: tuple[str, ...]  # ("a",) or ("a", "c")
-    cache: type  # its step cache, a NamedTuple: states after and before, gates, xt, parameters
-    recurrence: Callable  # (xt, *states, parameters) -> (*next states, step cache)
-    backward: Callable  # (*dstates, step cache) -> {"dxt", "da_prev", ..., "dWf", ...}
-
-    @property
-    def gates(self):
-        """Fields of the step cache that are neither states nor inputs."""
-        fields = self.cache._fields  # type: ignore[attr-defined]
-        return tuple(f for f in fields if not f.endswith(("_next", "_prev", "xt", "parameters")))
+from .cell import Cell
 
 
 class Caches(tuple):
@@ -163,7 +144,7 @@ def backward_through_time(da, dstate_final, caches):
     (steps, x), cell, parameters = caches, caches.cell, caches.parameters
     dx = np.zeros((*da.shape[1:], len(x)), da.dtype).transpose(2, 0, 1)
     dstate = dstate_final
-    total = {f"d{name}": np.zeros(parameters[name].shape, da.dtype) for name in CELLS[cell.name]}
+    total = {f"d{name}": np.zeros(parameters[name].shape, da.dtype) for name in cell.parameters}
     for t in reversed(range(da.shape[2])):
         on = running_columns(caches.lengths, t)
         own, *others = (ds[:, on] for ds in dstate)

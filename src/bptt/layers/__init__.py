@@ -10,7 +10,7 @@ Every layer has the same shape::
 Recurrent layers have a state, a tuple (a,) or (a, c), and `Pool` what it has seen so far; the
 others have the empty tuple.
 
-Parameters carry the names of `bptt.params` (``Wf``, ``bf``, ...): behind ``reverse.`` for the
+Parameters carry the names of the cell (``Wf``, ``bf``, ...): behind ``reverse.`` for the
 second direction of a bidirectional layer, and behind ``layer0.``, ``layer1.``, ... where a layer
 is several layers deep (``layer0.reverse.Wf``).
 """

@@ -3,9 +3,9 @@
 import numpy as np
 
 from .. import engine
-from ..checks import Door
+from ..checks import Door, parameters_of
+from ..equations.initializers import glorot_uniform, parameter_array
 from ..equations.sequences import valid_steps
-from ..params import EMBEDDING, HEADS, check, glorot_uniform, init, shapes
 from .base import Layer, Stateless, as_batch, check_tokens, need_tape, whole_number
 
 
@@ -27,18 +27,12 @@ class Embedding(Layer):
 
     def shapes(self):
         """Return the shape of every parameter, by name."""
-        return shapes(EMBEDDING, n_tokens=self.n_in, n_x=self.n_out)
+        return {"We": (self.n_in, self.n_out)}
 
     def init(self, rng, dtype=np.float32):
         """Draw the vectors from a normal distribution."""
-        return init(
-            EMBEDDING,
-            rng,
-            dtype=dtype,
-            input_init=lambda rng, shape: self.scale * rng.standard_normal(shape),
-            n_tokens=self.n_in,
-            n_x=self.n_out,
-        )
+        We = self.scale * rng.standard_normal((self.n_in, self.n_out))
+        return {"We": parameter_array(We, dtype)}
 
     def forward(self, x, parameters, state=None, lengths=None, *, keep_tape=True):
         """Look the tokens up.
@@ -105,7 +99,7 @@ class Embedding(Layer):
 
     def vectors(self, where, parameters):
         """Check and return the vectors of all tokens."""
-        own, door = check(where, EMBEDDING, parameters)
+        own, door = parameters_of(where, {"We": "n_tokens n_x"}, parameters)
         door.shape("the layer's (n_tokens, n_x)", (self.n_in, self.n_out), "n_tokens n_x")
         return own["We"]
 
@@ -127,18 +121,12 @@ class Dense(Layer):
 
     def shapes(self):
         """Return the shape of every parameter, by name."""
-        return shapes(HEADS["gated"], n_a=self.n_in, n_y=self.n_out)
+        return {"Wy": (self.n_out, self.n_in), "by": (self.n_out, 1)}
 
     def init(self, rng, dtype=np.float32):
         """Draw Glorot-uniform weights; the bias starts at 0."""
-        return init(
-            HEADS["gated"],
-            rng,
-            dtype=dtype,
-            input_init=self.weight_init,
-            n_a=self.n_in,
-            n_y=self.n_out,
-        )
+        Wy = self.weight_init(rng, (self.n_out, self.n_in))
+        return {"Wy": parameter_array(Wy, dtype), "by": np.zeros((self.n_out, 1), dtype)}
 
     def forward(self, x, parameters, state=None, lengths=None, *, keep_tape=True):
         """Apply the layer at every step that exists.
@@ -204,7 +192,7 @@ class Dense(Layer):
 
     def _check(self, where, parameters):
         """Check and return the parameters, and the door that knows their sizes."""
-        own, door = check(where, HEADS["gated"], parameters)
+        own, door = parameters_of(where, {"Wy": "n_y n_a", "by": "n_y 1"}, parameters)
         door.shape("the layer's (n_a, n_y)", (self.n_in, self.n_out), "n_a n_y")
         return own, door
 

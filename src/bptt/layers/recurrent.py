@@ -1,7 +1,7 @@
 """The recurrent layers by name: what each adds to a stack."""
 
+from ..equations.initializers import glorot_uniform, orthogonal
 from ..errors import ConfigError
-from ..params import glorot_uniform, orthogonal
 from .stack import RecurrentStack
 
 

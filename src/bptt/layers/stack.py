@@ -7,9 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import engine
-from ..checks import Door, is_plain
+from ..checks import Door, is_plain, parameters_of
+from ..equations import cell_of
 from ..errors import ConfigError, ShapeError
-from ..params import CELLS, check, init, shapes
 from ..stream import Chain
 from .base import Layer, as_batch, check_tokens, need_tape, whole_number
 
@@ -60,7 +60,7 @@ class RecurrentStack(Layer):
         input_init,
         recurrent_init,
     ):
-        self.cell, kind = cell, type(self).__name__
+        self.cell, kind = cell_of(cell), type(self).__name__
         self.n_x = whole_number(kind, "n_x", n_x)
         self.n_a = whole_number(kind, "n_a", n_a)
         self.n_layers = whole_number(kind, "n_layers", n_layers)
@@ -72,9 +72,9 @@ class RecurrentStack(Layer):
             below = self.n_x if k == 0 else self.n_out
             for reverse in (False, True)[: 1 + self.bidirectional]:
                 prefix = f"layer{k}." * (self.n_layers > 1) + "reverse." * reverse
-                shape = shapes(CELLS[cell], n_x=below, n_a=self.n_a)
+                shape = self.cell.shapes(below, self.n_a)
                 self.slots.append(_Slot(prefix, k, below, reverse, shape))
-        self.n_states = 2 if cell == "lstm" else 1
+        self.n_states = self.cell.n_states
         shapes_ = self.shapes()
         self._in_order, self._shapes_in_order = itemgetter(*shapes_), list(shapes_.values())
         self._gradient_names = [f"d{name}" for name in shapes_]
@@ -82,8 +82,8 @@ class RecurrentStack(Layer):
     def __repr__(self):
         extra = f", n_layers={self.n_layers}" * (self.n_layers > 1)
         extra += ", bidirectional=True" * self.bidirectional
-        extra += ", activation='relu'" * (self.cell == "rnn_relu")
-        extra += ", reset='after'" * (self.cell == "gru_reset_after")
+        extra += ", activation='relu'" * (self.cell.name == "rnn_relu")
+        extra += ", reset='after'" * (self.cell.name == "gru_reset_after")
         return f"{type(self).__name__}({self.n_x}, {self.n_a}{extra})"
 
     def shapes(self):
@@ -93,18 +93,17 @@ class RecurrentStack(Layer):
         }
 
     def init(self, rng, dtype=np.float32):
-        """Draw initial parameters: see `bptt.params.init`."""
+        """Draw initial parameters: see `bptt.equations.Cell.init`."""
         parameters = {}
         for slot in self.slots:
-            drawn = init(
-                CELLS[self.cell],
+            drawn = self.cell.init(
                 rng,
+                slot.n_in,
+                self.n_a,
                 dtype=dtype,
                 input_init=self.input_init,
                 recurrent_init=self.recurrent_init,
-                biases=self.biases,
-                n_x=slot.n_in,
-                n_a=self.n_a,
+                initial=self.biases,
             )
             parameters |= {slot.prefix + name: p for name, p in drawn.items()}
         return parameters
@@ -165,7 +164,7 @@ class RecurrentStack(Layer):
                 if slot.layer != k:
                     continue
                 out, final, tape = engine.forward(
-                    self.cell,
+                    self.cell.name,
                     y,
                     tuple([s[i] for s in state]),
                     by_slot[i],
@@ -268,7 +267,7 @@ class RecurrentStack(Layer):
         after = []
         for i, slot in enumerate(self.slots):
             p = self._step_parameters(where, parameters, slot, xt)
-            after.append(engine.step(self.cell, xt, tuple(s[i] for s in state), p))
+            after.append(engine.step(self.cell.name, xt, tuple(s[i] for s in state), p))
             xt = after[-1][0]
         return xt, _stacked(after)
 
@@ -284,7 +283,7 @@ class RecurrentStack(Layer):
         where = f"{type(self).__name__}.stream"
         self._refuse_two_directions(where)
         slots = [self._slot_parameters(where, parameters, slot)[0] for slot in self.slots]
-        steppers = [engine.stream(self.cell, own, m) for own in slots]
+        steppers = [engine.stream(self.cell.name, own, m) for own in slots]
         return Chain(steppers, _stacked, lambda state: zip(*state, strict=True))
 
     def _refuse_two_directions(self, where):
@@ -323,7 +322,7 @@ class RecurrentStack(Layer):
         }
         if slot.prefix:
             where = f"{where}, {slot.prefix[:-1]}"
-        own, door = check(where, CELLS[self.cell], own)
+        own, door = parameters_of(where, self.cell.parameters, own)
         door.shape("the layer's (n_in, n_a)", (slot.n_in, self.n_a), "n_x n_a")
         return own, door
 
@@ -359,7 +358,7 @@ class RecurrentStack(Layer):
         if len(state) != self.n_states:
             raise ShapeError(
                 f"{where}: {name} has {len(state)} arrays; expected {self.n_states}, "
-                f"{'(a, c)' if self.n_states == 2 else '(a,)'}."
+                f"({', '.join(self.cell.states)}{',' * (self.n_states == 1)})."
             )
         door = Door(where, n_slots=len(self.slots), m=m, n_a=self.n_a)
         checked = tuple(door.array(name, s, "n_slots m n_a") for s in state)

@@ -1,0 +1,51 @@
+"""Initial values of weight matrices."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ..errors import ConfigError
+
+Initializer = Callable[
+    ["np.random.Generator", tuple[int, ...]], np.ndarray
+]  # random is not loaded yet
+
+
+def glorot_uniform(rng: "np.random.Generator", shape: tuple[int, ...]) -> np.ndarray:
+    """Draw from a uniform distribution on +-sqrt(6 / (fan_in + fan_out)).
+
+    Glorot & Bengio 2010, equation 16.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shape : tuple of int, (fan_out, fan_in)
+    """
+    limit = np.sqrt(6.0 / max(1, sum(shape)))
+    return rng.uniform(-limit, limit, shape)
+
+
+def orthogonal(rng: "np.random.Generator", shape: tuple[int, ...]) -> np.ndarray:
+    """Draw an orthogonal matrix uniformly (Haar measure; Saxe et al. 2014, Mezzadri 2007).
+
+    The Q of a Gaussian matrix's QR factorization, each column with the sign that makes R's
+    diagonal positive: otherwise the draw is not uniform. A matrix with more columns than rows has
+    orthonormal rows.
+    """
+    n_rows, n_columns = shape
+    q, r = np.linalg.qr(rng.standard_normal((max(shape), min(shape))))
+    q *= np.where(np.diag(r) < 0, -1.0, 1.0)
+    return q if n_rows >= n_columns else q.T
+
+
+def parameter_array(value: np.ndarray, dtype: type | np.dtype) -> np.ndarray:
+    """Return an initial value as a contiguous array of `dtype`, float32 or float64.
+
+    Raises
+    ------
+    ConfigError
+        Another dtype.
+    """
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise ConfigError(f"init: dtype is {np.dtype(dtype)}; expected float32 or float64.")
+    return np.ascontiguousarray(value, dtype=dtype)
