@@ -1,9 +1,7 @@
-"""Checks at the public doors: dtype, shape and lengths, each refused with one sentence.
+"""Check what public functions are given: types, dtypes, shapes and lengths of arrays; numbers.
 
-A `Door` stands for one call of one public function. It learns the sizes (n_x, n_a, m, T_x, ...)
-from the first array that names them and holds every later array to them, so that a message can
-say what was given, what was expected, and which array it contradicts. Behind the door the
-mathematics trusts its inputs.
+The mathematics behind the public functions trusts its inputs. `bptt.errors.operation` adds the name
+of the public function to the messages.
 """
 
 import numbers
@@ -13,19 +11,19 @@ from typing import TypeGuard
 
 import numpy as np
 
-from .errors import ShapeError
+from .errors import ShapeError, operation
 
 FLOATS = (np.float32, np.float64)
 _PLAIN = tuple(np.dtype(t) for t in FLOATS)  # native byte order; NumPy has one object of each
 
 
-def float_array(where, name, value) -> np.ndarray:
+def float_array(*arguments) -> np.ndarray:
     """Return `value` as a native-endian float32 or float64 array, or refuse it.
 
     Parameters
     ----------
-    where, name : str
-        The operation and the argument, for the message.
+    name : str
+        The argument's name, for the message.
     value : ndarray of float32 or float64, or a Python float
         Any layout: strided, Fortran-ordered, read-only, byte-swapped. Copied only if byte-swapped.
 
@@ -34,6 +32,10 @@ def float_array(where, name, value) -> np.ndarray:
     ShapeError
         For every other type or dtype: nothing is cast silently.
     """
+    *where, name, value = arguments
+    if where:
+        with operation(where[0]):
+            return float_array(name, value)
     if type(value) is np.ndarray and value.dtype.char in "fd" and value.dtype.isnative:
         return value  # the common case: every public call comes through here
     if isinstance(value, float):
@@ -42,22 +44,20 @@ def float_array(where, name, value) -> np.ndarray:
         value, (np.ma.MaskedArray, np.matrix)
     ):
         kind = type(value).__name__
-        raise ShapeError(
-            f"{where}: {name} is a {kind}; expected a NumPy array of float32 or float64."
-        )
+        raise ShapeError(f"{name} is a {kind}; expected a NumPy array of float32 or float64.")
     value = np.asarray(value)
     if value.dtype not in FLOATS:
         # `.newbyteorder` leaves native dtypes alone, so this catches byte-swapped floats only.
         if value.dtype.newbyteorder("=") in FLOATS:
             return value.astype(value.dtype.newbyteorder("="))
-        raise ShapeError(f"{where}: {name} is {value.dtype}; expected float32 or float64.")
+        raise ShapeError(f"{name} is {value.dtype}; expected float32 or float64.")
     return value
 
 
 def is_plain(value, dtype) -> bool:
     """Whether `float_array` would accept the value as it is, and its dtype is this one.
 
-    Quick, for calls that take microseconds. False says only: ask `Door`, which names what is wrong.
+    Fast, for calls that take microseconds. If False, `ArrayChecker` says what is wrong.
     """
     return type(value) is np.ndarray and value.dtype is dtype and dtype in _PLAIN
 
@@ -85,13 +85,11 @@ def shape_of(spec, **sizes) -> tuple[int, ...]:
     )
 
 
-def parameters_of(where, table, parameters):
+def parameters_of(*arguments):
     """Check a parameter dict against a table; further names in it are ignored.
 
     Parameters
     ----------
-    where : str
-        The operation, for the message.
     table : mapping of str to str
         Name to symbolic shape.
     parameters : dict of str to ndarray
@@ -100,49 +98,56 @@ def parameters_of(where, table, parameters):
     -------
     parameters : dict of str to ndarray
         The table's names only, in native byte order.
-    door : Door
-        Knows the sizes (n_a, n_x, n_y) and the dtype; hold the other arrays of the call to it.
+    check : ArrayChecker
+        With the sizes (n_a, n_x, n_y) and the dtype, for the other arrays of the call.
 
     Raises
     ------
     ShapeError
         A name is missing, or an array has a wrong shape or another dtype than the rest.
     """
+    *where, table, parameters = arguments
+    if where:
+        with operation(where[0]):
+            own, check = parameters_of(table, parameters)
+        door = Door(where[0])
+        door.__dict__.update(check.__dict__)
+        return own, door
     missing = [name for name in table if name not in parameters]
     if missing:
         raise ShapeError(
-            f"{where}: parameters has {', '.join(parameters) or 'no entry'}; "
+            f"parameters has {', '.join(parameters) or 'no entry'}; "
             f"expected {', '.join(table)}, so {', '.join(missing)} is missing."
         )
-    door = Door(where)
-    return {name: door.array(name, parameters[name], spec) for name, spec in table.items()}, door
+    check = ArrayChecker()
+    return {name: check.array(name, parameters[name], spec) for name, spec in table.items()}, check
 
 
-class Door:
-    """The arrays of one public call, checked against one another.
+class ArrayChecker:
+    """Check the arrays of one call against one another.
+
+    Sizes (n_x, n_a, m, T_x, ...) are learned from the first array that has them; a later array that
+    contradicts one is refused with the reason.
 
     Parameters
     ----------
-    where : str
-        The operation named in every message, for example ``"lstm_forward"``.
     **sizes : int
         Sizes already known, with the reason ``"as constructed"``.
 
     Examples
     --------
-    >>> door = Door("demo")
-    >>> W = door.array("W", np.zeros((4, 7)), "n_a n_a+n_x")
-    >>> door["n_x"]
+    >>> check = ArrayChecker()
+    >>> W = check.array("W", np.zeros((4, 7)), "n_a n_a+n_x")
+    >>> check["n_x"]
     3
-    >>> door.array("x", np.zeros((2, 5)), "n_x m")
+    >>> check.array("x", np.zeros((2, 5)), "n_x m")
     Traceback (most recent call last):
         ...
-    bptt.errors.ShapeError: demo: x has shape (2, 5); expected (n_x, m) with n_x = 3, because \
+    bptt.errors.ShapeError: x has shape (2, 5); expected (n_x, m) with n_x = 3, because \
 W is (4, 7) = (n_a, n_a + n_x).
     """
 
-    def __init__(self, where, **sizes):
-        self.where = where
+    def __init__(self, **sizes: int):
         self.dtype: np.dtype | None = None
         self._dtype_source = ""
         # symbol -> its size and, where an array told it, that array's name, shape and spec
@@ -172,12 +177,12 @@ W is (4, 7) = (n_a, n_a + n_x).
             Wrong type, dtype, number of axes or size; or a dtype other than that of the arrays
             seen before.
         """
-        value = float_array(self.where, name, value)
+        value = float_array(name, value)
         if self.dtype is None:
             self.dtype, self._dtype_source = value.dtype, name
         elif value.dtype != self.dtype:
             raise ShapeError(
-                f"{self.where}: {name} is {value.dtype}; expected {self.dtype}, "
+                f"{name} is {value.dtype}; expected {self.dtype}, "
                 f"because {self._dtype_source} is {self.dtype}."
             )
         self.shape(name, value.shape, spec)
@@ -187,13 +192,11 @@ W is (4, 7) = (n_a, n_a + n_x).
         """Check a bare shape against `spec`, as `array` does."""
         axes = _axes(spec)
         if len(shape) != len(axes):
-            raise ShapeError(f"{self.where}: {name} has shape {shape}; expected {_text(spec)}.")
+            raise ShapeError(f"{name} has shape {shape}; expected {_text(spec)}.")
         for (*known, symbol), size in zip(axes, shape, strict=True):
             if symbol.isdigit():
                 if size != int(symbol):
-                    raise ShapeError(
-                        f"{self.where}: {name} has shape {shape}; expected {_text(spec)}."
-                    )
+                    raise ShapeError(f"{name} has shape {shape}; expected {_text(spec)}.")
                 continue
             for other in known:
                 size -= self._sizes[other][0]
@@ -201,7 +204,7 @@ W is (4, 7) = (n_a, n_a + n_x).
                 self._sizes[symbol] = (size, name, shape, spec)  # the reason, told when needed
             elif symbol not in self._sizes or self._sizes[symbol][0] != size:
                 raise ShapeError(
-                    f"{self.where}: {name} has shape {shape}; expected {_text(spec)} "
+                    f"{name} has shape {shape}; expected {_text(spec)} "
                     f"with {self._expected(symbol, known)}."
                 )
 
@@ -240,18 +243,14 @@ W is (4, 7) = (n_a, n_a + n_x).
         if lengths.size == 0 and isinstance(value, Sequence):
             lengths = lengths.astype(np.int64)  # [] has no dtype of its own
         if lengths.dtype.kind not in "iu":
-            raise ShapeError(
-                f"{self.where}: {name} are {lengths.dtype}; expected {m} integers in 0..{T_x}."
-            )
+            raise ShapeError(f"{name} are {lengths.dtype}; expected {m} integers in 0..{T_x}.")
         if lengths.shape != (m,):
-            raise ShapeError(
-                f"{self.where}: {name} have shape {lengths.shape}; expected ({m},), one a sequence."
-            )
+            raise ShapeError(f"{name} have shape {lengths.shape}; expected ({m},), one a sequence.")
         wrong = np.flatnonzero((lengths < 0) | (lengths > T_x))
         if wrong.size:
             i = wrong[0]
             raise ShapeError(
-                f"{self.where}: {name}[{i}] is {lengths[i]}; expected 0..{T_x}, "
+                f"{name}[{i}] is {lengths[i]}; expected 0..{T_x}, "
                 f"because there are T_x = {T_x} steps."
             )
         lengths = lengths.astype(np.int64)
@@ -261,15 +260,38 @@ W is (4, 7) = (n_a, n_a + n_x).
         """Check an array of indices into `limit` entries of something and return it."""
         if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
             kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
-            raise ShapeError(f"{self.where}: {name} is {kind}; expected an array of integers.")
+            raise ShapeError(f"{name} is {kind}; expected an array of integers.")
         unsigned = value.view(value.dtype.str.replace("i", "u"))  # of one size: -1 is the largest
         if value.size and not unsigned.max() < limit:
             bad = value[(value < 0) | (value >= limit)][0]
             raise ShapeError(
-                f"{self.where}: {name} holds {bad}; expected 0..{limit - 1}, "
-                f"because there are {limit} {what}."
+                f"{name} holds {bad}; expected 0..{limit - 1}, because there are {limit} {what}."
             )
         return value
+
+
+class Door(ArrayChecker):
+    """The form with `where`, until every caller is converted."""
+
+    def __init__(self, where, **sizes):
+        super().__init__(**sizes)
+        self.where = where
+
+    def array(self, *args):  # noqa: D102
+        with operation(self.where):
+            return super().array(*args)
+
+    def shape(self, *args):  # noqa: D102
+        with operation(self.where):
+            return super().shape(*args)
+
+    def lengths(self, *args):  # noqa: D102
+        with operation(self.where):
+            return super().lengths(*args)
+
+    def indices(self, *args):  # noqa: D102
+        with operation(self.where):
+            return super().indices(*args)
 
 
 def is_whole(value) -> TypeGuard[int]:
