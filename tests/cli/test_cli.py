@@ -300,7 +300,7 @@ MISTAKES = [
 
 @pytest.mark.parametrize(("line", "sentence"), MISTAKES, ids=[line[:40] for line, _ in MISTAKES])
 def test_a_mistake_gives_one_sentence_and_exit_status_2(run, files, monkeypatch, line, sentence):
-    monkeypatch.setattr("bptt.models.base.train", lambda *_, **__: pytest.fail("it trained"))
+    monkeypatch.setattr("bptt.training.fitting.train", lambda *_, **__: pytest.fail("it trained"))
     before = sorted(Path().iterdir())
     status, out, err = run(*line.split(" "))
     assert status == 2

@@ -154,7 +154,7 @@ def test_ctrl_c_saves_and_says_where(run):
 def test_the_command_that_goes_on_names_one_checkpoint(run, monkeypatch):
     assert run("train", "text.txt", *TINY, "--epochs", 2, "--keep", 1, "--out", "a b.x")[0] == 0
     requested = property(lambda self: True, lambda self, value: None)  # Ctrl-C at the first step
-    monkeypatch.setattr("bptt.training.checkpoints.Interrupts.requested", requested, raising=False)
+    monkeypatch.setattr("bptt.training.interrupts.Interrupts.requested", requested, raising=False)
     for option in (["--resume", "a b-00000082.x"], ["--resume=a b-00000082.x"]):
         arguments = ["train", "text.txt", "--epochs", "9", *option, "--out", "a b.x", "--quiet"]
         status, out, _ = run(*arguments)

@@ -9,12 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..checks import is_number, is_whole
-from ..errors import BpttError, CheckpointError, ConfigError
+from ..errors import ConfigError
 from ..layers import GRU, LSTM, RNN, Dropout
 from ..network import Network
 from ..stream import Stream
-from ..training import Checkpoints, Interrupts, Run, Schedule, train
-from ..training.display import Display
+from ..training import Checkpoints, Display, Run, Schedule, fit
 from ..training.optimizers import LARGEST, OPTIMIZERS
 from ..training.schedules import SCHEDULES
 from . import files
@@ -200,29 +199,17 @@ class Model:
             if checkpoint is not None:
                 checkpoint.adopt(run.step)
         self.history_, self.interrupted_ = run.history, False
-        steps = train(
+
+        def save(path):
+            self.interrupted_ = run.interrupted
+            files.save(self, path, run)
+
+        fit(
             run, self.network_, objective, source, validation,
             epochs=self.epochs, grad_clip=self.grad_clip, patience=self.patience,
+            display=display, checkpoint=checkpoint, save=save, on_step=on_step,
         )  # fmt: skip
-        try:
-            with display, Interrupts() as interrupts:
-                for p in steps:
-                    display(p)
-                    stop = on_step is not None and on_step(p)
-                    if (stop or interrupts.requested) and run.epoch <= self.epochs:
-                        self.interrupted_ = True
-                        break
-                    if checkpoint is not None and checkpoint.due():
-                        checkpoint.write(run.step, lambda path: files.save(self, path, run))
-        except BpttError as error:
-            if checkpoint is None or checkpoint.last is None or isinstance(error, CheckpointError):
-                raise
-            raise BpttError(f"{error} The last checkpoint is {checkpoint.last}.") from error
-        if checkpoint is not None:
-            checkpoint.write(run.step, lambda path: files.save(self, path, run))
-        if self.interrupted_ and run.batch:
-            self.history_ = [*run.history, run.row()]
-        run.put_back_best()  # after the checkpoint: that goes on from the last parameters
+        self.history_, self.interrupted_ = run.rows(), run.interrupted
         return self
 
     def _optimizer(self):

@@ -1,10 +1,14 @@
 """Training: batches, objectives, optimizers, schedules, the fit loop, checkpoints."""
 
 from .batches import Batch, Documents, SequenceBatches, TextStreams, text_windows
-from .checkpoints import Checkpoints, Interrupts
-from .loop import Progress, evaluate, gradients, train
+from .checkpoints import Checkpoints
+from .display import Display
+from .fitting import fit
+from .interrupts import Interrupts
+from .loop import evaluate, gradients, train
 from .objectives import CrossEntropy, Gaussian, Quantiles, SquaredError
 from .optimizers import SGD, Adam, AdamW, RMSprop, clip_by_global_norm, clip_scale, global_norm
+from .progress import Progress
 from .run import Run
 from .schedules import Schedule
 
@@ -15,6 +19,7 @@ __all__ = [
     "Batch",
     "Checkpoints",
     "CrossEntropy",
+    "Display",
     "Documents",
     "Gaussian",
     "Interrupts",
@@ -29,6 +34,7 @@ __all__ = [
     "clip_by_global_norm",
     "clip_scale",
     "evaluate",
+    "fit",
     "global_norm",
     "gradients",
     "text_windows",

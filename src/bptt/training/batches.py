@@ -7,7 +7,8 @@ A *source* holds the data of a training and deals them out::
         ...
 """
 
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -24,6 +25,22 @@ class Batch(NamedTuple):
     lengths: np.ndarray | None = None  # (m,), None where every sequence has T_x steps
     weight: np.ndarray | None = None  # (m, T_x), of each step in the loss; None: 1
     fresh: bool = True  # whether the state starts anew; else where the batch before it ended
+
+
+class Source(Protocol):
+    """The data of a training, dealt out in batches."""
+
+    def order(self, rng: np.random.Generator | None) -> np.ndarray:
+        """Draw the order of an epoch's batches; None: a fixed order."""
+        ...
+
+    def count(self, order: np.ndarray) -> int:
+        """Return the number of batches of an epoch."""
+        ...
+
+    def batches(self, order: np.ndarray) -> Iterator["Batch"]:
+        """Yield the batches of an epoch."""
+        ...
 
 
 def text_windows(tokens, batch_size, seq_length):

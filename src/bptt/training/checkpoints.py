@@ -1,11 +1,9 @@
-"""Keeping a run safe: checkpoints every few minutes, the last few kept; Ctrl-C between steps."""
+"""Checkpoints of a training run: how often they are written and how many are kept."""
 
 import contextlib
 import numbers
 import os
 import re
-import signal
-import threading
 import time
 from pathlib import Path
 
@@ -70,31 +68,3 @@ class Checkpoints:
                 os.unlink(self._files[0])
             del self._files[0]
         return path
-
-
-class Interrupts:
-    """Turn Ctrl-C into a flag that is looked at between steps: no half-made update.
-
-    A context manager. The first Ctrl-C sets `requested`; a second one raises KeyboardInterrupt at
-    once. Where Ctrl-C is ignored (nohup, a script's background job) and outside the main thread,
-    to which Python delivers no signals, it does nothing.
-    """
-
-    def __init__(self):
-        self.requested = False
-
-    def __enter__(self):
-        self._previous = None
-        in_main_thread = threading.current_thread() is threading.main_thread()
-        if in_main_thread and signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-            self._previous = signal.signal(signal.SIGINT, self._on_signal)
-        return self
-
-    def __exit__(self, *exception):
-        if self._previous is not None:
-            signal.signal(signal.SIGINT, self._previous)
-
-    def _on_signal(self, signum, frame):
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True

@@ -28,7 +28,7 @@ class Display:
     ConfigError
     """
 
-    def __init__(self, mode, epochs, items, show):
+    def __init__(self, mode, epochs, items="items", show="{:.4g}".format):
         console = None if isinstance(mode, str) else mode
         if console is None and mode not in MODES:
             raise ConfigError(f"fit: progress is {mode!r}; expected one of {', '.join(MODES)}.")

@@ -3,30 +3,14 @@
 import math
 import time
 from itertools import islice
-from typing import NamedTuple
 
 import numpy as np
 
 from ..errors import BpttError
 from .optimizers import clip_scale, global_norm
+from .progress import Progress
 
 RECENT = 50  # steps of the running mean of the loss
-
-
-class Progress(NamedTuple):
-    """Where a training run stands after a step."""
-
-    epoch: int  # 1, 2, ...
-    step: int  # over all epochs: 1, 2, ...
-    n_steps: int  # of the whole run; an estimate where epochs differ in batches
-    loss: float  # running mean over about the last 50 steps
-    validation: float | None  # only after an epoch's last step
-    grad_norm: float  # before clipping
-    learning_rate: float
-    items_per_second: float  # what the loss is a mean over: characters, steps, sequences
-    seconds: float  # since the start, validation included
-    seconds_left: float  # estimated from the steps done since the start or the resumption
-    end_of_epoch: bool
 
 
 def gradients(network, parameters, objective, batch, state=None, rng=None):

@@ -65,6 +65,7 @@ class Run:
     best_loss: float | None = None
     waited: int = 0
     stopped: bool = False
+    interrupted: bool = False  # not saved
 
     _NUMBERS = (
         "epoch", "batch", "step", "per_epoch", "total", "weight", "norms", "recent", "items",
@@ -170,8 +171,12 @@ class Run:
             "steps_per_second": self.step / self.training_seconds,
         }
 
-    def put_back_best(self):
-        """Make the parameters those with the lowest validation loss, where there are any."""
+    def rows(self):
+        """Return the history, with a row for the present epoch where it is not complete."""
+        return [*self.history, self.row()] if self.batch else self.history
+
+    def restore_best(self):
+        """Set the parameters to those with the lowest validation loss, where they were kept."""
         for name, p in (self.best or {}).items():
             self.parameters[name][...] = p
 

@@ -1,0 +1,84 @@
+"""Run a training to its end: progress display, checkpoints, early end by Ctrl-C or a callback."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ..errors import BpttError, CheckpointError
+from ..network import Network
+from .batches import Source
+from .checkpoints import Checkpoints
+from .display import Display
+from .interrupts import Interrupts
+from .loop import train
+from .objectives import Objective
+from .progress import Progress
+from .run import Run
+
+
+def fit(
+    run: Run,
+    network: Network,
+    objective: Objective,
+    source: Source,
+    validation: Source | None = None,
+    *,
+    epochs: int,
+    grad_clip: float | None = None,
+    patience: int | None = None,
+    display: Display | None = None,
+    checkpoint: Checkpoints | None = None,
+    save: Callable[[Path], Any] | None = None,
+    on_step: Callable[[Progress], Any] | None = None,
+) -> Run:
+    """Train a network for a number of epochs; return the run.
+
+    Ctrl-C ends the training after the current step (``run.interrupted``); a second Ctrl-C raises
+    KeyboardInterrupt at once. At the end the parameters are those with the lowest validation loss
+    where `patience` is given, otherwise the last ones.
+
+    Parameters
+    ----------
+    run : Run
+        The training state; its parameters are changed in place.
+    network, objective, source, validation, epochs, grad_clip, patience
+        See `train`.
+    display : Display, optional
+        Shows the progress; nothing is shown where None.
+    checkpoint : Checkpoints, optional
+        Where and how often to save; one is written at the end too.
+    save : callable (path), required with `checkpoint`
+        Writes the model and the run to a file.
+    on_step : callable (Progress) -> bool, optional
+        Called after every step; a true result ends the training early.
+
+    Raises
+    ------
+    BpttError
+        A gradient or a loss is not finite; the parameters are those of the last good step.
+    CheckpointError
+        A checkpoint cannot be written.
+    """
+    display = display or Display("silent", epochs)
+    steps = train(
+        run, network, objective, source, validation,
+        epochs=epochs, grad_clip=grad_clip, patience=patience,
+    )  # fmt: skip
+    try:
+        with display, Interrupts() as interrupts:
+            for progress in steps:
+                display(progress)
+                stop = on_step is not None and on_step(progress)
+                if (stop or interrupts.requested) and run.epoch <= epochs:
+                    run.interrupted = True
+                    break
+                if checkpoint is not None and checkpoint.due():
+                    checkpoint.write(run.step, save)
+    except BpttError as error:
+        if checkpoint is None or checkpoint.last is None or isinstance(error, CheckpointError):
+            raise
+        raise BpttError(f"{error} The last checkpoint is {checkpoint.last}.") from error
+    if checkpoint is not None:
+        checkpoint.write(run.step, save)
+    run.restore_best()  # after the last checkpoint, which resumes from the last parameters
+    return run

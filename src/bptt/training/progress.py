@@ -1,0 +1,19 @@
+"""The progress of a training run, reported after each step."""
+
+from typing import NamedTuple
+
+
+class Progress(NamedTuple):
+    """Training progress after one step."""
+
+    epoch: int  # 1, 2, ...
+    step: int  # counted over all epochs: 1, 2, ...
+    n_steps: int  # of the whole run; an estimate where epochs differ in their number of batches
+    loss: float  # running mean over about the last 50 steps
+    validation: float | None  # validation loss; only after the last step of an epoch
+    grad_norm: float  # Euclidean norm of all gradients together, before clipping
+    learning_rate: float
+    items_per_second: float  # items are what the loss is averaged over: characters, sequences
+    seconds: float  # since the start, validation included
+    seconds_left: float  # estimated from the steps done since the start or the resumption
+    end_of_epoch: bool
