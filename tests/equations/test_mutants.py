@@ -72,3 +72,50 @@ def test_a_break_is_in_force_for_everyone_and_only_inside():
     with applied(double, minus):
         assert held(3) == 0
     assert held(3) == 6
+
+
+# fmt: off
+def renamed(left, right, steps, slope=None):
+    if steps < 1:
+        raise ValueError(f"n is {steps}")
+    result = np.zeros(
+        2
+    )
+    for step in reversed(range(steps)):
+        result += (
+            left[:steps, step].T @ right
+        ) ** 2 - 0.5 * slope
+    return {
+        "a": result.sum(axis=0),
+        "b": -right if slope is None else result,
+    }
+# fmt: on
+
+
+def test_what_a_change_is_called_depends_neither_on_local_names_nor_on_formatting():
+    changes = [mutant.change for mutant in mutants(sample)]
+    assert "a[:b, c].T @ d -> a[b:, c].T @ d" in changes  # the nearest expression that says much
+    assert "a.sum(axis=0) -> a.sum(axis=1)" in changes
+    assert changes == [mutant.change for mutant in mutants(renamed)]
+
+
+def refuse(x):
+    if not x:
+        raise ValueError("x is empty")
+    return x
+
+
+def checked(x):
+    x = refuse(x[:])
+    return x + 1
+
+
+def test_a_call_of_what_may_raise_is_a_check_unless_it_is_known_to_compute():
+    assert {m.text for m in mutants(checked)} == {
+        "return x [+ -> -] 1",
+        "return [x + 1 -> 1]",
+        "return [x + 1 -> x]",
+        "return x + [1 -> 2]",
+        "return x + [1 -> 0]",
+    }
+    assert len(mutants(checked, others=[refuse])) > 5

@@ -1,9 +1,10 @@
 """One-token breaks of a function, made from its syntax tree, and a way to put one in its place.
 
 A break changes one operator, one constant, one name, one string, one index, or leaves one of them
-out. Not broken, because right calls give the same numbers without them: docstrings, messages,
-statements that only check (`Door`, `raise`, ``strict=``), and the -1 in ``reshape(n, -1)``, which
-any negative number may replace.
+out. Not broken, because correct calls give the same numbers without them: docstrings, messages,
+statements that only check their arguments (`raise`, ``strict=``, and calls of what may raise),
+``x.dtype`` (the arrays of one call share one dtype), ``copy=``, and the -1 in ``reshape(n, -1)``,
+which any negative number may replace.
 """
 
 import ast
@@ -12,7 +13,10 @@ import inspect
 import re
 import textwrap
 from contextlib import contextmanager
+from functools import cache
 from typing import NamedTuple
+
+from bptt import checks
 
 OPERATORS = {
     ast.Add: (ast.Sub,),
@@ -26,17 +30,10 @@ OPERATORS = {
     ast.Eq: (ast.NotEq,),
     ast.NotEq: (ast.Eq,),
 }
+CONTEXTS = (ast.expr, ast.keyword, ast.Return, ast.Assign, ast.AugAssign)  # written down whole
+# Expressions that say too little alone: the one around them is written down.
+PARTS = (ast.Attribute, ast.Subscript, ast.Slice, ast.Tuple, ast.Starred, ast.keyword)
 TERMS = (ast.Add, ast.Sub, ast.Mult)  # where one side may be left out
-CHECKS = {
-    "Door",
-    "door",
-    "float_array",
-    "_loss_door",
-    "rnn_variant",
-    "_check_state",
-    "need_tape",
-    "_each",
-}
 DROPPED_CALLS = {"reversed", "tanh", "d_sigmoid", "d_tanh", "d_g", "softmax", "turn", "transpose"}
 
 
@@ -44,14 +41,16 @@ class Mutant(NamedTuple):
     """A function with one break in it."""
 
     text: str  # what was there -> what stands there now, with a little of the line around it
+    change: str  # the same as expressions, local names replaced by letters: "a < b -> a <= b"
     code: object
 
 
-def mutants(function, kinds=()):
+def mutants(function, kinds=(), others=()):
     """All breaks of a function.
 
     `kinds` lists groups of names of one kind, each a string: where one stands (a variable, an
-    attribute or a string), each of the others takes its place.
+    attribute or a string), each of the others takes its place. `others` are functions that may
+    raise and compute all the same: calls of them are broken, calls of the rest are checks.
     """
     function = inspect.unwrap(function)
     lines, first = inspect.getsourcelines(function)
@@ -61,9 +60,10 @@ def mutants(function, kinds=()):
     for kind in map(str.split, kinds):
         for name in kind:
             swaps.setdefault(name, []).extend(other for other in kind if other != name)
-    known = dict.fromkeys(function.__globals__, 0) | _first_stores(tree)
+    local = _first_stores(tree)
+    known = dict.fromkeys(function.__globals__, 0) | local
     seen, result = {ast.unparse(tree)}, []
-    skipped = set(_skipped(tree))
+    skipped = set(_skipped(tree, function, {inspect.unwrap(other) for other in others}))
     for k, parent in enumerate(list(ast.walk(tree))):
         if parent in skipped:
             continue
@@ -72,10 +72,12 @@ def mutants(function, kinds=()):
                 continue
             for broken in _breaks(child, parent, field, swaps, known):
                 twin = copy.deepcopy(tree)
-                _put(list(ast.walk(twin))[k], field, place, copy.deepcopy(broken))
+                changed = list(ast.walk(twin))[k]
+                _put(changed, field, place, copy.deepcopy(broken))
                 if ast.unparse(twin) not in seen:
                     seen.add(ast.unparse(twin))
-                    result.append(_mutant(tree, twin, function, first))
+                    change = _change(tree, twin, parent, child, broken, local)
+                    result.append(_mutant(tree, twin, function, first, change))
     return result
 
 
@@ -90,12 +92,42 @@ def applied(function, mutant):
         function.__code__ = original
 
 
-def _mutant(tree, twin, function, first):
+def _mutant(tree, twin, function, first, change):
     module = ast.fix_missing_locations(ast.Module([twin], []))
     ast.increment_lineno(module, first - 1)
     compiled = compile(module, inspect.getfile(function), "exec")
     code = next(c for c in compiled.co_consts if inspect.iscode(c))
-    return Mutant(_difference(ast.unparse(tree), ast.unparse(twin)), code)
+    return Mutant(_difference(ast.unparse(tree), ast.unparse(twin)), change, code)
+
+
+def _change(tree, twin, parent, child, broken, local):
+    """Write a change down, without the names of local variables, which are free to change."""
+    nodes = list(ast.walk(tree))
+    above = {under: node for node in nodes for under in ast.iter_child_nodes(node)}
+    while isinstance(parent, PARTS) and isinstance(above[parent], CONTEXTS):
+        parent = above[parent]
+    pair = child, broken
+    if isinstance(parent, ast.Dict) and child in parent.values:  # one entry, not the whole
+        key = parent.keys[parent.values.index(child)]
+        pair = (ast.Dict([key], [value]) for value in pair)
+    elif isinstance(parent, CONTEXTS):  # what precedes the change breadth first stays in its place
+        pair = parent, list(ast.walk(twin))[nodes.index(parent)]
+    letters = {}
+
+    def text(node):
+        if node is None:
+            return "nothing"
+        node = copy.deepcopy(node)
+        rename(node)
+        return ast.unparse(node)
+
+    def rename(node):
+        if isinstance(node, ast.Name) and node.id in local:
+            node.id = letters.setdefault(node.id, "abcdefghijklmnopqrstuvwxyz"[len(letters)])
+        for part in ast.iter_child_nodes(node):
+            rename(part)
+
+    return " -> ".join(map(text, pair))
 
 
 def _difference(before, after, around=16):
@@ -142,24 +174,59 @@ def _put(parent, field, place, node):
         getattr(parent, field)[place] = node
 
 
-def _skipped(tree):
+def _skipped(tree, function, others):
     """The nodes of what must not be broken: the signature, the docstring, checks, messages."""
     skipped = [tree.args]
     if ast.get_docstring(tree) is not None:
         skipped.append(tree.body[0])
+    refusing = set(_checks(tree, function, others))
     for node in ast.walk(tree):
-        called = {getattr(n, "id", getattr(n, "attr", "")) for n in ast.walk(node)}
-        check = isinstance(node, (ast.Assign, ast.Expr)) and called & CHECKS
+        check = isinstance(node, (ast.Assign, ast.Expr)) and refusing & set(ast.walk(node))
         refusal = isinstance(node, ast.If) and isinstance(node.body[0], ast.Raise)
         message = isinstance(node, (ast.Assign, ast.Raise)) and "where" in ast.unparse(node)
         if check or refusal or isinstance(node, ast.Raise) or (message and _is_text(node)):
             skipped.append(node)
-        if isinstance(node, ast.keyword) and node.arg == "strict":
+        if isinstance(node, ast.keyword) and node.arg in ("strict", "copy"):
+            skipped.append(node)
+        if isinstance(node, ast.Attribute) and node.attr == "dtype":
             skipped.append(node)
         if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "reshape":
             skipped += [a.operand for a in node.args if isinstance(a, ast.UnaryOp)]
     for node in skipped:
         yield from ast.walk(node)
+
+
+def _checks(tree, function, others):
+    """Calls in a function of what may refuse an argument, told by its source: it raises.
+
+    Functions and classes that the function's module knows, methods of its own class, and those of
+    the classes of `bptt.checks`.
+    """
+    owner = function.__qualname__.rpartition(".")[0]
+    methods = {}
+    for kind in (*vars(checks).values(), function.__globals__.get(owner)):
+        methods |= vars(kind) if inspect.isclass(kind) else {}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(ast.Name(name)):
+                thing = function.__globals__.get(name)
+            case ast.Call(ast.Attribute(_, name)):
+                thing = methods.get(name)
+            case _:
+                continue
+        thing = inspect.unwrap(thing)
+        if thing not in others and _raises(thing):
+            yield node
+
+
+@cache
+def _raises(thing):
+    if not (inspect.isfunction(thing) or inspect.isclass(thing)):
+        return False
+    if not thing.__module__.startswith(("bptt", "tests")):
+        return False
+    source = ast.parse(textwrap.dedent(inspect.getsource(thing)))
+    return any(isinstance(node, ast.Raise) for node in ast.walk(source))
 
 
 def _is_text(node):
