@@ -106,6 +106,10 @@ class Model:
 
     items: ClassVar[str] = "sequences"  # what the loss is a mean over
     unit: ClassVar[str] = ""  # of the loss
+    measure: ClassVar[str] = "R2"  # what `score` returns
+    command: ClassVar[str]  # `bptt train <command>` trains it ...
+    reads: ClassVar[str]  # ... from such data: a key of `bptt.cli.data_files.CONTENTS`
+    example: ClassVar[str] = ""  # arguments of the command, for its help
 
     def __init_subclass__(cls):
         """Write the hyper-parameters that all models share into the docstring of each."""
@@ -282,6 +286,24 @@ class Model:
         """
         self._check_fitted()
         return Stream(self.network_, self.parameters_, m)
+
+    # -- the command line --------------------------------------------------------------------
+
+    def extent(self, X: Any, y: Any = None) -> str:
+        """Return the amount of data in words: "270 sequences with 9 classes"."""
+        return f"{len(X):,} sequences"
+
+    def opening(self, X: Any, y: Any = None, source: str = "X") -> str:
+        """Return what `fit` trains on, in words: the first line of ``bptt train``."""
+        return f"{self.extent(X, y)} of {source}"
+
+    def score_text(self, X: Any, y: Any = None) -> str:
+        """Return the score on data in words, as ``bptt score`` prints it: "accuracy 0.9730"."""
+        return f"{self.measure} {self.score(X, y):.4f}"
+
+    def describe(self) -> list[str]:
+        """Return what the fitted model reads and predicts: lines of ``bptt info``."""
+        return []
 
     # -- checks ------------------------------------------------------------------------------
 

@@ -93,6 +93,8 @@ class SequenceClassifier(Pooled, Classes):
     """
 
     items = "sequences"
+    command, reads = "classify", "labels"
+    example = "vowels_train.ts --test vowels_test.ts --bidirectional --pooling mean"
 
     def _targets(self, where, name, sequences, y):
         return as_labels(where, name, self._one_each(where, name, sequences, y))
@@ -153,6 +155,15 @@ class SequenceClassifier(Pooled, Classes):
         z = np.concatenate(self._outputs("score", X, lengths))
         return float(np.mean(z.argmax(axis=1) == truth))
 
+    def extent(self, X, y=None):
+        """Return the amount of data in words: "270 sequences with 9 classes"."""
+        return f"{super().extent(X)} with {len(set(() if y is None else y)):,} classes"
+
+    def prediction_rows(self, X):
+        """Yield the class of each sequence and its probability: rows of ``bptt predict``."""
+        for p in self.predict_proba(X):
+            yield str(self.classes_[p.argmax()]), f"{p.max():.4f}"
+
     def __sklearn_tags__(self):
         """Return what scikit-learn asks for."""
         return self._sklearn_tags("classifier", target=True)
@@ -190,6 +201,8 @@ class SequenceRegressor(Pooled):
     """
 
     items = "numbers"
+    command, reads = "regress", "numbers"
+    example = "engines.csv --sequence engine --label remaining --test others.csv"
 
     def _targets(self, where, name, sequences, y):
         y = self._one_each(where, name, sequences, y)
@@ -262,6 +275,11 @@ class SequenceRegressor(Pooled):
         where = f"{type(self).__name__}.score"
         truth = self._targets(where, "y", as_sequences(where, X, lengths), y)
         return r2(self._columns(where, "y", truth), self.predict(X, lengths))
+
+    def prediction_rows(self, X):
+        """Yield the numbers predicted for each sequence: rows of ``bptt predict``."""
+        for row in self.predict(X).reshape(len(X), -1):
+            yield tuple(f"{v:.8g}" for v in row)
 
     def _fitted(self):
         return super()._fitted() | {

@@ -12,7 +12,7 @@ from ..checks import is_number
 from ..errors import CheckpointError, ConfigError
 from ..training.array_files import load_arrays, save_arrays
 
-_KINDS: dict[str, type] = {}  # the only classes a file can ask for
+KINDS: dict[str, type] = {}  # by name: a file may hold no others
 _TRAINING = "training/"
 _ROW = {
     "epoch", "step", "loss", "validation", "grad_norm", "learning_rate", "seconds",
@@ -22,7 +22,7 @@ _ROW = {
 
 def register(kind):
     """Class decorator: files may hold this kind of model."""
-    _KINDS[kind.__name__] = kind
+    KINDS[kind.__name__] = kind
     return kind
 
 
@@ -79,10 +79,10 @@ def load(path):
     """
     arrays, config = load_arrays(path)
     arrays = {name: a for name, a in arrays.items() if not name.startswith(_TRAINING)}
-    kind = _KINDS.get(str(config.get("kind")))
+    kind = KINDS.get(str(config.get("kind")))
     if kind is None:
         what = _one_line(repr(config.get("kind")))
-        raise CheckpointError(f"load: {path} holds a {what}; expected one of {', '.join(_KINDS)}.")
+        raise CheckpointError(f"load: {path} holds a {what}; expected one of {', '.join(KINDS)}.")
     try:
         model = kind(**{n: _lively(v) for n, v in _dict(config, "hyperparameters").items()})
         model._check_hyperparameters()

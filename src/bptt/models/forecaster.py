@@ -85,6 +85,8 @@ class Forecaster(Model):
     validation_fraction: float = 0.0
 
     items = "windows"
+    command, reads = "forecast", "series"
+    example = "load.csv --columns load,oil --window 96 --horizon 24 --output gaussian"
 
     def fit(
         self,
@@ -284,6 +286,44 @@ class Forecaster(Model):
         """
         forecast, actual = self.backtest(X)
         return r2(actual, forecast)
+
+    def extent(self, X, y=None):
+        """Return the amount of data in words: "160 steps x 2 columns" or "3 series"."""
+        if isinstance(X, list):
+            return f"{len(X):,} series"
+        return f"{len(X):,} steps x {np.size(X) // len(X)} columns"
+
+    def score_text(self, X, y=None):
+        """Return the score in words, as ``bptt score`` prints it."""
+        return f"{super().score_text(X)} of forecasts of {self.horizon} steps"
+
+    def describe(self):
+        """Return what the fitted model reads and predicts: a line of ``bptt info``."""
+        return [f"reads {self.window} steps of {len(self.mean_)} values, forecasts {self.horizon}"]
+
+    def prediction_rows(self, X=None, coverage=None, columns=()):
+        """Yield a heading, then each step of the forecast: rows of ``bptt predict``.
+
+        Parameters
+        ----------
+        X
+            As for `predict`.
+        coverage : float, optional
+            Adds the ends of intervals, see `predict_interval`.
+        columns : sequence of str
+            Names of the values; numbered where not given.
+        """
+        parts = [("", self.predict(X))]
+        if coverage is not None:
+            parts += zip((" lower", " upper"), self.predict_interval(X, coverage), strict=True)
+        several = parts[0][1].ndim == 3  # the model was trained on several series
+        columns = columns or [f"value {j + 1}" for j in range(len(self.mean_))]
+        titles = [name + part for name in columns for part, _ in parts]
+        yield [*["series"] * several, "step", *titles]
+        stacked = np.stack([a if several else a[np.newaxis] for _, a in parts], axis=-1)
+        for i, series in enumerate(stacked, start=1):
+            for t, row in enumerate(series, start=1):
+                yield [*[str(i)] * several, str(t), *(f"{v:.8g}" for v in row.reshape(-1))]
 
     def stream(self, m=1) -> Any:
         """Forecast m series side by side as their values arrive.

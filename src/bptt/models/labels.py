@@ -133,6 +133,7 @@ class Classes(SequenceModel):
     """
 
     unit = "nats"
+    measure = "accuracy"
     class_weight: Any = None
 
     def _check_hyperparameters(self):
@@ -158,9 +159,25 @@ class Classes(SequenceModel):
     def _decoded(self, z):
         return softmax(z.T.astype(np.float64)).T
 
+    def score_text(self, X, y=None):
+        """Return the accuracy in words; `y` may hold labels as text, as data files do."""
+        return super().score_text(X, _renamed(y, {str(c): c for c in self.classes_.tolist()}))
+
+    def describe(self):
+        """Return what the fitted model reads, and its classes: lines of ``bptt info``."""
+        listed = ", ".join(map(str, self.classes_[:20].tolist()))
+        return [*super().describe(), f"classes: {listed}" + ", ..." * (len(self.classes_) > 20)]
+
     def _fitted(self):
         return super()._fitted() | {"classes": self.classes_.tolist()}
 
     def _restore(self, fitted):
         super()._restore(fitted)
         self.classes_ = classes_from_json(fitted["classes"])
+
+
+def _renamed(labels, names):
+    """Return labels, or lists of them, with those replaced that have another name."""
+    if isinstance(labels, list):
+        return [_renamed(label, names) for label in labels]
+    return names.get(labels, labels)

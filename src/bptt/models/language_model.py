@@ -63,6 +63,8 @@ class LanguageModel(Model):
     """
 
     unit = "nats"
+    command, reads = "text", "texts"
+    example = "shakespeare.txt --units 256 --epochs 5 --out shakespeare.safetensors"
     tokenizer: str | Callable[[str], list[str]] = "characters"
     max_vocabulary: int | None = None
     embedding: int = 64
@@ -272,6 +274,32 @@ class LanguageModel(Model):
         """
         with np.errstate(over="ignore"):  # inf where the cross-entropy is above 709 nats
             return float(np.exp(self._mean_nats("perplexity", X)))
+
+    def extent(self, X, y=None):
+        """Return the amount of data in words: "1,440 characters" or "24 documents"."""
+        return f"{len(X):,} {'characters' if isinstance(X, str) else 'documents'}"
+
+    def opening(self, X, y=None, source="X"):
+        """Return what `fit` trains on and holds out, in words: the first line of ``bptt train``."""
+        training, held_out = self.split(X)
+        return f"{super().opening(training, y, source)}; {len(held_out):,} held out"
+
+    def score_text(self, X, y=None):
+        """Return cross-entropy and perplexity on texts in words, as ``bptt score`` prints them."""
+        nats = -self.score(X)
+        with np.errstate(over="ignore"):
+            perplexity = np.exp(nats)
+        each = "token" if callable(self.tokenizer) else self.items[:-1]
+        return (
+            f"cross-entropy {nats:.4f} nats ({nats / _UNITS['bits']:.4f} bits) per {each}, "
+            f"perplexity {perplexity:.3f}"
+        )
+
+    def describe(self):
+        """Return what the fitted model reads: a line of ``bptt info``."""
+        kind = "documents" if self.documents_ else "one text"
+        known = f"{len(self.vocabulary_)} {self.items} and one symbol for all others"
+        return [f"vocabulary: {known}; learned from {kind}"]
 
     def _mean_nats(self, method, X):
         nats, counts = self._nats(method, X)

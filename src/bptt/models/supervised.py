@@ -245,6 +245,12 @@ class SequenceModel(Model):
         where = f"{type(self).__name__}.stream"
         return ModelStream(self, m, lambda x: self._reader.read_step(where, x, m), self._decoded)
 
+    def describe(self):
+        """Return what the fitted model reads: a line of ``bptt info``."""
+        if self.vocabulary_ is None:
+            return [f"reads {self.n_features_in_} features a step"]
+        return [f"vocabulary: {len(self.vocabulary_)} tokens"]
+
     # -- hyper-parameters, network and file --------------------------------------------------
 
     def _check_hyperparameters(self):

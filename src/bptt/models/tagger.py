@@ -51,6 +51,8 @@ class SequenceTagger(Classes):
     char_units: int = 32
 
     items = "steps"
+    command, reads = "tag", "tags"
+    example = "english.conllu --validation dev.conllu --dropout 0.5 --epochs 10"
 
     def _targets(self, where, name, sequences, y):
         if y is None:
@@ -136,6 +138,19 @@ class SequenceTagger(Classes):
         z = self._outputs("score", X, lengths)
         right = [row.argmax(axis=1) == t for row, t in zip(z, truth, strict=True)]
         return float(np.mean(np.concatenate(right)))
+
+    def extent(self, X, y=None):
+        """Return the amount of data in words: "12 sequences of 40 steps with 4 tags"."""
+        tags = {tag for tags in (() if y is None else y) for tag in tags}
+        return f"{super().extent(X)} of {sum(map(len, X)):,} steps with {len(tags):,} tags"
+
+    def prediction_rows(self, X):
+        """Yield each step and its tag, and () after each sequence: rows of ``bptt predict``."""
+        for sequence, tags in zip(X, self.predict(X), strict=True):
+            for step, tag in zip(sequence, tags, strict=True):
+                numbers = () if isinstance(step, str) else np.atleast_1d(step)
+                yield " ".join(f"{v:.8g}" for v in numbers) or step, str(tag)
+            yield ()
 
     def __sklearn_tags__(self):
         """Return what scikit-learn asks for: it has no word for a label a step."""
