@@ -181,10 +181,16 @@ MISTAKES = [
     # the options
     (
         "train text.txt --cell tcn",
-        "LanguageModel: cell is 'tcn'; expected one of lstm, gru, gru_reset_after, rnn, rnn_relu.",
+        "LanguageModel: cell is 'tcn'; expected one of rnn, rnn_relu, lstm, gru, gru_reset_after",
     ),
-    ("train text.txt --optimizer lion", "optimizer is 'lion'; expected one of sgd, rmsprop, adam"),
-    ("train text.txt --patience 0", "LanguageModel: patience is 0; expected a whole number >= 1."),
+    (
+        "train text.txt --optimizer lion",
+        "optimizer is 'lion'; expected one of adam, adamw, rmsprop, sgd",
+    ),
+    (
+        "train text.txt --patience 0",
+        "LanguageModel: patience is 0; expected None or a whole number >= 1.",
+    ),
     ("train text.txt --dropout 1", r"dropout is 1.0; expected a number in \[0, 1\)."),
     ("train text.txt --documents page", "split is 'page'; expected one of file, paragraph, line."),
     ("train --documents line", "train text: --documents without a FILE; expected at least one."),

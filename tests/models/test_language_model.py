@@ -374,13 +374,16 @@ def test_parameters_too_large_to_compute_with_are_said_to_be(fitted):
 # What cannot be fitted
 
 
+CELL_NAMES = "one of rnn, rnn_relu, lstm, gru, gru_reset_after, or a bptt.equations.Cell"
+
+
 @pytest.mark.parametrize(
     ("name", "value", "expected"),
     [
-        ("cell", "tcn", "one of lstm, gru, gru_reset_after, rnn, rnn_relu"),
-        ("cell", "LSTM", "one of lstm, gru, gru_reset_after, rnn, rnn_relu"),
-        ("cell", ["lstm"], "one of lstm, gru, gru_reset_after, rnn, rnn_relu"),
-        ("cell", None, "one of lstm, gru, gru_reset_after, rnn, rnn_relu"),
+        ("cell", "tcn", CELL_NAMES),
+        ("cell", "LSTM", CELL_NAMES),
+        ("cell", ["lstm"], CELL_NAMES),
+        ("cell", None, CELL_NAMES),
         *[
             (name, value, "a whole number >= 1")
             for name in ("units", "layers", "embedding", "seq_length", "batch_size", "epochs")
@@ -627,7 +630,7 @@ def forge(path, change):
         (
             "cell",
             "os.system",
-            "cell is 'os.system'; expected one of lstm, gru, gru_reset_after, rnn, rnn_relu",
+            "cell is 'os.system'; expected one of rnn, rnn_relu, lstm, gru, gru_reset_after",
         ),
         ("cell", "lstm", "has shape None"),
         ("cell", "x" * 10**5, "cell is 'xxxx"),

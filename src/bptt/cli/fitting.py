@@ -8,6 +8,7 @@ import typer
 
 from ..errors import BpttError, ConfigError, DataError
 from ..models import LanguageModel, load
+from ..models.hyperparameters import check
 from ..training import Checkpoints
 from . import data, options
 from .console import Console, check_destination, fail
@@ -47,7 +48,7 @@ def fit(context, name, files, given):
     """
     task, where, out = data.TASKS[name], f"train {name}", given["out"]
     model = _model(context, where, task, given)
-    model._check_hyperparameters()
+    check(model)
     places = Checkpoints(out, given["checkpoint_minutes"], given["keep"])
     learned = data.read(where, task, files, given)
     validation, test = (

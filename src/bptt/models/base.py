@@ -4,21 +4,23 @@ import hashlib
 import sys
 from dataclasses import dataclass, fields
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ..checks import is_number, is_whole
+from ..equations import Cell
 from ..errors import ConfigError
 from ..layers import GRU, LSTM, RNN, Dropout
 from ..network import Network
 from ..stream import Stream
 from ..training import Checkpoints, Display, Run, Schedule, fit
-from ..training.optimizers import LARGEST, OPTIMIZERS
-from ..training.schedules import SCHEDULES
+from ..training.optimizers import OPTIMIZERS
 from . import files
+from .hyperparameters import CellChoice, Choice, Number, Optional, Whole, check, option
 
-_SHARED = "<those of all models>"  # in the docstring of a model
+InitialState = Literal["zero", "learned"]
+OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd"]
+ScheduleName = Literal["constant", "cosine", "plateau"]
 LAYERS = {
     "lstm": LSTM,
     "gru": GRU,
@@ -32,48 +34,6 @@ LAYERS = {
 class Model:
     """Hyper-parameters live in the constructor, unchanged; what `fit` learns ends in ``_``.
 
-    Parameters
-    ----------
-    cell : {"lstm", "gru", "gru_reset_after", "rnn", "rnn_relu"}
-        Recurrent cell; of a GRU the reset gate may act before or after the product, as PyTorch's.
-    units : int
-        Hidden units of each layer.
-    layers : int
-        Recurrent layers on top of one another.
-    dropout : float
-        Share of the features left out while training, between layers and before the output layer.
-    input_dropout : float
-        The same below the first layer.
-    initial_state : {"zero", "learned"}
-        The state before a sequence's first step.
-    batch_size : int
-        Sequences (or parallel streams of a text) that one step is computed from.
-    epochs : int
-        Times through the data.
-    optimizer : {"adam", "adamw", "rmsprop", "sgd"}
-        Rule that makes steps of gradients.
-    learning_rate : float
-        Size of a step; the largest that the schedule gives.
-    momentum : float
-        Share of the last step that the next one keeps, with "sgd" and "rmsprop".
-    weight_decay : float
-        So many times each weight is added to its gradient or, with "adamw", apart from it times the
-        learning rate, taken from it; biases have none.
-    grad_clip : float
-        Largest Euclidean norm of all gradients together.
-    schedule : {"constant", "cosine", "plateau"}
-        Of the learning rate after the warm-up: constant; falling to 0 along a cosine; or halved
-        after 2 epochs without a lower loss.
-    warmup : int
-        Steps in which the learning rate rises to its full height.
-    patience : int or None
-        Epochs without a lower validation loss after which the training stops; the parameters with
-        the lowest are kept. None: train to the end, keep the last.
-    validation_fraction : float
-        Share of the data that is held out and scored after each epoch; 0 for none.
-    seed : int
-        Of the one generator behind everything that is drawn.
-
     Attributes
     ----------
     network_ : Network
@@ -85,24 +45,110 @@ class Model:
         Whether Ctrl-C, or `on_step`, ended the training early.
     """
 
-    cell: str = "lstm"
-    units: int = 128
-    layers: int = 1
-    dropout: float = 0.0
-    input_dropout: float = 0.0
-    initial_state: str = "zero"
-    batch_size: int = 32
-    epochs: int = 10
-    optimizer: str = "adam"
-    learning_rate: float = 2e-3
-    momentum: float = 0.9
-    weight_decay: float = 0.0
-    grad_clip: float = 5.0
-    schedule: str = "constant"
-    warmup: int = 0
-    patience: int | None = None
-    validation_fraction: float = 0.1
-    seed: int = 0
+    cell: str | Cell = option(
+        "lstm",
+        CellChoice(),
+        'Recurrent cell, by name or as a record. "gru_reset_after" applies the reset gate after '
+        "the matrix product, as PyTorch and Keras do.",
+        group="Model",
+    )
+    units: int = option(
+        128,
+        Whole(1),
+        "Hidden units of each recurrent layer; of each direction where there are two.",
+        group="Model",
+    )
+    layers: int = option(1, Whole(1), "Number of stacked recurrent layers.", group="Model")
+    dropout: float = option(
+        0.0,
+        Number(0, 1),
+        "Probability that a feature is set to zero during training, between recurrent layers and "
+        "before the output layer.",
+        group="Model",
+    )
+    input_dropout: float = option(
+        0.0,
+        Number(0, 1),
+        "Dropout probability of the input of the first recurrent layer.",
+        group="Model",
+    )
+    initial_state: InitialState = option(
+        "zero",
+        Choice(InitialState),
+        "State before the first time step: zeros, or learned like the weights.",
+        group="Model",
+    )
+    batch_size: int = option(
+        32,
+        Whole(1),
+        "Sequences, windows of a series, or parallel streams of a text in one training step.",
+        group="Training",
+    )
+    epochs: int = option(10, Whole(1), "Passes over the training data.", group="Training")
+    optimizer: OptimizerName = option(
+        "adam", Choice(OptimizerName), "Optimization algorithm.", group="Training"
+    )
+    learning_rate: float = option(
+        2e-3,
+        Number(0, above=True),
+        "Step size of the optimizer; with a schedule or a warm-up, its largest value.",
+        group="Training",
+    )
+    momentum: float = option(
+        0.9,
+        Number(0, 1),
+        'Momentum of "sgd" and "rmsprop". "adam" and "adamw" ignore it.',
+        group="Training",
+    )
+    weight_decay: float = option(
+        0.0,
+        Number(0),
+        'L2 penalty: `weight_decay * weight` is added to the gradient. With "adamw", decoupled '
+        "decay: weights shrink by `learning_rate * weight_decay` each step. Not applied to biases.",
+        group="Training",
+    )
+    grad_clip: float = option(
+        5.0,
+        Number(0, above=True),
+        "Largest Euclidean norm of all gradients together; larger gradients are scaled down to it.",
+        group="Training",
+    )
+    schedule: ScheduleName = option(
+        "constant",
+        Choice(ScheduleName),
+        "Learning rate after the warm-up: constant; decreasing to 0 along a cosine; or halved "
+        "after 2 epochs without a lower loss.",
+        group="Training",
+    )
+    warmup: int = option(
+        0,
+        Whole(0),
+        "Training steps in which the learning rate increases linearly to `learning_rate`.",
+        group="Training",
+        unit="steps",
+    )
+    patience: int | None = option(
+        None,
+        Optional(Whole(1)),
+        "Early stopping: training stops after this many epochs without a lower validation loss, "
+        "and the parameters with the lowest are kept. None: train for all epochs, keep the last "
+        "parameters.",
+        group="Training",
+        unit="epochs",
+    )
+    validation_fraction: float = option(
+        0.1,
+        Number(0, 1),
+        "Fraction of the data that is held out and scored after each epoch. 0: none.",
+        group="Training",
+    )
+    seed: int = option(
+        0,
+        Whole(0, below=None),
+        "Seed of the random numbers: initial parameters, order of the batches, dropout, held-out "
+        "data.",
+        group="Training",
+    )
 
     items: ClassVar[str] = "sequences"  # what the loss is a mean over
     unit: ClassVar[str] = ""  # of the loss
@@ -110,11 +156,6 @@ class Model:
     command: ClassVar[str]  # `bptt train <command>` trains it ...
     reads: ClassVar[str]  # ... from such data: a key of `bptt.cli.data_files.CONTENTS`
     example: ClassVar[str] = ""  # arguments of the command, for its help
-
-    def __init_subclass__(cls):
-        """Write the hyper-parameters that all models share into the docstring of each."""
-        shared = (Model.__doc__ or "").partition("----------\n")[2].partition("\n\n")[0].strip()
-        cls.__doc__ = (cls.__doc__ or "").replace(_SHARED, shared)
 
     def get_params(self, deep=True):
         """Return the hyper-parameters by name."""
@@ -145,6 +186,10 @@ class Model:
             if getattr(self, f.name) != f.default
         )
         return f"{type(self).__name__}({', '.join(changed)})"
+
+    def rules(self):
+        """Yield what no hyper-parameter may be beside the others: its name, what is expected."""
+        yield from ()
 
     # -- what each model says of itself ------------------------------------------------------
 
@@ -191,7 +236,7 @@ class Model:
         resume : str, path-like or None
         on_step : callable (Progress) -> bool, or None
         """
-        self._check_hyperparameters()
+        check(self)
         if checkpoint is not None and not isinstance(checkpoint, Checkpoints):
             checkpoint = Checkpoints(checkpoint)
         display = Display(progress, self.epochs, self.items, self._show_loss)
@@ -306,60 +351,6 @@ class Model:
         return []
 
     # -- checks ------------------------------------------------------------------------------
-
-    def _check_hyperparameters(self):
-        """Refuse hyper-parameters that make no sense."""
-        self._check_choice("cell", LAYERS)
-        self._check_choice("optimizer", OPTIMIZERS)
-        self._check_choice("schedule", SCHEDULES)
-        self._check_choice("initial_state", ("zero", "learned"))
-        self._check_whole("units", "layers", "batch_size", "epochs")
-        self._check_positive("learning_rate", "grad_clip")
-        self._check_fraction("dropout", "input_dropout", "momentum", "validation_fraction")
-        if not is_whole(self.seed) or self.seed < 0:
-            self._refuse("seed", "a whole number >= 0")
-        self._check_count("warmup")
-        if self.patience is not None:
-            self._check_whole("patience")
-        if not (is_number(self.weight_decay) and 0 <= self.weight_decay <= LARGEST):
-            self._refuse("weight_decay", "a number >= 0")
-
-    def _refuse(self, name, expected):
-        given = getattr(self, name)
-        raise ConfigError(f"{type(self).__name__}: {name} is {given!r}; expected {expected}.")
-
-    def _check_choice(self, name, choices):
-        value = getattr(self, name)
-        if not isinstance(value, str) or value not in choices:
-            self._refuse(name, f"one of {', '.join(choices)}")
-
-    def _check_count(self, *names):
-        for name in names:
-            value = getattr(self, name)
-            if not is_whole(value) or value < 0:
-                self._refuse(name, "a whole number >= 0")
-
-    def _check_whole(self, *names):
-        for name in names:
-            value = getattr(self, name)
-            if not is_whole(value) or value < 1:
-                self._refuse(name, "a whole number >= 1")
-            if value >= 2**30:  # NumPy cannot even ask for a square matrix that large
-                self._refuse(name, "a whole number < 2**30")
-
-    def _check_positive(self, *names):
-        for name in names:
-            value = getattr(self, name)
-            if not (is_number(value) and value > 0):
-                self._refuse(name, "a number > 0")
-            if value > LARGEST:
-                self._refuse(name, "a number < 3.4e38")
-
-    def _check_fraction(self, *names):
-        for name in names:
-            value = getattr(self, name)
-            if not (is_number(value) and 0 <= value < 1):
-                self._refuse(name, "a number in [0, 1)")
 
     def _check_fitted(self):
         if not hasattr(self, "parameters_"):

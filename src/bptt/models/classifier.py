@@ -1,35 +1,34 @@
 """One label, or one number, for a whole sequence."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from ..errors import ConfigError, ShapeError
 from ..layers import Pool
-from ..layers.pool import WAYS
 from ..training import SquaredError
 from .encoder import finite_row, mean_and_scale, scale_row
 from .files import register
+from .hyperparameters import Choice, option
 from .labels import Classes, as_labels
 from .sequences import as_sequences, from_elsewhere, numeric, r2
 from .supervised import SequenceModel
 
+Pooling = Literal["last", "mean", "max"]
+
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class Pooled(SequenceModel):
-    """A model with one target a sequence.
+    """A model with one target a sequence."""
 
-    Parameters
-    ----------
-    pooling : {"last", "mean", "max"}
-        What is made of the steps of a sequence: see `bptt.layers.Pool`.
-    """
-
-    pooling: str = "last"
-
-    def _check_hyperparameters(self):
-        super()._check_hyperparameters()
-        self._check_choice("pooling", WAYS)
+    pooling: Pooling = option(
+        "last",
+        Choice(Pooling),
+        "How the time steps of a sequence become one: the final state (of both directions, where "
+        "there are two), or the mean or maximum over all steps.",
+        group="Model",
+    )
 
     def _pool(self):
         return lambda n: Pool(n, self.pooling, bidirectional=self.bidirectional)
@@ -63,13 +62,75 @@ class SequenceClassifier(Pooled, Classes):
 
     Parameters
     ----------
-    <those of all models>
-    <those of sequence models>
-    class_weight : None, "balanced" or dict of class to float
-        Multiplies the loss of what belongs to a class.
-    pooling : {"last", "mean", "max"}
-        What is made of the steps of a sequence: the last state (of both directions, where there
-        are two), or mean or maximum over the steps that exist.
+    cell : str or bptt.equations.Cell, default="lstm"
+        Recurrent cell, by name or as a record. "gru_reset_after" applies the reset gate after the
+        matrix product, as PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after.
+    units : int, default=128
+        Hidden units of each recurrent layer; of each direction where there are two.
+    layers : int, default=1
+        Number of stacked recurrent layers.
+    dropout : float, default=0.0
+        Probability that a feature is set to zero during training, between recurrent layers and
+        before the output layer.
+    input_dropout : float, default=0.0
+        Dropout probability of the input of the first recurrent layer.
+    initial_state : {"zero", "learned"}, default="zero"
+        State before the first time step: zeros, or learned like the weights.
+    bidirectional : bool, default=False
+        Process each sequence in both directions. A bidirectional model cannot stream.
+    embedding : int, default=32
+        Size of the embedding of a category, character or word.
+    char_units : int, default=0
+        Hidden units of a bidirectional LSTM over the characters of each word; its final states are
+        concatenated with the word's embedding. 0: none.
+    char_embedding : int, default=16
+        Size of the embedding of a character in that LSTM.
+    pooling : {"last", "mean", "max"}, default="last"
+        How the time steps of a sequence become one: the final state (of both directions, where
+        there are two), or the mean or maximum over all steps.
+    standardize : bool, default=True
+        Scale numeric features to mean 0 and standard deviation 1, computed on the training set.
+    categories : sequence of int, "all" or None, default=None
+        Columns of X with integer categories; each gets an embedding.
+    max_vocabulary : int or None, default=None
+        Keep only the most frequent characters or words; all others are read as one unknown token.
+        None: keep all.
+    min_count : int, default=1
+        Characters or words that occur less often in the training set are read as one unknown token.
+    lowercase : bool, default=True
+        Look words up in lower case. The characters that `char_units` reads keep their case.
+    batch_size : int, default=32
+        Sequences, windows of a series, or parallel streams of a text in one training step.
+    epochs : int, default=10
+        Passes over the training data.
+    optimizer : {"adam", "adamw", "rmsprop", "sgd"}, default="adam"
+        Optimization algorithm.
+    learning_rate : float, default=0.002
+        Step size of the optimizer; with a schedule or a warm-up, its largest value.
+    momentum : float, default=0.9
+        Momentum of "sgd" and "rmsprop". "adam" and "adamw" ignore it.
+    weight_decay : float, default=0.0
+        L2 penalty: `weight_decay * weight` is added to the gradient. With "adamw", decoupled decay:
+        weights shrink by `learning_rate * weight_decay` each step. Not applied to biases.
+    grad_clip : float, default=5.0
+        Largest Euclidean norm of all gradients together; larger gradients are scaled down to it.
+    schedule : {"constant", "cosine", "plateau"}, default="constant"
+        Learning rate after the warm-up: constant; decreasing to 0 along a cosine; or halved after 2
+        epochs without a lower loss.
+    warmup : int (steps), default=0
+        Training steps in which the learning rate increases linearly to `learning_rate`.
+    patience : int or None (epochs), default=None
+        Early stopping: training stops after this many epochs without a lower validation loss, and
+        the parameters with the lowest are kept. None: train for all epochs, keep the last
+        parameters.
+    validation_fraction : float, default=0.0
+        Fraction of the data that is held out and scored after each epoch. 0: none.
+    seed : int, default=0
+        Seed of the random numbers: initial parameters, order of the batches, dropout, held-out
+        data.
+    class_weight : "balanced", dict of class to float or None, default=None
+        Factor of the loss of each class; classes that are not in the dict have 1. "balanced":
+        inversely proportional to the frequency of the class. None: 1 for all.
 
     Attributes
     ----------
@@ -176,10 +237,72 @@ class SequenceRegressor(Pooled):
 
     Parameters
     ----------
-    <those of all models>
-    <those of sequence models>
-    pooling : {"last", "mean", "max"}
-        What is made of the steps of a sequence.
+    cell : str or bptt.equations.Cell, default="lstm"
+        Recurrent cell, by name or as a record. "gru_reset_after" applies the reset gate after the
+        matrix product, as PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after.
+    units : int, default=128
+        Hidden units of each recurrent layer; of each direction where there are two.
+    layers : int, default=1
+        Number of stacked recurrent layers.
+    dropout : float, default=0.0
+        Probability that a feature is set to zero during training, between recurrent layers and
+        before the output layer.
+    input_dropout : float, default=0.0
+        Dropout probability of the input of the first recurrent layer.
+    initial_state : {"zero", "learned"}, default="zero"
+        State before the first time step: zeros, or learned like the weights.
+    bidirectional : bool, default=False
+        Process each sequence in both directions. A bidirectional model cannot stream.
+    embedding : int, default=32
+        Size of the embedding of a category, character or word.
+    char_units : int, default=0
+        Hidden units of a bidirectional LSTM over the characters of each word; its final states are
+        concatenated with the word's embedding. 0: none.
+    char_embedding : int, default=16
+        Size of the embedding of a character in that LSTM.
+    pooling : {"last", "mean", "max"}, default="last"
+        How the time steps of a sequence become one: the final state (of both directions, where
+        there are two), or the mean or maximum over all steps.
+    standardize : bool, default=True
+        Scale numeric features to mean 0 and standard deviation 1, computed on the training set.
+    categories : sequence of int, "all" or None, default=None
+        Columns of X with integer categories; each gets an embedding.
+    max_vocabulary : int or None, default=None
+        Keep only the most frequent characters or words; all others are read as one unknown token.
+        None: keep all.
+    min_count : int, default=1
+        Characters or words that occur less often in the training set are read as one unknown token.
+    lowercase : bool, default=True
+        Look words up in lower case. The characters that `char_units` reads keep their case.
+    batch_size : int, default=32
+        Sequences, windows of a series, or parallel streams of a text in one training step.
+    epochs : int, default=10
+        Passes over the training data.
+    optimizer : {"adam", "adamw", "rmsprop", "sgd"}, default="adam"
+        Optimization algorithm.
+    learning_rate : float, default=0.002
+        Step size of the optimizer; with a schedule or a warm-up, its largest value.
+    momentum : float, default=0.9
+        Momentum of "sgd" and "rmsprop". "adam" and "adamw" ignore it.
+    weight_decay : float, default=0.0
+        L2 penalty: `weight_decay * weight` is added to the gradient. With "adamw", decoupled decay:
+        weights shrink by `learning_rate * weight_decay` each step. Not applied to biases.
+    grad_clip : float, default=5.0
+        Largest Euclidean norm of all gradients together; larger gradients are scaled down to it.
+    schedule : {"constant", "cosine", "plateau"}, default="constant"
+        Learning rate after the warm-up: constant; decreasing to 0 along a cosine; or halved after 2
+        epochs without a lower loss.
+    warmup : int (steps), default=0
+        Training steps in which the learning rate increases linearly to `learning_rate`.
+    patience : int or None (epochs), default=None
+        Early stopping: training stops after this many epochs without a lower validation loss, and
+        the parameters with the lowest are kept. None: train for all epochs, keep the last
+        parameters.
+    validation_fraction : float, default=0.0
+        Fraction of the data that is held out and scored after each epoch. 0: none.
+    seed : int, default=0
+        Seed of the random numbers: initial parameters, order of the batches, dropout, held-out
+        data.
 
     Attributes
     ----------

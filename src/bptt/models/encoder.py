@@ -7,6 +7,7 @@ import numpy as np
 from ..checks import is_whole
 from ..errors import ConfigError, ShapeError
 from ..layers import Columns, Embedding, Words
+from .hyperparameters import refusal
 from .sequences import check_whole, kind_of, numeric, text_of
 from .text import Vocabulary
 
@@ -56,15 +57,17 @@ class Reader:
         kind = next((k for k in map(kind_of, sequences) if k != "numbers"), "numbers")
         if kind != "numbers":
             if model.categories is not None:
-                model._refuse("categories", f"None, because X holds {kind}")
+                raise refusal(model, "categories", f"None, because X holds {kind}")
             texts = [text_of(where, i, s, kind) for i, s in enumerate(sequences)]
             if kind == "characters":
-                return cls(kind, vocabulary=Vocabulary.of(texts, at_least=model.min_count))
+                return cls(
+                    kind, vocabulary=Vocabulary.of(texts, model.max_vocabulary, model.min_count)
+                )
             words = [[_key(w, model.lowercase) for w in t] for t in texts]
             letters = Vocabulary.of(w for t in texts for w in t) if model.char_units else None
             return cls(
                 kind,
-                vocabulary=Vocabulary.of(words, at_least=model.min_count),
+                vocabulary=Vocabulary.of(words, model.max_vocabulary, model.min_count),
                 letters=letters,
                 lowercase=model.lowercase,
             )
@@ -94,7 +97,7 @@ class Reader:
             return list(range(self.n_features))
         wrong = [j for j in model.categories if not 0 <= j < self.n_features]
         if wrong:
-            model._refuse("categories", f"columns in 0..{self.n_features - 1}, as X[0] has")
+            raise refusal(model, "categories", f"columns in 0..{self.n_features - 1}, as X[0] has")
         return sorted(set(model.categories))
 
     def _learn_scale(self, where, rows):

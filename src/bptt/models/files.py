@@ -11,6 +11,7 @@ import numpy as np
 from ..checks import is_number
 from ..errors import CheckpointError, ConfigError
 from ..training.array_files import load_arrays, save_arrays
+from .hyperparameters import check, refusal
 
 KINDS: dict[str, type] = {}  # by name: a file may hold no others
 _TRAINING = "training/"
@@ -85,9 +86,9 @@ def load(path):
         raise CheckpointError(f"load: {path} holds a {what}; expected one of {', '.join(KINDS)}.")
     try:
         model = kind(**{n: _lively(v) for n, v in _dict(config, "hyperparameters").items()})
-        model._check_hyperparameters()
+        check(model)
         if model.layers > len(arrays):  # before a list of them is built
-            model._refuse("layers", f"at most the {len(arrays)} arrays beside it")
+            raise refusal(model, "layers", f"at most the {len(arrays)} arrays beside it")
         model._restore(_dict(config, "fitted"))
         model.history_, model.interrupted_ = config["history"], config["interrupted"]
         model.versions_ = _dict(config, "versions")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -14,9 +14,13 @@ from .base import Model
 from .encoder import MOST_FEATURES, finite_row, mean_and_scale, scale_row
 from .files import register
 from .forecast_outputs import ROWS, ForecastStream, Outlook, n_outputs
+from .hyperparameters import Choice, Levels, Whole, check, option, redefault, refusal
 from .sequences import r2
-from .windows import RESIDUALS, Framing, Windows, as_series, check_steps, check_width
+from .windows import Framing, Windows, as_series, check_steps, check_width
 
+Strategy = Literal["direct", "recursive"]
+Output = Literal["point", "gaussian", "quantile"]
+Residual = Literal["window", "target", "none"]
 _MOST_KEPT = 2**16  # numbers of the training set's ends that a file holds
 _TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
 
@@ -32,27 +36,70 @@ class Forecaster(Model):
 
     Parameters
     ----------
-    <those of all models>
-    window : int
-        Steps that a forecast is made from.
-    horizon : int
-        Steps that are forecast.
-    strategy : {"direct", "recursive"}
-        All steps of the horizon at once; or one, which is then read as if it had come, and so on.
-    output : {"point", "gaussian", "quantile"}
-        Squared error; mean and variance by likelihood; or quantiles, of which the median is the
-        forecast (only direct).
-    levels : sequence of float
-        Of the quantiles, rising, 0.5 among them.
-    residual : {"window", "target", "none"}
-        "target": the network says what differs from the naive forecast. "window" (the default):
-        it also reads each window relative to its last value, so that a series that has drifted
-        looks as it did. "none": neither.
-    season : int
-        Steps after which the series resembles itself: the naive forecast is the value so many
-        steps ago. 1: the last value.
-    stride : int
-        Steps between the beginnings of training windows.
+    cell : str or bptt.equations.Cell, default="lstm"
+        Recurrent cell, by name or as a record. "gru_reset_after" applies the reset gate after the
+        matrix product, as PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after.
+    units : int, default=128
+        Hidden units of each recurrent layer; of each direction where there are two.
+    layers : int, default=1
+        Number of stacked recurrent layers.
+    dropout : float, default=0.0
+        Probability that a feature is set to zero during training, between recurrent layers and
+        before the output layer.
+    input_dropout : float, default=0.0
+        Dropout probability of the input of the first recurrent layer.
+    initial_state : {"zero", "learned"}, default="zero"
+        State before the first time step: zeros, or learned like the weights.
+    horizon : int (steps), default=1
+        Future time steps that are forecast.
+    strategy : {"direct", "recursive"}, default="direct"
+        "direct": forecast all steps of the horizon at once. "recursive": forecast one step, append
+        it to the window, and repeat.
+    output : {"point", "gaussian", "quantile"}, default="point"
+        "point": a number, trained by squared error. "gaussian": mean and variance, trained by
+        likelihood. "quantile": the quantiles `levels`, trained by pinball loss; the median is the
+        forecast (direct only).
+    levels : sequence of float, default=(0.05, 0.5, 0.95)
+        Probabilities of the quantiles of "quantile", increasing, with 0.5 among them.
+    residual : {"window", "target", "none"}, default="window"
+        "target": the network predicts the difference from the naive forecast. "window": the last
+        value is also subtracted from the window, so that the level of the series does not matter.
+        "none": neither.
+    season : int (steps), default=1
+        Period of the naive forecast, which repeats the last season. 1: repeat the last value.
+    window : int (steps), default=48
+        Past time steps that a forecast is computed from.
+    batch_size : int, default=32
+        Sequences, windows of a series, or parallel streams of a text in one training step.
+    epochs : int, default=10
+        Passes over the training data.
+    optimizer : {"adam", "adamw", "rmsprop", "sgd"}, default="adam"
+        Optimization algorithm.
+    learning_rate : float, default=0.002
+        Step size of the optimizer; with a schedule or a warm-up, its largest value.
+    momentum : float, default=0.9
+        Momentum of "sgd" and "rmsprop". "adam" and "adamw" ignore it.
+    weight_decay : float, default=0.0
+        L2 penalty: `weight_decay * weight` is added to the gradient. With "adamw", decoupled decay:
+        weights shrink by `learning_rate * weight_decay` each step. Not applied to biases.
+    grad_clip : float, default=5.0
+        Largest Euclidean norm of all gradients together; larger gradients are scaled down to it.
+    schedule : {"constant", "cosine", "plateau"}, default="constant"
+        Learning rate after the warm-up: constant; decreasing to 0 along a cosine; or halved after 2
+        epochs without a lower loss.
+    warmup : int (steps), default=0
+        Training steps in which the learning rate increases linearly to `learning_rate`.
+    patience : int or None (epochs), default=None
+        Early stopping: training stops after this many epochs without a lower validation loss, and
+        the parameters with the lowest are kept. None: train for all epochs, keep the last
+        parameters.
+    validation_fraction : float, default=0.0
+        Fraction of the data that is held out and scored after each epoch. 0: none.
+    seed : int, default=0
+        Seed of the random numbers: initial parameters, order of the batches, dropout, held-out
+        data.
+    stride : int (steps), default=1
+        Distance between the starts of training windows.
 
     Attributes
     ----------
@@ -74,15 +121,60 @@ class Forecaster(Model):
     ((10, 1), True)
     """
 
-    window: int = 48
-    horizon: int = 1
-    strategy: str = "direct"
-    output: str = "point"
-    levels: Sequence[float] = (0.05, 0.5, 0.95)
-    residual: str = "window"
-    season: int = 1
-    stride: int = 1
-    validation_fraction: float = 0.0
+    window: int = option(
+        48,
+        Whole(1),
+        "Past time steps that a forecast is computed from.",
+        group="Input",
+        unit="steps",
+    )
+    horizon: int = option(
+        1, Whole(1), "Future time steps that are forecast.", group="Model", unit="steps"
+    )
+    strategy: Strategy = option(
+        "direct",
+        Choice(Strategy),
+        '"direct": forecast all steps of the horizon at once. "recursive": forecast one step, '
+        "append it to the window, and repeat.",
+        group="Model",
+    )
+    output: Output = option(
+        "point",
+        Choice(Output),
+        '"point": a number, trained by squared error. "gaussian": mean and variance, trained by '
+        'likelihood. "quantile": the quantiles `levels`, trained by pinball loss; the median is '
+        "the forecast (direct only).",
+        group="Model",
+    )
+    levels: Sequence[float] = option(
+        (0.05, 0.5, 0.95),
+        Levels(),
+        'Probabilities of the quantiles of "quantile", increasing, with 0.5 among them.',
+        group="Model",
+    )
+    residual: Residual = option(
+        "window",
+        Choice(Residual),
+        '"target": the network predicts the difference from the naive forecast. "window": the '
+        "last value is also subtracted from the window, so that the level of the series does not "
+        'matter. "none": neither.',
+        group="Model",
+    )
+    season: int = option(
+        1,
+        Whole(1),
+        "Period of the naive forecast, which repeats the last season. 1: repeat the last value.",
+        group="Model",
+        unit="steps",
+    )
+    stride: int = option(
+        1,
+        Whole(1),
+        "Distance between the starts of training windows.",
+        group="Training",
+        unit="steps",
+    )
+    validation_fraction: float = redefault(Model, "validation_fraction", 0.0)
 
     items = "windows"
     command, reads = "forecast", "series"
@@ -125,7 +217,7 @@ class Forecaster(Model):
             A gradient or a loss is not finite; ``parameters_`` are those of the last good step.
         """
         where = f"{type(self).__name__}.fit"
-        self._check_hyperparameters()
+        check(self)
         series, single = as_series(where, X, lengths)
         framing = Framing(self.window, self._said(), self.residual, self.season)
         needed, why = framing.window + framing.horizon, "window + horizon"
@@ -149,7 +241,9 @@ class Forecaster(Model):
             held_out = [x for x in held_out if len(x) >= needed]
         scored = Windows(self._scaled(held_out), framing, ROWS) if held_out else None
         if self.patience is not None and scored is None:
-            self._refuse("patience", "None where nothing is held out (validation_fraction = 0)")
+            raise refusal(
+                self, "patience", "None where nothing is held out (validation_fraction = 0)"
+            )
         self.context_ = np.stack([x[-self.window :] for x in series])
         self._single = single
         return self._fit(
@@ -229,7 +323,7 @@ class Forecaster(Model):
         if not (is_number(coverage) and 0 < coverage < 1):
             raise ConfigError(f"{where}: coverage is {coverage!r}; expected a number in (0, 1).")
         if self.output == "point":
-            self._refuse("output", "'gaussian' or 'quantile' for intervals")
+            raise refusal(self, "output", "'gaussian' or 'quantile' for intervals")
         ends, single = self._ends("predict_interval", X)
         tails = (0.5 - coverage / 2, 0.5 + coverage / 2)
         if self.output == "quantile" and None in map(self._outlook().place, tails):
@@ -381,22 +475,12 @@ class Forecaster(Model):
 
     # -- hyper-parameters, network and file --------------------------------------------------
 
-    def _check_hyperparameters(self):
-        super()._check_hyperparameters()
-        self._check_whole("window", "horizon", "season", "stride")
-        self._check_choice("strategy", ("direct", "recursive"))
-        self._check_choice("output", ("point", "gaussian", "quantile"))
-        self._check_choice("residual", RESIDUALS)
+    def rules(self):
+        """Yield what no hyper-parameter may be beside the others."""
         if self.season > self.window:
-            self._refuse("season", f"at most window = {self.window}")
-        if self.output != "quantile":
-            return
-        if self.strategy == "recursive":
-            self._refuse("output", "'point' or 'gaussian' with strategy 'recursive'")
-        q = self.levels
-        right = isinstance(q, (list, tuple)) and all(is_number(v) and 0 < v < 1 for v in q)
-        if not right or 0.5 not in q or list(q) != sorted(set(q)):
-            self._refuse("levels", "rising numbers in (0, 1), 0.5 among them")
+            yield "season", f"at most window = {self.window}"
+        if self.output == "quantile" and self.strategy == "recursive":
+            yield "output", "'point' or 'gaussian' with strategy 'recursive'"
 
     def _build(self):
         k = len(self.mean_)

@@ -2,14 +2,14 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from ..checks import is_number
 from ..equations.activations import softmax
 from ..errors import ConfigError, ShapeError
 from ..training import CrossEntropy
+from .hyperparameters import Optional, Weights, option, refusal
 from .supervised import SequenceModel, each
 
 
@@ -93,15 +93,13 @@ def weights_of(model, classes, numbers):
     if given == "balanced":
         counts = np.bincount(numbers, minlength=len(classes))
         return len(numbers) / (len(classes) * np.maximum(counts, 1))
-    if not isinstance(given, dict) or not all(is_number(w) and w >= 0 for w in given.values()):
-        model._refuse("class_weight", "None, 'balanced' or a dict of class to weight >= 0")
     known = classes.tolist()
     strange = [c for c in given if c not in known]
     if strange:
-        model._refuse("class_weight", f"classes of y alone; {strange[0]!r} is none of them")
+        raise refusal(model, "class_weight", f"classes of y alone; {strange[0]!r} is none of them")
     weights = np.array([float(given.get(c, 1.0)) for c in known])
-    if not np.isfinite(weights).all() or not weights.any():
-        model._refuse("class_weight", "finite weights, not all 0")
+    if not weights.any():
+        raise refusal(model, "class_weight", "weights that are not all 0")
     return weights
 
 
@@ -123,24 +121,17 @@ def classes_from_json(values):
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class Classes(SequenceModel):
-    """A model whose targets are classes.
-
-    Parameters
-    ----------
-    class_weight : None, "balanced" or dict of class to float
-        Multiplies the loss of what belongs to a class. "balanced": every class counts the same in
-        all; of a dict, classes that are absent weigh 1.
-    """
+    """A model whose targets are classes."""
 
     unit = "nats"
     measure = "accuracy"
-    class_weight: Any = None
-
-    def _check_hyperparameters(self):
-        super()._check_hyperparameters()
-        given = self.class_weight
-        if not (given is None or isinstance(given, dict) or given == "balanced"):
-            self._refuse("class_weight", "None, 'balanced' or a dict of class to weight")
+    class_weight: Literal["balanced"] | dict[Any, float] | None = option(
+        None,
+        Optional(Weights()),
+        'Factor of the loss of each class; classes that are not in the dict have 1. "balanced": '
+        "inversely proportional to the frequency of the class. None: 1 for all.",
+        group="Training",
+    )
 
     def _learn(self, targets):
         labels = [as_labels("", "y", t) for t in each(targets) if len(t)]

@@ -13,9 +13,11 @@ from ..layers import Dense, Embedding
 from ..training import CrossEntropy, Documents, TextStreams
 from .base import Model
 from .files import register
+from .hyperparameters import Choice, Optional, Whole, check, option, refusal
 from .sampling import Sampler
-from .text import TOKENIZERS, Vocabulary, tokenize
+from .text import Vocabulary, tokenize
 
+TokenizerName = Literal["characters", "words"]
 _TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
 _WINDOW, _ROWS = 256, 64  # steps and documents scored at a time: memory, not the result
 _UNITS = {"nats": 1.0, "bits": math.log(2)}  # nats in one of them
@@ -31,17 +33,63 @@ class LanguageModel(Model):
 
     Parameters
     ----------
-    <those of all models>
-    tokenizer : {"characters", "words"} or callable (str) -> list of str
-        Cuts a text into tokens: "words" into words, punctuation marks and white space.
-    max_vocabulary : int or None
-        Keep the most frequent tokens only; all others are read as one unknown token.
-    embedding : int
-        Features of a token's vector.
-    seq_length : int
-        Steps (tokens) that a gradient travels back.
-    burn_in : int
-        Steps after a fresh start that are read but not learned from.
+    cell : str or bptt.equations.Cell, default="lstm"
+        Recurrent cell, by name or as a record. "gru_reset_after" applies the reset gate after the
+        matrix product, as PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after.
+    units : int, default=128
+        Hidden units of each recurrent layer; of each direction where there are two.
+    layers : int, default=1
+        Number of stacked recurrent layers.
+    dropout : float, default=0.0
+        Probability that a feature is set to zero during training, between recurrent layers and
+        before the output layer.
+    input_dropout : float, default=0.0
+        Dropout probability of the input of the first recurrent layer.
+    initial_state : {"zero", "learned"}, default="zero"
+        State before the first time step: zeros, or learned like the weights.
+    embedding : int, default=64
+        Size of the embedding of a token.
+    tokenizer : {"characters", "words"} or callable (str) -> list of str, default="characters"
+        What a token is: a character; or, with "words", a word, a punctuation mark or a run of white
+        space.
+    max_vocabulary : int or None, default=None
+        Keep only the most frequent tokens; all others are read as one unknown token. None: keep
+        all.
+    min_count : int, default=1
+        Tokens that occur less often in the training text are read as one unknown token.
+    batch_size : int, default=32
+        Sequences, windows of a series, or parallel streams of a text in one training step.
+    epochs : int, default=10
+        Passes over the training data.
+    optimizer : {"adam", "adamw", "rmsprop", "sgd"}, default="adam"
+        Optimization algorithm.
+    learning_rate : float, default=0.002
+        Step size of the optimizer; with a schedule or a warm-up, its largest value.
+    momentum : float, default=0.9
+        Momentum of "sgd" and "rmsprop". "adam" and "adamw" ignore it.
+    weight_decay : float, default=0.0
+        L2 penalty: `weight_decay * weight` is added to the gradient. With "adamw", decoupled decay:
+        weights shrink by `learning_rate * weight_decay` each step. Not applied to biases.
+    grad_clip : float, default=5.0
+        Largest Euclidean norm of all gradients together; larger gradients are scaled down to it.
+    schedule : {"constant", "cosine", "plateau"}, default="constant"
+        Learning rate after the warm-up: constant; decreasing to 0 along a cosine; or halved after 2
+        epochs without a lower loss.
+    warmup : int (steps), default=0
+        Training steps in which the learning rate increases linearly to `learning_rate`.
+    patience : int or None (epochs), default=None
+        Early stopping: training stops after this many epochs without a lower validation loss, and
+        the parameters with the lowest are kept. None: train for all epochs, keep the last
+        parameters.
+    validation_fraction : float, default=0.1
+        Fraction of the data that is held out and scored after each epoch. 0: none.
+    seed : int, default=0
+        Seed of the random numbers: initial parameters, order of the batches, dropout, held-out
+        data.
+    seq_length : int (tokens), default=64
+        Length of truncated BPTT: gradients are propagated back over this many tokens.
+    burn_in : int (tokens), default=0
+        Tokens at the start of a text or document that update the state but are not trained on.
 
     Attributes
     ----------
@@ -65,11 +113,41 @@ class LanguageModel(Model):
     unit = "nats"
     command, reads = "text", "texts"
     example = "shakespeare.txt --units 256 --epochs 5 --out shakespeare.safetensors"
-    tokenizer: str | Callable[[str], list[str]] = "characters"
-    max_vocabulary: int | None = None
-    embedding: int = 64
-    seq_length: int = 64
-    burn_in: int = 0
+    tokenizer: TokenizerName | Callable[[str], list[str]] = option(
+        "characters",
+        Choice(TokenizerName, function="callable (str) -> list of str"),
+        'What a token is: a character; or, with "words", a word, a punctuation mark or a run of '
+        "white space.",
+        group="Input",
+    )
+    max_vocabulary: int | None = option(
+        None,
+        Optional(Whole(1)),
+        "Keep only the most frequent tokens; all others are read as one unknown token. None: keep "
+        "all.",
+        group="Input",
+    )
+    min_count: int = option(
+        1,
+        Whole(1),
+        "Tokens that occur less often in the training text are read as one unknown token.",
+        group="Input",
+    )
+    embedding: int = option(64, Whole(1), "Size of the embedding of a token.", group="Model")
+    seq_length: int = option(
+        64,
+        Whole(1),
+        "Length of truncated BPTT: gradients are propagated back over this many tokens.",
+        group="Training",
+        unit="tokens",
+    )
+    burn_in: int = option(
+        0,
+        Whole(0),
+        "Tokens at the start of a text or document that update the state but are not trained on.",
+        group="Training",
+        unit="tokens",
+    )
 
     @property
     def items(self):  # type: ignore[override]
@@ -121,14 +199,14 @@ class LanguageModel(Model):
             A gradient or a loss is not finite; ``parameters_`` are those of the last good step.
         """
         where = f"{type(self).__name__}.fit"
-        self._check_hyperparameters()
+        check(self)
         rng = np.random.default_rng(self.seed)
         training, held_out = (X, validation) if validation is not None else self._split(X, rng)
         documents = not isinstance(training, str)
         texts = [
             tokenize(where, self.tokenizer, t) for t in (training if documents else [training])
         ]
-        vocabulary = Vocabulary.of(texts, self.max_vocabulary)
+        vocabulary = Vocabulary.of(texts, self.max_vocabulary, self.min_count)
         self._check_enough(texts, documents, held_out if validation is None else None)
         self._vocabulary, self.documents_ = vocabulary, documents
         self.vocabulary_ = vocabulary.tokens
@@ -175,7 +253,7 @@ class LanguageModel(Model):
             A hyper-parameter that makes no sense; a text that is not a str, or too short to train
             on and to hold out a part of.
         """
-        self._check_hyperparameters()
+        check(self)
         training, held_out = self._split(X, np.random.default_rng(self.seed))
         documents = not isinstance(training, str)
         where = type(self).__name__
@@ -434,7 +512,7 @@ class LanguageModel(Model):
 
     def _fitted(self):
         if not isinstance(self.tokenizer, str):
-            self._refuse("tokenizer", "a name: a function cannot be written to a file")
+            raise refusal(self, "tokenizer", "a name: a function cannot be written to a file")
         return {"vocabulary": self.vocabulary_, "documents": self.documents_}
 
     def _restore(self, fitted):
@@ -445,15 +523,6 @@ class LanguageModel(Model):
             raise ConfigError("its vocabulary holds a token twice, or documents is no bool.")
         self.vocabulary_ = words
         self._vocabulary = Vocabulary(words)
-
-    def _check_hyperparameters(self):
-        super()._check_hyperparameters()
-        if not callable(self.tokenizer):
-            self._check_choice("tokenizer", TOKENIZERS)
-        self._check_whole("embedding", "seq_length")
-        self._check_count("burn_in")
-        if self.max_vocabulary is not None:
-            self._check_whole("max_vocabulary")
 
     def _n_tokens(self):
         return len(self.vocabulary_) + 1 + self.documents_  # the unknown one, the end mark

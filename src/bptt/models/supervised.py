@@ -1,18 +1,18 @@
 """What the models share that learn from sequences with targets."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from ..checks import is_whole
 from ..errors import BpttError, ConfigError
 from ..layers import Dense, Layer
 from ..stream import Stream
 from ..training import SequenceBatches
 from .base import Model
 from .encoder import Reader
+from .hyperparameters import Columns, Flag, Optional, Whole, check, option, redefault, refusal
 from .sequences import as_sequences, outputs
 
 _TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
@@ -42,46 +42,60 @@ class ModelStream(Stream):
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class SequenceModel(Model):
-    """A recurrent network that learns from sequences with targets: what its kinds share.
+    """A recurrent network that learns from sequences with targets: what its kinds share."""
 
-    Parameters
-    ----------
-    bidirectional : bool
-        Read each sequence in both directions; such a model cannot stream.
-    standardize : bool
-        Give numeric features mean 0 and standard deviation 1, as measured over the steps of the
-        training set.
-    categories : sequence of int, "all" or None
-        Columns of X that hold whole numbers which stand for things (tokens, days of the week) and
-        get a vector each, instead of being numbers.
-    embedding : int
-        Features of the vector of a category, a character or a word.
-    min_count : int
-        Characters or words that the training set holds less often are read as one unknown.
-    lowercase : bool
-        Words are looked up without regard to case; their characters keep it.
-    char_units : int
-        Units of a bidirectional LSTM over the characters of each word, whose final states stand
-        beside the word's vector; 0 for none.
-    char_embedding : int
-        Features of a character's vector there.
-    """
-
-    bidirectional: bool = False
-    standardize: bool = True
-    categories: Any = None
-    embedding: int = 32
-    min_count: int = 1
-    lowercase: bool = True
-    char_units: int = 0
-    char_embedding: int = 16
-    validation_fraction: float = 0.0
-
-    def __init_subclass__(cls):
-        """Write the hyper-parameters that these models share into the docstring of each."""
-        shared = (SequenceModel.__doc__ or "").partition("----------\n")[2].strip()
-        cls.__doc__ = (cls.__doc__ or "").replace("<those of sequence models>", shared)
-        super().__init_subclass__()
+    bidirectional: bool = option(
+        False,
+        Flag(),
+        "Process each sequence in both directions. A bidirectional model cannot stream.",
+        group="Model",
+    )
+    standardize: bool = option(
+        True,
+        Flag(),
+        "Scale numeric features to mean 0 and standard deviation 1, computed on the training set.",
+        group="Input",
+    )
+    categories: Sequence[int] | Literal["all"] | None = option(
+        None,
+        Optional(Columns()),
+        "Columns of X with integer categories; each gets an embedding.",
+        group="Input",
+    )
+    embedding: int = option(
+        32, Whole(1), "Size of the embedding of a category, character or word.", group="Model"
+    )
+    max_vocabulary: int | None = option(
+        None,
+        Optional(Whole(1)),
+        "Keep only the most frequent characters or words; all others are read as one unknown "
+        "token. None: keep all.",
+        group="Input",
+    )
+    min_count: int = option(
+        1,
+        Whole(1),
+        "Characters or words that occur less often in the training set are read as one unknown "
+        "token.",
+        group="Input",
+    )
+    lowercase: bool = option(
+        True,
+        Flag(),
+        "Look words up in lower case. The characters that `char_units` reads keep their case.",
+        group="Input",
+    )
+    char_units: int = option(
+        0,
+        Whole(0),
+        "Hidden units of a bidirectional LSTM over the characters of each word; its final states "
+        "are concatenated with the word's embedding. 0: none.",
+        group="Model",
+    )
+    char_embedding: int = option(
+        16, Whole(1), "Size of the embedding of a character in that LSTM.", group="Model"
+    )
+    validation_fraction: float = redefault(Model, "validation_fraction", 0.0)
 
     # -- what each kind says of itself -------------------------------------------------------
 
@@ -157,7 +171,7 @@ class SequenceModel(Model):
             A gradient or a loss is not finite; ``parameters_`` are those of the last good step.
         """
         where = f"{type(self).__name__}.fit"
-        self._check_hyperparameters()
+        check(self)
         sequences = as_sequences(where, X, lengths)
         targets = self._targets(where, "y", sequences, y)
         rng = np.random.default_rng(self.seed)
@@ -170,7 +184,9 @@ class SequenceModel(Model):
         self._data = self._digest([*inputs, *each(encoded)], self._fitted())
         scored = self._validation(validation, inputs, encoded, held_out)
         if self.patience is not None and scored is None:
-            self._refuse("patience", "None where nothing is held out (validation_fraction = 0)")
+            raise refusal(
+                self, "patience", "None where nothing is held out (validation_fraction = 0)"
+            )
         objective = self._objective(encoded)
         if self._reader.kind == "numbers":
             self.n_features_in_ = self._reader.n_features
@@ -252,22 +268,6 @@ class SequenceModel(Model):
         return [f"vocabulary: {len(self.vocabulary_)} tokens"]
 
     # -- hyper-parameters, network and file --------------------------------------------------
-
-    def _check_hyperparameters(self):
-        super()._check_hyperparameters()
-        self._check_whole("embedding", "min_count", "char_embedding")
-        self._check_count("char_units")
-        self._check_switch("bidirectional", "standardize", "lowercase")
-        c = self.categories
-        if c is not None and not (isinstance(c, str) and c == "all"):
-            columns = isinstance(c, (list, tuple)) and all(is_whole(j) and j >= 0 for j in c)
-            if not columns:
-                self._refuse("categories", "None, 'all' or a list of columns")
-
-    def _check_switch(self, *names):
-        for name in names:
-            if not isinstance(getattr(self, name), (bool, np.bool_)):
-                self._refuse(name, "True or False")
 
     def _build(self):
         below, width = self._reader.layers(self)

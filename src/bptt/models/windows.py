@@ -6,8 +6,6 @@ from ..errors import ConfigError, ShapeError
 from ..training import Batch
 from .sequences import as_sequences, from_elsewhere, numeric
 
-RESIDUALS = ("window", "target", "none")
-
 
 def as_series(where, X, lengths=None):
     """Return the series of X, each (n, k), and whether X is a single one.

@@ -1,0 +1,336 @@
+"""Hyper-parameters, declared once: kind, bounds or choices, unit, group and one sentence.
+
+::
+
+    units: int = option(128, Whole(1), "Hidden units of each recurrent layer.", group="Model")
+
+From the declaration come the check (`check`), the Parameters section of the class's docstring
+(``tools/docstrings.py`` writes it), and the options of the command line with their help, choices
+and completion.
+"""
+
+from dataclasses import Field, dataclass, field, fields
+from typing import Any, Literal, get_args
+
+import numpy as np
+
+from ..checks import is_number, is_whole
+from ..equations import CELLS, Cell
+from ..errors import ConfigError
+from ..training.optimizers import LARGEST
+
+Group = Literal["Model", "Input", "Training"]
+
+
+class Kind:
+    """The values that a hyper-parameter may have.
+
+    Attributes
+    ----------
+    expected : str
+        The values in words, for messages: "a whole number >= 1".
+    slot : str
+        The type as the docstring writes it: "int".
+    type : type
+        What the command line reads: int, float, bool, or str for `read`.
+    metavar : str or None
+        How the command line's help writes a value that is read from a str.
+    spelled : str
+        How a value that is read from a str is written, in words.
+    choices : tuple of str
+        The names that a value may be; empty where it is no name.
+    """
+
+    expected: str
+    slot: str
+    type: type = str
+    metavar: str | None = None
+    spelled: str = ""
+    choices: tuple[str, ...] = ()
+
+    def check(self, value: Any) -> str | None:
+        """Return what was expected in place of a value; None where the value is right."""
+        raise NotImplementedError
+
+    def read(self, text: str) -> Any:
+        """Return the value that a text of the command line stands for.
+
+        Raises
+        ------
+        ValueError
+            The text stands for none.
+        """
+        return self.type(text)
+
+    def write(self, value: Any) -> str:
+        """Return the text that `read` turns into a value."""
+        return str(value)
+
+
+class Whole(Kind):
+    """A whole number >= `low` and < `below`."""
+
+    slot, type = "int", int
+
+    def __init__(self, low: int, below: int | None = 2**30):  # larger arrays cannot be allocated
+        self.low, self.below = low, below
+        self.expected = f"a whole number >= {low}"
+
+    def check(self, value: Any) -> str | None:
+        """Return what was expected in place of a value, or None."""
+        if not is_whole(value) or value < self.low:
+            return self.expected
+        return None if self.below is None or value < self.below else "a whole number < 2**30"
+
+
+class Number(Kind):
+    """A number >= `low` (> `low` where `above`) and, where given, < `below`."""
+
+    slot, type = "float", float
+
+    def __init__(self, low: float, below: float | None = None, *, above: bool = False):
+        self.low, self.below, self.above = low, below, above
+        self.expected = f"a number {'>' if above else '>='} {low:g}"
+        if below is not None:
+            self.expected = f"a number in {'(' if above else '['}{low:g}, {below:g})"
+
+    def check(self, value: Any) -> str | None:
+        """Return what was expected in place of a value, or None."""
+        if not is_number(value) or not (value > self.low if self.above else value >= self.low):
+            return self.expected
+        if self.below is not None:
+            return None if value < self.below else self.expected
+        return None if value <= LARGEST else "a number < 3.4e38"
+
+
+class Flag(Kind):
+    """True or False."""
+
+    expected, slot, type = "True or False", "bool", bool
+
+    def check(self, value: Any) -> str | None:
+        """Return what was expected in place of a value, or None."""
+        return None if isinstance(value, (bool, np.bool_)) else self.expected
+
+
+class Choice(Kind):
+    """One of several names, or a function where `function` describes one.
+
+    Parameters
+    ----------
+    names : Literal
+        The type of the annotation: ``Choice(Literal["zero", "learned"])``.
+    function : str, optional
+        For the docstring: "callable (str) -> list of str".
+    """
+
+    def __init__(self, names: Any, function: str | None = None):
+        self._names, self._function = names, function
+
+    @property
+    def choices(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The names."""
+        return get_args(self._names)
+
+    @property
+    def slot(self) -> str:  # type: ignore[override]
+        """The names as the docstring writes them."""
+        names = "{" + ", ".join(f'"{name}"' for name in self.choices) + "}"
+        return f"{names} or {self._function}" if self._function else names
+
+    @property
+    def expected(self) -> str:  # type: ignore[override]
+        """The names in words."""
+        return f"one of {', '.join(self.choices)}"
+
+    def check(self, value: Any) -> str | None:
+        """Return what was expected in place of a value, or None."""
+        if self._function and callable(value):
+            return None
+        return None if isinstance(value, str) and value in self.choices else self.expected
+
+
+class CellChoice(Choice):
+    """A recurrent cell: the name of a registered one, or any record."""
+
+    def __init__(self):
+        super().__init__(None)
+
+    @property
+    def slot(self) -> str:  # type: ignore[override]
+        """The type as the docstring writes it: the names would not fit in a line."""
+        return "str or bptt.equations.Cell"
+
+    @property
+    def choices(self) -> tuple[str, ...]:  # type: ignore[override]
+        """The names of all registered cells."""
+        return tuple(CELLS)
+
+    def check(self, value: Any) -> str | None:
+        """Return what was expected in place of a value, or None."""
+        if isinstance(value, Cell):
+            return None
+        expected = super().check(value)
+        return expected and f"{expected}, or a bptt.equations.Cell"
+
+
+class Columns(Kind):
+    """Columns of X: a list of whole numbers >= 0, or "all"."""
+
+    expected = "'all' or a list of columns"
+    slot, metavar = 'sequence of int, "all"', "COLUMN,..."
+    spelled = "all, or numbers of columns such as 0,3"
+
+    def check(self, value: Any) -> str | None:
+        """Return what was expected in place of a value, or None."""
+        if isinstance(value, str) and value == "all":
+            return None
+        right = isinstance(value, (list, tuple)) and all(is_whole(j) and j >= 0 for j in value)
+        return None if right else self.expected
+
+    def read(self, text: str) -> Any:
+        """Read "all", or whole numbers separated by commas."""
+        return text if text == "all" else [int(part) for part in text.split(",")]
+
+    def write(self, value: Any) -> str:
+        """Write "all", or the numbers separated by commas."""
+        return value if isinstance(value, str) else ",".join(map(str, value))
+
+
+class Weights(Kind):
+    """A weight for each class: "balanced", or a dict of class to number >= 0."""
+
+    expected = "'balanced' or a dict of class to weight >= 0"
+    slot, metavar = '"balanced", dict of class to float', "balanced|CLASS=WEIGHT,..."
+    spelled = "balanced, or pairs such as yes=2,no=1"
+
+    def check(self, value: Any) -> str | None:
+        """Return what was expected in place of a value, or None."""
+        if isinstance(value, dict):
+            right = all(is_number(w) and 0 <= w <= LARGEST for w in value.values())
+        else:
+            right = isinstance(value, str) and value == "balanced"
+        return None if right else self.expected
+
+    def read(self, text: str) -> Any:
+        """Read "balanced", or pairs such as ``yes=2,no=1``."""
+        if text == "balanced":
+            return text
+        pairs = [part.strip().rpartition("=") for part in text.split(",")]
+        return {name: float(weight) for name, _, weight in pairs}
+
+    def write(self, value: Any) -> str:
+        """Write "balanced", or the pairs."""
+        if isinstance(value, str):
+            return value
+        return ",".join(f"{name}={weight:g}" for name, weight in value.items())
+
+
+class Levels(Kind):
+    """Increasing numbers in (0, 1), 0.5 among them."""
+
+    expected = "increasing numbers in (0, 1), 0.5 among them"
+    slot, metavar = "sequence of float", "NUMBER,..."
+    spelled = "numbers separated by commas, such as 0.1,0.5,0.9"
+
+    def check(self, value: Any) -> str | None:
+        """Return what was expected in place of a value, or None."""
+        right = isinstance(value, (list, tuple)) and all(is_number(v) and 0 < v < 1 for v in value)
+        right = right and 0.5 in value and list(value) == sorted(set(value))
+        return None if right else self.expected
+
+    def read(self, text: str) -> Any:
+        """Read numbers separated by commas."""
+        return tuple(float(part) for part in text.split(","))
+
+    def write(self, value: Any) -> str:
+        """Write the numbers separated by commas."""
+        return ",".join(f"{v:g}" for v in value)
+
+
+class Optional(Kind):
+    """None, or a value of another kind."""
+
+    def __init__(self, kind: Kind):
+        self.kind = kind
+        self.type, self.metavar, self.choices = kind.type, kind.metavar, kind.choices
+        self.spelled = kind.spelled
+        self.expected, self.slot = self._or_none(kind.expected), f"{kind.slot} or None"
+
+    def check(self, value: Any) -> str | None:
+        """Return what was expected in place of a value, or None."""
+        expected = None if value is None else self.kind.check(value)
+        return expected and self._or_none(expected)
+
+    @staticmethod
+    def _or_none(expected):
+        return f"None{',' if ' or ' in expected else ' or'} {expected}"
+
+    def read(self, text: str) -> Any:
+        """Read "none", or a value of the other kind."""
+        return None if text.lower() == "none" else self.kind.read(text)
+
+    def write(self, value: Any) -> str:
+        """Write "none", or a value of the other kind."""
+        return "none" if value is None else self.kind.write(value)
+
+
+@dataclass(frozen=True)
+class Option:
+    """The declaration of one hyper-parameter."""
+
+    kind: Kind
+    sentence: str
+    group: Group
+    unit: str | None = None
+
+
+def option(
+    default: Any, kind: Kind, sentence: str, *, group: Group, unit: str | None = None
+) -> Any:
+    """Declare a hyper-parameter: a field of a model's dataclass.
+
+    Parameters
+    ----------
+    default : object
+    kind : Kind
+        The values that it may have.
+    sentence : str
+        What it controls.
+    group : {"Model", "Input", "Training"}
+        Where the help lists it.
+    unit : str, optional
+        Of its value: "steps".
+    """
+    return field(default=default, metadata={"option": Option(kind, sentence, group, unit)})
+
+
+def redefault(model: type, name: str, default: Any) -> Any:
+    """Declare the hyper-parameter of another model again, with another default."""
+    declared = next(f for f in fields(model) if f.name == name)
+    return field(default=default, metadata=declared.metadata)
+
+
+def declared(f: Field) -> Option:
+    """Return the declaration of a dataclass field."""
+    return f.metadata["option"]
+
+
+def check(model: Any) -> None:
+    """Check every hyper-parameter of a model by its kind, then the model's `rules`.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for f in fields(model):
+        if expected := declared(f).kind.check(getattr(model, f.name)):
+            raise refusal(model, f.name, expected)
+    for name, expected in model.rules():
+        raise refusal(model, name, expected)
+
+
+def refusal(model: Any, name: str, expected: str) -> ConfigError:
+    """Return the error that says which value of a hyper-parameter was expected."""
+    given = getattr(model, name)
+    return ConfigError(f"{type(model).__name__}: {name} is {given!r}; expected {expected}.")
