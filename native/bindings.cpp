@@ -13,6 +13,7 @@ NB_MODULE(_native, m) {
   using namespace bptt;
   nb::set_leak_warnings(false);
   m.doc() = "Kernels of the bptt engine. See native/README.md.";
+  nb::exception<LayoutError>(m, "LayoutError", PyExc_ValueError);
   bind_layers(m);
   bind_rows(m);
 

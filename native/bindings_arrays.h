@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <initializer_list>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -17,6 +18,13 @@ namespace nb = nanobind;
 namespace bptt {
 
 [[noreturn]] inline void refuse(const std::string& sentence) { throw nb::value_error(sentence.c_str()); }
+
+// An array whose elements are right and lie in an order that the kernels cannot read: not contiguous where
+// they need it, or in foreign byte order. A C-contiguous copy of it is accepted. Raised before anything is
+// computed; `_native.LayoutError` in Python.
+struct LayoutError : std::invalid_argument {
+  using std::invalid_argument::invalid_argument;
+};
 
 inline int small(index n, const char* what) {
   if (n > (index(1) << 30)) refuse(std::string(what) + " is too large.");
@@ -33,6 +41,11 @@ class View {
       refuse(std::string(name) + " is not a " + (writable ? "writable " : "") + "NumPy array.");
     }
     held_ = true;
+    const char order = buffer_.format ? buffer_.format[0] : '@';
+    if (order == (PY_BIG_ENDIAN ? '<' : '>')) {
+      release();
+      throw LayoutError(std::string(name) + " is not in native byte order.");
+    }
   }
   View(View&& o) noexcept : buffer_(o.buffer_), name_(o.name_), held_(o.held_) { o.held_ = false; }
   View& operator=(View&& o) noexcept {
@@ -48,7 +61,7 @@ class View {
   index stride(int axis) const { return buffer_.strides[axis] / buffer_.itemsize; }
   char kind() const {  // 'f' float32, 'd' float64, 'l' int64, otherwise '?'
     const char* f = buffer_.format ? buffer_.format : "?";
-    if (f[0] == '@' || f[0] == '=' || f[0] == '<') ++f;
+    if (f[0] == '@' || f[0] == '=' || f[0] == '<' || f[0] == '>') ++f;
     if (f[0] == 'f' || f[0] == 'd') return f[0];
     return (f[0] == 'l' || f[0] == 'q') && buffer_.itemsize == 8 ? 'l' : '?';
   }
@@ -56,7 +69,7 @@ class View {
   template <class T>
   T* data(std::initializer_list<index> shape) const {
     T* p = any_layout<T>(shape);
-    if (!last_contiguous()) refuse(std::string(name_) + ": the last axis must be contiguous.");
+    if (!last_contiguous()) throw LayoutError(std::string(name_) + ": the last axis must be contiguous.");
     return p;
   }
   // The same, of any layout.
@@ -65,12 +78,14 @@ class View {
     const char want = std::is_same_v<std::remove_const_t<T>, float>    ? 'f'
                       : std::is_same_v<std::remove_const_t<T>, double> ? 'd'
                                                                        : 'l';
-    bool fits = kind() == want && dims() == int(shape.size());
+    bool fits = kind() == want && dims() == int(shape.size()), whole = true;
     int axis = 0;
     for (index n : shape) {
-      fits = fits && (n < 0 || size(axis) == n) && buffer_.strides[axis] % buffer_.itemsize == 0;
+      fits = fits && (n < 0 || size(axis) == n);
+      whole = whole && fits && buffer_.strides[axis] % buffer_.itemsize == 0;
       ++axis;
     }
+    if (fits && !whole) throw LayoutError(std::string(name_) + ": strides must be whole elements.");
     if (!fits) refuse(std::string(name_) + " is " + text() + "; expected " + text(want, shape) + ".");
     return static_cast<T*>(buffer_.buf);
   }
@@ -100,7 +115,7 @@ class View {
   }
   void* buffer() const { return buffer_.buf; }
   void need_contiguous() const {
-    if (!PyBuffer_IsContiguous(&buffer_, 'C')) refuse(std::string(name_) + " must be C-contiguous.");
+    if (!PyBuffer_IsContiguous(&buffer_, 'C')) throw LayoutError(std::string(name_) + " must be C-contiguous.");
   }
 
  private:

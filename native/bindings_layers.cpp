@@ -21,15 +21,11 @@ Cell cell_named(const std::string& name) {
   refuse("cell is '" + name + "'; expected rnn, rnn_relu, lstm, gru or gru_reset_after.");
 }
 
-// Parameter i of a cell by name, and its gradient's name (d before it): Python strings made once, because a
-// short sequence takes microseconds.
-nb::handle param_name(Cell cell, int i, bool gradient = false) {
-  static PyObject* name[2][kCells][kMaxParams];
-  PyObject*& s = name[gradient][static_cast<int>(cell)][i];
-  if (!s) {
-    const std::string text = kParams[static_cast<int>(cell)][i].name;
-    s = PyUnicode_InternFromString((gradient ? "d" + text : text).c_str());
-  }
+// The name of parameter i of a cell: a Python string made once, because a short sequence takes microseconds.
+nb::handle param_name(Cell cell, int i) {
+  static PyObject* name[kCells][kMaxParams];
+  PyObject*& s = name[static_cast<int>(cell)][i];
+  if (!s) s = PyUnicode_InternFromString(kParams[static_cast<int>(cell)][i].name);
   return s;
 }
 
@@ -98,9 +94,13 @@ std::optional<Kept<T>>& slot(PyTape& t) {
   else return t.d;
 }
 
+std::pair<nb::object, nb::object> two_states(nb::tuple state, bool has_c) {
+  if (state.size() != 1u + has_c) refuse("the state has " + std::to_string(state.size()) + " arrays.");
+  return {state[0], has_c ? nb::object(state[1]) : nb::none()};
+}
+
 template <class T>
-nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::object a0, nb::object c0,
-                      bool reverse, bool keep_tape, nb::object table) {
+nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::tuple state0, bool reverse, bool keep_tape, nb::object table) {
   std::vector<View> alive;
   Array<T> own_x;
   Input<T> in;
@@ -123,6 +123,7 @@ nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::objec
     in.n_tokens = small(alive.back().size(0), "n_tokens");
   }
   const bool has_c = info(p.cell).has_c;
+  const auto [a0, c0] = two_states(state0, has_c);
   View length_view, a0_view, c0_view;
   if (!lengths.is_none()) {
     length_view = View(lengths, "lengths");
@@ -152,21 +153,21 @@ nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::objec
 }
 
 nb::object py_forward(const std::string& cell, nb::object x, nb::dict params, nb::object lengths,
-                      nb::object a0, nb::object c0, bool reverse, bool keep_tape, nb::object table) {
+                      nb::tuple state0, bool reverse, bool keep_tape, nb::object table) {
   Params p(cell_named(cell), params, -1);
   if (p.kind == 'f')
-    return forward_as<float>(std::move(p), x, lengths, a0, c0, reverse, keep_tape, table);
+    return forward_as<float>(std::move(p), x, lengths, state0, reverse, keep_tape, table);
   if (p.kind == 'd')
-    return forward_as<double>(std::move(p), x, lengths, a0, c0, reverse, keep_tape, table);
+    return forward_as<double>(std::move(p), x, lengths, state0, reverse, keep_tape, table);
   refuse("parameters must be float32 or float64.");
 }
 
 template <class T>
-nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::object d_a_final, nb::object d_c_final,
-                       bool need_dx) {
+nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::tuple dstate, bool need_dx) {
   const Plan& plan = kept.tape.plan;
   const index m = plan.m, T_x = plan.T, n_a = plan.n_a, n_x = plan.n_x;
   const bool has_c = info(plan.cell).has_c, tokens = kept.tape.in.table != nullptr;
+  const auto [d_a_final, d_c_final] = two_states(dstate, has_c);
   View y_view, a_view, c_view;
   Rows<const T> from_y, from_a, from_c;
   Array<T> own_d;
@@ -178,12 +179,12 @@ nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::object d_a_final,
 
   Gradients<T> g{};
   T *dx = nullptr, *da0, *dc0 = nullptr;
-  nb::object x_array = nb::none(), table_array = nb::none();
+  nb::object x_array = nb::none();  // or the gradient of the table
   if (need_dx && !tokens) {
     x_array = new_array<T>({m, T_x, n_x}, &dx);
     g.dx = {dx, T_x * n_x, n_x};
   }
-  if (tokens) table_array = new_array<T>({kept.tape.in.n_tokens, n_x}, &g.dtable);
+  if (tokens) x_array = new_array<T>({kept.tape.in.n_tokens, n_x}, &g.dtable);
   nb::object a_array = new_array<T>({m, n_a}, &da0);
   nb::object c_array = has_c ? new_array<T>({m, n_a}, &dc0) : nb::none();
   g.d_a0 = {da0, n_a, 0}, g.d_c0 = {dc0, n_a, 0};
@@ -192,7 +193,7 @@ nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::object d_a_final,
   for (int i = 0; info[i].kind != ParamInfo::end; ++i) {
     T* to;
     const index columns = param_columns(info[i], int(n_x), int(n_a));
-    params[param_name(plan.cell, i, true)] = kept.params.dims[i] == 1 ? new_array<T>({n_a}, &to)
+    params[param_name(plan.cell, i)] = kept.params.dims[i] == 1 ? new_array<T>({n_a}, &to)
                                                                       : new_array<T>({n_a, columns}, &to);
     attach<T>(info[i], to, int(n_x), int(n_a), g.weights);
   }
@@ -201,12 +202,11 @@ nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::object d_a_final,
     backward<T>(kept.tape, from_y, from_a, from_c, g);
   }
   nb::object state = has_c ? nb::make_tuple(a_array, c_array) : nb::make_tuple(a_array);
-  return nb::make_tuple(x_array, state, params, table_array);
+  return nb::make_tuple(x_array, state, params);
 }
 
-nb::object py_backward(const PyTape& tape, nb::object dy, nb::object d_a_final, nb::object d_c_final,
-                       bool need_dx) {
-  return tape.with([&](const auto& kept) { return backward_as(kept, dy, d_a_final, d_c_final, need_dx); });
+nb::object py_backward(const PyTape& tape, nb::object dy, nb::tuple dstate, bool need_dx) {
+  return tape.with([&](const auto& kept) { return backward_as(kept, dy, dstate, need_dx); });
 }
 
 // ---- reading a tape ----
@@ -273,7 +273,7 @@ class PyStream {
     return f_ ? step_as(*f_, x, out) : step_as(*d_, x, out);
   }
   nb::object state() const { return f_ ? state_as(*f_) : state_as(*d_); }
-  void set_state(nb::object a, nb::object c) { f_ ? set_as(*f_, a, c) : set_as(*d_, a, c); }
+  void set_state(nb::tuple state) { f_ ? set_as(*f_, state) : set_as(*d_, state); }
   void reset() { f_ ? f_->set_state({}, {}) : d_->set_state({}, {}); }
   int m() const { return f_ ? f_->m() : d_->m(); }
 
@@ -302,7 +302,8 @@ class PyStream {
     return has_c ? nb::make_tuple(a_array, c_array) : nb::make_tuple(a_array);
   }
   template <class T>
-  static void set_as(Stream<T>& s, nb::object a, nb::object c) {
+  static void set_as(Stream<T>& s, nb::tuple state) {
+    const auto [a, c] = two_states(state, info(s.cell()).has_c);
     View a_view, c_view;
     Rows<const T> from_a, from_c;
     if (!a.is_none()) a_view = View(a, "a"), from_a = a_view.rows<const T>({s.m(), s.n_a()});
@@ -334,18 +335,21 @@ void bind_layers(nb::module_& m) {
       .def("unpack", &tape_unpack, "name"_a);
 
   nb::class_<PyStream>(m, "Stream")
-      .def(nb::init<const std::string&, nb::dict, int>(), "cell"_a, "params"_a, "m"_a = 1)
+      .def(nb::init<const std::string&, nb::dict, int>(), "cell"_a, "parameters"_a, "m"_a)
       .def("step", &PyStream::step, "x_t"_a, "out"_a = nb::none())
       .def("reset", &PyStream::reset)
-      .def("set_state", &PyStream::set_state, "a"_a = nb::none(), "c"_a = nb::none())
+      .def("set_state", &PyStream::set_state, "state"_a)
       .def_prop_ro("state", &PyStream::state)
       .def_prop_ro("m", &PyStream::m);
 
-  m.def("forward", &py_forward, "cell"_a, "x"_a, "params"_a, "lengths"_a = nb::none(),
-        "a0"_a = nb::none(), "c0"_a = nb::none(), "reverse"_a = false, "keep_tape"_a = true,
-        "table"_a = nb::none());
-  m.def("backward", &py_backward, "tape"_a, "dy"_a = nb::none(), "d_a_final"_a = nb::none(),
-        "d_c_final"_a = nb::none(), "need_dx"_a = true);
+  m.def("cells", [] {
+    std::vector<std::string> names;
+    for (const CellInfo& cell : kCellInfo) names.push_back(cell.name);
+    return names;
+  });
+  m.def("forward", &py_forward, "cell"_a, "x"_a, "parameters"_a, "lengths"_a.none(), "state0"_a,
+        "reverse"_a, "keep_tape"_a, "table"_a.none());
+  m.def("backward", &py_backward, "tape"_a, "dy"_a, "dstate"_a, "need_dx"_a);
 }
 
 }  // namespace bptt

@@ -45,23 +45,23 @@ nb::object py_dense_forward(nb::object x, nb::object w, nb::object b) {
 }
 
 template <class T>
-nb::object dense_backward_as(const Dense& d, nb::object dy) {
+nb::object dense_backward_as(const Dense& d, nb::object dy, bool need_dx) {
   const View up(dy, "dy");
   up.need_contiguous();
   const T *x = d.x.data<const T>({d.rows, d.n_in}), *w = d.w.data<const T>({d.n_out, d.n_in});
   const T* from = up.data<const T>({d.rows, d.n_out});
-  T *dx, *dw, *db;
-  nb::object x_array = new_array<T>({d.rows, d.n_in}, &dx), w_array = new_array<T>({d.n_out, d.n_in}, &dw);
-  nb::object b_array = new_array<T>({d.n_out, 1}, &db);
+  T *dx = nullptr, *dw, *db;
+  nb::object x_array = need_dx ? new_array<T>({d.rows, d.n_in}, &dx) : nb::none();
+  nb::object w_array = new_array<T>({d.n_out, d.n_in}, &dw), b_array = new_array<T>({d.n_out, 1}, &db);
   {
     nb::gil_scoped_release release;
     dense_backward<T>(from, x, w, d.rows, d.n_in, d.n_out, dx, dw, db);
   }
   return nb::make_tuple(x_array, w_array, b_array);
 }
-nb::object py_dense_backward(nb::object dy, nb::object x, nb::object w) {
+nb::object py_dense_backward(nb::object dy, nb::object x, nb::object w, bool need_dx) {
   const Dense d(x, w);
-  return d.x.kind() == 'f' ? dense_backward_as<float>(d, dy) : dense_backward_as<double>(d, dy);
+  return d.x.kind() == 'f' ? dense_backward_as<float>(d, dy, need_dx) : dense_backward_as<double>(d, dy, need_dx);
 }
 
 template <class T>
@@ -119,13 +119,13 @@ void adam_as(const std::vector<View> (&v)[4], const std::vector<double>& decay, 
   nb::gil_scoped_release release;
   adam<T>(arrays, rates);
 }
-void py_adam(nb::list parameters, nb::list gradients, nb::list first, nb::list second,
-             const std::vector<double>& decay, double scale, double learning_rate, double beta1, double beta2,
-             double epsilon, double correction1, double correction2) {
+void py_adam(nb::list parameters, nb::list gradients, nb::list m, nb::list v, double scale,
+             double learning_rate, double beta1, double beta2, double epsilon, const std::vector<double>& decay,
+             double correction1, double correction2) {
   const std::vector<View> views[4] = {views_of(parameters, "parameters", true), views_of(gradients, "gradients", false),
-                                      views_of(first, "first", true), views_of(second, "second", true)};
-  for (const auto& v : views)
-    if (v.size() != decay.size()) refuse("the lists are not of one length.");
+                                      views_of(m, "m", true), views_of(v, "v", true)};
+  for (const auto& list : views)
+    if (list.size() != decay.size()) refuse("the lists are not of one length.");
   if (decay.empty()) return;
   const AdamRates rates{scale, learning_rate, beta1, beta2, epsilon, correction1, correction2};
   views[0][0].kind() == 'f' ? adam_as<float>(views, decay, rates) : adam_as<double>(views, decay, rates);
@@ -172,11 +172,11 @@ nb::object elementwise(nb::object x, F32 f32, F64 f64) {
 
 void bind_rows(nb::module_& m) {
   m.def("dense_forward", &py_dense_forward, "x"_a, "w"_a, "b"_a);
-  m.def("dense_backward", &py_dense_backward, "dy"_a, "x"_a, "w"_a);
+  m.def("dense_backward", &py_dense_backward, "dy"_a, "x"_a, "w"_a, "need_dx"_a = true);
   m.def("softmax_cross_entropy", &py_cross_entropy, "z"_a, "labels"_a);
 
-  m.def("adam", &py_adam, "parameters"_a, "gradients"_a, "first"_a, "second"_a, "decay"_a, "scale"_a,
-        "learning_rate"_a, "beta1"_a, "beta2"_a, "epsilon"_a, "correction1"_a, "correction2"_a);
+  m.def("adam", &py_adam, "parameters"_a, "gradients"_a, "m"_a, "v"_a, "scale"_a, "learning_rate"_a, "beta1"_a,
+        "beta2"_a, "epsilon"_a, "decay"_a, "correction1"_a, "correction2"_a);
   m.def("squared_norm", &py_squared_norm, "arrays"_a);
 
   m.def("exp", [](nb::object x) { return elementwise(x, kernels<float>().exp, kernels<double>().exp); });

@@ -51,10 +51,10 @@ void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, i
   const Kernels<T>& k = kernels<T>();
   const int L = k.vector_length, in_vecs = (n_in + L - 1) / L, out_vecs = (n_out + L - 1) / L;
   const index most = std::min(rows, kChunkRows), columns = index(in_vecs) * L, n_a_padded = index(out_vecs) * L;
-  Array<T> packed(k.packed_back_x_size(kPlain, n_in, n_out)), copy(n_in % L ? most * columns : 0);
+  Array<T> packed(dx ? k.packed_back_x_size(kPlain, n_in, n_out) : 0), copy(n_in % L ? most * columns : 0);
   Array<const T*> x_row(most);
   T* const none[2] = {nullptr, nullptr};
-  k.pack_backward(kPlain, n_in, n_out, plain_weights<T>(w, nullptr, n_in), packed.data(), none, 0, 1);
+  if (dx) k.pack_backward(kPlain, n_in, n_out, plain_weights<T>(w, nullptr, n_in), packed.data(), none, 0, 1);
   Array<T> acc(n_a_padded + n_a_padded * columns), bias(n_a_padded);  // the kernel puts x behind n_a_padded recurrent columns: none here
   std::fill_n(acc.data(), acc.size(), T(0));
   std::fill_n(bias.data(), n_a_padded, T(0));
@@ -70,7 +70,7 @@ void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, i
     g.dz = dy + begin * n_out;
     g.slots = int(n);
     point_to_vectors(x + begin * n_in, n, n_in, L, copy.data(), x_row.data());
-    parallel(parts, [&](int i) {
+    if (dx) parallel(parts, [&](int i) {
       k.table_gradient(kPlain, n_in, n_out, packed.data(), g.dz, L, n_out, dx + begin * n_in,
                        int(n * i / parts), int(n * (i + 1) / parts));
     });

@@ -9,7 +9,8 @@ namespace bptt {
 template <class T>
 void dense_forward(const T* x, const T* w, const T* b, index rows, int n_in, int n_out, T* y);
 
-// dx (rows, n_in) = dy @ w, dw (n_out, n_in) = dy.T @ x, db (n_out) = sum of dy over the rows.
+// dx (rows, n_in) = dy @ w, dw (n_out, n_in) = dy.T @ x, db (n_out) = sum of dy over the rows. dx may
+// be nullptr: it is then not computed.
 template <class T>
 void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, int n_out, T* dx, T* dw,
                     T* db);

@@ -9,8 +9,8 @@ from functools import wraps
 
 import numpy as np
 
-from . import engine, equations
-from .engine.contract import Tape
+from . import equations
+from .engine import Tape, provider
 from .equations.activations import softmax
 from .equations.arguments import backward_door, sequence_door
 from .equations.gru import GRU, gru_variant
@@ -67,9 +67,7 @@ class EngineCaches(Caches):
 def _forward(where, cell, x, state0, parameters, seq_lengths):
     x, state0, lengths = sequence_door(where, cell, x, state0, parameters, seq_lengths)
     own = {name: parameters[name] for name in cell.parameters}
-    a, _, tape = engine.forward(
-        cell.name, _batch_first(x), tuple(s.T for s in state0), own, lengths
-    )
+    a, _, tape = provider().forward(cell, _batch_first(x), tuple(s.T for s in state0), own, lengths)
     assert tape is not None  # keep_tape is the default
     steps = _Steps(cell, x, state0, parameters, lengths, tape)
     caches = EngineCaches(steps, x, cell, lengths, parameters)
@@ -81,7 +79,7 @@ def _predictions(a, Wy, by, lengths):
     """Softmax of the output layer at every step that exists, (n_y, m, T_x); 0 on padding."""
     n_a, m, T_x = a.shape
     rows = _batch_first(a).reshape(m * T_x, n_a)
-    y = softmax(engine.dense_forward(rows, Wy, by).T).reshape(len(Wy), m, T_x)
+    y = softmax(provider().dense_forward(rows, Wy, by).T).reshape(len(Wy), m, T_x)
     valid = valid_steps(lengths, m, T_x)
     return y if valid.all() else np.where(valid, y, np.zeros((), a.dtype))
 
@@ -92,9 +90,13 @@ def _backward(da, dstate, caches):
     x, T = caches[1], da.shape[2]
     dy = np.zeros((*x.shape[1:], da.shape[0]), da.dtype)
     dy[:, :T] = _batch_first(da)  # the loss looks at the first T steps only
-    dx, dstate0, gradients = engine.backward(caches.tape, dy, tuple(ds.T for ds in dstate))
-    dstate0 = {f"d{s}0": d.T for s, d in zip(caches.cell.states, dstate0, strict=True)}
-    return {"dx": _features_first(dx[:, :T]), **dstate0, **gradients}
+    dx, dstate0, gradients = provider().backward(caches.tape, dy, tuple(ds.T for ds in dstate))
+    assert dx is not None  # need_dx is the default
+    return {
+        "dx": _features_first(dx[:, :T]),
+        **{f"d{s}0": d.T for s, d in zip(caches.cell.states, dstate0, strict=True)},
+        **{f"d{name}": g for name, g in gradients.items()},
+    }
 
 
 @wraps(equations.rnn_forward)

@@ -17,19 +17,21 @@ from pathlib import Path
 
 import numpy as np
 
+from bptt.engine import provider
+from bptt.equations import CELLS
+from bptt.equations.updates import AdamStep
+
 FILE = Path(__file__).with_suffix(".json")
-CELLS = {
-    "rnn": {"Wax": "n_a n_x", "Waa": "n_a n_a", "ba": "n_a 1"},
-    "rnn_relu": {"Wax": "n_a n_x", "Waa": "n_a n_a", "ba": "n_a 1"},
-    "lstm": {f"{k}{g}": "n_a n_s" if k == "W" else "n_a 1" for g in "fico" for k in "Wb"},
-    "gru": {f"{k}{g}": "n_a n_s" if k == "W" else "n_a 1" for g in "urc" for k in "Wb"},
-}
-CELLS["gru_reset_after"] = CELLS["gru"] | {"bca": "n_a 1"}
+NAMES = ["rnn", "rnn_relu", "lstm", "gru", "gru_reset_after"]  # those that the files hold
 SIZES = [  # n_x, n_a, m, T_x
     (3, 1, 2, 5), (1, 7, 5, 4), (8, 8, 1, 9), (5, 9, 13, 6), (9, 17, 4, 3), (20, 33, 7, 5),
     (48, 96, 37, 40),  # more than one chunk of steps
     (270, 300, 9, 3),  # more than one slice of a panel
 ]  # fmt: skip
+STEP = AdamStep(
+    scale=0.5, learning_rate=2**-9, beta1=0.875, beta2=0.999, epsilon=2**-26,
+    decay=[2**-7, 0.0, 0.0], correction1=0.330078125, correction2=0.0029970029990,
+)  # fmt: skip
 KINDS = ["uniform", "ragged", "reverse", "ragged reverse", "tokens", "many tokens"]
 
 
@@ -73,28 +75,24 @@ def digest(*trees):
     return sha.hexdigest()[:16]
 
 
-def parameters_of(name, n_x, n_a, draw):
-    sizes = {"n_x": n_x, "n_a": n_a, "n_s": n_a + n_x, "1": 1}
-    return {
-        key: draw(*(sizes[s] for s in shape.split())) * draw.dtype(0.5)
-        for key, shape in CELLS[name].items()
-    }
+def parameters_of(cell, n_x, n_a, draw):
+    return {name: draw(*s) * draw.dtype(0.5) for name, s in cell.shapes(n_x, n_a).items()}
 
 
-def cell_digests(engine, name, kind, dtype):
+def cell_digests(engine, cell, kind, dtype):
     """Digests of a cell over all sizes, of every quantity that comes out."""
     found = {"y": [], "state": [], "tape": [], "dx": [], "dstate0": [], "gradients": []}
     for n_x, n_a, m, T_x in SIZES:
         draw = Numbers(dtype)
-        p = parameters_of(name, n_x, n_a, draw)
-        state0 = tuple(draw(m, n_a) for _ in range(2 if name == "lstm" else 1))
+        p = parameters_of(cell, n_x, n_a, draw)
+        state0 = tuple(draw(m, n_a) for _ in cell.states)
         lengths = draw.integers(T_x + 1, m) if "ragged" in kind or "tokens" in kind else None
         x, table = draw(m, T_x, n_x), None
         if "tokens" in kind:  # few: their rows are multiplied once; many: as they are read
             table = draw(1000 if "many" in kind else 5, n_x)
             x = draw.integers(len(table), m, T_x)
         y, state, tape = engine.forward(
-            name, x, state0, p, lengths, table=table, reverse="reverse" in kind
+            cell, x, state0, p, lengths, table=table, reverse="reverse" in kind
         )
         dx, dstate0, gradients = engine.backward(
             tape, draw(m, T_x, n_a), tuple(draw(m, n_a) for _ in state0)
@@ -108,12 +106,12 @@ def cell_digests(engine, name, kind, dtype):
     return {what: digest(arrays) for what, arrays in found.items()}
 
 
-def stream_digest(engine, name, dtype):
+def stream_digest(engine, cell, dtype):
     outputs = []
     for m in (1, 3):
         for n_x, n_a in ((2, 1), (9, 17), (5, 150)):
             draw = Numbers(dtype)
-            stepper = engine.stream(name, parameters_of(name, n_x, n_a, draw), m)
+            stepper = engine.stream(cell, parameters_of(cell, n_x, n_a, draw), m)
             stepper.state = tuple(draw(m, n_a) for _ in stepper.state)
             outputs += [np.array(stepper.step(draw(m, n_x))) for _ in range(4)]
             outputs += stepper.state
@@ -133,10 +131,7 @@ def rows_digests(engine, dtype):
         lists = [[draw(n_out, n_in), draw(n_out, 1), draw(0, 3)] for _ in range(4)]
         lists[3] = [np.abs(v) for v in lists[3]]
         found["norm"].append(np.float64(engine.squared_norm(lists[1])))
-        engine.adam(
-            *lists, scale=0.5, learning_rate=2**-9, beta1=0.875, beta2=0.999, epsilon=2**-26,
-            decay=[2**-7, 0.0, 0.0], correction1=0.330078125, correction2=0.0029970029990,
-        )  # fmt: skip
+        engine.adam(*lists, STEP)
         found["adam"].append(lists)
     return {what: digest(arrays) for what, arrays in found.items()}
 
@@ -145,34 +140,19 @@ def digests(engine):
     """All digests of the engine, by what they are of."""
     all_ = {}
     for dtype in (np.float32, np.float64):
-        for name in CELLS:
+        for name in NAMES:
             for kind in KINDS:
-                of = cell_digests(engine, name, kind, dtype)
+                of = cell_digests(engine, CELLS[name], kind, dtype)
                 all_ |= {f"{name} {dtype.__name__} {kind}: {what}": d for what, d in of.items()}
-            all_[f"{name} {dtype.__name__} stream"] = stream_digest(engine, name, dtype)
+            all_[f"{name} {dtype.__name__} stream"] = stream_digest(engine, CELLS[name], dtype)
         all_ |= {f"{dtype.__name__} {k}": d for k, d in rows_digests(engine, dtype).items()}
     return all_
 
 
-class Adapter:
-    """The engine's functions with gradients keyed like the parameters."""
-
-    def __init__(self, engine):
-        self.engine = engine
-
-    def __getattr__(self, name):
-        return getattr(self.engine, name)
-
-    def backward(self, tape, dy, dstate):
-        dx, dstate0, gradients = self.engine.backward(tape, dy, dstate)
-        return dx, dstate0, {name[1:]: g for name, g in gradients.items()}
-
-
 if __name__ == "__main__":
-    from bptt import engine
     from bptt.engine import _native
 
-    found = digests(Adapter(engine))
+    found = digests(provider())
     if "--write" in sys.argv:
         kept = json.loads(FILE.read_text()) if FILE.exists() else {}
         FILE.write_text(json.dumps(kept | {_native.isa(): found}, indent=0) + "\n")

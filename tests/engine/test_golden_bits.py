@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bptt import engine
+from bptt.engine import provider
 from tests.engine.golden_bits import FILE, digest
 
 GOLDEN = json.loads(FILE.read_text())
@@ -17,7 +17,7 @@ GOLDEN = json.loads(FILE.read_text())
 
 @pytest.mark.parametrize("isa", ["avx512", "avx2", "baseline", "neon"])
 def test_results_are_bit_identical_to_the_golden_ones(isa):
-    if engine.provider().name != "native":
+    if provider().name != "native":
         pytest.skip("the native engine is not built or not chosen")
     from bptt.engine import _native
 

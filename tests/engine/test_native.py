@@ -13,6 +13,7 @@ import pytest
 
 import bptt
 from bptt import engine
+from bptt.equations.updates import AdamStep
 from tests.support.cases import CELLS, same_bits
 from tests.support.tolerances import assert_close
 
@@ -40,7 +41,7 @@ def setup(name, n_x, n_a, m, T_x, dtype=np.float32, seed=0):
 
 
 def run(name, x, state, p, lengths=None, **keywords):
-    y, final, tape = engine.forward(name, x, state, p, lengths, **keywords)
+    y, final, tape = engine.provider().forward(CELLS[name].cell, x, state, p, lengths, **keywords)
     return y, final, tape
 
 
@@ -81,7 +82,7 @@ def test_bits_do_not_depend_on_the_number_of_threads(name, tokens, dtype):
         bptt.set_num_threads(n)
         y, final, tape = run(name, x, state, p, lengths, table=table)
         dy = np.random.default_rng(4).standard_normal(y.shape).astype(dtype)
-        results.append((y, final, engine.backward(tape, dy, final)))
+        results.append((y, final, engine.provider().backward(tape, dy, final)))
     assert all(same_bits(results[0], other) for other in results[1:])
 
 
@@ -92,7 +93,7 @@ def test_a_stream_gives_the_bits_of_the_sequence(name, n_x, n_a, dtype):
     m, T_x = 5, 7
     p, x, state = setup(name, n_x, n_a, m, T_x, dtype)
     y, final, _ = run(name, x, state, p)
-    stream = engine.stream(name, p, m)
+    stream = engine.provider().stream(CELLS[name].cell, p, m)
     stream.state = state
     for t in range(T_x):
         assert same_bits(stream.step(np.ascontiguousarray(x[:, t])), y[:, t])
@@ -166,11 +167,11 @@ def test_dense_and_loss_equal_the_equations(rows, n_in, n_out, dtype):
 def test_the_loss_keeps_a_nan_in_its_row():
     z = np.zeros((3, 5), np.float32)
     z[1, 2] = np.nan
-    nats, dz = engine.softmax_cross_entropy(z, np.array([0, 1, 2]))
+    nats, dz = engine.provider().softmax_cross_entropy(z, np.array([0, 1, 2]))
     assert np.isnan(nats[1])
     assert np.isnan(dz[1]).all()
     np.testing.assert_allclose(nats[[0, 2]], math.log(5), rtol=1e-6)
-    nats, dz = engine.softmax_cross_entropy(np.array([[0.0, 2000.0]]), np.array([0]))
+    nats, dz = engine.provider().softmax_cross_entropy(np.array([[0.0, 2000.0]]), np.array([0]))
     assert nats == 2000
     assert dz.tolist() == [[-1, 1]]
 
@@ -183,7 +184,7 @@ def test_two_python_threads_run_two_models_at_once():
 
     def work(name, p, x, state):
         y, final, tape = run(name, x, state, p)
-        return y, engine.backward(tape, np.ones_like(y), final)
+        return y, engine.provider().backward(tape, np.ones_like(y), final)
 
     serial = [work(*job) for job in jobs]
     found = [None] * len(jobs)
@@ -267,7 +268,7 @@ for name in CELLS:
     for dtype in (np.float32, np.float64):
         p, x, state = setup(name, 9, 17, 6, 8, dtype)
         y, final, tape = run(name, x, state, p, np.array([8, 0, 3, 8, 1, 5]))
-        dx, d0, g = engine.backward(tape, np.ones_like(y), final)
+        dx, d0, g = engine.provider().backward(tape, np.ones_like(y), final)
         out[name + dtype.__name__] = [float(np.square(a, dtype=float).sum()) for a in
                                       (y, *final, dx, *d0, *g.values())]
 print(json.dumps([_native.isa(), out]))
@@ -406,11 +407,10 @@ def test_the_update_does_not_depend_on_threads(dtype):
         bptt.set_num_threads(n)
         rng = np.random.default_rng(0)
         lists = [[rng.random(s).astype(dtype) for s in shapes] for _ in range(4)]
-        norm = engine.squared_norm(lists[1])
-        engine.adam(
-            *lists, scale=0.3, learning_rate=1e-2, beta1=0.9, beta2=0.99, epsilon=1e-8,
-            decay=[0.1, 0.0, 0.0], correction1=0.1, correction2=0.01,
-        )  # fmt: skip
+        norm = engine.provider().squared_norm(lists[1])
+        engine.provider().adam(
+            *lists, AdamStep(0.3, 1e-2, 0.9, 0.99, 1e-8, [0.1, 0.0, 0.0], 0.1, 0.01)
+        )
         results.append([np.float64(norm), *lists[0], *lists[2], *lists[3]])
     for other in results[1:]:
         assert all(same_bits(a, b) for a, b in zip(results[0], other, strict=True))
@@ -421,7 +421,7 @@ def test_a_stream_walks_the_weights_both_ways_with_the_bits_of_the_sequence(name
     """Step by step, one row of many panels: odd steps begin with the last."""
     p, x, state = setup(name, 5, 150, 1, 6)
     y, final, _ = run(name, x, state, p, keep_tape=False)
-    stepper = engine.stream(name, p, 1)
+    stepper = engine.provider().stream(CELLS[name].cell, p, 1)
     stepper.state = state
     for t in range(6):
         assert same_bits(stepper.step(x[:, t]), y[:, t])
@@ -438,7 +438,7 @@ def test_inputs_of_any_layout_give_the_same_bits(dtype):
         lambda z: np.array(z.transpose(2, 0, 1), order="C").transpose(1, 2, 0),
     ):
         y, final, tape = run("lstm", turn(x), state, p)
-        dx, d0, g = engine.backward(tape, turn(dy), final)
+        dx, d0, g = engine.provider().backward(tape, turn(dy), final)
         results.append([y, *final, dx, *d0, *g.values()])
     assert all(same_bits(a, b) for a, b in zip(*results, strict=True))
 

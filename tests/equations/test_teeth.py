@@ -279,16 +279,14 @@ EQUIVALENT = {
 
 # Backward passes without arithmetic of their own, with the reason.
 NOTHING_TO_BREAK = {
-    "engine.backward": "hands over to the provider",
     "engine.contract.Provider.backward": "a protocol",
     "layers.base.Layer.backward": "abstract",
     "course.rnn_backward": "one call",
     "course.lstm_backward": "one call",
     "course.gru_backward": "one call",
-    "engine.native_provider.NativeProvider.backward": "renames what the kernels return",
+    "engine.native_provider.NativeProvider.backward": "one call",
     "engine.native_provider.NativeProvider.dense_backward": "one call",
     "engine.numpy_provider.NumpyProvider.dense_backward": "one call",
-    "engine.dense_backward": "hands over to the provider",
     "engine.contract.Provider.dense_backward": "a protocol",
     "batch_first.rnn_step_backward": "one call",
     "batch_first.lstm_step_backward": "one call",

@@ -235,16 +235,20 @@ def engine_case(name, T_x, ragged, reverse, *, dstate=True, tokens=False):
         state0 = tuple(inputs[f"{s}0"] for s in cell.states)
         parameters = {p: inputs[p] for p in shapes}
         given = (TOKENS[:, :T_x], inputs["table"]) if tokens else (inputs["x"], None)
-        y, final, tape = engine.forward(
-            name, given[0], state0, parameters, lengths, table=given[1], reverse=reverse
+        y, final, tape = engine.provider().forward(
+            cell, given[0], state0, parameters, lengths, table=given[1], reverse=reverse
         )
         return (y, *(final if dstate else (None,) * len(final))), tape
 
     def backward(dy, tape):
         dy, *dfinal = dy
-        dx, dstate0, gradients = engine.backward(tape, dy, tuple(dfinal))
+        dx, dstate0, gradients = engine.provider().backward(tape, dy, tuple(dfinal))
         states = zip(cell.states, dstate0, strict=True)
-        return {f"d{x}": dx, **gradients} | {f"d{s}0": ds for s, ds in states}
+        return (
+            {f"d{x}": dx}
+            | {f"d{p}": g for p, g in gradients.items()}
+            | {f"d{s}0": ds for s, ds in states}
+        )
 
     return Case(forward, backward, inputs)
 

@@ -1,9 +1,23 @@
-"""What a provider of the engine must offer; the semantics stand in the package's docstring."""
+"""What every provider of the engine offers: `Provider`, and the `Tape` and `Stepper` it returns.
 
-from collections.abc import Callable, Mapping, Sequence
+* Arrays are batch first: x (m, T_x, n_x), states (m, n_a), with any strides.
+* A ragged batch follows one rule: outputs on padding are 0, the final state of a sequence is the
+  one after its own last step, gradients on padding are 0, and what padding holds is never read.
+* dtype in = dtype out, float32 or float64. The engine trusts its inputs: the caller checks them.
+* Inputs are never changed, nor is a tape by `Provider.backward`.
+
+The native provider promises besides that results are bit-identical for any number of threads; that
+the forward result of a sequence, and a row of a dense layer, does not depend on the rest of the
+batch or on padding; and that a stream is bit-identical to the whole sequence.
+"""
+
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
+
+from ..equations.cell import Cell
+from ..equations.updates import AdamStep
 
 State = tuple[np.ndarray, ...]
 
@@ -11,7 +25,7 @@ State = tuple[np.ndarray, ...]
 class Tape(Protocol):
     """What a forward pass keeps: every state and every gate of every step, by name.
 
-    ``tape["c"]`` is (m, T_x, n_a), in the steps' own order in either direction, 0 on padding.
+    ``tape["c"]`` is (m, T_x, n_a), in the order of the steps in either direction, 0 on padding.
     """
 
     shape: tuple[int, int]  # (m, T_x)
@@ -21,21 +35,21 @@ class Tape(Protocol):
     def __getitem__(self, name: str) -> np.ndarray: ...
 
     def copy(self, name: str) -> np.ndarray:
-        """Return what ``tape[name]`` shows, as an array of the caller's own."""
+        """Return a copy of ``tape[name]`` that the caller may change."""
         ...
 
 
 class Stepper(Protocol):
-    """A cell that steps: it owns its parameters and its state."""
+    """A cell that processes m sequences one step at a time, with its own parameters and state."""
 
     @property
     def step(self) -> Callable[[np.ndarray], np.ndarray]:
-        """Run one step: (m, n_x) -> (m, n_a)."""
+        """Run one step: (m, n_x) -> the next hidden state (m, n_a)."""
         ...
 
     @property
     def state(self) -> State:
-        """The states before the next step."""
+        """The states before the next step, copied. May be set."""
         ...
 
     @state.setter
@@ -43,63 +57,141 @@ class Stepper(Protocol):
 
 
 class Provider(Protocol):
-    """A way to compute: `forward`, `backward` and `stream` as `bptt.engine` documents them."""
+    """An implementation of the engine: native kernels, or the equations in NumPy."""
 
     name: str
 
-    def forward(  # noqa: D102
+    def forward(
         self,
-        cell: str,
+        cell: Cell,
         x: np.ndarray,
         state0: State,
-        parameters: Mapping[str, np.ndarray],
-        lengths: np.ndarray | None,
+        parameters: dict[str, np.ndarray],
+        lengths: np.ndarray | None = None,
         *,
-        table: np.ndarray | None,
-        reverse: bool,
-        keep_tape: bool,
-    ) -> tuple[np.ndarray, State, Tape | None]: ...
+        table: np.ndarray | None = None,
+        reverse: bool = False,
+        keep_tape: bool = True,
+    ) -> tuple[np.ndarray, State, Tape | None]:
+        """Run a cell over a batch of sequences.
 
-    def backward(  # noqa: D102
-        self, tape: Tape, dy: np.ndarray, dstate: tuple[np.ndarray | None, ...]
-    ) -> tuple[np.ndarray, State, dict[str, np.ndarray]]: ...
+        Parameters
+        ----------
+        cell : Cell
+        x : ndarray, shape (m, T_x, n_x); with a table, ndarray of int64, shape (m, T_x)
+        state0 : tuple of ndarray, each (m, n_a)
+            The states before the first step, in the order of ``cell.states``.
+        parameters : dict of str to ndarray
+        lengths : ndarray of int64, shape (m,), optional
+            Steps of each sequence, in 0..T_x; T_x where None.
+        table : ndarray, shape (n_tokens, n_x), optional
+            Vectors of tokens: x holds token ids and the input is ``table[x]``.
+        reverse : bool
+            Run each sequence from its own last step to its first.
+        keep_tape : bool
+            False for inference: nothing is kept and the tape is None.
 
-    def stream(  # noqa: D102
-        self, cell: str, parameters: Mapping[str, np.ndarray], m: int
-    ) -> Stepper: ...
+        Returns
+        -------
+        y : ndarray, shape (m, T_x, n_a)
+            The first state after every step.
+        state : tuple of ndarray, each (m, n_a)
+        tape : Tape or None
+        """
+        ...
 
-    def dense_forward(self, x: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray: ...  # noqa: D102
+    def backward(
+        self,
+        tape: Tape,
+        dy: np.ndarray,
+        dstate: tuple[np.ndarray | None, ...],
+        *,
+        need_dx: bool = True,
+    ) -> tuple[np.ndarray | None, State, dict[str, np.ndarray]]:
+        """Backpropagate through time.
 
-    def dense_backward(  # noqa: D102
-        self, dy: np.ndarray, x: np.ndarray, W: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]: ...
+        Parameters
+        ----------
+        tape : Tape
+        dy : ndarray, shape (m, T_x, n_a)
+        dstate : tuple of (ndarray or None), each (m, n_a)
+            Gradients with respect to the final state; None is zero.
+        need_dx : bool
+            False where nobody uses the gradient of x: it is not computed, and None.
 
-    def softmax_cross_entropy(  # noqa: D102
-        self, z: np.ndarray, labels: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]: ...
+        Returns
+        -------
+        dx : ndarray, shape (m, T_x, n_x), or None
+            Where the input came from a table: the gradient of the table, (n_tokens, n_x), whatever
+            `need_dx` is, because the table is a parameter.
+        dstate0 : tuple of ndarray, each (m, n_a)
+        gradients : dict of str to ndarray
+            Keyed like the parameters.
+        """
+        ...
 
-    def squared_norm(self, arrays: Sequence[np.ndarray]) -> float: ...  # noqa: D102
+    def stream(self, cell: Cell, parameters: dict[str, np.ndarray], m: int) -> Stepper:
+        """Prepare to process m sequences step by step, from a state of zeros.
 
-    def adam(  # noqa: D102
+        The parameters are copied: later changes do not reach the stream.
+        """
+        ...
+
+    def dense_forward(self, x: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:
+        """Compute ``x @ W.T + b``: x (rows, n_in), W (n_out, n_in), b (n_out, 1)."""
+        ...
+
+    def dense_backward(
+        self, dy: np.ndarray, x: np.ndarray, W: np.ndarray, *, need_dx: bool = True
+    ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
+        """Return the gradients of x (None without `need_dx`), W and b of `dense_forward`."""
+        ...
+
+    def softmax_cross_entropy(
+        self, logits: np.ndarray, ids: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the negative log-probability of one class in each row, and its gradient.
+
+        Parameters
+        ----------
+        logits : ndarray, shape (rows, n)
+        ids : ndarray of int, shape (rows,)
+            Class indices in 0..n-1.
+
+        Returns
+        -------
+        nats : ndarray of float64, shape (rows,)
+        dlogits : ndarray, shape (rows, n)
+            softmax(logits) - onehot(ids).
+        """
+        ...
+
+    def squared_norm(self, arrays: Sequence[np.ndarray]) -> float:
+        """Sum the squares of all entries of all arrays, in float64."""
+        ...
+
+    def adam(
         self,
         parameters: Sequence[np.ndarray],
         gradients: Sequence[np.ndarray],
-        first: Sequence[np.ndarray],
-        second: Sequence[np.ndarray],
-        *,
-        scale: float,
-        learning_rate: float,
-        beta1: float,
-        beta2: float,
-        epsilon: float,
-        decay: Sequence[float],
-        correction1: float,
-        correction2: float,
-    ) -> None: ...
+        m: Sequence[np.ndarray],
+        v: Sequence[np.ndarray],
+        step: AdamStep,
+    ) -> None:
+        """Take one step of Adam on all arrays, in place: `bptt.equations.updates.adam`.
 
-    def get_num_threads(self) -> int: ...  # noqa: D102
+        The arrays of one position are alike in shape and dtype; all but the gradients are changed.
+        The providers are bit-identical, but for subnormal numbers: the native one makes them 0.
+        """
+        ...
 
-    def set_num_threads(self, n: int) -> None: ...  # noqa: D102
+    def get_num_threads(self) -> int:
+        """Return how many threads the engine may use."""
+        ...
+
+    def set_num_threads(self, n: int) -> None:
+        """Let the engine use up to n threads: see `bptt.set_num_threads`."""
+        ...
 
     def describe(self) -> dict[str, str]:
         """Return rows for `bptt.show_config`."""

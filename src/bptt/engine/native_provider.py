@@ -6,26 +6,21 @@ import numpy as np
 
 from ..equations import CELLS
 from ..errors import ConfigError
-from . import _native, numpy_provider  # type: ignore[attr-defined]  # absent where no compiler was
+from . import _native
+from .numpy_provider import NumpyProvider
 
 
 def _rows(z):
-    """Make features contiguous, as the kernels want them; the other strides are free."""
-    if z.shape[-1] > 1 and z.strides[-1] != z.itemsize:
-        return np.ascontiguousarray(z)
-    return z
+    """Make features contiguous, as the kernels need them; the other strides are free."""
+    if z.dtype.isnative and (z.shape[-1] <= 1 or z.strides[-1] == z.itemsize):
+        return z
+    return np.ascontiguousarray(z, z.dtype.newbyteorder("="))
 
 
-def _contiguous(parameters):
-    return {
-        name: p
-        if p.flags.c_contiguous and p.dtype.isnative
-        else np.ascontiguousarray(p, p.dtype.newbyteorder("="))
-        for name, p in parameters.items()
-    }
-
-
-_NAMES = {name: cell.states + cell.gates for name, cell in CELLS.items()}
+def _contiguous(z):
+    if z.flags.c_contiguous and z.dtype.isnative:
+        return z
+    return np.ascontiguousarray(z, z.dtype.newbyteorder("="))
 
 
 class NativeTape:
@@ -35,13 +30,12 @@ class NativeTape:
     parameters, not copies, where their layout allows.
     """
 
-    def __init__(self, tape, cell, outputs):
-        self.tape = tape
-        self.names = _NAMES[cell]
-        self.shape, self.dtype = outputs.shape[:2], outputs.dtype
+    def __init__(self, tape, cell, y):
+        self.tape, self.names = tape, cell.states + cell.gates
+        self.shape, self.dtype = y.shape[:2], y.dtype
 
     def copy(self, name):
-        """Return what ``tape[name]`` shows, as an array of the caller's own."""
+        """Return a copy of ``tape[name]`` that the caller may change."""
         return self.tape.unpack(name)
 
     def __getitem__(self, name):
@@ -54,92 +48,121 @@ class NativeTape:
 class NativeStepper:
     """A cell that steps in native code; nothing is allocated there."""
 
-    def __init__(self, cell, parameters, m):
-        self._stream = _native.Stream(cell, _contiguous(parameters), m)
+    def __init__(self, name, parameters, m):
+        parameters = {key: _contiguous(p) for key, p in parameters.items()}
+        self._stream = _native.Stream(name, parameters, m)
         self.step = self._stream.step
 
     @property
     def state(self):
-        """The states, copied: (a,) or (a, c), each (m, n_a)."""
+        """The states before the next step, copied. May be set."""
         return self._stream.state
 
     @state.setter
     def state(self, state):
-        self._stream.set_state(*(_rows(s) for s in state))
+        self._stream.set_state(tuple(map(_rows, state)))
 
 
 class NativeProvider:
-    """Computes in the extension module."""
+    """Computes in the extension module: see `bptt.engine.contract.Provider`.
+
+    A cell that the module does not have is served by its own equations, whatever the others are.
+    """
 
     name = "native"
 
     def __init__(self):
         self._registered = False
+        self._native = {CELLS[name]: name for name in _native.cells()}
+        self._equations = NumpyProvider()
 
-    def forward(self, cell, x, state0, parameters, lengths, *, table, reverse, keep_tape):
-        """Run a cell over a batch of sequences: see `bptt.engine.forward`."""
+    def forward(
+        self,
+        cell,
+        x,
+        state0,
+        parameters,
+        lengths=None,
+        *,
+        table=None,
+        reverse=False,
+        keep_tape=True,
+    ):
+        """Run a cell over a batch of sequences."""
         self._register_threads()
-        a0, *c0 = state0
-        c0 = c0[0] if c0 else None
-        try:  # as they are: a short sequence takes less time than a look at all its arrays
-            outputs, state, tape = _native.forward(
-                cell, x, parameters, lengths, a0, c0, reverse, keep_tape, table
-            )
-        except ValueError:
-            outputs, state, tape = _native.forward(
+        name = self._native.get(cell)
+        if name is None:
+            return self._equations.forward(
                 cell,
-                _rows(x) if table is None else np.ascontiguousarray(x, np.int64),
-                _contiguous(parameters),
+                x,
+                state0,
+                parameters,
                 lengths,
-                _rows(a0),
-                None if c0 is None else _rows(c0),
+                table=table,
+                reverse=reverse,
+                keep_tape=keep_tape,
+            )
+        try:  # as they are: a short sequence takes less time than a look at all its arrays
+            y, state, tape = _native.forward(
+                name, x, parameters, lengths, state0, reverse, keep_tape, table
+            )
+        except _native.LayoutError:
+            y, state, tape = _native.forward(
+                name,
+                _rows(x),
+                {key: _contiguous(p) for key, p in parameters.items()},
+                lengths,
+                tuple(map(_rows, state0)),
                 reverse,
                 keep_tape,
-                None if table is None else np.ascontiguousarray(table),
+                None if table is None else _contiguous(table),
             )
-        return outputs, state, NativeTape(tape, cell, outputs) if keep_tape else None
+        return y, state, NativeTape(tape, cell, y) if keep_tape else None
 
-    def backward(self, tape, dy, dstate):
-        """Backpropagate through time: see `bptt.engine.backward`."""
+    def backward(self, tape, dy, dstate, *, need_dx=True):
+        """Backpropagate through time, where the tape came from."""
+        if not isinstance(tape, NativeTape):
+            return self._equations.backward(tape, dy, dstate, need_dx=need_dx)
         try:
-            dx, dstate0, gradients, dtable = _native.backward(tape.tape, dy, *dstate)
-        except ValueError:
-            dstate = (None if ds is None else _rows(ds) for ds in dstate)
-            dx, dstate0, gradients, dtable = _native.backward(tape.tape, _rows(dy), *dstate)
-        return (dx if dtable is None else dtable), dstate0, gradients
+            return _native.backward(tape.tape, dy, dstate, need_dx)
+        except _native.LayoutError:
+            dstate = tuple(None if ds is None else _rows(ds) for ds in dstate)
+            return _native.backward(tape.tape, _rows(dy), dstate, need_dx)
 
     def stream(self, cell, parameters, m):
-        """Prepare to step: see `bptt.engine.stream`."""
-        return NativeStepper(cell, parameters, m)
+        """Prepare to process m sequences step by step."""
+        name = self._native.get(cell)
+        if name is None:
+            return self._equations.stream(cell, parameters, m)
+        return NativeStepper(name, parameters, m)
 
     def dense_forward(self, x, W, b):
-        """Apply a dense layer to rows: see `bptt.engine.dense_forward`."""
-        return _native.dense_forward(*map(np.ascontiguousarray, (x, W, b)))
+        """Compute ``x @ W.T + b``."""
+        return _native.dense_forward(*map(_contiguous, (x, W, b)))
 
-    def dense_backward(self, dy, x, W):
-        """Undo `dense_forward`."""
-        return _native.dense_backward(*map(np.ascontiguousarray, (dy, x, W)))
+    def dense_backward(self, dy, x, W, *, need_dx=True):
+        """Return the gradients of x, W and b of `dense_forward`."""
+        return _native.dense_backward(*map(_contiguous, (dy, x, W)), need_dx)
 
-    def softmax_cross_entropy(self, z, labels):
-        """Negative log-probabilities: see `bptt.engine.softmax_cross_entropy`."""
+    def softmax_cross_entropy(self, logits, ids):
+        """Compute the negative log-probability of one class in each row, and its gradient."""
         return _native.softmax_cross_entropy(
-            np.ascontiguousarray(z), np.ascontiguousarray(labels, np.int64)
+            _contiguous(logits), np.ascontiguousarray(ids, np.int64)
         )
 
     def squared_norm(self, arrays):
-        """Sum all squares: see `bptt.engine.squared_norm`."""
+        """Sum all squares in float64."""
         try:
             return _native.squared_norm(list(arrays))
-        except ValueError:  # an array that the kernels cannot read as it is
-            return numpy_provider.sum_of_squares(arrays)
+        except _native.LayoutError:
+            return self._equations.squared_norm(arrays)
 
-    def adam(self, parameters, gradients, first, second, *, decay, **rates):
-        """Update the parameters: see `bptt.engine.adam`."""
-        arrays = [list(z) for z in (parameters, gradients, first, second)]
+    def adam(self, parameters, gradients, m, v, step):
+        """Take one step of Adam on all arrays, in place."""
         try:
-            _native.adam(*arrays, [float(d) for d in decay], **rates)
-        except ValueError:  # refused before anything changed: an array with a layout of its own
-            numpy_provider.adam(*arrays, decay=decay, **rates)
+            _native.adam(list(parameters), list(gradients), list(m), list(v), *step)
+        except _native.LayoutError:  # raised before anything was changed
+            self._equations.adam(parameters, gradients, m, v, step)
 
     def get_num_threads(self):
         """Return how many threads the pool may use."""

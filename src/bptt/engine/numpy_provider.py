@@ -1,8 +1,8 @@
-"""The NumPy provider: the equations themselves, their arrays turned to batch first (views)."""
+"""The NumPy provider: runs `bptt.equations` on views that turn batch first to features first."""
 
 import numpy as np
 
-from ..equations import CELLS
+from ..equations import updates
 from ..equations.losses import cross_entropy_columns, output_backward, output_forward
 from ..equations.sequences import (
     backward_through_time,
@@ -24,37 +24,6 @@ def _features_first(z):
     return z.transpose(2, 0, 1)
 
 
-def sum_of_squares(arrays):
-    """Sum the squares of all entries in float64."""
-    return float(sum(np.sum(np.square(z, dtype=np.float64)) for z in arrays))
-
-
-def adam(
-    parameters,
-    gradients,
-    first,
-    second,
-    *,
-    scale,
-    learning_rate,
-    beta1,
-    beta2,
-    epsilon,
-    decay,
-    correction1,
-    correction2,
-):
-    """Change parameters and moments in place: see `bptt.engine.adam`."""
-    for p, g, m, v, own_decay in zip(parameters, gradients, first, second, decay, strict=True):
-        g = float(scale) * g
-        m *= float(beta1)
-        m += (1 - float(beta1)) * g
-        v *= float(beta2)
-        v += (1 - float(beta2)) * g * g
-        step = m / float(correction1) / (np.sqrt(v / float(correction2)) + float(epsilon))
-        p -= float(learning_rate) * (step + float(own_decay) * p)
-
-
 class NumpyTape:
     """The step caches of the equations, read by name."""
 
@@ -66,7 +35,7 @@ class NumpyTape:
         self.shape, self.dtype = x.shape[1:], x.dtype
 
     def copy(self, name):
-        """Return ``tape[name]``, which is the caller's own here."""
+        """Return a copy of ``tape[name]`` that the caller may change."""
         return self[name]
 
     def __getitem__(self, name):
@@ -84,12 +53,12 @@ class NumpyTape:
 
 
 class NumpyStepper:
-    """A cell that steps with the equations' own recurrence."""
+    """A cell that steps by its recurrence."""
 
     def __init__(self, cell, parameters, m):
-        self._cell = CELLS[cell]
+        self._cell = cell
         self._parameters = {name: p.copy() for name, p in parameters.items()}
-        sizes = self._cell.sizes(parameters)
+        sizes = cell.sizes(parameters)
         self._x = np.empty((m, sizes["n_x"]), next(iter(parameters.values())).dtype)
         zeros = np.zeros((m, sizes["n_a"]), self._x.dtype)
         self.state = tuple(zeros for _ in self._cell.states)
@@ -105,82 +74,95 @@ class NumpyStepper:
 
 
 class NumpyProvider:
-    """Computes with the functions of `bptt.equations`, step by step."""
+    """Computes with `bptt.equations`, step by step: see `bptt.engine.contract.Provider`."""
 
     name = "numpy"
 
-    def forward(self, cell, x, state0, parameters, lengths, *, table, reverse, keep_tape):
-        """Run a cell over a batch of sequences: see `bptt.engine.forward`."""
+    def forward(
+        self,
+        cell,
+        x,
+        state0,
+        parameters,
+        lengths=None,
+        *,
+        table=None,
+        reverse=False,
+        keep_tape=True,
+    ):
+        """Run a cell over a batch of sequences."""
         tokens = None
         if table is not None:
             tokens = np.where(valid_steps(lengths, *x.shape), x, 0)  # padding may hold anything
             x = table[tokens]
         turn = (lambda z: reverse_valid(z, lengths)) if reverse else (lambda z: z)
         states, final, caches = forward_through_time(
-            CELLS[cell],
+            cell,
             turn(_features_first(x)),
             tuple(s.T for s in state0),
             parameters,
             lengths,
             keep_caches=keep_tape,
         )
-        outputs = _batch_first(turn(states[0]))
+        y = _batch_first(turn(states[0]))
         tape = NumpyTape(caches, reverse, tokens, table) if keep_tape else None
-        return outputs, tuple(s.T for s in final), tape
+        return y, tuple(s.T for s in final), tape
 
-    def backward(self, tape, dy, dstate):
-        """Backpropagate through time: see `bptt.engine.backward`."""
+    def backward(self, tape, dy, dstate, *, need_dx=True):
+        """Backpropagate through time."""
         caches = tape.caches
         turn = (lambda z: reverse_valid(z, caches.lengths)) if tape.reverse else (lambda z: z)
         da = _features_first(dy)
         zeros = np.zeros(da.shape[:2], da.dtype)
-        gradients = backward_through_time(
+        found = backward_through_time(
             turn(da), tuple(zeros if ds is None else ds.T for ds in dstate), caches
         )
-        dstate0 = tuple(gradients.pop(f"d{s}0").T for s in caches.cell.states)
-        dx = _batch_first(turn(gradients.pop("dx")))
+        dx = None
         if tape.table is not None:
-            dtable = np.zeros_like(tape.table)
-            np.add.at(dtable, tape.tokens, dx)  # dx is 0 on padding
-            dx = dtable
-        return dx, dstate0, gradients
+            dx = np.zeros_like(tape.table)
+            np.add.at(dx, tape.tokens, _batch_first(turn(found["dx"])))  # dx is 0 on padding
+        elif need_dx:
+            dx = _batch_first(turn(found["dx"]))
+        dstate0 = tuple(found[f"d{s}0"].T for s in caches.cell.states)
+        return dx, dstate0, {name: found[f"d{name}"] for name in caches.cell.parameters}
 
     def stream(self, cell, parameters, m):
-        """Prepare to step: see `bptt.engine.stream`."""
+        """Prepare to process m sequences step by step."""
         return NumpyStepper(cell, parameters, m)
 
     def dense_forward(self, x, W, b):
-        """Apply a dense layer to rows: see `bptt.engine.dense_forward`."""
+        """Compute ``x @ W.T + b``."""
         return output_forward(x.T, W, b).T
 
-    def dense_backward(self, dy, x, W):
-        """Undo `dense_forward`."""
+    def dense_backward(self, dy, x, W, *, need_dx=True):
+        """Return the gradients of x, W and b of `dense_forward`."""
         gradients = output_backward(dy.T, x.T, W)
-        return gradients["da"].T, gradients["dWy"], gradients["dby"]
+        return gradients["da"].T if need_dx else None, gradients["dWy"], gradients["dby"]
 
-    def softmax_cross_entropy(self, z, labels):
-        """Negative log-probabilities: see `bptt.engine.softmax_cross_entropy`."""
-        nats, dz = cross_entropy_columns(z.T, labels)
-        return nats.astype(np.float64), dz.T
+    def softmax_cross_entropy(self, logits, ids):
+        """Compute the negative log-probability of one class in each row, and its gradient."""
+        nats, dlogits = cross_entropy_columns(logits.T, ids)
+        return nats.astype(np.float64), dlogits.T
 
     def squared_norm(self, arrays):
-        """Sum all squares: see `bptt.engine.squared_norm`."""
+        """Sum all squares in float64."""
         with np.errstate(over="ignore"):  # infinite, as on the native engine
-            return sum_of_squares(arrays)
+            return float(sum(np.sum(np.square(z, dtype=np.float64)) for z in arrays))
 
-    def adam(self, parameters, gradients, first, second, **rates):
-        """Update the parameters: see `bptt.engine.adam`."""
-        adam(parameters, gradients, first, second, **rates)
+    def adam(self, parameters, gradients, m, v, step):
+        """Take one step of Adam on all arrays, in place."""
+        for *arrays, decay in zip(parameters, gradients, m, v, step.decay, strict=True):
+            updates.adam(*arrays, step, decay)
 
     def get_num_threads(self):
-        """Return 1: the equations run in one thread, whatever NumPy's BLAS does inside."""
+        """Return 1: the equations run in one thread, apart from NumPy's BLAS."""
         return 1
 
     def set_num_threads(self, n):
         """Refuse: the threads are those of NumPy's BLAS."""
         raise EngineError(
-            f"set_num_threads({n!r}): the NumPy provider serves; its threads are those of NumPy's "
-            f"BLAS, which OMP_NUM_THREADS or threadpoolctl set."
+            f"set_num_threads({n!r}): the NumPy provider is in use; its threads are those of "
+            f"NumPy's BLAS, which OMP_NUM_THREADS or threadpoolctl set."
         )
 
     def describe(self):

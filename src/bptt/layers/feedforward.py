@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from .. import engine
 from ..checks import Door, parameters_of
+from ..engine import provider
 from ..equations.initializers import glorot_uniform, parameter_array
 from ..equations.sequences import valid_steps
 from .base import Layer, Stateless, as_batch, check_tokens, need_tape, whole_number
@@ -156,7 +156,7 @@ class Dense(Layer):
         lengths = door.lengths("lengths", lengths, *x.shape[:2])
         valid = None if lengths is None else valid_steps(lengths, *x.shape[:2])
         rows = _packed(x, valid)
-        y = _unpacked(engine.dense_forward(rows, p["Wy"], p["by"]), valid, *x.shape[:2])
+        y = _unpacked(provider().dense_forward(rows, p["Wy"], p["by"]), valid, *x.shape[:2])
         return y, (), (rows, valid, x.shape, p["Wy"]) if keep_tape else None
 
     def backward(self, tape, dy, dstate=None):
@@ -175,14 +175,14 @@ class Dense(Layer):
         door = Door("Dense.backward", m=x_shape[0], T_x=x_shape[1])
         door.array("Wy", Wy, "n_y n_a")
         dy = door.array("dy", dy, "m T_x n_y")
-        d_rows, dWy, dby = engine.dense_backward(_packed(dy, valid), rows, Wy)
+        d_rows, dWy, dby = provider().dense_backward(_packed(dy, valid), rows, Wy)
         return _unpacked(d_rows, valid, *x_shape[:2]), (), {"dWy": dWy, "dby": dby}
 
     def step(self, xt, parameters, state):
         """Apply the layer to one step: xt (m, n_a) -> (m, n_y)."""
         p, door = self._check("Dense.step", parameters)
         xt = door.array("xt", xt, "m n_a")
-        return engine.dense_forward(xt, p["Wy"], p["by"]), ()
+        return provider().dense_forward(xt, p["Wy"], p["by"]), ()
 
     def stepper(self, parameters, m):
         """Prepare to apply the layer to one step: (m, n_a) -> (m, n_y)."""

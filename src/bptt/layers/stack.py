@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .. import engine
 from ..checks import Door, is_plain, parameters_of
+from ..engine import provider
 from ..equations import cell_of
 from ..errors import ConfigError, ShapeError
 from ..stream import Chain
@@ -163,8 +163,8 @@ class RecurrentStack(Layer):
             for i, slot in enumerate(self.slots):
                 if slot.layer != k:
                     continue
-                out, final, tape = engine.forward(
-                    self.cell.name,
+                out, final, tape = provider().forward(
+                    self.cell,
                     y,
                     tuple([s[i] for s in state]),
                     by_slot[i],
@@ -212,12 +212,10 @@ class RecurrentStack(Layer):
                 if slot.layer != k:
                     continue
                 own = dy[:, :, self.n_a :] if slot.reverse else dy[:, :, : self.n_a]
-                dx_slot, ds0, g = engine.backward(tape[i], own, tuple(s[i] for s in dstate))
+                dx_slot, ds0, g = provider().backward(tape[i], own, tuple(s[i] for s in dstate))
                 dx.append(dx_slot)
                 dstates.append(ds0)
-                if slot.prefix:
-                    g = {f"d{slot.prefix}{name[1:]}": value for name, value in g.items()}
-                gradients |= g
+                gradients |= {f"d{slot.prefix}{name}": value for name, value in g.items()}
             dy = sum(dx[1:], start=dx[0])  # both directions read the same input
         dstate0 = _stacked(dstates[::-1])
         return dy, dstate0, {name: gradients[name] for name in self._gradient_names}
@@ -267,7 +265,8 @@ class RecurrentStack(Layer):
         after = []
         for i, slot in enumerate(self.slots):
             p = self._step_parameters(where, parameters, slot, xt)
-            after.append(engine.step(self.cell.name, xt, tuple(s[i] for s in state), p))
+            own = tuple(s[i] for s in state)
+            after.append(provider().forward(self.cell, xt[:, None], own, p, keep_tape=False)[1])
             xt = after[-1][0]
         return xt, _stacked(after)
 
@@ -283,7 +282,7 @@ class RecurrentStack(Layer):
         where = f"{type(self).__name__}.stream"
         self._refuse_two_directions(where)
         slots = [self._slot_parameters(where, parameters, slot)[0] for slot in self.slots]
-        steppers = [engine.stream(self.cell.name, own, m) for own in slots]
+        steppers = [provider().stream(self.cell, own, m) for own in slots]
         return Chain(steppers, _stacked, lambda state: zip(*state, strict=True))
 
     def _refuse_two_directions(self, where):

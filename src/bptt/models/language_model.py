@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from .. import engine
+from ..engine import provider
 from ..errors import BpttError, ConfigError
 from ..layers import Dense, Embedding
 from ..training import CrossEntropy, Documents, TextStreams
@@ -432,7 +432,7 @@ class LanguageModel(Model):
                     batch.x, self.parameters_, state, batch.lengths, keep_tape=False
                 )
                 valid = np.arange(z.shape[1]) < batch.lengths[:, np.newaxis]
-                each, _ = engine.softmax_cross_entropy(z[valid], batch.target[valid])
+                each, _ = provider().softmax_cross_entropy(z[valid], batch.target[valid])
             np.add.at(nats, order[group : group + _ROWS][np.nonzero(valid)[0]], each)
         if not np.isfinite(nats).all():
             raise BpttError(f"{where}: {_TOO_LARGE}")

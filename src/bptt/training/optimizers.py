@@ -4,8 +4,9 @@ import math
 
 import numpy as np
 
-from .. import engine
 from ..checks import is_number
+from ..engine import provider
+from ..equations import updates
 from ..errors import ConfigError
 
 LARGEST = float(np.finfo(np.float32).max)  # beyond it an update would make parameters infinite
@@ -23,7 +24,7 @@ def global_norm(gradients):
     float
         Not finite where a gradient is not.
     """
-    return math.sqrt(engine.squared_norm(list(gradients.values())))
+    return math.sqrt(provider().squared_norm(list(gradients.values())))
 
 
 def clip_scale(norm, max_norm):
@@ -159,10 +160,13 @@ class SGD(Optimizer):
         self.momentum = self._fraction("momentum", momentum)
 
     def _apply(self, name, w, g):
-        v = self._moment("v", name, w)
-        v *= self.momentum
-        v += self._decayed(name, w, g)  # (1)
-        w -= self.learning_rate * v  # (2)
+        updates.sgd(
+            w,
+            self._decayed(name, w, g),
+            self._moment("v", name, w),
+            learning_rate=self.learning_rate,
+            momentum=self.momentum,
+        )
 
 
 class RMSprop(Optimizer):
@@ -193,17 +197,20 @@ class RMSprop(Optimizer):
         self.epsilon = self._positive("epsilon", epsilon)
 
     def _apply(self, name, w, g):
-        g = self._decayed(name, w, g)
-        s, v = self._moment("s", name, w), self._moment("v", name, w)
-        s *= self.alpha
-        s += (1 - self.alpha) * g * g  # (1)
-        v *= self.momentum
-        v += g / (np.sqrt(s) + w.dtype.type(self.epsilon))  # (2)
-        w -= self.learning_rate * v  # (3)
+        updates.rmsprop(
+            w,
+            self._decayed(name, w, g),
+            self._moment("s", name, w),
+            self._moment("v", name, w),
+            learning_rate=self.learning_rate,
+            alpha=self.alpha,
+            momentum=self.momentum,
+            epsilon=self.epsilon,
+        )
 
 
 class Adam(Optimizer):
-    """Adam (Kingma & Ba 2015, algorithm 1): one pass of the engine, see `bptt.engine.adam`.
+    """Adam (Kingma & Ba 2015, algorithm 1), in one pass of the engine.
 
     (1)  m <- beta1 m + (1 - beta1) g
     (2)  v <- beta2 v + (1 - beta2) g^2
@@ -237,19 +244,21 @@ class Adam(Optimizer):
             scaled = zip(parameters.items(), given, strict=True)
             given = [self._decayed(name, w, g * w.dtype.type(scale)) for (name, w), g in scaled]
             decay, scale = [0.0] * len(given), 1.0
-        engine.adam(
+        provider().adam(
             list(parameters.values()),
             given,
             self._moments("m", parameters),
             self._moments("v", parameters),
-            scale=scale,
-            learning_rate=self.learning_rate,
-            beta1=self.beta1,
-            beta2=self.beta2,
-            epsilon=self.epsilon,
-            decay=decay,
-            correction1=1 - self.beta1**t,
-            correction2=1 - self.beta2**t,
+            updates.AdamStep(
+                float(scale),
+                float(self.learning_rate),
+                self.beta1,
+                self.beta2,
+                self.epsilon,
+                decay,
+                1 - self.beta1**t,
+                1 - self.beta2**t,
+            ),
         )
 
 
