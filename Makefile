@@ -1,5 +1,6 @@
-# make demo: train, score and sample a character model.   make test: linters, types, the whole suite.
-# Both make their own environment in .venv; all they need is Python 3.11 or newer.
+# make demo: train, score and sample a character model.   make test: the whole suite.
+# make lint: format, linters, spelling, types.   make bench: compare with other libraries.
+# All make their own environment in .venv; all that they need is Python 3.11 or newer.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -36,7 +37,9 @@ bench: .venv/ready-bench  # compares with PyTorch, ONNX Runtime and JAX: some te
 lint: .venv/ready-test
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
+	$(BIN)/codespell
 	$(BIN)/pyright
+	$(BIN)/pre-commit validate-config
 
 clean:
 	rm -rf .venv build dist

@@ -101,7 +101,7 @@ class View {
   Rows<const T> rows_or_copy(std::initializer_list<index> shape, Array<T>& own) const {
     const T* from = any_layout<const T>(shape);
     if (last_contiguous()) return rows<const T>(shape);
-    constexpr index kBlock = 16;  // steps at a time: where they are neighbours, they share cache lines
+    constexpr index kBlock = 16;  // steps at a time: where they are neighbors, they share cache lines
     const index m = size(0), steps = size(1), n = size(2), by_row = stride(0), by_t = stride(1), by_j = stride(2);
     own = Array<T>(m * steps * n);
     for (index r = 0; r < m; ++r)

@@ -80,7 +80,7 @@ def valid_steps(case):
 
 
 def draw_parameters(rng, shapes, n_a, dtype):
-    """Uniform on +-1/sqrt(n_a), as PyTorch initialises a recurrent layer."""
+    """Uniform on +-1/sqrt(n_a), as PyTorch initializes a recurrent layer."""
     k = n_a**-0.5
     return {name: rng.uniform(-k, k, shape).astype(dtype) for name, shape in shapes.items()}
 

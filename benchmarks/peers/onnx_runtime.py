@@ -47,7 +47,7 @@ def model_bytes(node, shapes, inputs, outputs, weights):
 
 
 def sessions(model):
-    """A session for every number of threads, optimised as far as it goes."""
+    """A session for every number of threads, optimized as far as it goes."""
     for n in thread_counts():
         options = onnxruntime.SessionOptions()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL

@@ -9,7 +9,7 @@
 namespace bptt {
 namespace BPTT_NS {
 
-// Where N vectors of units of one step live: the same units of N rows, or neighbours of one row. Each
+// Where N vectors of units of one step live: the same units of N rows, or neighbors of one row. Each
 // pointer is the first vector's; the others follow at equal distances.
 template <class T, int N>
 struct Unit {

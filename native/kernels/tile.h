@@ -2,7 +2,7 @@
 //   sum[r][v] += A(r, k) * B(v, k)   for k = 0, 1, 2, ...
 // one fused multiply-add after the other in the order of k. Each sum is one chain whatever R and N
 // are, so a result does not depend on how rows were grouped into tiles: this is what makes the bits
-// independent of batch neighbours, threads and streaming. A and B are given as addresses.
+// independent of batch neighbors, threads and streaming. A and B are given as addresses.
 #pragma once
 #include <type_traits>
 

@@ -1,4 +1,4 @@
-// The promises: bits independent of neighbours, padding, threads and streaming; NaN stays in its row;
+// The promises: bits independent of neighbors, padding, threads and streaming; NaN stays in its row;
 // the tape is not touched; callers' floating-point mode; fork; two callers at once; long sequences.
 #include <atomic>
 #include <cstdlib>

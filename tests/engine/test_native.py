@@ -45,7 +45,7 @@ def run(name, x, state, p, lengths=None, **keywords):
     return y, final, tape
 
 
-# Forward bits: neighbours, padding, threads, streaming
+# Forward bits: neighbors, padding, threads, streaming
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

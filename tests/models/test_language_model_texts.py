@@ -77,7 +77,7 @@ def test_a_sample_ends_where_the_document_does(documents):
 
 
 def test_each_document_begins_anew(documents):
-    """Neither the order of the documents nor their neighbours move a score."""
+    """Neither the order of the documents nor their neighbors move a score."""
     texts = ["abba", "b", "aabb", "ba"] * 40  # more than are scored side by side
     log_p = documents.sequence_log_prob(texts)
     np.testing.assert_allclose(log_p, np.tile(log_p[:4], 40), rtol=1e-6)

@@ -158,7 +158,7 @@ DATA_SEEDS = [
     ("words.conllu", (conll_u(2) + conll_u(1)).encode(), check_data(read_conll, write_conll)),
     ("spaces.txt", b"EU B-ORG\nrejects O\n\nPeter B-PER\n", check_data(read_conll, write_conll)),
     (
-        "labelled.ts",
+        "labeled.ts",
         b"#c\n@problemName P\n@timeStamps false\n@missing false\n@univariate false\n@dimensions 2\n"
         b"@equalLength false\n@classLabel true a b\n@data\n1,2:3,4:a\n5.5,6:7,8:b\n9:1e-3:a\n",
         check_data(read_ts, write_ts),

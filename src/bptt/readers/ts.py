@@ -48,8 +48,8 @@ def read_ts(path: Path) -> Data:
             y.append(target)
     if not X:
         lines.refuse_file("holds no case", "at least one line after @data")
-    labelled = header.get("classlabel") or header.get("targetlabel")
-    return Data(X, y if labelled else None)
+    labeled = header.get("classlabel") or header.get("targetlabel")
+    return Data(X, y if labeled else None)
 
 
 def _add_to(header, line, lines: Lines):
