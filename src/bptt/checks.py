@@ -14,6 +14,7 @@ import numpy as np
 from .errors import ShapeError, operation
 
 FLOATS = (np.float32, np.float64)
+FLOAT32_MAX = float(np.finfo(np.float32).max)
 _PLAIN = tuple(np.dtype(t) for t in FLOATS)  # native byte order; NumPy has one object of each
 
 

@@ -186,10 +186,10 @@ def test_a_file_is_written_at_once_or_not_at_all(run, models, monkeypatch):
 
     before = sorted(Path().iterdir())
     with monkeypatch.context() as patch:
-        patch.setattr("bptt.cli.console.os.fsync", refuse)
+        patch.setattr("bptt.safe_files.os.fsync", refuse)
         status, _, err = run("predict", models / "classify", "x.ts", "--out", "y.csv")
     assert status == 1
-    assert err == "bptt: predict: cannot write y.csv: No space left on device.\n"
+    assert err == "bptt: predict: cannot write y.csv: No space left on device [errno 28].\n"
     assert sorted(Path().iterdir()) == before
     assert Path("y.csv").read_text() == "mine"
     assert run("predict", models / "classify", "x.ts", "--out", "y.csv")[0] == 0

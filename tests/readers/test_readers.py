@@ -345,16 +345,16 @@ def test_json_labels(write):
     ("text", "words"),
     [
         ("", "holds no sequence"),
-        ("{", "line 1 is no JSON"),
-        ("[1]", r"line 1 is a list '\[1\]'; expected a JSON object"),
-        ("null", "line 1 is null"),
+        ("{", "line 1 is invalid"),
+        ("[1]", r"line 1 is invalid .*not an object\); expected a JSON object"),
+        ("null", "line 1 is invalid .*not an object"),
         ('{"sequence": [1]}', "line 1 has 'sequence'; expected also 'label'"),
         ("{}", "line 1 has no key; expected also 'sequence'"),
-        ('{"a": 1, "a": 2}', "line 1 is no JSON .*a key stands twice"),
-        ('{"sequence": [NaN], "label": 1}', "NaN is no JSON"),
-        ('{"sequence": [1e999], "label": 1}', "line 1 has a list '.Infinity.'"),
+        ('{"a": 1, "a": 2}', "line 1 is invalid .*a key occurs twice"),
+        ('{"sequence": [NaN], "label": 1}', "NaN is not a finite number"),
+        ('{"sequence": [1e999], "label": 1}', "1e999 is not a finite number"),
         ('{"sequence": [1e39], "label": 1}', "line 1 has a list"),
-        ('{"sequence": [' + "9" * 5000 + '], "label": 1}', "line 1 is no JSON"),
+        ('{"sequence": [' + "9" * 5000 + '], "label": 1}', "line 1 is invalid"),
         ('{"sequence": [' + "9" * 4000 + '], "label": 1}', "line 1 has a list"),
         ('{"sequence": [true], "label": 1}', "line 1 has a list"),
         ('{"sequence": [], "label": 1}', "line 1 has a list"),
@@ -383,7 +383,7 @@ def test_json_labels(write):
             '{"sequence": "a", "label": 1}\n{"sequence": "a", "label": ["b"]}',
             "line 2 has a list of labels in 'label'; expected a label",
         ),
-        ('{"sequence": ' + "[" * 100_000, "line 1 is nested too deeply|line 1 is no JSON"),
+        ('{"sequence": ' + "[" * 100_000, "line 1 is nested too deeply|line 1 is invalid"),
     ],
 )
 def test_refused_json_lines(write, text, words):
@@ -398,7 +398,7 @@ def test_refuses_what_cannot_be_read(tmp_path, read):
     missing = tmp_path / "missing\nfile"
     with pytest.raises(DataError) as caught:
         read(missing)
-    name = str(missing).replace("\n", "?")
+    name = str(missing).replace("\n", " ")
     assert str(caught.value) == f"{read.__name__}: cannot read {name}: No such file or directory."
     refusal(read, tmp_path, "directory|Permission")
     with pytest.raises(DataError, match="cannot read"):

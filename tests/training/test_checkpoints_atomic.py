@@ -12,8 +12,8 @@ import time
 import numpy as np
 import pytest
 
+from bptt import safe_files
 from bptt.errors import CheckpointError
-from bptt.training import array_files
 from bptt.training.array_files import load_arrays, save_arrays
 
 OLD = {"w": np.arange(5.0), "b": np.ones(2, np.float32)}, {"name": "old"}
@@ -48,8 +48,8 @@ class Faults:
     def __init__(self, monkeypatch, at=0, fault=None, late=False):
         self.names, self.at, self.fault, self.late = [], at, fault, late
         for name in ("open", "fsync", "replace", "chmod"):
-            monkeypatch.setattr(array_files.os, name, self.wrap(getattr(os, name)))
-        monkeypatch.setattr(array_files, "open", self.open, raising=False)
+            monkeypatch.setattr(safe_files.os, name, self.wrap(getattr(os, name)))
+        monkeypatch.setattr(safe_files, "open", self.open, raising=False)
 
     @property
     def count(self):
@@ -122,7 +122,7 @@ def test_a_failing_clean_up_does_not_hide_the_first_error(saved, monkeypatch):
         raise OSError("second")
 
     Faults(monkeypatch, 3, first := OSError(errno.EIO, "first"))
-    monkeypatch.setattr(array_files.os, "unlink", unlink)
+    monkeypatch.setattr(safe_files.os, "unlink", unlink)
     with pytest.raises(CheckpointError, match=r"first \[errno 5\]") as caught:
         save_arrays(saved, *NEW)
     assert caught.value.__cause__ is first
@@ -145,7 +145,7 @@ def test_a_file_system_that_cannot_sync_directories_will_do(saved, monkeypatch):
             raise OSError(errno.EINVAL, "Invalid argument")
         fsync(descriptor)
 
-    monkeypatch.setattr(array_files.os, "fsync", fake)
+    monkeypatch.setattr(safe_files.os, "fsync", fake)
     save_arrays(saved, *NEW)
     assert_holds(saved, NEW)
 

@@ -16,8 +16,9 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import BpttError
+from ..safe_files import printable
 from . import look, train, use
-from .console import fail, printable, silence_stdout
+from .console import fail, silence_stdout
 
 
 class _Commands(TyperGroup):

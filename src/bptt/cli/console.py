@@ -2,18 +2,16 @@
 
 import contextlib
 import os
-import secrets
-import shutil
 import stat
 import sys
 import tempfile
 import unicodedata
-from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console as RichConsole
 
 from ..errors import BpttError, CheckpointError
+from ..safe_files import printable, reason, write_atomically
 
 MARK = "\ufffd"  # stands for what is not shown
 
@@ -46,11 +44,6 @@ def fail(sentence, status) -> NoReturn:
     if sentence:  # none where the help was all there is to say
         print(f"bptt: {printable(sentence)}", file=sys.stderr)  # noqa: T201
     sys.exit(status)
-
-
-def printable(text):
-    """Keep names of files, and what models hold, from breaking lines or steering the terminal."""
-    return "".join(c if c.isprintable() else "?" for c in str(text).replace("\n", " "))
 
 
 def shown(text):
@@ -105,18 +98,7 @@ def put(where, text, out):
     if out is None:
         sys.stdout.write(shown(text))
         return
-    target = Path(os.path.realpath(out))
-    temporary = target.with_name(f".bptt-{secrets.token_hex(8)}.tmp")
     try:
-        with open(temporary, "x", encoding="utf-8", errors="replace", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileNotFoundError):
-            shutil.copymode(target, temporary)
-        os.replace(temporary, target)
+        write_atomically(out, text.encode("utf-8", "replace"))
     except OSError as error:
-        raise BpttError(f"{where}: cannot write {out}: {error.strerror}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        raise BpttError(f"{where}: cannot write {out}: {reason(error)}.") from error

@@ -10,6 +10,7 @@ import numpy as np
 
 from ..checks import is_number
 from ..errors import CheckpointError, ConfigError
+from ..safe_files import printable
 from ..training.array_files import load_arrays, save_arrays
 from .hyperparameters import check, refusal
 
@@ -82,7 +83,7 @@ def load(path):
     arrays = {name: a for name, a in arrays.items() if not name.startswith(_TRAINING)}
     kind = KINDS.get(str(config.get("kind")))
     if kind is None:
-        what = _one_line(repr(config.get("kind")))
+        what = printable(repr(config.get("kind")), 200)
         raise CheckpointError(f"load: {path} holds a {what}; expected one of {', '.join(KINDS)}.")
     try:
         model = kind(**{n: _lively(v) for n, v in _dict(config, "hyperparameters").items()})
@@ -100,7 +101,7 @@ def load(path):
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise CheckpointError(
-            f"load: {path} does not describe a {kind.__name__}: {_one_line(why)}."
+            f"load: {path} does not describe a {kind.__name__}: {printable(why, 200).rstrip('.')}."
         ) from error
     _check_arrays("load", path, arrays, model.network_.shapes())
     model.parameters_ = arrays
@@ -139,7 +140,7 @@ def resume(model, path, run, source):
     if config.get("kind") != type(model).__name__ or given != own:
         other = next((n for n in own if own[n] != given.get(n)), "kind")
         raise ConfigError(
-            f"resume: {path} is a training with {other} {_one_line(repr(given.get(other)))}; "
+            f"resume: {path} is a training with {other} {printable(repr(given.get(other)), 200)}; "
             f"expected {own.get(other, type(model).__name__)!r}, as the model has."
         )
     if numbers.get("data") != model._data:
@@ -161,7 +162,7 @@ def _check_arrays(where, path, arrays, expected):
     if given != expected:
         wrong = next(n for n in [*expected, *given] if given.get(n) != expected.get(n))
         raise CheckpointError(
-            f"{where}: {path}: {_one_line(wrong)} has shape {given.get(wrong)}; "
+            f"{where}: {path}: {printable(wrong, 200)} has shape {given.get(wrong)}; "
             f"expected {expected.get(wrong)}, because of the hyper-parameters beside it."
         )
     wrong = [name for name, p in arrays.items() if p.dtype != np.float32]
@@ -209,8 +210,3 @@ def _lively(value):
             raise ConfigError(f"a hyper-parameter is a {kind}.")
         return dict(inside)
     return value
-
-
-def _one_line(text):
-    # What a message quotes from a hostile file may be long or hold a terminal's escape codes.
-    return "".join(c if c.isprintable() else "?" for c in text[:200]).rstrip(".")

@@ -14,10 +14,9 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from ..checks import is_number, is_whole
+from ..checks import FLOAT32_MAX, is_number, is_whole
 from ..equations import CELLS, Cell
 from ..errors import ConfigError
-from ..training.optimizers import LARGEST
 
 Group = Literal["Model", "Input", "Training"]
 
@@ -100,7 +99,7 @@ class Number(Kind):
             return self.expected
         if self.below is not None:
             return None if value < self.below else self.expected
-        return None if value <= LARGEST else "a number < 3.4e38"
+        return None if value <= FLOAT32_MAX else "a number < 3.4e38"
 
 
 class Flag(Kind):
@@ -207,7 +206,7 @@ class Weights(Kind):
     def check(self, value: Any) -> str | None:
         """Return what was expected in place of a value, or None."""
         if isinstance(value, dict):
-            right = all(is_number(w) and 0 <= w <= LARGEST for w in value.values())
+            right = all(is_number(w) and 0 <= w <= FLOAT32_MAX for w in value.values())
         else:
             right = isinstance(value, str) and value == "balanced"
         return None if right else self.expected

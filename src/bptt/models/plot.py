@@ -1,10 +1,10 @@
 """A picture of a training: what its history holds, epoch by epoch."""
 
-import contextlib
-import os
+import io
 from pathlib import Path
 
 from ..errors import CheckpointError, ConfigError
+from ..safe_files import reason, write_atomically
 
 SUFFIXES = (".png", ".svg")
 
@@ -34,16 +34,12 @@ def plot_history(model, path):
     rows = model.history_
     if not rows:
         raise ConfigError("plot: the model's history is empty; expected at least one epoch.")
-    figure = _figure(model, rows)
-    temporary = path.with_name(f".bptt-{os.getpid()}.tmp")
+    image = io.BytesIO()
+    _figure(model, rows).savefig(image, format=path.suffix[1:].lower(), dpi=150)
     try:
-        figure.savefig(temporary, format=path.suffix[1:].lower(), dpi=150)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise CheckpointError(f"plot: cannot write {path}: {error.strerror}.") from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
+        write_atomically(path, image.getbuffer())
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        raise CheckpointError(f"plot: cannot write {path}: {reason(error)}.") from error
 
 
 def _figure(model, rows):

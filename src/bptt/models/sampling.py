@@ -2,10 +2,9 @@
 
 import numpy as np
 
-from ..checks import is_number, is_whole
+from ..checks import FLOAT32_MAX, is_number, is_whole
 from ..equations.activations import softmax
 from ..errors import BpttError, ConfigError
-from ..training.optimizers import LARGEST
 from .text import UNKNOWN
 
 
@@ -26,7 +25,7 @@ class Sampler:
                 raise ConfigError(
                     f"{where}: {name} is {value!r}; expected a whole number >= {low}."
                 )
-        if not (is_number(temperature) and 0 <= temperature <= LARGEST):
+        if not (is_number(temperature) and 0 <= temperature <= FLOAT32_MAX):
             raise ConfigError(
                 f"{where}: temperature is {temperature!r}; expected a finite number >= 0."
             )

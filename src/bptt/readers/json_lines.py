@@ -1,12 +1,13 @@
 """JSON lines: an object a line, with a sequence under one key and its label under another."""
 
 import json
-import math
 import re
 
 import numpy as np
 
-from .lines import LARGEST, Data, Lines, Path, shown
+from ..checks import FLOAT32_MAX, is_number, is_whole
+from ..safe_files import parse_json
+from .lines import Data, Lines, Path, shown
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no file can hold
 
@@ -58,25 +59,12 @@ def read_json_lines(path: Path, *, sequence: str = "sequence", label: str | None
 
 
 def _object(line, lines: Lines):
-    """Parse a line strictly: an object, no key twice, no NaN."""
-
-    def unique(pairs):
-        if len(result := dict(pairs)) != len(pairs):
-            raise ValueError("a key stands twice")
-        return result
-
-    def refuse(constant):
-        raise ValueError(f"{constant} is no JSON")
-
     try:
-        row = json.loads(line, object_pairs_hook=unique, parse_constant=refuse)
+        return parse_json(line)
     except RecursionError:
         lines.refuse("is nested too deeply", "a JSON object")
     except ValueError as error:
-        lines.refuse(f"is no JSON ({shown(str(error), 100, '')})", "a JSON object")
-    if not isinstance(row, dict):
-        lines.refuse(f"is {_named(row)}", "a JSON object")
-    return row
+        lines.refuse(f"is invalid ({shown(str(error), 100, '')})", "a JSON object")
 
 
 def _entry(row, key, lines: Lines):
@@ -110,14 +98,11 @@ def _is_text(value):
 
 
 def _is_number(value):
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    return -LARGEST <= value <= LARGEST and math.isfinite(value)
+    return is_number(value) and -FLOAT32_MAX <= value <= FLOAT32_MAX
 
 
 def _label(value, key, lines: Lines):
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if whole or _is_text(value):
+    if is_whole(value) or _is_text(value):
         return str(value)
     if isinstance(value, list) and value and not any(isinstance(v, list) for v in value):
         return [_label(v, key, lines) for v in value]

@@ -11,12 +11,13 @@ from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 
+from ..checks import FLOAT32_MAX
 from ..corpus import MAX_FILE
 from ..errors import DataError
+from ..safe_files import printable
 
 MAX_LINE = 2**23  # bytes; 100 times its text is what a line's parts may take for a moment
 MAX_NUMBER = 64  # characters of one number
-LARGEST = float(np.finfo(np.float32).max)
 _MISSING = ("", "?", "na", "n/a", "nan", "null", "none")
 
 Path = str | os.PathLike[str]
@@ -93,7 +94,7 @@ class Lines:
         except ValueError:
             value = np.nan
         # float() takes 1_000 and the digits of every script, which no other program would.
-        if not -LARGEST <= value <= LARGEST or "_" in text or not text.isascii():
+        if not -FLOAT32_MAX <= value <= FLOAT32_MAX or "_" in text or not text.isascii():
             missing = text.strip().lower() in _MISSING
             what = f"a missing value ({shown(text)})" if missing else shown(text)
             self.refuse(
@@ -119,5 +120,4 @@ class Steps:
 
 def shown(text: str, limit: int = 40, quote: str = "'") -> str:
     """Write what a file holds so that it neither floods nor steers a terminal."""
-    short = text if len(text) <= limit else text[:limit] + "..."
-    return quote + "".join(c if c.isprintable() else "?" for c in short) + quote
+    return quote + printable(text, limit) + "..." * (len(text) > limit) + quote

@@ -7,33 +7,27 @@ and bytes. Nothing in a file is ever executed, imported or followed as a path. T
 accidents; whoever forges a file can also forge its digest.
 """
 
-import contextlib
-import errno
 import hashlib
 import json
-import math
 import os
-import secrets
 import stat
-import time
-from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import safetensors.numpy
 from safetensors import SafetensorError
 
-from ..errors import CheckpointError, ConfigError, ShapeError
+from ..errors import CheckpointError, ConfigError, ShapeError, operation
+from ..safe_files import parse_json, printable, reason, write_atomically
 
 __all__ = ["load_arrays", "save_arrays"]
 
 FORMAT, VERSION = "bptt", "1"
 # Parsed JSON takes up to 35 times the room of its text, so a hostile header costs 150 MB at most.
 MAX_HEADER = 4 * 2**20  # bytes
-TEMPORARY = ".bptt-", ".tmp"  # how the name of an unfinished file begins and ends
-STRAY_AGE = 600.0  # seconds without a write after which an unfinished file has lost its writer
 
 
+@operation("save")
 def save_arrays(
     path: str | os.PathLike[str], arrays: dict[str, np.ndarray], config: dict[str, Any]
 ) -> None:
@@ -64,11 +58,12 @@ def save_arrays(
     """
     data = _encode(arrays, config)
     try:
-        _write(path, data)
+        write_atomically(path, data)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise CheckpointError(f"save: cannot write {os.fspath(path)}: {_reason(error)}.") from error
+        raise CheckpointError(f"cannot write {os.fspath(path)}: {reason(error)}.") from error
 
 
+@operation("load")
 def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read what `save_arrays` wrote.
 
@@ -99,7 +94,7 @@ def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], di
             file.seek(0)
             data = file.read()
     except (OSError, ValueError, MemoryError) as error:
-        raise _refusal(path, f"cannot be read ({_reason(error)})") from error
+        raise _refusal(path, f"cannot be read ({reason(error)})") from error
     try:
         loaded = safetensors.numpy.load(data)  # its order is random; the header's is the saved one
         arrays = {name: loaded[name] for name in header}
@@ -111,17 +106,10 @@ def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], di
 
 
 def _refusal(path: str | os.PathLike[str], what: str) -> CheckpointError:
-    # What an error quotes from a hostile file may be long or hold a terminal's escape codes.
-    what = "".join(c if c.isprintable() else "?" for c in what[:200])
     return CheckpointError(
-        f"load: {os.fspath(path)} {what}; expected a model file of bptt, format version {VERSION}."
+        f"{os.fspath(path)} {printable(what, 200)}; expected a model file of bptt, format version "
+        f"{VERSION}."
     )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, OSError) and error.strerror:
-        return f"{error.strerror} [errno {error.errno}]"
-    return str(error) or type(error).__name__
 
 
 def _digest(arrays: dict[str, np.ndarray], config: str) -> str:
@@ -140,10 +128,10 @@ def _encode(arrays: dict[str, np.ndarray], config: dict[str, Any]) -> bytes:
         text = json.dumps(config, allow_nan=False)
         survives = isinstance(config, dict) and json.loads(text) == config
     except (TypeError, ValueError, RecursionError) as error:
-        raise ConfigError(f"save: config cannot be stored as JSON: {error}.") from error
+        raise ConfigError(f"config cannot be stored as JSON: {error}.") from error
     if not survives:
         raise ConfigError(
-            "save: config changes on its way through JSON; expected a dict with str keys that "
+            "config changes on its way through JSON; expected a dict with str keys that "
             "holds only dicts, lists, str, int, float, bool and None."
         )
     digest = _digest(stored, text)
@@ -158,7 +146,7 @@ def _encode(arrays: dict[str, np.ndarray], config: dict[str, Any]) -> bytes:
     written += b" " * (-len(written) % 8)  # arrays begin at a multiple of 8 bytes
     if len(written) > MAX_HEADER:
         raise ConfigError(
-            f"save: config and names take {len(written)} bytes; expected at most {MAX_HEADER}."
+            f"config and names take {len(written)} bytes; expected at most {MAX_HEADER}."
         )
     return len(written).to_bytes(8, "little") + written + plain[start:]
 
@@ -166,64 +154,14 @@ def _encode(arrays: dict[str, np.ndarray], config: dict[str, Any]) -> bytes:
 def _storable(name: str, array: np.ndarray) -> np.ndarray:
     """Return the array in C order and little-endian, or refuse it."""
     if not isinstance(name, str) or name == "__metadata__":
-        raise ConfigError(f"save: {name!r} cannot name an array; expected another str.")
+        raise ConfigError(f"{name!r} cannot name an array; expected another str.")
     if type(array) is not np.ndarray:  # a masked array, for one, would lose its mask
-        raise ShapeError(f"save: {name} is a {type(array).__name__}; expected a plain ndarray.")
+        raise ShapeError(f"{name} is a {type(array).__name__}; expected a plain ndarray.")
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise ShapeError(
-            f"save: {name} has dtype {array.dtype}; expected bool, int or float of at most 8 bytes."
+            f"{name} has dtype {array.dtype}; expected bool, int or float of at most 8 bytes."
         )
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
-
-
-def _write(path: str | os.PathLike[str], data: bytes) -> None:
-    """Put `data` at `path` in one step that a crash cannot split."""
-    target = Path(os.path.realpath(path))  # replace what a symbolic link points to, not the link
-    mode = None
-    with contextlib.suppress(FileNotFoundError):
-        status = os.stat(target)
-        if not stat.S_ISREG(status.st_mode):  # os.replace would put a file in place of /dev/null
-            raise OSError("it exists and is not a regular file")
-        mode = stat.S_IMODE(status.st_mode)
-    _remove_strays(target.parent)
-    temporary = target.parent / secrets.token_hex(8).join(TEMPORARY)
-
-    def create(name: str, flags: int) -> int:
-        return os.open(name, flags, 0o666 if mode is None else mode)  # never wider than the old
-
-    try:
-        # Unbuffered: a buffer would try again on closing and hide the first error behind a second.
-        with open(temporary, "xb", buffering=0, opener=create) as file:
-            if mode is not None:
-                os.chmod(temporary, mode)  # what the umask took away
-            rest = memoryview(data)
-            while rest:
-                rest = rest[file.write(rest) :]
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-    if os.name == "posix":  # makes the new name durable; Windows has no such call
-        directory = os.open(target.parent, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # EINVAL: this file system cannot sync directories
-                raise
-        finally:
-            os.close(directory)
-
-
-def _remove_strays(directory: Path) -> None:
-    """Remove the unfinished files of writers that were killed, so that they do not pile up."""
-    begin, end = TEMPORARY
-    with contextlib.suppress(OSError), os.scandir(directory) as entries:
-        for entry in entries:
-            ours = entry.name.startswith(begin) and entry.name.endswith(end)
-            if ours and time.time() - entry.stat().st_mtime > STRAY_AGE:
-                os.unlink(entry)
 
 
 def _read_header(path: str | os.PathLike[str], file: BinaryIO) -> tuple[dict[str, Any], int]:
@@ -240,7 +178,7 @@ def _read_header(path: str | os.PathLike[str], file: BinaryIO) -> tuple[dict[str
         raise _refusal(path, f"is truncated: header of {length} bytes in a file of {size} bytes")
     file.seek(8)
     try:
-        return _parse(file.read(length).decode()), size - 8 - length
+        return parse_json(file.read(length).decode()), size - 8 - length
     except (ValueError, RecursionError) as error:
         raise _refusal(path, f"has a damaged header ({error})") from error
 
@@ -270,25 +208,6 @@ def _check_extent(path: str | os.PathLike[str], entries: dict[str, Any], rest: i
 
 def _read_config(path: str | os.PathLike[str], text: str) -> dict[str, Any]:
     try:
-        return _parse(text)
+        return parse_json(text)
     except (ValueError, RecursionError) as error:
         raise _refusal(path, f"has a damaged config ({error})") from error
-
-
-def _parse(text: str) -> dict[str, Any]:
-    """Read a JSON object strictly: no key twice, no number that is not finite."""
-
-    def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(result := dict(pairs)) != len(pairs):
-            raise ValueError("a key stands twice in its JSON")
-        return result
-
-    def finite(number: str) -> float:
-        if not math.isfinite(value := float(number)):
-            raise ValueError(f"its JSON holds the number {number}")
-        return value
-
-    result = json.loads(text, object_pairs_hook=unique, parse_float=finite, parse_constant=finite)
-    if not isinstance(result, dict):
-        raise ValueError("its JSON is not an object")
-    return result

@@ -1,12 +1,12 @@
 """Checkpoints of a training run: how often they are written and how many are kept."""
 
 import contextlib
-import numbers
 import os
 import re
 import time
 from pathlib import Path
 
+from ..checks import is_number, is_whole
 from ..errors import ConfigError
 
 
@@ -30,9 +30,9 @@ class Checkpoints:
     """
 
     def __init__(self, path, minutes=5.0, keep=2):
-        if not (isinstance(minutes, numbers.Real) and minutes >= 0):
+        if not (is_number(minutes) and minutes >= 0):
             raise ConfigError(f"Checkpoints: minutes is {minutes!r}; expected a number >= 0.")
-        if not isinstance(keep, int) or keep < 1:
+        if not is_whole(keep) or keep < 1:
             raise ConfigError(f"Checkpoints: keep is {keep!r}; expected a whole number >= 1.")
         self.path, self.minutes, self.keep = Path(path), minutes, keep
         self.last: Path | None = None

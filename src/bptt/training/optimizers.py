@@ -4,12 +4,10 @@ import math
 
 import numpy as np
 
-from ..checks import is_number
+from ..checks import FLOAT32_MAX, is_number
 from ..engine import provider
 from ..equations import updates
 from ..errors import ConfigError
-
-LARGEST = float(np.finfo(np.float32).max)  # beyond it an update would make parameters infinite
 
 
 def global_norm(gradients):
@@ -136,7 +134,7 @@ class Optimizer:
         kind = type(self).__name__
         if not (is_number(value) and holds(value)):
             raise ConfigError(f"{kind}: {name} is {value!r}; expected a number {expected}.")
-        if value > LARGEST:  # type: ignore[operator]
+        if value > FLOAT32_MAX:  # type: ignore[operator]
             raise ConfigError(f"{kind}: {name} is {value!r}; expected a number < 3.4e38.")
         return float(value)
 
