@@ -1,37 +1,26 @@
 """What models share: hyper-parameters, training, files; scikit-learn's manners."""
 
-import hashlib
-import sys
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from functools import partial
 from typing import Any, ClassVar, Literal
-
-import numpy as np
 
 from ..equations import Cell
 from ..errors import ConfigError
-from ..layers import GRU, LSTM, RNN, Dropout
 from ..network import Network
 from ..stream import Stream
 from ..training import Checkpoints, Display, Run, Schedule, fit
 from ..training.optimizers import OPTIMIZERS
 from . import files
-from .hyperparameters import CellChoice, Choice, Number, Optional, Whole, check, option
+from .hyperparameters import CellChoice, Choice, Number, Optional, Whole, option
+from .scikit_learn import check_fitted, tags
 
 InitialState = Literal["zero", "learned"]
 OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd"]
 ScheduleName = Literal["constant", "cosine", "plateau"]
-LAYERS = {
-    "lstm": LSTM,
-    "gru": GRU,
-    "gru_reset_after": partial(GRU, reset="after"),
-    "rnn": RNN,
-    "rnn_relu": partial(RNN, activation="relu"),
-}
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class Model:
+class Model(ABC):
     """Hyper-parameters live in the constructor, unchanged; what `fit` learns ends in ``_``.
 
     Attributes
@@ -191,25 +180,25 @@ class Model:
         """Yield what no hyper-parameter may be beside the others: its name, what is expected."""
         yield from ()
 
-    # -- what each model says of itself ------------------------------------------------------
+    # -- what each model defines -------------------------------------------------------------
 
-    def _build(self) -> Network:
+    @abstractmethod
+    def build_network(self) -> Network:
         """Return the network that the hyper-parameters and fitted attributes describe."""
-        raise NotImplementedError
 
-    def _fitted(self) -> dict[str, Any]:
-        """Return the fitted attributes but parameters and history, ready for JSON."""
-        raise NotImplementedError
+    @abstractmethod
+    def fitted_state(self) -> dict[str, Any]:
+        """Return the fitted attributes except parameters and history, ready for JSON."""
 
-    def _restore(self, fitted: dict[str, Any]):
-        """Set the fitted attributes of a file.
+    @abstractmethod
+    def restore_state(self, state: dict[str, Any]) -> None:
+        """Set the fitted attributes from `fitted_state` of a file, which is not to be trusted.
 
         Raises
         ------
         ConfigError, KeyError, TypeError, ValueError
-            They make no sense.
+            The state is damaged.
         """
-        raise NotImplementedError
 
     @property
     def loss_unit(self):
@@ -222,36 +211,42 @@ class Model:
 
     # -- training ----------------------------------------------------------------------------
 
-    def _fit(self, objective, source, validation, *, rng, progress, checkpoint, resume, on_step):
+    def _train(
+        self, objective, source, validation, data, rng, *, progress, checkpoint, resume, on_step
+    ):
         """Train from the beginning, or from where a checkpoint ends; return the model.
 
         Parameters
         ----------
         objective : Objective
-        source, validation : TextStreams, Documents or SequenceBatches; validation may be None
+        source, validation : Source
+            `validation` may be None.
+        data : str
+            `digest` of the training data.
         rng : numpy.random.Generator
-            Seeded with `seed`; may have drawn the held-out part already.
-        progress : {"auto", "silent"} or rich.console.Console
-        checkpoint : Checkpoints, str, path-like or None
-        resume : str, path-like or None
-        on_step : callable (Progress) -> bool, or None
+            Seeded with `seed`; the held-out data may have been drawn from it.
+        progress, checkpoint, resume, on_step
+            See `fit`.
         """
-        check(self)
         if checkpoint is not None and not isinstance(checkpoint, Checkpoints):
             checkpoint = Checkpoints(checkpoint)
         display = Display(progress, self.epochs, self.items, self._show_loss)
-        self.network_ = self._build()
+        self.network_ = self.build_network()
         self.parameters_ = self.network_.init(rng)
-        run = Run(self.parameters_, self._optimizer(), self._schedule(), rng)
+        kind = OPTIMIZERS[self.optimizer]
+        momentum = {"momentum": self.momentum} if self.optimizer in ("sgd", "rmsprop") else {}
+        optimizer = kind(self.learning_rate, weight_decay=self.weight_decay, **momentum)
+        schedule = Schedule(self.schedule, self.learning_rate, self.warmup)
+        run = Run(self.parameters_, optimizer, schedule, rng)
         if resume is not None:
-            files.resume(self, resume, run, source)
+            files.resume(self, resume, run, source, data)
             if checkpoint is not None:
                 checkpoint.adopt(run.step)
         self.history_, self.interrupted_ = run.history, False
 
         def save(path):
             self.interrupted_ = run.interrupted
-            files.save(self, path, run)
+            files.save(self, path, run, data)
 
         fit(
             run, self.network_, objective, source, validation,
@@ -260,49 +255,6 @@ class Model:
         )  # fmt: skip
         self.history_, self.interrupted_ = run.rows(), run.interrupted
         return self
-
-    def _optimizer(self):
-        kind = OPTIMIZERS[self.optimizer]
-        extra = {"momentum": self.momentum} if self.optimizer in ("sgd", "rmsprop") else {}
-        return kind(self.learning_rate, weight_decay=self.weight_decay, **extra)
-
-    def _schedule(self):
-        return Schedule(self.schedule, self.learning_rate, self.warmup)
-
-    @staticmethod
-    def _digest(arrays, fitted):
-        """Return what tells one set of training data from another, for `resume`.
-
-        Parameters
-        ----------
-        arrays : iterable of ndarray
-        fitted : what the numbers in them stand for, of plain types
-        """
-        digest = hashlib.sha256(repr(fitted).encode())
-        for array in arrays:
-            array = np.ascontiguousarray(array)
-            digest.update(f"{array.dtype.str} {array.shape}".encode())
-            digest.update(array.tobytes())
-        return digest.hexdigest()
-
-    def _recurrent(self, n_x, *, bidirectional=False, pool=None):
-        """Return the layers from dropout on the input to dropout on the output, and their width."""
-        stack, kind = [], LAYERS[self.cell]
-        if self.input_dropout:
-            stack.append(Dropout(n_x, self.input_dropout))
-        for k in range(self.layers):
-            if k and self.dropout:
-                stack.append(Dropout(n_x, self.dropout))
-            stack.append(kind(n_x, self.units, bidirectional=bidirectional))
-            n_x = stack[-1].n_out
-        if pool is not None:
-            stack.append(pool(n_x))
-        if self.dropout:
-            stack.append(Dropout(n_x, self.dropout))
-        return stack, n_x
-
-    def _network(self, layers):
-        return Network(layers, learned_state=self.initial_state == "learned")
 
     # -- files and streams -------------------------------------------------------------------
 
@@ -318,7 +270,7 @@ class Model:
         CheckpointError
             The file cannot be written; what was there before is untouched.
         """
-        self._check_fitted()
+        check_fitted(self)
         files.save(self, path)
 
     def stream(self, m=1):
@@ -329,7 +281,7 @@ class Model:
         ConfigError
             The model is not fitted, or it is bidirectional: it needs whole sequences.
         """
-        self._check_fitted()
+        check_fitted(self)
         return Stream(self.network_, self.parameters_, m)
 
     # -- the command line --------------------------------------------------------------------
@@ -350,32 +302,8 @@ class Model:
         """Return what the fitted model reads and predicts: lines of ``bptt info``."""
         return []
 
-    # -- checks ------------------------------------------------------------------------------
-
-    def _check_fitted(self):
-        if not hasattr(self, "parameters_"):
-            kinds: tuple[type, ...] = (ConfigError,)
-            if "sklearn.exceptions" in sys.modules:  # then say so in scikit-learn's way, too
-                kinds += (sys.modules["sklearn.exceptions"].NotFittedError,)
-            error = type("NotFittedError", kinds, {})
-            raise error(f"{type(self).__name__}: not fitted yet; expected fit or load first.")
-
     # -- scikit-learn ------------------------------------------------------------------------
 
     def __sklearn_tags__(self):
         """Return what scikit-learn asks for."""
-        return self._sklearn_tags(None)
-
-    def _sklearn_tags(self, kind, *, target=False, **of_target):
-        """Build the tags of a "classifier", a "regressor" or something else (None).
-
-        Only scikit-learn calls for them, so that it is there.
-        """
-        from sklearn.utils import ClassifierTags, RegressorTags, Tags, TargetTags
-
-        return Tags(
-            estimator_type=kind,
-            target_tags=TargetTags(required=target, **of_target),
-            classifier_tags=ClassifierTags() if kind == "classifier" else None,
-            regressor_tags=RegressorTags() if kind == "regressor" else None,
-        )
+        return tags()

@@ -6,12 +6,12 @@ from typing import Literal
 import numpy as np
 
 from ..errors import ConfigError, ShapeError
-from ..layers import Pool
 from ..training import SquaredError
 from .encoder import finite_row, mean_and_scale, scale_row
 from .files import register
 from .hyperparameters import Choice, option
 from .labels import Classes, as_labels
+from .scikit_learn import check_fitted, tags
 from .sequences import as_sequences, from_elsewhere, numeric, r2
 from .supervised import SequenceModel
 
@@ -29,9 +29,6 @@ class Pooled(SequenceModel):
         "there are two), or the mean or maximum over all steps.",
         group="Model",
     )
-
-    def _pool(self):
-        return lambda n: Pool(n, self.pooling, bidirectional=self.bidirectional)
 
     def _one_each(self, where, name, sequences, y):
         """Return the targets as an array, one each."""
@@ -209,7 +206,7 @@ class SequenceClassifier(Pooled, Classes):
         ShapeError, ConfigError, BpttError
             As for `predict_proba`; a label that is no class of the training set.
         """
-        self._check_fitted()
+        check_fitted(self)
         where = f"{type(self).__name__}.score"
         sequences = as_sequences(where, X, lengths)
         truth = self._numbers(where, "y", self._targets(where, "y", sequences, y))
@@ -227,7 +224,7 @@ class SequenceClassifier(Pooled, Classes):
 
     def __sklearn_tags__(self):
         """Return what scikit-learn asks for."""
-        return self._sklearn_tags("classifier", target=True)
+        return tags("classifier", target=True)
 
 
 @register
@@ -394,7 +391,7 @@ class SequenceRegressor(Pooled):
         ShapeError, ConfigError, BpttError
             As for `predict`.
         """
-        self._check_fitted()
+        check_fitted(self)
         where = f"{type(self).__name__}.score"
         truth = self._targets(where, "y", as_sequences(where, X, lengths), y)
         return r2(self._columns(where, "y", truth), self.predict(X, lengths))
@@ -404,21 +401,23 @@ class SequenceRegressor(Pooled):
         for row in self.predict(X).reshape(len(X), -1):
             yield tuple(f"{v:.8g}" for v in row)
 
-    def _fitted(self):
-        return super()._fitted() | {
+    def fitted_state(self):
+        """Return the fitted attributes, ready for JSON."""
+        return super().fitted_state() | {
             "y_mean": self.y_mean_.tolist(),
             "y_scale": self.y_scale_.tolist(),
             "one_axis": self._one_axis,
         }
 
-    def _restore(self, fitted):
-        super()._restore(fitted)
-        self._one_axis, n = fitted["one_axis"], len(fitted["y_mean"])
+    def restore_state(self, state):
+        """Set the fitted attributes from those of a file."""
+        super().restore_state(state)
+        self._one_axis, n = state["one_axis"], len(state["y_mean"])
         if not isinstance(self._one_axis, bool) or n < 1 or (self._one_axis and n > 1):
             raise ConfigError("its targets have no shape.")
-        self.y_mean_ = finite_row("y_mean", fitted["y_mean"], n)
-        self.y_scale_ = scale_row("y_scale", fitted["y_scale"], n)
+        self.y_mean_ = finite_row("y_mean", state["y_mean"], n)
+        self.y_scale_ = scale_row("y_scale", state["y_scale"], n)
 
     def __sklearn_tags__(self):
         """Return what scikit-learn asks for."""
-        return self._sklearn_tags("regressor", target=True, multi_output=True)
+        return tags("regressor", target=True, multi_output=True)

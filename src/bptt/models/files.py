@@ -4,6 +4,7 @@ A checkpoint is a model's file that also holds the state of its training, in arr
 begin with ``training/`` and in ``config["training"]``.
 """
 
+import hashlib
 import platform
 
 import numpy as np
@@ -28,7 +29,7 @@ def register(kind):
     return kind
 
 
-def save(model, path, run=None):
+def save(model, path, run=None, data=None):
     """Write a fitted model: its parameters, hyper-parameters and everything else that is fitted.
 
     Parameters
@@ -37,6 +38,8 @@ def save(model, path, run=None):
     path : str or path-like
     run : Run, optional
         The training that the model is in the middle of.
+    data : str, optional
+        `digest` of the data that it is trained on.
 
     Raises
     ------
@@ -50,14 +53,14 @@ def save(model, path, run=None):
     config = {
         "kind": type(model).__name__,
         "hyperparameters": {name: _plain(v) for name, v in model.get_params(deep=False).items()},
-        "fitted": model._fitted(),
+        "fitted": model.fitted_state(),
         "history": model.history_,
         "interrupted": model.interrupted_,
         "versions": versions,
     }
     if run is not None:
         arrays |= {_TRAINING + name: a for name, a in run.arrays().items()}
-        config["training"] = run.numbers() | {"data": model._data}
+        config["training"] = run.numbers() | {"data": data}
     save_arrays(path, arrays, config)
 
 
@@ -90,14 +93,14 @@ def load(path):
         check(model)
         if model.layers > len(arrays):  # before a list of them is built
             raise refusal(model, "layers", f"at most the {len(arrays)} arrays beside it")
-        model._restore(_dict(config, "fitted"))
+        model.restore_state(_dict(config, "fitted"))
         model.history_, model.interrupted_ = config["history"], config["interrupted"]
         model.versions_ = _dict(config, "versions")
         if not isinstance(model.interrupted_, bool):
             raise ConfigError("its interrupted is no bool.")
         if not _is_history(model.history_):
             raise ConfigError("its history is not what fit leaves.")
-        model.network_ = model._build()
+        model.network_ = model.build_network()
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise CheckpointError(
@@ -108,7 +111,23 @@ def load(path):
     return model
 
 
-def resume(model, path, run, source):
+def digest(arrays, fitted):
+    """Return what tells one set of training data from another, for `resume`.
+
+    Parameters
+    ----------
+    arrays : iterable of ndarray
+    fitted : what the numbers in them stand for, of plain types
+    """
+    sha = hashlib.sha256(repr(fitted).encode())
+    for array in arrays:
+        array = np.ascontiguousarray(array)
+        sha.update(f"{array.dtype.str} {array.shape}".encode())
+        sha.update(array.tobytes())
+    return sha.hexdigest()
+
+
+def resume(model, path, run, source, data):
     """Put a run back to where a checkpoint left it, parameters included.
 
     Parameters
@@ -120,6 +139,8 @@ def resume(model, path, run, source):
         Of the model, at its beginning; changed in place.
     source : TextStreams, Documents, SequenceBatches or Windows
         What it is trained on.
+    data : str
+        `digest` of that.
 
     Raises
     ------
@@ -143,7 +164,7 @@ def resume(model, path, run, source):
             f"resume: {path} is a training with {other} {printable(repr(given.get(other)), 200)}; "
             f"expected {own.get(other, type(model).__name__)!r}, as the model has."
         )
-    if numbers.get("data") != model._data:
+    if numbers.get("data") != data:
         raise ConfigError(f"resume: {path} was trained on other data; expected the same.")
     parameters = {name: a for name, a in arrays.items() if not name.startswith(_TRAINING)}
     _check_arrays("resume", path, parameters, model.network_.shapes())

@@ -8,13 +8,14 @@ import numpy as np
 
 from ..checks import is_number
 from ..errors import BpttError, ConfigError
-from ..layers import Dense, Pool
 from ..training import Gaussian, Quantiles, SquaredError
+from .architecture import recurrent_network
 from .base import Model
 from .encoder import MOST_FEATURES, finite_row, mean_and_scale, scale_row
-from .files import register
+from .files import digest, register
 from .forecast_outputs import ROWS, ForecastStream, Outlook, n_outputs
 from .hyperparameters import Choice, Levels, Whole, check, option, redefault, refusal
+from .scikit_learn import check_fitted
 from .sequences import r2
 from .windows import Framing, Windows, as_series, check_steps, check_width
 
@@ -230,7 +231,6 @@ class Forecaster(Model):
         self._learn_scale(where, training)
         source = Windows(self._scaled(training), framing, self.batch_size, self.stride)
         self.change_scale_ = framing.scale = source.change_scale()
-        self._data = self._digest(series, None)
         if validation is not None:
             held_out, alone = as_series(f"{where}, validation", validation)
             for x in held_out:
@@ -246,11 +246,12 @@ class Forecaster(Model):
             )
         self.context_ = np.stack([x[-self.window :] for x in series])
         self._single = single
-        return self._fit(
+        return self._train(
             self._objective(),
             source,
             scored,
-            rng=np.random.default_rng(self.seed),
+            digest(series, None),
+            np.random.default_rng(self.seed),
             progress=progress,
             checkpoint=checkpoint,
             resume=resume,
@@ -356,7 +357,7 @@ class Forecaster(Model):
             As for `predict`.
         """
         where = f"{type(self).__name__}.backtest"
-        self._check_fitted()
+        check_fitted(self)
         series, single = as_series(where, X)
         self._check_series(where, series, single, self.window + self.horizon, "window + horizon")
         all_windows = Framing(self.window, self.horizon, "none", 1)
@@ -431,12 +432,12 @@ class Forecaster(Model):
         ConfigError
             The model is not fitted.
         """
-        self._check_fitted()
+        check_fitted(self)
         return ForecastStream(self, m)
 
     def _ends(self, method, X):
         """Return the last `window` steps of every series, (m, window, k), and whether it is one."""
-        self._check_fitted()
+        check_fitted(self)
         where = f"{type(self).__name__}.{method}"
         if X is None:
             if self.context_ is None:
@@ -482,14 +483,14 @@ class Forecaster(Model):
         if self.output == "quantile" and self.strategy == "recursive":
             yield "output", "'point' or 'gaussian' with strategy 'recursive'"
 
-    def _build(self):
+    def build_network(self):
+        """Build the network."""
         k = len(self.mean_)
-        layers, width = self._recurrent(k, pool=lambda n: Pool(n, "last"))
-        return self._network(
-            [*layers, Dense(width, n_outputs(self.output, self.levels) * self._said() * k)]
-        )
+        n_out = n_outputs(self.output, self.levels) * self._said() * k
+        return recurrent_network(self, [], k, n_out, pooling="last")
 
-    def _fitted(self) -> dict[str, Any]:
+    def fitted_state(self) -> dict[str, Any]:
+        """Return the fitted attributes, ready for JSON."""
         kept = self.context_ if self.context_ is not None else np.zeros(0)
         return {
             "mean": self.mean_.tolist(),
@@ -499,18 +500,19 @@ class Forecaster(Model):
             "context": kept.reshape(-1).tolist() if 0 < kept.size <= _MOST_KEPT else None,
         }
 
-    def _restore(self, fitted):
-        if not isinstance(fitted["mean"], list) or not 1 <= len(fitted["mean"]) <= MOST_FEATURES:
+    def restore_state(self, state):
+        """Set the fitted attributes from those of a file."""
+        if not isinstance(state["mean"], list) or not 1 <= len(state["mean"]) <= MOST_FEATURES:
             raise ConfigError("its mean is no list of numbers.")
-        k = len(fitted["mean"])
-        self.mean_ = finite_row("mean", fitted["mean"], k)
-        self.scale_ = scale_row("scale", fitted["scale"], k)
-        (self.change_scale_,) = scale_row("change_scale", [fitted["change_scale"]], 1).tolist()
-        self._single, self.context_ = fitted["single"], None
+        k = len(state["mean"])
+        self.mean_ = finite_row("mean", state["mean"], k)
+        self.scale_ = scale_row("scale", state["scale"], k)
+        (self.change_scale_,) = scale_row("change_scale", [state["change_scale"]], 1).tolist()
+        self._single, self.context_ = state["single"], None
         if not isinstance(self._single, bool):
             raise ConfigError("its single is no bool.")
-        if fitted["context"] is not None:
-            flat = fitted["context"]
+        if state["context"] is not None:
+            flat = state["context"]
             n = len(flat) if isinstance(flat, list) else -1
             if n < 1 or n % (self.window * k) or (self._single and n != self.window * k):
                 raise ConfigError(f"its context is not of windows ({self.window}, {k}).")

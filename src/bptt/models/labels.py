@@ -159,12 +159,14 @@ class Classes(SequenceModel):
         listed = ", ".join(map(str, self.classes_[:20].tolist()))
         return [*super().describe(), f"classes: {listed}" + ", ..." * (len(self.classes_) > 20)]
 
-    def _fitted(self):
-        return super()._fitted() | {"classes": self.classes_.tolist()}
+    def fitted_state(self):
+        """Return the fitted attributes, ready for JSON."""
+        return super().fitted_state() | {"classes": self.classes_.tolist()}
 
-    def _restore(self, fitted):
-        super()._restore(fitted)
-        self.classes_ = classes_from_json(fitted["classes"])
+    def restore_state(self, state):
+        """Set the fitted attributes from those of a file."""
+        super().restore_state(state)
+        self.classes_ = classes_from_json(state["classes"])
 
 
 def _renamed(labels, names):

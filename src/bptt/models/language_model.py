@@ -9,12 +9,14 @@ import numpy as np
 
 from ..engine import provider
 from ..errors import BpttError, ConfigError
-from ..layers import Dense, Embedding
+from ..layers import Embedding
 from ..training import CrossEntropy, Documents, TextStreams
+from .architecture import recurrent_network
 from .base import Model
-from .files import register
+from .files import digest, register
 from .hyperparameters import Choice, Optional, Whole, check, option, refusal
 from .sampling import Sampler
+from .scikit_learn import check_fitted
 from .text import Vocabulary, tokenize
 
 TokenizerName = Literal["characters", "words"]
@@ -211,7 +213,6 @@ class LanguageModel(Model):
         self._vocabulary, self.documents_ = vocabulary, documents
         self.vocabulary_ = vocabulary.tokens
         encoded = [self._encoded(t) for t in texts]
-        self._data = self._digest(encoded, self.vocabulary_)
         if documents:
             source = Documents(encoded, self.batch_size, self.seq_length, self.burn_in)
         else:
@@ -219,11 +220,12 @@ class LanguageModel(Model):
             if isinstance(held_out, str) and held_out and validation is None:
                 # The last training token is the input that predicts the first held-out one.
                 held_out = [texts[0][-1:] + tokenize(where, self.tokenizer, held_out)]
-        return self._fit(
+        return self._train(
             CrossEntropy(),
             source,
             self._validation(where, held_out),
-            rng=rng,
+            digest(encoded, self.vocabulary_),
+            rng,
             progress=progress,
             checkpoint=checkpoint,
             resume=resume,
@@ -404,7 +406,7 @@ class LanguageModel(Model):
 
     def _nats(self, method, X):
         """Return the summed nats of every document and the number of tokens scored in it."""
-        self._check_fitted()
+        check_fitted(self)
         where = f"{type(self).__name__}.{method}"
         texts = [X] if isinstance(X, str) else X
         if not isinstance(texts, (list, tuple)) or not texts:
@@ -500,7 +502,7 @@ class LanguageModel(Model):
             Arguments are checked by the call itself, before the first token. What may be the
             beginning of `stop` is held back until it is known.
         """
-        self._check_fitted()
+        check_fitted(self)
         where = f"{type(self).__name__}.sample"
         if not isinstance(prompt, str):
             raise ConfigError(f"{where}: prompt is a {type(prompt).__name__}; expected a str.")
@@ -510,13 +512,15 @@ class LanguageModel(Model):
         read = self._encoded(tokens)[: len(tokens) + self.documents_]  # without the end mark
         return sampler.text(self.stream(), read, self.vocabulary_)
 
-    def _fitted(self):
+    def fitted_state(self):
+        """Return the fitted attributes, ready for JSON."""
         if not isinstance(self.tokenizer, str):
             raise refusal(self, "tokenizer", "a name: a function cannot be written to a file")
         return {"vocabulary": self.vocabulary_, "documents": self.documents_}
 
-    def _restore(self, fitted):
-        words, self.documents_ = fitted["vocabulary"], fitted["documents"]
+    def restore_state(self, state):
+        """Set the fitted attributes from those of a file."""
+        words, self.documents_ = state["vocabulary"], state["documents"]
         if not isinstance(words, list) or not all(isinstance(w, str) for w in words):
             raise ConfigError("its vocabulary is no list of str.")
         if len(set(words)) != len(words) or not isinstance(self.documents_, bool):
@@ -527,10 +531,10 @@ class LanguageModel(Model):
     def _n_tokens(self):
         return len(self.vocabulary_) + 1 + self.documents_  # the unknown one, the end mark
 
-    def _build(self):
-        layers, width = self._recurrent(self.embedding)
+    def build_network(self):
+        """Build the network."""
         n = self._n_tokens()
-        return self._network([Embedding(n, self.embedding), *layers, Dense(width, n)])
+        return recurrent_network(self, [Embedding(n, self.embedding)], self.embedding, n)
 
     def _show_loss(self, loss):
         return f"{loss:.3f} nats ({loss / math.log(2):.3f} bits)"

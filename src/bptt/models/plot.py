@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..errors import CheckpointError, ConfigError
 from ..safe_files import reason, write_atomically
+from .scikit_learn import check_fitted
 
 SUFFIXES = (".png", ".svg")
 
@@ -30,7 +31,7 @@ def plot_history(model, path):
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise ConfigError(f"plot: {path} ends in {path.suffix!r}; expected .png or .svg.")
-    model._check_fitted()
+    check_fitted(model)
     rows = model.history_
     if not rows:
         raise ConfigError("plot: the model's history is empty; expected at least one epoch.")

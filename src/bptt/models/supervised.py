@@ -1,18 +1,20 @@
 """What the models share that learn from sequences with targets."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from ..errors import BpttError, ConfigError
-from ..layers import Dense, Layer
 from ..stream import Stream
 from ..training import SequenceBatches
+from .architecture import recurrent_network
 from .base import Model
 from .encoder import Reader
+from .files import digest
 from .hyperparameters import Columns, Flag, Optional, Whole, check, option, redefault, refusal
+from .scikit_learn import check_fitted
 from .sequences import as_sequences, outputs
 
 _TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
@@ -97,6 +99,8 @@ class SequenceModel(Model):
     )
     validation_fraction: float = redefault(Model, "validation_fraction", 0.0)
 
+    pooling = None  # the outputs are one for each step
+
     # -- what each kind says of itself -------------------------------------------------------
 
     def _targets(self, where, name, sequences, y):
@@ -116,10 +120,6 @@ class SequenceModel(Model):
 
     def _n_out(self):
         raise NotImplementedError
-
-    def _pool(self) -> Callable[[int], Layer] | None:
-        """Return what makes the layer that pools so many features; None for no such layer."""
-        return None
 
     # -- fit ---------------------------------------------------------------------------------
 
@@ -181,7 +181,6 @@ class SequenceModel(Model):
         self._learn(targets)
         encoded = self._encoded(where, "y", targets)
         inputs = self._reader.read(where, sequences)
-        self._data = self._digest([*inputs, *each(encoded)], self._fitted())
         scored = self._validation(validation, inputs, encoded, held_out)
         if self.patience is not None and scored is None:
             raise refusal(
@@ -190,11 +189,12 @@ class SequenceModel(Model):
         objective = self._objective(encoded)
         if self._reader.kind == "numbers":
             self.n_features_in_ = self._reader.n_features
-        return self._fit(
+        return self._train(
             objective,
             SequenceBatches(*_some(inputs, encoded, training), self.batch_size),
             scored,
-            rng=rng,
+            digest([*inputs, *each(encoded)], self.fitted_state()),
+            rng,
             progress=progress,
             checkpoint=checkpoint,
             resume=resume,
@@ -226,7 +226,7 @@ class SequenceModel(Model):
 
     def _outputs(self, method, X, lengths):
         """Run the network over X: a list of arrays (T_i, n_out), or (1, n_out) where it pools."""
-        self._check_fitted()
+        check_fitted(self)
         where = f"{type(self).__name__}.{method}"
         arrays = self._reader.read(where, as_sequences(where, X, lengths))
         z = outputs(self.network_, self.parameters_, arrays)
@@ -257,7 +257,7 @@ class SequenceModel(Model):
         ConfigError
             The model is not fitted, or it is bidirectional: it needs whole sequences.
         """
-        self._check_fitted()
+        check_fitted(self)
         where = f"{type(self).__name__}.stream"
         return ModelStream(self, m, lambda x: self._reader.read_step(where, x, m), self._decoded)
 
@@ -269,16 +269,20 @@ class SequenceModel(Model):
 
     # -- hyper-parameters, network and file --------------------------------------------------
 
-    def _build(self):
-        below, width = self._reader.layers(self)
-        layers, width = self._recurrent(width, bidirectional=self.bidirectional, pool=self._pool())
-        return self._network([*below, *layers, Dense(width, self._n_out())])
+    def build_network(self):
+        """Build the network."""
+        below, n_x = self._reader.layers(self)
+        return recurrent_network(
+            self, below, n_x, self._n_out(), bidirectional=self.bidirectional, pooling=self.pooling
+        )
 
-    def _fitted(self) -> dict[str, Any]:
+    def fitted_state(self) -> dict[str, Any]:
+        """Return the fitted attributes, ready for JSON."""
         return {"reader": self._reader.to_json()}
 
-    def _restore(self, fitted):
-        self._reader = Reader.from_json(fitted["reader"], self)
+    def restore_state(self, state):
+        """Set the fitted attributes from those of a file."""
+        self._reader = Reader.from_json(state["reader"], self)
         if self._reader.kind == "numbers":
             self.n_features_in_ = self._reader.n_features
 

@@ -8,6 +8,7 @@ from ..errors import ConfigError, ShapeError
 from .files import register
 from .hyperparameters import redefault
 from .labels import Classes, as_labels
+from .scikit_learn import check_fitted, tags
 from .sequences import as_sequences
 
 
@@ -194,7 +195,7 @@ class SequenceTagger(Classes):
         ShapeError, ConfigError, BpttError
             As for `predict_proba`; a label that is no class of the training set.
         """
-        self._check_fitted()
+        check_fitted(self)
         where = f"{type(self).__name__}.score"
         sequences = as_sequences(where, X, lengths)
         truth = self._encoded(where, "y", self._targets(where, "y", sequences, y))
@@ -209,12 +210,12 @@ class SequenceTagger(Classes):
 
     def prediction_rows(self, X):
         """Yield each step and its tag, and () after each sequence: rows of ``bptt predict``."""
-        for sequence, tags in zip(X, self.predict(X), strict=True):
-            for step, tag in zip(sequence, tags, strict=True):
+        for sequence, labels in zip(X, self.predict(X), strict=True):
+            for step, tag in zip(sequence, labels, strict=True):
                 numbers = () if isinstance(step, str) else np.atleast_1d(step)
                 yield " ".join(f"{v:.8g}" for v in numbers) or step, str(tag)
             yield ()
 
     def __sklearn_tags__(self):
         """Return what scikit-learn asks for: it has no word for a label a step."""
-        return self._sklearn_tags(None, target=True)
+        return tags(None, target=True)
