@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from test_equation_gradients import OTHERS
+from tests.equations.test_equation_gradients import OTHERS
 from tests.support.cases import (
     CELLS,
     EXAMPLES,

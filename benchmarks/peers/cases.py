@@ -21,6 +21,12 @@ CHARACTER_SIZES = {  # units, layers, batch, steps
     "128x2": (128, 2, 50, 50),
     "256x1": (256, 1, 64, 64),
 }
+FITS = {  # n_x, units, batch_size, T_x of the fits that compare.py times
+    "small": (32, 64, 16, 50),
+    "medium": (64, 128, 32, 100),
+    "wide": (256, 64, 32, 100),  # most of the input gradient's work
+}
+FIT_STEPS = 4  # training steps that one repetition of them makes
 STREAM_STEPS = 100  # steps that one repetition of a streaming case makes
 N_CHARACTERS, EMBEDDING = 96, 64
 N_TOKENS = N_CHARACTERS + 1  # LanguageModel reads characters it has not seen as one more token
@@ -33,7 +39,7 @@ GATES = {"lstm": "fico", "gru_reset_after": "urc"}
 class Case(NamedTuple):
     """One computation. Two contenders with equal cases compute the same numbers."""
 
-    kind: str  # layer, stream, character, course, sgemm
+    kind: str  # layer, stream, character, course, sgemm, fit
     size: tuple[int, ...]
     cell: str = "lstm"
     dtype: str = "float32"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+HERE = Path(__file__).resolve().parents[1]
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -14,14 +15,13 @@ class WorkerFailed(RuntimeError):
     """A contender raised or died: the benchmark is broken, not slow."""
 
 
-def python_process(module, threads):
-    """Start `python -m` of a module of this folder, to be written to and read from line by line."""
-    here = str(Path(__file__).resolve().parents[1])
+def python_process(module, threads, python=sys.executable, benchmarks=HERE):
+    """Start `python -m` of a module of a folder, to be written to and read from line by line."""
     environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
-    path = (here, os.environ.get("PYTHONPATH"))
+    path = (str(benchmarks), os.environ.get("PYTHONPATH"))
     environment["PYTHONPATH"] = os.pathsep.join(p for p in path if p)
     return subprocess.Popen(
-        [sys.executable, "-m", *module],
+        [str(python), "-m", *module],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env=environment,
@@ -40,9 +40,10 @@ def end(process):
 class Contender:
     """A worker process, stopped by SIGSTOP between questions so that it cannot spin."""
 
-    def __init__(self, name, folder, threads):
+    def __init__(self, name, folder, threads, python=sys.executable, benchmarks=HERE):
         self.name = name
-        self.process = python_process(["peers.worker", name, str(folder)], threads)
+        module = ["peers.worker", name, str(folder)]
+        self.process = python_process(module, threads, python, benchmarks)
         self.about = self.ask("hello")
 
     def ask(self, do, **question):

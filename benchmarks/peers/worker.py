@@ -26,6 +26,7 @@ from .cases import Case
 
 MODULES = {
     "bptt": "ours",
+    "bptt fit": "fits",
     "numpy": "numpy_loop",
     "torch": "pytorch",
     "ort": "onnx_runtime",

@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 pytest.importorskip("peers", reason="benchmarks/ is not part of the source distribution")
 
 import bench
-from peers.cases import GATES, Case, LayerArrays, flops, lengths, valid_steps
+import compare
+from peers.cases import FITS, GATES, Case, LayerArrays, flops, lengths, valid_steps
 from peers.convert import from_pytorch, to_onnx_lstm, to_pytorch
 from peers.goals import ROWS, Participant, passes, value
 from peers.processes import Contender
@@ -154,6 +155,42 @@ def test_a_contender_that_computes_something_else_stops_the_run(tmp_path):
     run = bench.Run(bench.arguments(["--quick"]), tmp_path)
     with pytest.raises(bench.Mismatch, match=r"y differs from bptt's by 5\.0e-04"):
         run.compare(here, saved)
+
+
+def test_two_versions_are_compared_over_every_case_of_ours_once():
+    found = compare.cases(ROWS, None)
+    assert len(found) == len(set(found))
+    ours = {row.ours(size).case for row in ROWS for size in row.goals}
+    assert set(found) == ours | {Case("fit", size) for size in FITS.values()}
+
+
+def test_a_ratio_above_one_says_that_the_new_version_is_faster():
+    old, new = Participant("old", Case("layer", SMALL)), Participant("new", Case("layer", SMALL))
+    experiment = bench.Experiment([old, new], [])
+    experiment.tuned = {old: {}, new: {}}
+    experiment.rounds = [{old: 0.003, new: 0.002}, {old: 0.003, new: 0.002}]
+    ms_old, ms_new, ratio, low, high, noisy = compare.figures(experiment)
+    assert (ms_old, ms_new) == pytest.approx((3, 2))
+    assert (ratio, low, high, noisy) == (pytest.approx(1.5), 1.5, 1.5, False)
+    experiment.rounds.append({old: 0.004, new: 0.001})
+    assert compare.figures(experiment)[-1]
+
+
+def test_results_that_differ_by_more_than_rounding_are_not_timed(tmp_path):
+    case = Case("layer", SMALL)
+    here = [Participant(version, case) for version in ("old", "new")]
+    run = compare.Run(compare.arguments(["a", "b", "--quick"]), tmp_path)
+    for values, bits in (([1.0, 2.0], True), ([1.0, 2.0 + 1e-6], False), ([1.0, 2.1], None)):
+        saved = {}
+        for p, y in zip(here, ([1.0, 2.0], values), strict=True):
+            np.savez(tmp_path / f"{p.contender}.npz", y=np.array(y))
+            saved[p] = {"only": str(tmp_path / f"{p.contender}.npz")}
+        if bits is None:
+            with pytest.raises(bench.Mismatch, match="y differs by"):
+                run.compare(here, saved)
+        else:
+            run.compare(here, saved)
+            assert run.bits is bits
 
 
 class Answering:
