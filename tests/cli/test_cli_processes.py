@@ -24,7 +24,7 @@ def test_a_training_that_explodes_says_so_and_keeps_the_last_good_parameters(run
     status, out, err = run("train", "text.txt", *TINY, "--learning-rate", "3e38", "--epochs", 1)
     assert status == 1
     assert re.fullmatch(
-        r"bptt: training stopped (at|after) step \d+: .* is not finite.*"
+        r"bptt: \w+\.fit: training stopped (at|after) step \d+: .* is not finite.*"
         r" Try a learning rate below 3e\+38\.\n",
         err,
     )

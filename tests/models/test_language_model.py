@@ -425,7 +425,7 @@ def test_hyperparameters_that_make_no_sense_are_refused(name, value, expected):
     ],
 )
 def test_texts_that_cannot_be_trained_on_are_refused(text, words):
-    with pytest.raises(ConfigError, match=rf"^LanguageModel: {words}"):
+    with pytest.raises(ConfigError, match=rf"^LanguageModel\.fit: {words}"):
         tiny().fit(text)
 
 
@@ -459,7 +459,9 @@ def test_what_is_not_fitted_says_so(tmp_path):
 
 def test_a_gradient_that_is_not_finite_leaves_the_last_good_parameters():
     model = tiny(learning_rate=3e38)
-    with pytest.raises(BpttError, match=r"^training stopped (at|after) step \d+: the "):
+    with pytest.raises(
+        BpttError, match=r"^LanguageModel.fit: training stopped (at|after) step \d+: the "
+    ):
         model.fit(TEXT)
     assert all(np.isfinite(w).all() for w in model.parameters_.values())
 
@@ -662,7 +664,7 @@ def test_forged_hyperparameters_are_refused(path, name, value, words):
         (lambda c, a: c.update(hyperparameters=[1]), "does not describe a LanguageModel"),
         (lambda c, a: c.update(hyperparameters="x"), "does not describe a LanguageModel"),
         (lambda c, a: c["fitted"].pop("vocabulary"), "'vocabulary' is missing"),
-        (lambda c, a: c["fitted"].update(vocabulary="ab"), "its vocabulary is no list of str"),
+        (lambda c, a: c["fitted"].update(vocabulary="ab"), "its vocabulary is not a list of str"),
         (lambda c, a: c["fitted"]["vocabulary"].pop(), "embedding0.We has shape"),
         (lambda c, a: c["fitted"]["vocabulary"].append("é"), "embedding0.We has shape"),
         (lambda c, a: c.pop("history"), "'history' is missing"),

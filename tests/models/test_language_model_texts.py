@@ -112,7 +112,7 @@ def test_no_document_with_a_token_is_refused():
 
 
 def test_words_lose_nothing_and_come_back(words, tmp_path):
-    tokens = tokenize("test", "words", WORDS)
+    tokens = tokenize("words", WORDS)
     assert "".join(tokens) == WORDS
     assert tokens[:6] == ["The", " ", "cat", " ", "sat", ";"]
     assert set(words.vocabulary_) == set(tokens)
@@ -145,7 +145,7 @@ def test_a_limited_vocabulary_keeps_the_most_frequent():
     model = small(max_vocabulary=2, epochs=1).fit("aaaabbbccd" * 10, progress="silent")
     assert model.vocabulary_ == ["a", "b"]
     assert model.encode("abcd").tolist() == [1, 2, 0, 0]
-    assert len(Vocabulary.of([["x", "y", "x"]], at_least=2)) == 1
+    assert len(Vocabulary.of([["x", "y", "x"]], min_count=2)) == 1
 
 
 # Sampling
@@ -169,7 +169,7 @@ def test_top_p_keeps_the_likeliest_that_reach_it(documents):
     from bptt.models.sampling import Sampler
 
     def drawn(p):
-        sampler = Sampler("test", 1, 1.0, None, p, None, 0)
+        sampler = Sampler(1, 1.0, None, p, None, 0)
         return {sampler._choose(z.copy()) for _ in range(300)}
 
     assert drawn(0.4) == {1}

@@ -306,7 +306,9 @@ def test_what_is_not_finite_names_the_last_checkpoint(tmp_path):
     with pytest.raises(BpttError) as caught:
         quiet(model, TEXT, checkpoint=places, on_step=spoil)
     message = str(caught.value)
-    assert message.startswith("training stopped at step 5: the loss is not finite;")
+    assert message.startswith(
+        "LanguageModel.fit: training stopped at step 5: the loss is not finite;"
+    )
     assert "Try a learning rate below 0.002." in message
     assert message.endswith(f"The last checkpoint is {places.last}.")
 

@@ -177,7 +177,7 @@ class Reader:
 
     def _numbers(self, tokens):
         assert self.vocabulary is not None
-        return self.vocabulary.numbers([_key(t, self.lowercase) for t in tokens])
+        return self.vocabulary.ids([_key(t, self.lowercase) for t in tokens])
 
     def _spell(self, words):
         """Return a row for each word: its number, its letters' numbers, zeros."""
@@ -187,7 +187,7 @@ class Reader:
         for row, word in zip(table, words, strict=True):
             if len(word) > LONGEST_WORD:
                 word = word[: LONGEST_WORD // 2] + word[-LONGEST_WORD // 2 :]
-            row[1 : 1 + len(word)] = self.letters.numbers(word) + 1  # 0 is no letter, 1 unknown
+            row[1 : 1 + len(word)] = self.letters.ids(word) + 1  # 0 is no letter, 1 unknown
         return table
 
     # -- the network, and files --------------------------------------------------------------
@@ -249,9 +249,9 @@ class Reader:
             if (np.diff(reader.categories[j]) <= 0).any():
                 raise ConfigError("its categories are not in order.")
         if kind != "numbers":
-            reader.vocabulary = _vocabulary(fitted["vocabulary"])
+            reader.vocabulary = Vocabulary.from_json(fitted["vocabulary"])
         if kind == "words" and model.char_units:
-            reader.letters = _vocabulary(fitted["letters"])
+            reader.letters = Vocabulary.from_json(fitted["letters"])
         if kind != "numbers" and reader.categories:
             raise ConfigError("it has categories of text.")
         return reader
@@ -299,14 +299,6 @@ def scale_row(name, values, n):
     if not (row >= 1 / LARGEST).all():
         raise ConfigError(f"its {name} is not above 0.")
     return row
-
-
-def _vocabulary(tokens):
-    if not isinstance(tokens, list) or not all(isinstance(t, str) for t in tokens):
-        raise ConfigError("its vocabulary is no list of str.")
-    if len(set(tokens)) != len(tokens):
-        raise ConfigError("its vocabulary holds a token twice.")
-    return Vocabulary(tokens)
 
 
 def _key(word, lowercase):

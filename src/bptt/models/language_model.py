@@ -1,26 +1,29 @@
-"""A language model: what comes next, given all that came before."""
+"""Language model: predicts the next token of a text from all tokens before it."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from ..engine import provider
-from ..errors import BpttError, ConfigError
+from ..equations.sequences import valid_steps
+from ..errors import BpttError, ConfigError, operation
 from ..layers import Embedding
-from ..training import CrossEntropy, Documents, TextStreams
+from ..network import Network
+from ..training import Checkpoints, CrossEntropy, Documents, Progress, TextStreams, infer
+from ..training.display import DisplayMode
+from ..training.fitting import PathLike
 from .architecture import recurrent_network
 from .base import Model
 from .files import digest, register
 from .hyperparameters import Choice, Optional, Whole, check, option, refusal
-from .sampling import Sampler
+from .sampling import TOO_LARGE, Sampler
 from .scikit_learn import check_fitted
-from .text import Vocabulary, tokenize
+from .text import TextEncoder, Vocabulary, tokenize
 
 TokenizerName = Literal["characters", "words"]
-_TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
 _WINDOW, _ROWS = 256, 64  # steps and documents scored at a time: memory, not the result
 _UNITS = {"nats": 1.0, "bits": math.log(2)}  # nats in one of them
 
@@ -28,10 +31,11 @@ _UNITS = {"nats": 1.0, "bits": math.log(2)}  # nats in one of them
 @register
 @dataclass(kw_only=True, repr=False, eq=False)
 class LanguageModel(Model):
-    """A recurrent network over characters or words, trained by truncated BPTT.
+    """Recurrent language model over characters or words, trained by truncated BPTT.
 
-    It learns from one text, which is cut into parallel streams, or from a list of documents, each
-    read from its own beginning to its end mark.
+    The training data is one text, which is split into `batch_size` parallel streams, or a list of
+    documents, each read from its beginning to an end mark. The hidden state is carried from one
+    batch to the next.
 
     Parameters
     ----------
@@ -98,9 +102,11 @@ class LanguageModel(Model):
     vocabulary_ : list of str
         The tokens of the training part, sorted. All others are read as one unknown token.
     documents_ : bool
-        Whether the model was trained on documents and so knows where one ends.
+        Whether the model was trained on documents, and so predicts their ends.
+    encoder_ : TextEncoder
+        Converts texts to token ids.
     network_, parameters_, history_, interrupted_
-        As every model has them: see `bptt.models.base.Model`. The losses are nats per token.
+        As in `bptt.models.base.Model`; the losses are in nats per token.
 
     Examples
     --------
@@ -152,79 +158,85 @@ class LanguageModel(Model):
     )
 
     @property
-    def items(self):  # type: ignore[override]
-        """What the loss is a mean over."""
+    def items(self) -> str:  # type: ignore[override]
+        """What the loss is averaged over: "characters", "words" or "tokens"."""
         return self.tokenizer if isinstance(self.tokenizer, str) else "tokens"
 
+    @property
+    def vocabulary_(self) -> list[str]:
+        """The known tokens, sorted."""
+        return self.encoder_.vocabulary.tokens
+
+    @property
+    def documents_(self) -> bool:
+        """Whether the model was trained on documents."""
+        return self.encoder_.documents
+
+    @operation
     def fit(
         self,
-        X,
-        y=None,
+        X: str | Sequence[Any],
+        y: None = None,
         *,
-        validation=None,
-        progress: Any = "auto",
-        checkpoint=None,
-        resume=None,
-        on_step=None,
-    ):
+        validation: str | Sequence[Any] | None = None,
+        progress: DisplayMode = "auto",
+        checkpoint: Checkpoints | PathLike | None = None,
+        resume: PathLike | None = None,
+        on_step: Callable[[Progress], Any] | None = None,
+    ) -> Self:
         """Train on a text or on documents; return the model.
 
-        Ctrl-C ends the training after the step it lands in and leaves a usable model
-        (``interrupted_`` is then True); a second Ctrl-C leaves at once.
+        Ctrl-C ends the training after the current step and leaves a usable model (``interrupted_``
+        is then True); a second Ctrl-C raises KeyboardInterrupt at once.
 
         Parameters
         ----------
         X : str, or list of documents
             A document is a str or a list of tokens, each a str.
         y : None
-            Not looked at; for scikit-learn.
+            Ignored; present for scikit-learn.
         validation : str or list of documents, optional
-            Scored after each epoch, in place of a held-out part of `X`.
+            Scored after each epoch, instead of a held-out part of `X`.
         progress : {"auto", "silent"} or rich.console.Console
-            "auto": on standard error, a bar in a terminal, else (in a notebook) a line every few
-            seconds and at the end of an epoch.
+            "auto": a live display in a terminal or a notebook, otherwise a line every few seconds
+            and at the end of each epoch, on standard error.
         checkpoint : Checkpoints, str or path-like, optional
-            Where, and how often, the training saves itself.
+            Where, and how often, to save the training state.
         resume : str or path-like, optional
-            A checkpoint to go on from: the results have the bits of a run never interrupted.
+            Checkpoint to resume from; the result is bit-identical to an uninterrupted run.
         on_step : callable (Progress) -> bool, optional
             Called after every step; a true result ends the training early.
 
         Raises
         ------
         ConfigError
-            A hyper-parameter or a text that makes no sense: wrong type, empty, too short for
+            A hyper-parameter or a text that cannot be used: wrong type, empty, too short for
             `batch_size`.
         CheckpointError
             A checkpoint cannot be read or written.
         BpttError
             A gradient or a loss is not finite; ``parameters_`` are those of the last good step.
         """
-        where = f"{type(self).__name__}.fit"
         check(self)
         rng = np.random.default_rng(self.seed)
         training, held_out = (X, validation) if validation is not None else self._split(X, rng)
-        documents = not isinstance(training, str)
-        texts = [
-            tokenize(where, self.tokenizer, t) for t in (training if documents else [training])
-        ]
+        texts = self._tokenized(training, held_out if validation is None else None)
         vocabulary = Vocabulary.of(texts, self.max_vocabulary, self.min_count)
-        self._check_enough(texts, documents, held_out if validation is None else None)
-        self._vocabulary, self.documents_ = vocabulary, documents
-        self.vocabulary_ = vocabulary.tokens
-        encoded = [self._encoded(t) for t in texts]
-        if documents:
+        encoder = TextEncoder(self.tokenizer, vocabulary, not isinstance(training, str))
+        self.encoder_ = encoder
+        encoded = [encoder.encode(t) for t in texts]
+        if encoder.documents:
             source = Documents(encoded, self.batch_size, self.seq_length, self.burn_in)
         else:
             source = TextStreams(encoded[0], self.batch_size, self.seq_length, self.burn_in)
             if isinstance(held_out, str) and held_out and validation is None:
                 # The last training token is the input that predicts the first held-out one.
-                held_out = [texts[0][-1:] + tokenize(where, self.tokenizer, held_out)]
+                held_out = [texts[0][-1:] + encoder.tokens(held_out)]
         return self._train(
             CrossEntropy(),
             source,
-            self._validation(where, held_out),
-            digest(encoded, self.vocabulary_),
+            self._validation(held_out),
+            digest(encoded, vocabulary.tokens),
             rng,
             progress=progress,
             checkpoint=checkpoint,
@@ -232,37 +244,32 @@ class LanguageModel(Model):
             on_step=on_step,
         )
 
-    def _validation(self, where, held_out):
+    def _validation(self, held_out):
         if not held_out:
             return None
         texts = [held_out] if isinstance(held_out, str) else held_out
-        encoded = [self._encoded(tokenize(where, self.tokenizer, t)) for t in texts]
+        encoded = [self.encoder_.encode(self.encoder_.tokens(t)) for t in texts]
         if self.documents_:
             return Documents(encoded, self.batch_size, self.seq_length)
-        tokens = np.concatenate(encoded)
-        # In parallel streams, as in training: many times faster than one, and as good a guide.
-        rows = max(1, min(self.batch_size, (len(tokens) - 1) // self.seq_length))
-        return TextStreams(tokens, rows, self.seq_length) if len(tokens) > 1 else None
+        ids = np.concatenate(encoded)
+        # In parallel streams, as in training: many times faster than one stream.
+        rows = max(1, min(self.batch_size, (len(ids) - 1) // self.seq_length))
+        return TextStreams(ids, rows, self.seq_length) if len(ids) > 1 else None
 
-    def split(self, X):
+    @operation
+    def split(self, X: str | Sequence[Any]) -> tuple[Any, Any]:
         """Return the training part and the held-out part of a text, as `fit` splits it.
 
-        A text's end is held out; of documents, some are drawn.
+        The end of a text is held out; of documents, a random sample.
 
         Raises
         ------
         ConfigError
-            A hyper-parameter that makes no sense; a text that is not a str, or too short to train
-            on and to hold out a part of.
+            A hyper-parameter that cannot be used; a text that is not a str, or too short.
         """
         check(self)
         training, held_out = self._split(X, np.random.default_rng(self.seed))
-        documents = not isinstance(training, str)
-        where = type(self).__name__
-        texts = [
-            tokenize(where, self.tokenizer, t) for t in (training if documents else [training])
-        ]
-        self._check_enough(texts, documents, held_out)
+        self._tokenized(training, held_out)
         return training, held_out
 
     def _split(self, X, rng):
@@ -270,32 +277,36 @@ class LanguageModel(Model):
             n = int((1 - self.validation_fraction) * len(X))
             return X[:n], X[n:]
         if not isinstance(X, (list, tuple)):
-            raise ConfigError(
-                f"{type(self).__name__}: the text is a {type(X).__name__}; expected a str, "
-                f"or a list of documents."
-            )
+            given = type(X).__name__
+            raise ConfigError(f"the text is a {given}; expected a str, or a list of documents.")
         n = int(self.validation_fraction * len(X))
         order = rng.permutation(len(X)) if n else np.arange(len(X))
         return [X[i] for i in np.sort(order[n:])], [X[i] for i in np.sort(order[:n])]
 
-    def _check_enough(self, texts, documents, held_out):
-        where = type(self).__name__
-        if documents:
+    def _tokenized(self, training, held_out):
+        """Return the tokens of every training text; raise where they are too few."""
+        if not isinstance(training, str):
+            texts = [tokenize(self.tokenizer, t) for t in training]
             if not any(texts):
-                raise ConfigError(f"{where}: no document holds a token; expected at least one.")
-            return
+                raise ConfigError("no document holds a token; expected at least one.")
+            return texts
+        tokens = tokenize(self.tokenizer, training)
         needed = self.batch_size * self.seq_length + 1
-        if len(texts[0]) < needed:
+        if len(tokens) < needed:
             out = f" beside the {len(held_out):,} characters held out" if held_out else ""
             raise ConfigError(
-                f"{where}: the text has {self._many(len(texts[0]))} to train on{out}; expected "
-                f"at least {needed:,}, because a batch takes {self.batch_size} x "
-                f"{self.seq_length} of them (batch_size x seq_length) and their successors."
+                f"the text has {self._many(len(tokens))} to train on{out}; expected at least "
+                f"{needed:,}, because a batch takes {self.batch_size} x {self.seq_length} of them "
+                f"(batch_size x seq_length) and their successors."
             )
+        return [tokens]
 
     def _many(self, n):
         return f"{n:,} {self.items if n != 1 else self.items[:-1]}"
 
+    # -- scores ------------------------------------------------------------------------------
+
+    @operation
     def score(self, X: str | Sequence[Any], y: None = None) -> float:
         """Return the mean log-probability of a token, in nats: higher is better, at most 0.
 
@@ -315,8 +326,9 @@ class LanguageModel(Model):
         BpttError
             The model's parameters are too large to compute with.
         """
-        return -self._mean_nats("score", X)
+        return -self._mean_nats(X)
 
+    @operation
     def cross_entropy(
         self, X: str | Sequence[Any], unit: Literal["nats", "bits"] = "nats"
     ) -> float:
@@ -334,10 +346,10 @@ class LanguageModel(Model):
             As for `score`.
         """
         if unit not in _UNITS:
-            where, units = f"{type(self).__name__}.cross_entropy", " or ".join(_UNITS)
-            raise ConfigError(f"{where}: unit is {unit!r}; expected {units}.")
-        return self._mean_nats("cross_entropy", X) / _UNITS[unit]
+            raise ConfigError(f"unit is {unit!r}; expected {' or '.join(_UNITS)}.")
+        return self._mean_nats(X) / _UNITS[unit]
 
+    @operation
     def perplexity(self, X: str | Sequence[Any]) -> float:
         """Return the perplexity per token, e to the power of the cross-entropy in nats.
 
@@ -353,7 +365,140 @@ class LanguageModel(Model):
             As for `score`.
         """
         with np.errstate(over="ignore"):  # inf where the cross-entropy is above 709 nats
-            return float(np.exp(self._mean_nats("perplexity", X)))
+            return float(np.exp(self._mean_nats(X)))
+
+    @operation
+    def sequence_log_prob(self, X: str | Sequence[Any]) -> float | np.ndarray:
+        """Return the log-probability of a text or of each document: the sum over its tokens.
+
+        Parameters
+        ----------
+        X : str, or list of documents
+
+        Returns
+        -------
+        float, or ndarray of float64, shape (n,)
+            In nats.
+
+        Raises
+        ------
+        ConfigError, BpttError
+            As for `score`.
+        """
+        nats, _ = self._nats(X)
+        return -float(nats[0]) if isinstance(X, str) else -nats
+
+    def _mean_nats(self, X):
+        nats, counts = self._nats(X)
+        return float(nats.sum() / counts.sum())
+
+    def _nats(self, X):
+        """Return the summed nats of every document and the number of tokens scored in it."""
+        check_fitted(self)
+        texts = [X] if isinstance(X, str) else X
+        if not isinstance(texts, (list, tuple)) or not texts:
+            raise ConfigError(f"the text is {X!r:.40}; expected a str, or a list of documents.")
+        encoded = [self.encoder_.encode(self.encoder_.tokens(t)) for t in texts]
+        counts = np.array([len(e) - 1 for e in encoded])
+        if counts.min() < 1:
+            which = "the text" if isinstance(X, str) else f"document {counts.argmin()}"
+            raise ConfigError(
+                f"{which} has {self._many(counts.min() + 1)}; expected at least 2, because the "
+                f"first one is only read."
+            )
+        source, nats = Documents(encoded, _ROWS, _WINDOW), np.zeros(len(encoded))
+        order = source.order(None)
+        group: int = -_ROWS
+        for batch, logits in infer(self.network_, self.parameters_, source.batches(order)):
+            group += _ROWS * batch.fresh
+            valid = valid_steps(batch.lengths, *batch.x.shape)
+            with np.errstate(all="ignore"):
+                each, _ = provider().softmax_cross_entropy(logits[valid], batch.target[valid])
+            np.add.at(nats, order[group : group + _ROWS][np.nonzero(valid)[0]], each)
+        if not np.isfinite(nats).all():
+            raise BpttError(TOO_LARGE)
+        return nats, counts
+
+    # -- samples -----------------------------------------------------------------------------
+
+    @operation
+    def sample(
+        self,
+        prompt: str = "",
+        length: int = 400,
+        temperature: float = 1.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        stop: str | None = None,
+        seed: int | np.random.Generator | None = None,
+    ) -> str:
+        """Continue a prompt.
+
+        Parameters
+        ----------
+        prompt : str
+            Read before the first token is drawn; not part of the result. If empty, a line break is
+            read instead or, by a model of documents, the mark between two of them.
+        length : int
+            Maximum number of tokens; a model of documents ends where the document does.
+        temperature : float
+            Divides the logits: below 1 likely tokens become likelier, above 1 less likely ones; 0
+            always takes the likeliest token.
+        top_k : int, optional
+            Draw among the k likeliest tokens only.
+        top_p : float, optional
+            Draw among the likeliest tokens that together have at least this probability
+            (nucleus sampling: Holtzman et al. 2020).
+        stop : str, optional
+            Ends the text where it would appear; not part of the result.
+        seed : int or numpy.random.Generator, optional
+            The same seed gives the same text. Drawn from the operating system where None.
+
+        Raises
+        ------
+        ConfigError
+            The model is not fitted; an argument that cannot be used.
+        BpttError
+            The model's parameters are too large to compute with.
+        """
+        sampler = Sampler(length, temperature, top_k, top_p, stop, seed)
+        return "".join(self._drawn(prompt, sampler))
+
+    @operation
+    def generate(self, prompt: str = "", *arguments: Any, **named: Any) -> Iterator[str]:
+        """Return an iterator over the text of `sample`, token by token as they are drawn.
+
+        Parameters
+        ----------
+        prompt, *arguments, **named
+            As for `sample`; checked by the call itself, before the first token. What may be the
+            beginning of `stop` is held back until it is known.
+        """
+        return self._drawn(prompt, Sampler(*arguments, **named))
+
+    def _drawn(self, prompt, sampler):
+        check_fitted(self)
+        if not isinstance(prompt, str):
+            raise ConfigError(f"prompt is a {type(prompt).__name__}; expected a str.")
+        return sampler.text(self.stream(), self.encoder_.encode_prompt(prompt), self.vocabulary_)
+
+    @operation
+    def encode(self, text: str | Sequence[str]) -> np.ndarray:
+        """Return the token ids of a text.
+
+        Parameters
+        ----------
+        text : str, or list of tokens
+
+        Returns
+        -------
+        ndarray of int64, shape (n,)
+            1 + the token's index in ``vocabulary_``, or 0 for a token not in it.
+        """
+        check_fitted(self)
+        return self.encoder_.vocabulary.ids(self.encoder_.tokens(text))
+
+    # -- the command line --------------------------------------------------------------------
 
     def extent(self, X, y=None):
         """Return the amount of data in words: "1,440 characters" or "24 documents"."""
@@ -381,183 +526,22 @@ class LanguageModel(Model):
         known = f"{len(self.vocabulary_)} {self.items} and one symbol for all others"
         return [f"vocabulary: {known}; learned from {kind}"]
 
-    def _mean_nats(self, method, X):
-        nats, counts = self._nats(method, X)
-        return float(nats.sum() / counts.sum())
+    # -- network and file --------------------------------------------------------------------
 
-    def sequence_log_prob(self, X):
-        """Log-probability, in nats, of a text or of each document: the sum over its tokens.
-
-        Parameters
-        ----------
-        X : str, or list of documents
-
-        Returns
-        -------
-        float, or ndarray of float64, shape (n,)
-
-        Raises
-        ------
-        ConfigError, BpttError
-            As for `score`.
-        """
-        nats, _ = self._nats("sequence_log_prob", X)
-        return -float(nats[0]) if isinstance(X, str) else -nats
-
-    def _nats(self, method, X):
-        """Return the summed nats of every document and the number of tokens scored in it."""
-        check_fitted(self)
-        where = f"{type(self).__name__}.{method}"
-        texts = [X] if isinstance(X, str) else X
-        if not isinstance(texts, (list, tuple)) or not texts:
-            raise ConfigError(
-                f"{where}: the text is {X!r:.40}; expected a str, or a list of documents."
-            )
-        encoded = [self._encoded(tokenize(where, self.tokenizer, t)) for t in texts]
-        counts = np.array([len(e) - 1 for e in encoded])
-        if counts.min() < 1:
-            which = "the text" if isinstance(X, str) else f"document {counts.argmin()}"
-            raise ConfigError(
-                f"{where}: {which} has {self._many(counts.min() + 1)}; expected at least 2, "
-                f"because the first one is only read."
-            )
-        source, nats = Documents(encoded, _ROWS, _WINDOW), np.zeros(len(encoded))
-        order = source.order(None)
-        group: int = -_ROWS
-        state: tuple | None = None
-        for batch in source.batches(order):
-            assert batch.lengths is not None
-            if batch.fresh:
-                group, state = group + _ROWS, None
-            with np.errstate(all="ignore"):
-                z, state, _ = self.network_.forward(
-                    batch.x, self.parameters_, state, batch.lengths, keep_tape=False
-                )
-                valid = np.arange(z.shape[1]) < batch.lengths[:, np.newaxis]
-                each, _ = provider().softmax_cross_entropy(z[valid], batch.target[valid])
-            np.add.at(nats, order[group : group + _ROWS][np.nonzero(valid)[0]], each)
-        if not np.isfinite(nats).all():
-            raise BpttError(f"{where}: {_TOO_LARGE}")
-        return nats, counts
-
-    def sample(
-        self,
-        prompt="",
-        length=400,
-        temperature=1.0,
-        top_k=None,
-        top_p=None,
-        stop=None,
-        seed=None,
-    ):
-        """Continue a prompt.
-
-        Parameters
-        ----------
-        prompt : str
-            Read before the first token is drawn; not part of the result. Where it is empty a line
-            break is read instead, or, by a model of documents, the mark between two of them.
-        length : int
-            Tokens to draw at most; a model of documents ends where the document does.
-        temperature : float
-            Divides the logits: below 1 bolder, above 1 wilder, 0 always the likeliest token.
-        top_k : int, optional
-            Draw among the k likeliest tokens only.
-        top_p : float, optional
-            Draw among the likeliest tokens that together have at least this probability
-            (nucleus sampling: Holtzman et al. 2020).
-        stop : str, optional
-            Ends the text where it would appear; not part of the result.
-        seed : int or numpy.random.Generator, optional
-            Same seed, same text. Drawn from the operating system where None.
-
-        Returns
-        -------
-        str
-
-        Raises
-        ------
-        ConfigError
-            The model is not fitted; an argument that makes no sense.
-        BpttError
-            The model's parameters are too large to compute with.
-        """
-        return "".join(self.generate(prompt, length, temperature, top_k, top_p, stop, seed))
-
-    def generate(
-        self,
-        prompt="",
-        length=400,
-        temperature=1.0,
-        top_k=None,
-        top_p=None,
-        stop=None,
-        seed=None,
-    ):
-        """Do what `sample` does, one token at a time, as they are drawn.
-
-        Returns
-        -------
-        iterator of str
-            Arguments are checked by the call itself, before the first token. What may be the
-            beginning of `stop` is held back until it is known.
-        """
-        check_fitted(self)
-        where = f"{type(self).__name__}.sample"
-        if not isinstance(prompt, str):
-            raise ConfigError(f"{where}: prompt is a {type(prompt).__name__}; expected a str.")
-        sampler = Sampler(where, length, temperature, top_k, top_p, stop, seed)
-        start = [] if self.documents_ else ["\n"]
-        tokens = tokenize(where, self.tokenizer, prompt) or start
-        read = self._encoded(tokens)[: len(tokens) + self.documents_]  # without the end mark
-        return sampler.text(self.stream(), read, self.vocabulary_)
-
-    def fitted_state(self):
+    def fitted_state(self) -> dict[str, Any]:
         """Return the fitted attributes, ready for JSON."""
         if not isinstance(self.tokenizer, str):
             raise refusal(self, "tokenizer", "a name: a function cannot be written to a file")
-        return {"vocabulary": self.vocabulary_, "documents": self.documents_}
+        return self.encoder_.to_json()
 
-    def restore_state(self, state):
+    def restore_state(self, state: dict[str, Any]) -> None:
         """Set the fitted attributes from those of a file."""
-        words, self.documents_ = state["vocabulary"], state["documents"]
-        if not isinstance(words, list) or not all(isinstance(w, str) for w in words):
-            raise ConfigError("its vocabulary is no list of str.")
-        if len(set(words)) != len(words) or not isinstance(self.documents_, bool):
-            raise ConfigError("its vocabulary holds a token twice, or documents is no bool.")
-        self.vocabulary_ = words
-        self._vocabulary = Vocabulary(words)
+        self.encoder_ = TextEncoder.from_json(self.tokenizer, state)
 
-    def _n_tokens(self):
-        return len(self.vocabulary_) + 1 + self.documents_  # the unknown one, the end mark
-
-    def build_network(self):
+    def build_network(self) -> Network:
         """Build the network."""
-        n = self._n_tokens()
+        n = self.encoder_.n_ids
         return recurrent_network(self, [Embedding(n, self.embedding)], self.embedding, n)
 
     def _show_loss(self, loss):
-        return f"{loss:.3f} nats ({loss / math.log(2):.3f} bits)"
-
-    def encode(self, text):
-        """Turn a text into the numbers of its tokens.
-
-        Parameters
-        ----------
-        text : str, or list of tokens
-
-        Returns
-        -------
-        ndarray of int64, shape (n,)
-            1 + the token's place in ``vocabulary_``, or 0 for a token not in it.
-        """
-        where = f"{type(self).__name__}.encode"
-        return self._vocabulary.numbers(tokenize(where, self.tokenizer, text))
-
-    def _encoded(self, tokens):
-        """Return the numbers of a text's tokens; of a document's, between two end marks."""
-        numbers = self._vocabulary.numbers(tokens)
-        if not self.documents_:
-            return numbers
-        end = [len(self.vocabulary_) + 1]
-        return np.concatenate([end, numbers, end])
+        return f"{loss:.3f} nats ({loss / _UNITS['bits']:.3f} bits)"

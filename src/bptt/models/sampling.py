@@ -1,76 +1,72 @@
-"""Drawing tokens from a language model, one after another."""
+"""Draw tokens from a language model, one after another."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from ..checks import FLOAT32_MAX, is_number, is_whole
 from ..equations.activations import softmax
-from ..errors import BpttError, ConfigError
+from ..errors import BpttError, ConfigError, operation
 from .text import UNKNOWN
 
+TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
 
+
+@dataclass
 class Sampler:
-    """How to draw: the arguments of `LanguageModel.sample`, checked.
+    """How tokens are drawn: the arguments of `LanguageModel.sample`.
 
     Raises
     ------
     ConfigError
-        An argument makes no sense.
+        An argument that cannot be used.
     """
 
-    def __init__(self, where, length, temperature, top_k, top_p, stop, seed):
-        for name, value, low in (("length", length, 0), ("top_k", top_k, 1)):
-            if value is None and name == "top_k":
-                continue
-            if not is_whole(value) or value < low:
-                raise ConfigError(
-                    f"{where}: {name} is {value!r}; expected a whole number >= {low}."
-                )
-        if not (is_number(temperature) and 0 <= temperature <= FLOAT32_MAX):
-            raise ConfigError(
-                f"{where}: temperature is {temperature!r}; expected a finite number >= 0."
-            )
-        if not (top_p is None or (is_number(top_p) and 0 < top_p <= 1)):
-            raise ConfigError(f"{where}: top_p is {top_p!r}; expected a number in (0, 1].")
-        if not (stop is None or (isinstance(stop, str) and stop)):
-            raise ConfigError(f"{where}: stop is {stop!r}; expected a str that is not empty.")
-        whole = is_whole(seed) and seed >= 0
-        if not (whole or seed is None or isinstance(seed, np.random.Generator)):
-            raise ConfigError(f"{where}: seed is {seed!r}; expected a whole number >= 0.")
-        self.where, self.length, self.temperature = where, length, temperature
-        self.top_k, self.top_p, self.stop = top_k, top_p, stop
-        self.rng = np.random.default_rng(seed)
+    length: int = 400
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+    stop: str | None = None
+    seed: int | np.random.Generator | None = None
 
-    def text(self, stream, read, vocabulary):
-        """Read tokens, then draw: yield the text piece by piece.
+    def __post_init__(self) -> None:
+        if not is_whole(self.length) or self.length < 0:
+            self._refuse("length", "a whole number >= 0")
+        if not (self.top_k is None or (is_whole(self.top_k) and self.top_k >= 1)):
+            self._refuse("top_k", "a whole number >= 1")
+        if not (is_number(self.temperature) and 0 <= self.temperature <= FLOAT32_MAX):
+            self._refuse("temperature", "a finite number >= 0")
+        if not (self.top_p is None or (is_number(self.top_p) and 0 < self.top_p <= 1)):
+            self._refuse("top_p", "a number in (0, 1]")
+        if not (self.stop is None or (isinstance(self.stop, str) and self.stop)):
+            self._refuse("stop", "a str that is not empty")
+        whole = is_whole(self.seed) and self.seed >= 0
+        if not (whole or self.seed is None or isinstance(self.seed, np.random.Generator)):
+            self._refuse("seed", "a whole number >= 0")
+        self._rng = np.random.default_rng(self.seed)
+
+    def _refuse(self, name, expected):
+        raise ConfigError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
+
+    def text(self, stream: Any, read: np.ndarray, vocabulary: list[str]) -> Iterator[str]:
+        """Read tokens, then draw others: yield the text piece by piece.
 
         Parameters
         ----------
         stream : Stream
         read : ndarray of int, shape (n,), n >= 1
         vocabulary : list of str
-            Of the tokens 1, 2, ...; drawing one beyond them ends the text.
+            Tokens of the ids 1, 2, ...; drawing a higher id ends the text.
 
         Yields
         ------
         str
         """
-        if self.stop is None:
-            yield from self._pieces(stream, read, vocabulary)
-            return
-        held = ""
-        for piece in self._pieces(stream, read, vocabulary):
-            held += piece
-            end = held.find(self.stop)
-            if end >= 0:
-                if end:
-                    yield held[:end]
-                return
-            keep = _overlap(held, self.stop)
-            if keep < len(held):
-                yield held[: len(held) - keep]
-                held = held[len(held) - keep :]
-        if held:
-            yield held
+        with operation("LanguageModel.sample"):
+            pieces = self._pieces(stream, read, vocabulary)
+            yield from pieces if self.stop is None else _until(self.stop, pieces)
 
     def _pieces(self, stream, read, vocabulary):
         *before, token = read
@@ -88,10 +84,7 @@ class Sampler:
     def _choose(self, z):
         """Draw a token from logits; never the unknown one, which stands for no text."""
         if not np.isfinite(z).all():
-            raise BpttError(
-                f"{self.where}: the result is not finite; the model's parameters are too large "
-                f"to compute with."
-            )
+            raise BpttError(TOO_LARGE)
         z[UNKNOWN] = -np.inf
         if self.temperature == 0:
             return int(np.argmax(z))
@@ -104,7 +97,25 @@ class Sampler:
             before = np.cumsum(p[order]) - p[order]  # the likelier ones' probability
             p[order[before >= self.top_p]] = 0
             p /= p.sum()
-        return int(self.rng.choice(len(p), p=p))
+        return int(self._rng.choice(len(p), p=p))
+
+
+def _until(stop, pieces):
+    """Yield pieces of text up to the first `stop`."""
+    held = ""
+    for piece in pieces:
+        held += piece
+        end = held.find(stop)
+        if end >= 0:
+            if end:
+                yield held[:end]
+            return
+        keep = _overlap(held, stop)
+        if keep < len(held):
+            yield held[: len(held) - keep]
+            held = held[len(held) - keep :]
+    if held:
+        yield held
 
 
 def _overlap(text, stop):

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..checks import Door
 from ..errors import ConfigError, ShapeError
-from ..training import SequenceBatches
+from ..training import SequenceBatches, infer
 
 LARGEST_CATEGORY = 2**24  # whole numbers up to here survive float32
 
@@ -166,11 +166,9 @@ def outputs(network, parameters, arrays):
     longest = max(1, max(len(x) for x in arrays))
     source = SequenceBatches(arrays, np.arange(len(arrays)), int(np.clip(2**17 // longest, 1, 64)))
     results: list = [None] * len(arrays)
-    for batch in source.batches(source.order(None)):
-        with np.errstate(all="ignore"):
-            z, _, _ = network.forward(batch.x, parameters, None, batch.lengths, keep_tape=False)
-        pools = any(layer.pools for layer in network.layers.values())
-        for i, row in zip(batch.target, z, strict=True):
+    pools = any(layer.pools for layer in network.layers.values())
+    for batch, y in infer(network, parameters, source.batches(source.order(None))):
+        for i, row in zip(batch.target, y, strict=True):
             results[i] = row if pools else row[: len(arrays[i])]
     return results
 

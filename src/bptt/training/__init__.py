@@ -4,6 +4,7 @@ from .batches import Batch, Documents, SequenceBatches, TextStreams, text_window
 from .checkpoints import Checkpoints
 from .display import Display
 from .fitting import fit
+from .inference import infer
 from .interrupts import Interrupts
 from .loop import evaluate, gradients, train
 from .objectives import CrossEntropy, Gaussian, Quantiles, SquaredError
@@ -37,6 +38,7 @@ __all__ = [
     "fit",
     "global_norm",
     "gradients",
+    "infer",
     "text_windows",
     "train",
 ]

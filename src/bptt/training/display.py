@@ -1,8 +1,14 @@
 """What a person sees of a training: a live bar, lines every few seconds, or nothing."""
 
 import time
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+DisplayMode: TypeAlias = "Literal['auto', 'silent'] | Console"
 
 PLAIN_INTERVAL = 5.0  # seconds between lines where the output is no terminal
 MODES = ("auto", "silent")

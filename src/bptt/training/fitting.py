@@ -1,5 +1,6 @@
 """Run a training to its end: progress display, checkpoints, early end by Ctrl-C or a callback."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from .loop import train
 from .objectives import Objective
 from .progress import Progress
 from .run import Run
+
+PathLike = str | os.PathLike[str]
 
 
 def fit(

@@ -7,6 +7,7 @@ from itertools import islice
 import numpy as np
 
 from ..errors import BpttError
+from .inference import infer
 from .optimizers import clip_scale, global_norm
 from .progress import Progress
 
@@ -179,16 +180,11 @@ def evaluate(network, parameters, objective, source):
     float
         Not finite where the parameters are too large to compute with.
     """
-    total, weight, state = 0.0, 0.0, None
-    with np.errstate(all="ignore"):
-        for batch in source.batches(source.order(None)):
-            if batch.fresh or state is None:
-                state = network.initial_state(parameters, len(batch.x))
-            z, state, _ = network.forward(
-                batch.x, parameters, state, batch.lengths, keep_tape=False
-            )
-            part, counted, _ = objective(z, batch)
-            total, weight = total + part, weight + counted
+    total, weight = 0.0, 0.0
+    for batch, y in infer(network, parameters, source.batches(source.order(None))):
+        with np.errstate(all="ignore"):
+            part, counted, _ = objective(y, batch)
+        total, weight = total + part, weight + counted
     return total / weight if weight else 0.0
 
 
