@@ -102,6 +102,8 @@ class NativeProvider:
                 reverse=reverse,
                 keep_tape=keep_tape,
             )
+        if table is not None:
+            x = np.asarray(x, np.int64)
         try:  # as they are: a short sequence takes less time than a look at all its arrays
             y, state, tape = _native.forward(
                 name, x, parameters, lengths, state0, reverse, keep_tape, table
