@@ -1,4 +1,7 @@
-"""A short run of the fuzzer, and that it sees every kind of fault: `tests/fuzz.py` runs longer."""
+"""A short run of the fuzzer, and that it sees every kind of fault.
+
+`python -m tests.support.fuzz` runs longer.
+"""
 
 import json
 import random
@@ -8,15 +11,15 @@ from collections import Counter
 import pytest
 
 from bptt.errors import BpttError, CheckpointError
-from tests.support import fuzz, fuzz_models, fuzz_mutations, fuzz_targets
+from tests.support.fuzz import models, mutations, runner, targets
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
 
 
 @pytest.mark.parametrize("target", ["data", "checkpoints"])
 def test_changed_files_are_loaded_rightly_or_refused(target, tmp_path):
-    rows = fuzz.fuzz(target, 400, seed=7, folder=tmp_path)
-    assert [row for row in rows if row["what"] in fuzz.FAULTS] == []
+    rows = runner.fuzz(target, 400, seed=7, folder=tmp_path)
+    assert [row for row in rows if row["what"] in runner.FAULTS] == []
     assert [row["k"] for row in rows] == list(range(400))
     counts = Counter(row["what"] for row in rows)
     assert min(counts["loaded"], counts["refused"]) > 20
@@ -25,7 +28,7 @@ def test_changed_files_are_loaded_rightly_or_refused(target, tmp_path):
 
 
 def test_the_fuzzer_sees_faults_and_keeps_their_files(tmp_path):
-    rows = fuzz.fuzz("faults", 14, 5, folder=tmp_path, memory=256, seconds=1)
+    rows = runner.fuzz("faults", 14, 5, folder=tmp_path, memory=256, seconds=1)
     assert [row["k"] for row in rows] == list(range(14))
     assert {row["seed"]: row["what"] for row in rows} == {
         "dies": "crash",
@@ -37,29 +40,29 @@ def test_the_fuzzer_sees_faults_and_keeps_their_files(tmp_path):
         "refuses": "refused",
         "loads": "loaded",
     }
-    faults = [row["k"] for row in rows if row["what"] in fuzz.FAULTS]
+    faults = [row["k"] for row in rows if row["what"] in runner.FAULTS]
     assert {path.name for path in (tmp_path / "kept").glob("*-case")} == {
         f"{k}-case" for k in faults
     }
-    table = fuzz.table("faults", rows)
+    table = runner.table("faults", rows)
     assert f"| all faults | 14 | {sum(row['what'] == 'loaded' for row in rows)} |" in table
 
 
 def test_the_same_seed_draws_the_same_files(tmp_path):
-    runs = [fuzz.fuzz("data", 30, seed, folder=tmp_path) for seed in (1, 1, 2)]
+    runs = [runner.fuzz("data", 30, seed, folder=tmp_path) for seed in (1, 1, 2)]
     first, second, other = ([(row["seed"], row["words"]) for row in rows] for rows in runs)
     assert first == second != other
 
 
 def test_forged_checkpoints_get_past_the_digest(tmp_path):
     """Or what stands behind the digest would not be fuzzed at all."""
-    _, data, _ = next(seed for seed in fuzz_models.checkpoint_seeds() if seed[0] == "language")
+    _, data, _ = next(seed for seed in models.checkpoint_seeds() if seed[0] == "language")
     rng, words = random.Random(0), []
     for _ in range(60):
         path = tmp_path / "forged"
-        path.write_bytes(fuzz_mutations.forge(data, rng))
+        path.write_bytes(mutations.forge(data, rng))
         try:
-            fuzz_models.check_model(path)
+            models.check_model(path)
         except BpttError as error:
             words.append(str(error))
     assert not [message for message in words if "sha256" in message]
@@ -67,10 +70,10 @@ def test_forged_checkpoints_get_past_the_digest(tmp_path):
 
 
 def test_an_unchanged_digest_is_the_files_own(tmp_path):
-    for name, data, check in fuzz_models.checkpoint_seeds():
-        header, payload = fuzz_mutations._take_apart(data)
+    for name, data, check in models.checkpoint_seeds():
+        header, payload = mutations._take_apart(data)
         metadata = header.pop("__metadata__")
-        sha = fuzz_mutations._digest(metadata["config"], header, payload)
+        sha = mutations._digest(metadata["config"], header, payload)
         assert (name, sha) == (name, metadata["sha256"])
         assert json.loads(metadata["config"])
         path = tmp_path / name
@@ -81,7 +84,7 @@ def test_an_unchanged_digest_is_the_files_own(tmp_path):
             check(path)
 
 
-@pytest.mark.parametrize("seed", fuzz_targets.DATA_SEEDS, ids=lambda seed: seed[0])
+@pytest.mark.parametrize("seed", targets.DATA_SEEDS, ids=lambda seed: seed[0])
 def test_the_seeds_load(seed, tmp_path):
     name, data, check = seed
     path = tmp_path / name

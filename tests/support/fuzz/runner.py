@@ -1,9 +1,9 @@
 """Fuzz the files that bptt reads: every changed one is loaded rightly or refused by BpttError.
 
-    python tests/fuzz.py checkpoints --n 10000
-    python tests/fuzz.py data --n 10000
+    python -m tests.support.fuzz checkpoints --n 10000
+    python -m tests.support.fuzz data --n 10000
 
-Files are changed by a generator with a seed (`fuzz_mutations`), loaded and used (`fuzz_targets`) in
+Files are changed by a generator with a seed (`mutations`), loaded and used (`targets`) in
 child processes, one at a time, with a limit on memory and on time. What kills a child, hangs it,
 takes too much memory or raises anything but BpttError is a fault: its file is kept. Mutants that
 are refused in a new way join the seeds of their batch, so that later ones go on from there.
@@ -63,20 +63,18 @@ def outcome_of(check, path, seconds=SECONDS):
 
 
 def seeds_of(target):
-    from tests.support import fuzz_targets
+    from .targets import TARGETS
 
-    return fuzz_targets.TARGETS[target]()
+    return TARGETS[target]()
 
 
 def mutant_of(target, seed, pool, rng):
     """Return a changed seed, or a changed mutant that has shown something new."""
-    from tests.support import fuzz_mutations
+    from . import mutations
 
     if target == "checkpoints" and rng.random() < 0.5:
-        return fuzz_mutations.forge(seed, rng)
-    return fuzz_mutations.mutate(
-        seed if rng.random() < 0.6 else rng.choice(pool), rng.choice(pool), rng
-    )
+        return mutations.forge(seed, rng)
+    return mutations.mutate(seed if rng.random() < 0.6 else rng.choice(pool), rng.choice(pool), rng)
 
 
 def child(target, start, stop, seed, memory, seconds, folder):
@@ -150,9 +148,9 @@ def fuzz(target, n, seed=0, *, folder, batch=500, memory=512, seconds=SECONDS):
     while done < n:
         stop = min(n, done + batch)
         code = (
-            f"import sys; sys.path.insert(0, {str(Path(__file__).parents[2])!r});"
-            f"from tests.support import fuzz;"
-            f"fuzz.child({target!r}, {done}, {stop}, {seed}, {memory}, {seconds}, {str(folder)!r})"
+            f"import sys; sys.path.insert(0, {str(Path(__file__).parents[3])!r});"
+            f"from tests.support.fuzz.runner import child;"
+            f"child({target!r}, {done}, {stop}, {seed}, {memory}, {seconds}, {str(folder)!r})"
         )
         (current := folder / "current").unlink(missing_ok=True)
         what, words = run(code, current, 3 * seconds + 1)
@@ -210,7 +208,3 @@ def main():
     if faults:
         print(f"{faults} faults: see {folder / 'kept'}")
     sys.exit(1 if faults else 0)
-
-
-if __name__ == "__main__":
-    main()

@@ -17,7 +17,7 @@ import numpy as np
 from bptt.corpus import read_documents, read_text
 from bptt.errors import DataError
 from bptt.readers import Data, read_conll, read_json_lines, read_series, read_table, read_ts
-from tests.support.fuzz_models import checkpoint_seeds
+from tests.support.fuzz.models import checkpoint_seeds
 
 # Data files: one that loads holds what is asked for, and reads the same once it is written again.
 

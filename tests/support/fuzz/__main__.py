@@ -1,0 +1,5 @@
+"""Run the fuzzer from a shell."""
+
+from .runner import main
+
+main()
