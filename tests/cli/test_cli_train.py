@@ -101,7 +101,7 @@ def test_without_a_file_it_trains_on_the_default_corpus(run, monkeypatch):
 
 
 def test_a_long_epoch_reports_on_the_way(run, monkeypatch):
-    monkeypatch.setattr("bptt.training.display.PLAIN_INTERVAL", 0.0)
+    monkeypatch.setattr("bptt.training.display.LINE_INTERVAL", 0.0)
     _, out, _ = run("train", "text.txt", *TINY, "--epochs", 1)
     lines = out.splitlines()[1:-1]
     assert len(lines) == 41

@@ -8,7 +8,7 @@ import pytest
 from bptt import check_grads
 from bptt.equations import softmax_cross_entropy, squared_error
 from bptt.equations.regression import gaussian_nll, pinball
-from bptt.training.objectives import CrossEntropy, Gaussian, Quantiles, SquaredError
+from bptt.training.objectives import CrossEntropy, GaussianNLL, Pinball, SquaredError
 from tests.support.cases import copies, same_bits
 from tests.support.tolerances import TOLERANCES, assert_close
 
@@ -21,8 +21,8 @@ OBJECTIVES = {
     "CrossEntropy": (CrossEntropy(), 6),
     "CrossEntropy weighted": (CrossEntropy(CLASS_WEIGHTS), 6),
     "SquaredError": (SquaredError(), N),
-    "Gaussian": (Gaussian(), 2 * N),
-    "Quantiles": (Quantiles(LEVELS), 3 * N),
+    "GaussianNLL": (GaussianNLL(), 2 * N),
+    "Pinball": (Pinball(LEVELS), 3 * N),
 }
 every_objective = pytest.mark.parametrize("name", OBJECTIVES)
 
@@ -79,11 +79,11 @@ def test_without_weights_they_are_the_equations(lengths):
     losses = {
         "CrossEntropy": softmax_cross_entropy,
         "SquaredError": squared_error,
-        "Gaussian": gaussian_nll,
-        "Quantiles": lambda z, target, lengths: pinball(z, target, LEVELS, lengths),
+        "GaussianNLL": gaussian_nll,
+        "Pinball": lambda z, target, lengths: pinball(z, target, LEVELS, lengths),
     }
     steps = M * T_X if lengths is None else RAGGED.sum()
-    entries = {"CrossEntropy": 1, "SquaredError": N, "Gaussian": N, "Quantiles": 3 * N}
+    entries = {"CrossEntropy": 1, "SquaredError": N, "GaussianNLL": N, "Pinball": 3 * N}
     for name, loss in losses.items():
         z, given = batch(name, lengths=lengths)
         target = given.target if given.target.ndim == 2 else features_first(given.target)

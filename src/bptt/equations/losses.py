@@ -177,6 +177,12 @@ def squared_error(y, target, lengths=None, reduction="sum"):
     return float(loss), residual * scale  # (8)
 
 
+def squared_error_entries(y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute (7), not yet summed, and (8) entry by entry."""
+    dy = y - target  # (8)
+    return 0.5 * dy**2, dy  # (7)
+
+
 def _loss_door(where, name, z, lengths):
     """Check the outputs; return them, the mask of steps that count, (m,) or (m, T_x), the door."""
     z = float_array(where, name, z)

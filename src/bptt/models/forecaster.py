@@ -8,7 +8,7 @@ import numpy as np
 
 from ..checks import is_number
 from ..errors import BpttError, ConfigError
-from ..training import Gaussian, Quantiles, SquaredError
+from ..training import GaussianNLL, Pinball, SquaredError
 from .architecture import recurrent_network
 from .base import Model
 from .encoder import MOST_FEATURES, finite_row, mean_and_scale, scale_row
@@ -271,8 +271,8 @@ class Forecaster(Model):
 
     def _objective(self):
         if self.output == "quantile":
-            return Quantiles(self.levels)
-        return Gaussian() if self.output == "gaussian" else SquaredError()
+            return Pinball(self.levels)
+        return GaussianNLL() if self.output == "gaussian" else SquaredError()
 
     # -- forecasts ---------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from .fitting import fit
 from .inference import infer
 from .interrupts import Interrupts
 from .loop import evaluate, gradients, train
-from .objectives import CrossEntropy, Gaussian, Quantiles, SquaredError
+from .objectives import CrossEntropy, GaussianNLL, Pinball, SquaredError
 from .optimizers import SGD, Adam, AdamW, RMSprop, clip_by_global_norm, clip_scale, global_norm
 from .progress import Progress
 from .run import Run
@@ -22,10 +22,10 @@ __all__ = [
     "CrossEntropy",
     "Display",
     "Documents",
-    "Gaussian",
+    "GaussianNLL",
     "Interrupts",
+    "Pinball",
     "Progress",
-    "Quantiles",
     "RMSprop",
     "Run",
     "Schedule",

@@ -1,51 +1,55 @@
-"""Objectives: what the fit loop makes small, of the network's outputs and a batch's targets.
+"""Objectives: the losses that training minimizes, and their gradients.
 
-An objective is called with the outputs z and the batch and returns (total, weight, dz): the summed
-loss, what to divide it by, and the gradient of the total. Only steps that exist count; a network
-that pools has one output a sequence, and then every sequence counts once. Two batches together
-give the sums of their totals, weights and gradients: that is what makes averages by valid steps,
-whatever the batches.
+An objective is called with a network's outputs y and a batch and returns (total, weight, dy): the
+summed loss, what to divide it by for the mean, and the gradient of the total. Only time steps that
+exist count; a network that pools has one output for each sequence, and then every sequence counts
+once. All three are sums: two batches together give the sums of both, so that means do not depend on
+how the data is split into batches.
 
 ``batch.weight``, where it is not None, multiplies each step's (m, T_x), or each sequence's (m,),
-share of all three: 0 takes it out.
+share of all three: 0 leaves it out.
 """
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..engine import provider
+from ..equations.losses import squared_error_entries
 from ..equations.regression import gaussian_entries, pinball_entries
 from ..equations.sequences import valid_steps
+from .batches import Batch
 
 
 class Objective:
-    """What objectives share: they see rows, one a step (or a sequence) that counts."""
+    """Base class: sums the losses of the rows that count, one for each time step or sequence."""
 
-    target_axes = 3  # of a target with a time axis: (m, T_x, n)
+    target_axes = 3  # axes of a target with a time axis: (m, T_x, n)
 
-    def rows(self, z, target):
+    def rows(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
         """Compute the loss of each row, the weight of one, and the gradients.
 
         Parameters
         ----------
-        z : ndarray, shape (rows, n_out)
+        y : ndarray, shape (rows, n_out)
         target : ndarray, shape (rows,) or (rows, n)
 
         Returns
         -------
         loss : ndarray of float64, shape (rows,)
         each : int
-            What a row counts for: its entries.
-        dz : ndarray, shape (rows, n_out)
-            Of each row's own loss.
+            Weight of a row in the mean: its number of entries.
+        dy : ndarray, shape (rows, n_out)
+            Gradient of each row's own loss.
         """
         raise NotImplementedError
 
-    def __call__(self, z, batch):
+    def __call__(self, y: np.ndarray, batch: Batch) -> tuple[float, float, np.ndarray]:
         """Sum the loss of a batch.
 
         Parameters
         ----------
-        z : ndarray, shape (m, T_x, n_out); pooled, (m, 1, n_out)
+        y : ndarray, shape (m, T_x, n_out); pooled, (m, 1, n_out)
         batch : Batch
             Its target: (m, T_x) or (m, T_x, n); pooled, (m,) or (m, n).
 
@@ -53,34 +57,34 @@ class Objective:
         -------
         total : float
         weight : float
-        dz : ndarray, shape of z
+        dy : ndarray, shape of y
             Exactly 0 where nothing counts.
         """
-        m, T_x, n_out = z.shape
+        m, T_x, n_out = y.shape
         target = np.asarray(batch.target)
         pooled = T_x == 1 and target.ndim == self.target_axes - 1
         valid = None
         if batch.lengths is not None and not pooled:
             valid = valid_steps(batch.lengths, m, T_x)
         if valid is None:
-            z_rows = z.reshape(m * T_x, n_out)
+            y_rows = y.reshape(m * T_x, n_out)
             target = target if pooled else target.reshape(m * T_x, *target.shape[2:])
         else:
-            z_rows, target = z[valid], target[valid]  # padding is never read
-        loss, each, dz_rows = self.rows(z_rows, target)
+            y_rows, target = y[valid], target[valid]  # padding is never read
+        loss, each, dy_rows = self.rows(y_rows, target)
         counted = len(loss)
         if batch.weight is not None:
             share = np.asarray(batch.weight, np.float64).reshape(m, -1)
             share = np.broadcast_to(share, (m, T_x))
             share = share.reshape(-1) if valid is None else share[valid]
             loss, counted = loss * share, share.sum()
-            dz_rows = dz_rows * share.astype(z.dtype)[:, np.newaxis]
+            dy_rows = dy_rows * share.astype(y.dtype)[:, np.newaxis]
         if valid is None:
-            dz = dz_rows.reshape(z.shape)
+            dy = dy_rows.reshape(y.shape)
         else:
-            dz = np.zeros(z.shape, z.dtype)
-            dz[valid] = dz_rows
-        return float(loss.sum()), float(each * counted), dz
+            dy = np.zeros(y.shape, y.dtype)
+            dy[valid] = dy_rows
+        return float(loss.sum()), float(each * counted), dy
 
 
 class CrossEntropy(Objective):
@@ -89,68 +93,72 @@ class CrossEntropy(Objective):
     Parameters
     ----------
     class_weights : ndarray of float, shape (n_classes,), optional
-        Multiplies the loss of what belongs to a class. The average stays one over rows, not over
-        weights: else a batch that holds a rare class by chance would push no harder than others.
+        Multiplies the loss of the rows of each class. The mean is still over rows, not over
+        weights; otherwise a batch that happens to contain a rare class would have no larger
+        gradient than any other.
     """
 
     target_axes = 2
 
-    def __init__(self, class_weights=None):
+    def __init__(self, class_weights: Sequence[float] | np.ndarray | None = None):
         self.class_weights = None if class_weights is None else np.asarray(class_weights, float)
 
-    def rows(self, z, target):
-        """Compute the nats of each row's class: see `Objective.rows`."""
-        nats, dz = provider().softmax_cross_entropy(z, target)
+    def rows(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
+        """Compute the nats of each row's class from logits y: see `Objective.rows`."""
+        nats, dlogits = provider().softmax_cross_entropy(y, target)
         if self.class_weights is not None:
             weight = self.class_weights[target]
-            nats, dz = nats * weight, dz * weight.astype(z.dtype)[:, np.newaxis]
-        return nats, 1, dz
+            nats, dlogits = nats * weight, dlogits * weight.astype(y.dtype)[:, np.newaxis]
+        return nats, 1, dlogits
 
 
 class SquaredError(Objective):
-    """Half the squared distance to the target, averaged over its n entries besides."""
+    """Half the squared distance to a target of n entries, averaged over the entries too.
 
-    def rows(self, z, target):
-        """Compute 1/2 |z - target|^2 of each row, weighing n: see `Objective.rows`."""
-        residual = z - target.astype(z.dtype, copy=False)
-        return _sums(0.5 * residual**2), target.shape[1], residual
+    (`bptt.equations.losses` (7), (8).)
+    """
+
+    def rows(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
+        """Compute the loss of each row, of weight n: see `Objective.rows`."""
+        loss, dy = squared_error_entries(y, target.astype(y.dtype, copy=False))
+        return _sums(loss), target.shape[1], dy
 
 
-class Gaussian(Objective):
-    """Negative log-likelihood in nats of n Gaussians, averaged over them besides.
+class GaussianNLL(Objective):
+    """Negative log-likelihood of n Gaussians in nats, averaged over them too.
 
     The outputs are n means, then n logarithms of variances (`bptt.equations.regression` (1)-(3)).
     """
 
-    def rows(self, z, target):
-        """Compute the nats of each row, weighing n: see `Objective.rows`."""
-        mu, s = np.split(z, 2, axis=1)
-        nats, dmu, ds = gaussian_entries(mu, s, target.astype(z.dtype, copy=False))
+    def rows(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
+        """Compute the nats of each row, of weight n: see `Objective.rows`."""
+        mu, s = np.split(y, 2, axis=1)
+        nats, dmu, ds = gaussian_entries(mu, s, target.astype(y.dtype, copy=False))
         return _sums(nats), target.shape[1], np.concatenate([dmu, ds], axis=1)
 
 
-class Quantiles(Objective):
-    """Pinball loss of the quantiles of n entries, averaged over entries and levels besides.
+class Pinball(Objective):
+    """Pinball loss of the quantiles of n entries, averaged over entries and levels too.
 
-    The outputs are the n quantiles of the first level, then those of the second, ...
+    The outputs are the n quantiles of the first level, then those of the second, and so on
     (`bptt.equations.regression` (4), (5)).
 
     Parameters
     ----------
     levels : sequence of float
-        Each in (0, 1).
+        Probabilities in (0, 1).
     """
 
-    def __init__(self, levels):
+    def __init__(self, levels: Sequence[float]):
         self.levels = np.asarray(levels, np.float64)
 
-    def rows(self, z, target):
-        """Compute the pinball loss of each row, weighing n times levels: see `Objective.rows`."""
+    def rows(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
+        """Compute the loss of each row, of weight n times levels: see `Objective.rows`."""
         n, k = target.shape[1], len(self.levels)
-        each = np.repeat(self.levels, n).astype(z.dtype)
-        wanted = np.tile(target.astype(z.dtype, copy=False), (1, k))
-        loss, dz = pinball_entries(z, wanted, each)
-        return _sums(loss), n * k, dz
+        each = np.repeat(self.levels, n).astype(y.dtype)
+        wanted = np.tile(target.astype(y.dtype, copy=False), (1, k))
+        loss, dy = pinball_entries(y, wanted, each)
+        return _sums(loss), n * k, dy
 
 
 def _sums(entries):
