@@ -39,6 +39,7 @@ lint: .venv/ready-test
 	$(BIN)/ruff check
 	$(BIN)/codespell
 	$(BIN)/pyright
+	$(BIN)/python tools/docstrings.py --check
 	$(BIN)/pre-commit validate-config
 
 clean:
