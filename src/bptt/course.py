@@ -1,7 +1,7 @@
 """The course's sequence functions on the engine: same names, arguments, results and caches.
 
-`bptt.equations` is the specification; here the same mathematics runs fused. A cache reads like the
-textbook's, ``caches[0][t]``, but a step's tuple is only made when somebody looks at it.
+`bptt.equations` is the specification; here the engine runs the loop through time. A cache reads
+like the textbook's, ``caches[0][t]``; the tuple of a step is made when it is read.
 """
 
 from collections.abc import Sequence
@@ -12,11 +12,12 @@ import numpy as np
 from . import equations
 from .engine import Tape, provider
 from .equations.activations import softmax
-from .equations.arguments import backward_door, sequence_door
-from .equations.gru import GRU, gru_variant
+from .equations.functions import Loop, run_backward, run_forward
+from .equations.gru import gru_of_caches, gru_variant
 from .equations.lstm import LSTM
 from .equations.rnn import RNN, rnn_variant
-from .equations.sequences import Caches, backward_through_time, running_columns, valid_steps
+from .equations.sequences import Caches, backward_through_time, running_columns
+from .errors import operation
 
 
 def _batch_first(z):
@@ -28,7 +29,7 @@ def _features_first(z):
 
 
 class _Steps(Sequence):
-    """The step caches of a sequence, made from the tape when they are looked at."""
+    """The step caches of a sequence, made from the tape when they are read."""
 
     def __init__(self, cell, x, state0, parameters, lengths, tape):
         self._cell, self._x, self._parameters = cell, x, parameters
@@ -64,24 +65,17 @@ class EngineCaches(Caches):
     tape: Tape
 
 
-def _forward(where, cell, x, state0, parameters, seq_lengths):
-    x, state0, lengths = sequence_door(where, cell, x, state0, parameters, seq_lengths)
+def _forward(cell, x, state0, parameters, lengths):
     own = {name: parameters[name] for name in cell.parameters}
-    a, _, tape = provider().forward(cell, _batch_first(x), tuple(s.T for s in state0), own, lengths)
-    assert tape is not None  # keep_tape is the default
+    y, final, tape = provider().forward(
+        cell, _batch_first(x), tuple(s.T for s in state0), own, lengths
+    )
+    assert tape is not None  # keep_tape=True
     steps = _Steps(cell, x, state0, parameters, lengths, tape)
     caches = EngineCaches(steps, x, cell, lengths, parameters)
     caches.tape = tape
-    return _features_first(a), caches
-
-
-def _predictions(a, Wy, by, lengths):
-    """Softmax of the output layer at every step that exists, (n_y, m, T_x); 0 on padding."""
-    n_a, m, T_x = a.shape
-    rows = _batch_first(a).reshape(m * T_x, n_a)
-    y = softmax(provider().dense_forward(rows, Wy, by).T).reshape(len(Wy), m, T_x)
-    valid = valid_steps(lengths, m, T_x)
-    return y if valid.all() else np.where(valid, y, np.zeros((), a.dtype))
+    others = (_features_first(tape.copy(name)) for name in cell.states[1:])
+    return (_features_first(y), *others), final, caches
 
 
 def _backward(da, dstate, caches):
@@ -89,53 +83,60 @@ def _backward(da, dstate, caches):
         return backward_through_time(da, dstate, caches)
     x, T = caches[1], da.shape[2]
     dy = np.zeros((*x.shape[1:], da.shape[0]), da.dtype)
-    dy[:, :T] = _batch_first(da)  # the loss looks at the first T steps only
+    dy[:, :T] = _batch_first(da)  # the loss uses the first T steps only
     dx, dstate0, gradients = provider().backward(caches.tape, dy, tuple(ds.T for ds in dstate))
-    assert dx is not None  # need_dx is the default
-    return {
-        "dx": _features_first(dx[:, :T]),
-        **{f"d{s}0": d.T for s, d in zip(caches.cell.states, dstate0, strict=True)},
-        **{f"d{name}": g for name, g in gradients.items()},
-    }
+    assert dx is not None  # need_dx=True
+    dstate0 = {f"d{s}0": d.T for s, d in zip(caches.cell.states, dstate0, strict=True)}
+    gradients = {f"d{name}": g for name, g in gradients.items()}
+    return {"dx": _features_first(dx[:, :T]), **dstate0, **gradients}
+
+
+def _predict(a, Wy, by):
+    n_a, m, T_x = a.shape
+    rows = _batch_first(a).reshape(m * T_x, n_a)
+    return softmax(provider().dense_forward(rows, Wy, by).T).reshape(len(Wy), m, T_x)
+
+
+ENGINE = Loop(_forward, _backward, _predict)
 
 
 @wraps(equations.rnn_forward)
+@operation
 def rnn_forward(x, a0, parameters, seq_lengths=None, *, activation="tanh"):
     """On the engine: the documentation is that of the equations."""
-    cell = rnn_variant("rnn_forward", activation)
-    a, caches = _forward("rnn_forward", cell, x, (a0,), parameters, seq_lengths)
-    return a, _predictions(a, parameters["Wya"], parameters["by"], caches.lengths), caches
+    return run_forward(rnn_variant(activation), x, (a0,), parameters, seq_lengths, ENGINE)
 
 
 @wraps(equations.rnn_backward)
+@operation
 def rnn_backward(da, caches, *, da_final=None):
     """On the engine: the documentation is that of the equations."""
-    return _backward(*backward_door("rnn_backward", RNN, da, (da_final,), caches))
+    return run_backward(RNN, da, (da_final,), caches, ENGINE)
 
 
 @wraps(equations.lstm_forward)
+@operation
 def lstm_forward(x, a0, parameters, seq_lengths=None, *, c0=None):
     """On the engine: the documentation is that of the equations."""
-    a, caches = _forward("lstm_forward", LSTM, x, (a0, c0), parameters, seq_lengths)
-    c = _features_first(caches.tape.copy("c"))
-    return a, _predictions(a, parameters["Wy"], parameters["by"], caches.lengths), c, caches
+    return run_forward(LSTM, x, (a0, c0), parameters, seq_lengths, ENGINE)
 
 
 @wraps(equations.lstm_backward)
+@operation
 def lstm_backward(da, caches, *, da_final=None, dc_final=None):
     """On the engine: the documentation is that of the equations."""
-    return _backward(*backward_door("lstm_backward", LSTM, da, (da_final, dc_final), caches))
+    return run_backward(LSTM, da, (da_final, dc_final), caches, ENGINE)
 
 
 @wraps(equations.gru_forward)
+@operation
 def gru_forward(x, a0, parameters, seq_lengths=None):
     """On the engine: the documentation is that of the equations."""
-    cell = gru_variant(parameters)
-    a, caches = _forward("gru_forward", cell, x, (a0,), parameters, seq_lengths)
-    return a, _predictions(a, parameters["Wy"], parameters["by"], caches.lengths), caches
+    return run_forward(gru_variant(parameters), x, (a0,), parameters, seq_lengths, ENGINE)
 
 
 @wraps(equations.gru_backward)
+@operation
 def gru_backward(da, caches, *, da_final=None):
     """On the engine: the documentation is that of the equations."""
-    return _backward(*backward_door("gru_backward", GRU, da, (da_final,), caches))
+    return run_backward(gru_of_caches(caches), da, (da_final,), caches, ENGINE)

@@ -80,7 +80,10 @@ def parameters_of(cell, n_x, n_a, draw):
 
 
 def cell_digests(engine, cell, kind, dtype):
-    """Digests of a cell over all sizes, of every quantity that comes out."""
+    """Digests of a cell over all sizes, of every quantity that comes out.
+
+    Without the tape's pct, which the commit of the golden data did not show.
+    """
     found = {"y": [], "state": [], "tape": [], "dx": [], "dstate0": [], "gradients": []}
     for n_x, n_a, m, T_x in SIZES:
         draw = Numbers(dtype)
@@ -99,7 +102,7 @@ def cell_digests(engine, cell, kind, dtype):
         )
         found["y"].append(y)
         found["state"].append(state)
-        found["tape"].append([tape[gate] for gate in tape.names])
+        found["tape"].append([tape[n] for n in tape.names if n != "pct"])
         found["dx"].append(dx)
         found["dstate0"].append(dstate0)
         found["gradients"].append(gradients)

@@ -9,7 +9,7 @@ from bptt.checks import shape_of
 from tests.support.cases import CELLS, final_states
 from tests.support.tolerances import assert_close
 
-FILES = sorted((Path(__file__).parent / "golden").glob("*.npz"))
+FILES = sorted((Path(__file__).parents[1] / "golden").glob("*.npz"))
 every_case = pytest.mark.parametrize("pattern", ["uniform", "ragged"])
 every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 

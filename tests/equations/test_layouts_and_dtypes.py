@@ -470,7 +470,7 @@ def test_sequences_of_another_dtype_are_not_mixed():
 
 def test_labels_and_words_must_be_integers():
     for wrong in (np.zeros((4, 2)), np.zeros((4, 2), bool), np.zeros((4, 2), object)):
-        with pytest.raises(ShapeError, match=f"labels is {wrong.dtype}; expected .*integers"):
+        with pytest.raises(ShapeError, match=f"ids is {wrong.dtype}; expected .*integers"):
             softmax_cross_entropy(np.ones((SIZES["n_y"], 4, 2)), wrong)
         with pytest.raises(ShapeError, match=f"x is {wrong.dtype}; expected .*integers"):
             bf.word_embedding_forward(wrong, np.ones((6, 5)))

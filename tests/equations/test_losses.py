@@ -126,7 +126,7 @@ def test_labels_of_every_integer_type_give_the_same(dtype):
 @pytest.mark.parametrize("bad", [-1, N_Y, 100])
 def test_a_label_that_is_no_class_is_refused(bad):
     labels = np.array([0, bad, 0, 0])
-    with pytest.raises(ShapeError, match=f"labels holds {bad}; expected 0..5, .* 6 classes"):
+    with pytest.raises(ShapeError, match=f"ids holds {bad}; expected 0..5, .* 6 classes"):
         softmax_cross_entropy(np.zeros((N_Y, M)), labels)
 
 
@@ -140,7 +140,7 @@ def test_a_label_on_padding_may_be_anything(bad):
 
 @pytest.mark.parametrize("shape", [(), (M,), (M, T_X + 1), (T_X, M), (N_Y, M, T_X)])
 def test_labels_of_another_shape_are_refused_with_given_and_expected(shape):
-    with pytest.raises(ShapeError, match="labels have shape") as caught:
+    with pytest.raises(ShapeError, match="ids have shape") as caught:
         softmax_cross_entropy(np.zeros((N_Y, M, T_X)), np.zeros(shape, int))
     assert f"{shape}; expected (4, 7)" in str(caught.value)
 
@@ -151,7 +151,7 @@ def test_unknown_reductions_and_lengths_without_time_are_refused(loss):
     target = np.zeros(M, int) if loss is softmax_cross_entropy else z
     with pytest.raises(ConfigError, match=r"reduction is 'mean'; expected one of .*'mean_steps'"):
         loss(z, target, reduction="mean")
-    with pytest.raises(ShapeError, match=r"lengths given for . \(6, 4\), which has no time axis"):
+    with pytest.raises(ShapeError, match=r"lengths given for \w+ \(6, 4\), which has no time axis"):
         loss(z, target, [1, 1, 1, 1])
     for shape in ((), (N_Y,), (1, N_Y, M, T_X)):
         with pytest.raises(ShapeError, match=r"expected \(n_y, m\) or \(n_y, m, T_x\)"):

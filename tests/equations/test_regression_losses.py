@@ -113,7 +113,7 @@ def test_refusals():
     z, target = np.zeros((4, M)), np.zeros((2, M))
     with pytest.raises(ShapeError, match=r"target has shape \(3, 7\); expected \(2, 7\), because"):
         gaussian_nll(z, np.zeros((3, M)))
-    with pytest.raises(ShapeError, match=r"z has shape \(3, 7\); expected 2 n_y outputs first"):
+    with pytest.raises(ShapeError, match=r"y has shape \(3, 7\); expected 2 n_y outputs first"):
         gaussian_nll(z[:3], target)
     with pytest.raises(ShapeError, match=r"target is float32; expected float64"):
         gaussian_nll(z, target.astype(np.float32))

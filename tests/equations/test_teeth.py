@@ -29,7 +29,7 @@ from bptt.engine import numpy_provider
 from bptt.equations import (
     CELLS,
     activations,
-    arguments,
+    functions,
     gru,
     losses,
     lstm,
@@ -67,13 +67,18 @@ TARGETS = [
     Target(activations.d_sigmoid, partial(cases.cell_cases, "lstm", "gru")),
     Target(activations.d_tanh, partial(cases.cell_cases, "rnn", "lstm")),
     Target(activations.d_relu, partial(cases.cell_cases, "rnn_relu")),
+    Target(rnn.rnn_recurrence_backward, partial(cases.cell_cases, "rnn"), ("a_next a_prev",)),
     Target(
-        rnn.rnn_cell_backward,
-        partial(cases.cell_cases, *RNNS),
-        ("a_next a_prev xt", "Wax Waa", "dWax dWaa", "dz da_next", "dxt da_prev"),
+        rnn.rnn_relu_recurrence_backward, partial(cases.cell_cases, "rnn_relu"), ("a_next a_prev",)
     ),
     Target(
-        lstm.lstm_cell_backward,
+        rnn._product_backward,
+        partial(cases.cell_cases, *RNNS),
+        ("a_prev xt", "Wax Waa", "dWax dWaa", "dxt da_prev"),
+    ),
+    Target(rnn.rnn_cell_backward, partial(cases.cell_cases, *RNNS)),
+    Target(
+        lstm.lstm_recurrence_backward,
         partial(cases.cell_cases, *LSTMS),
         (
             "ft it cct ot",
@@ -90,45 +95,48 @@ TARGETS = [
     ),
     Target(
         gru.gru_recurrence_backward,
-        partial(cases.cell_cases, *BEFORE, *AFTER),
+        partial(cases.cell_cases, *BEFORE),
         (
             "ut rt cct",
-            "a_prev xt s",
-            "da_next drt da_c",
+            "a_prev xt s q",
+            "dq ds",
             "dzu dzr dzc",
             "Wu Wr Wc",
-            "dWca dWcx",
             "dWu dWr dWc",
             "dbu dbr dbc",
             D_ACTIVATIONS,
         ),
     ),
     Target(
-        gru._reset_before_backward,
-        partial(cases.cell_cases, *BEFORE),
-        ("a_prev rt", "dra drt da_c dzc"),
-    ),
-    Target(
-        gru._reset_after_backward,
+        gru.gru_reset_after_recurrence_backward,
         partial(cases.cell_cases, *AFTER),
-        ("a_prev rt pct", "dpct drt da_c dzc", "bca bc"),
+        (
+            "ut rt cct pct",
+            "a_prev xt s",
+            "dzu dzr dzc dpct",
+            "Wu Wr Wc",
+            "Wca Wcx",
+            "dWu dWr dWc",
+            "dbu dbr dbc dbca",
+            D_ACTIVATIONS,
+        ),
     ),
-    Target(gru._split, partial(cases.cell_cases, *BEFORE, *AFTER)),
     Target(
         gru.gru_variant,
         partial(cases.cell_cases, *BEFORE, *AFTER),
         ("GRU GRU_RESET_AFTER", "bca bc"),
     ),
+    Target(gru.gru_of_caches, partial(cases.cell_cases, *BEFORE, *AFTER)),
     Target(gru.gru_cell_backward, partial(cases.cell_cases, *BEFORE, *AFTER)),
     *(
-        Target(function, partial(cases.sequence_cases, *names), ("da_final dc_final", "da dstate"))
+        Target(function, partial(cases.sequence_cases, *names), ("da_final dc_final",))
         for function, names in (
             (rnn.rnn_backward, RNNS),
             (lstm.lstm_backward, LSTMS),
             (gru.gru_backward, (*BEFORE, *AFTER)),
         )
     ),
-    Target(arguments.backward_door, partial(cases.sequence_cases, *EVERY), ("da ds",)),
+    Target(functions.run_backward, partial(cases.sequence_cases, *EVERY), ("da ds",)),
     Target(
         sequences.backward_through_time,
         partial(cases.sequence_cases, *EVERY),
@@ -140,27 +148,19 @@ TARGETS = [
     Target(
         losses.output_backward,
         cases.output_cases,
-        ("Wy a dz dz_columns", "da dWy dby", "shape ndim"),
+        ("Wy a dlogits columns", "da dWy dby", "shape ndim"),
     ),
-    Target(
-        losses.cross_entropy,
-        cases.cross_entropy_cases,
-        ("nats dz_valid dz", "z columns valid"),
-        whole=True,
-    ),
+    Target(losses.cross_entropy, cases.cross_entropy_cases, ("logits columns valid",), whole=True),
     Target(
         losses.cross_entropy_columns,
         cases.cross_entropy_cases,
-        ("z dz nats", "labels steps", "softmax log_softmax"),
+        ("logits dlogits nats", "ids steps", "softmax log_softmax"),
         whole=True,
     ),
-    Target(
-        losses.squared_error,
-        cases.squared_error_cases,
-        ("y target residual", "valid scale"),
-        whole=True,
-    ),
-    Target(losses._scale, loss_cases),
+    Target(losses.squared_error_entries, cases.squared_error_cases, ("y target dy",), whole=True),
+    Target(losses.entrywise, cases.gaussian_cases, whole=True),
+    Target(losses.total, loss_cases, ("entries dy full", "valid scale"), whole=True),
+    Target(losses.scale_of, loss_cases, whole=True),
     Target(
         regression.gaussian_entries,
         cases.gaussian_cases,
@@ -170,15 +170,15 @@ TARGETS = [
     Target(
         regression.pinball_entries, cases.pinball_cases, ("y target e level", "loss dy"), whole=True
     ),
-    Target(regression.gaussian_nll, cases.gaussian_cases, ("dmu ds", "valid scale"), whole=True),
-    Target(regression.pinball, cases.pinball_cases, ("valid scale",), whole=True),
+    Target(regression.gaussian_nll, cases.gaussian_cases, ("dmu ds",), whole=True),
+    Target(regression.pinball, cases.pinball_cases, whole=True),
     Target(
         batch_first._from_course,
         cases.batch_first_cases,
         ("dWax dWaa dba", "dW db", "RNN LSTM", "rnn lstm"),
     ),
     Target(batch_first._step_backward, cases.batch_first_cases, ("states gates", "dxt da_prev")),
-    Target(batch_first._backward, cases.batch_first_cases, ("dx da0", "dh zeros", "states gates")),
+    Target(batch_first._backward, cases.batch_first_cases, ("dx da0", "dh zeros")),
     Target(
         batch_first.word_embedding_backward, cases.embedding_cases, ("dout dW W", "add subtract")
     ),
@@ -245,7 +245,7 @@ EQUIVALENT = {
             "here NumPy serves: it takes T steps",
         ),
     ],
-    "lstm.lstm_cell_backward": [Same("a = b.shape[0] -> a = c.shape[0]", SAME_SIZE, times=2)],
+    "lstm.lstm_recurrence_backward": [Same("a = b.shape[0] -> a = c.shape[0]", SAME_SIZE, times=2)],
     "sequences.backward_through_time": [
         Same(
             "_with_columns(a, b, c) -> _with_columns(d, b, c)",
@@ -262,8 +262,7 @@ EQUIVALENT = {
     "losses.output_backward": [
         Same("a.reshape(a.shape[0], -1) -> a.reshape(b.shape[0], -1)", SAME_SIZE)
     ],
-    "losses.squared_error": [Same("np.zeros_like(a) -> np.zeros_like(b)", SAME_SIZE)],
-    "losses._scale": [Same("{'sum': 1} -> {'sum': 0}", "max(divisor, 1) follows")],
+    "losses.scale_of": [Same("{'sum': 1} -> {'sum': 0}", "the maximum with 1 follows")],
     "regression.gaussian_entries": [
         Same(
             "LOG_2_PI + a + b ** 2 * c -> a + b ** 2 * c",
@@ -288,6 +287,7 @@ NOTHING_TO_BREAK = {
     "engine.native_provider.NativeProvider.dense_backward": "one call",
     "engine.numpy_provider.NumpyProvider.dense_backward": "one call",
     "engine.contract.Provider.dense_backward": "a protocol",
+    "lstm.lstm_cell_backward": "one call",
     "batch_first.rnn_step_backward": "one call",
     "batch_first.lstm_step_backward": "one call",
     "batch_first.rnn_backward": "one call",

@@ -70,8 +70,7 @@ def test_gradients(kind, n_layers, bidirectional, T_x, lengths):
 @pytest.mark.parametrize("lengths", [None, [2, 0, 2, 1, 2, 0, 1]], ids=["uniform", "ragged"])
 @pytest.mark.parametrize(("n_layers", "bidirectional"), STACKS)
 def test_gradients_of_relu_away_from_its_kink(n_layers, bidirectional, lengths, monkeypatch):
-    relu, d_relu = rnn.ACTIVATIONS["relu"]
-    distances = []
+    relu, distances = rnn.relu, []
 
     def watched(z):
         distances.append(np.abs(z).min(initial=np.inf))
@@ -79,7 +78,7 @@ def test_gradients_of_relu_away_from_its_kink(n_layers, bidirectional, lengths, 
 
     chosen = engine.provider()
     monkeypatch.setattr(engine, "_chosen", NumpyProvider())  # whose relu can be watched
-    monkeypatch.setitem(rnn.ACTIVATIONS, "relu", (watched, d_relu))
+    monkeypatch.setattr(rnn, "relu", watched)
     for seed in range(1000):
         case = layer_case(build("RNN relu", n_layers, bidirectional), 2, lengths, seed=seed)
         distances.clear()

@@ -1,10 +1,10 @@
 """One-token breaks of a function, made from its syntax tree, and a way to put one in its place.
 
 A break changes one operator, one constant, one name, one string, one index, or leaves one of them
-out. Not broken, because correct calls give the same numbers without them: docstrings, messages,
-statements that only check their arguments (`raise`, ``strict=``, and calls of what may raise),
-``x.dtype`` (the arrays of one call share one dtype), ``copy=``, and the -1 in ``reshape(n, -1)``,
-which any negative number may replace.
+out. Not broken, because correct calls give the same numbers without them: annotations, docstrings,
+messages, statements that only check their arguments (`raise`, `assert`, ``strict=``, and calls of
+what may raise), ``x.dtype`` (the arrays of one call share one dtype), ``copy=``, and the -1 in
+``reshape(n, -1)``, which any negative number may replace.
 """
 
 import ast
@@ -55,7 +55,7 @@ def mutants(function, kinds=(), others=()):
     function = inspect.unwrap(function)
     lines, first = inspect.getsourcelines(function)
     tree = ast.parse(textwrap.dedent("".join(lines))).body[0]
-    tree.decorator_list = []
+    tree.decorator_list, tree.returns = [], None
     swaps = {}
     for kind in map(str.split, kinds):
         for name in kind:
@@ -184,7 +184,12 @@ def _skipped(tree, function, others):
         check = isinstance(node, (ast.Assign, ast.Expr)) and refusing & set(ast.walk(node))
         refusal = isinstance(node, ast.If) and isinstance(node.body[0], ast.Raise)
         message = isinstance(node, (ast.Assign, ast.Raise)) and "where" in ast.unparse(node)
-        if check or refusal or isinstance(node, ast.Raise) or (message and _is_text(node)):
+        if (
+            check
+            or refusal
+            or isinstance(node, (ast.Raise, ast.Assert))
+            or (message and _is_text(node))
+        ):
             skipped.append(node)
         if isinstance(node, ast.keyword) and node.arg in ("strict", "copy"):
             skipped.append(node)
@@ -205,7 +210,7 @@ def _checks(tree, function, others):
     owner = function.__qualname__.rpartition(".")[0]
     methods = {}
     for kind in (*vars(checks).values(), function.__globals__.get(owner)):
-        methods |= vars(kind) if inspect.isclass(kind) else {}
+        methods = (vars(kind) if inspect.isclass(kind) else {}) | methods
     for node in ast.walk(tree):
         match node:
             case ast.Call(ast.Name(name)):

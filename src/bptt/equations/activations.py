@@ -12,11 +12,12 @@ denominator by the same positive number, so that no exponent is above 0.
 import numpy as np
 
 from ..checks import float_array
-from ..errors import ShapeError
+from ..errors import ShapeError, operation
 
 
-def sigmoid(x):
-    """Logistic function (1), right for every finite or infinite x; NaN gives NaN.
+@operation
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """Logistic function (1). No finite or infinite x overflows; NaN gives NaN.
 
     Parameters
     ----------
@@ -36,33 +37,34 @@ def sigmoid(x):
     >>> sigmoid(np.array([-1e4, 0.0, 1e4]))
     array([0. , 0.5, 1. ])
     """
-    x = float_array("sigmoid", "x", x)
+    x = float_array("x", x)
     e = np.exp(-np.abs(x))  # never above 1: nothing overflows
     one = np.ones((), x.dtype)  # beside a single number, NumPy 1 takes a bare 1 for a float64
     return np.where(x >= 0, one, e) / (one + e)  # (1)
 
 
-def d_sigmoid(g):
+def d_sigmoid(g: np.ndarray) -> np.ndarray:
     """Derivative of (1) where its output is g."""
     return g * (1 - g)
 
 
-def d_tanh(g):
+def d_tanh(g: np.ndarray) -> np.ndarray:
     """Derivative of (2) where its output is g."""
     return 1 - g**2
 
 
-def relu(x):
+@operation
+def relu(x: np.ndarray) -> np.ndarray:
     """Rectifier (3), of an array of float32 or float64. `np.maximum` keeps a NaN a NaN."""
-    return np.maximum(float_array("relu", "x", x), 0)
+    return np.maximum(float_array("x", x), 0)
 
 
-def d_relu(g):
+def d_relu(g: np.ndarray) -> np.ndarray:
     """Derivative of (3) where its output is g; 0 at the kink. NaN stays NaN."""
     return np.where(np.isnan(g), g, g > 0).astype(g.dtype, copy=False)
 
 
-def log_softmax(x):
+def log_softmax(x: np.ndarray) -> np.ndarray:
     """Logarithm of (4), from the log-sum-exp and never from log(softmax), which may be log 0."""
     # A column of infinities is NaN: it has no softmax. What lies too far below is -inf.
     with np.errstate(invalid="ignore", over="ignore"):
@@ -70,7 +72,8 @@ def log_softmax(x):
     return shifted - np.log(np.exp(shifted).sum(axis=0, keepdims=True))
 
 
-def softmax(x):
+@operation
+def softmax(x: np.ndarray) -> np.ndarray:
     """Softmax (4) over the first axis: every column sums to 1.
 
     Parameters
@@ -81,7 +84,7 @@ def softmax(x):
     Returns
     -------
     ndarray, shape of x (after that reading) and dtype of x
-        A column that holds NaN, +inf, or nothing but -inf is NaN; the others are not touched by it.
+        A column that has NaN, +inf, or only -inf is NaN; the other columns are not affected.
 
     Raises
     ------
@@ -94,9 +97,9 @@ def softmax(x):
     array([[0.5, 1. ],
            [0.5, 0. ]])
     """
-    x = float_array("softmax", "x", x)
+    x = float_array("x", x)
     if x.ndim == 0 or x.shape[0] == 0:
-        raise ShapeError(f"softmax: x has shape {x.shape}; expected (n, m) with n >= 1.")
+        raise ShapeError(f"x has shape {x.shape}; expected (n, m) with n >= 1.")
     if x.ndim == 1:
         x = x[:, np.newaxis]
     with np.errstate(invalid="ignore", over="ignore"):  # as in log_softmax

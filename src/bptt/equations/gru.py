@@ -1,60 +1,69 @@
-"""The GRU: one cell in its two variants, its gradient, and both through time.
+"""The GRU in its two variants: one step, its gradient, and both through time.
 
-Symbols: xt (n_x, m) input, a (n_a, m) hidden state, s = [a_prev ; xt], m examples in columns. The
-columns of Wc that take the state are Wca, those that take the input Wcx: Wc = [Wca | Wcx].
+Symbols: xt (n_x, m) input, a (n_a, m) hidden state, s = [a_prev ; xt] one on top of the other, m
+examples side by side in columns.
 
 Forward (Cho et al. 2014; a_next in the form of Chung et al. 2014 and of the course):
 
 (1)  ut      = sigmoid(Wu s + bu)                    update gate
 (2)  rt      = sigmoid(Wr s + br)                    reset gate
-(3)  cct     = tanh(zc)                              candidate
+(3)  cct     = tanh(Wc q + bc),  q = [rt * a_prev ; xt]               candidate
 (4)  a_next  = ut * cct + (1 - ut) * a_prev
      yt_pred = softmax(Wy a_next + by)               the output layer: `losses`, (1)
 
-Where the reset gate acts makes the variant:
+That is the cell "gru": the reset gate acts before the product. In "gru_reset_after" (PyTorch,
+cuDNN, Keras' default), it acts after the product, which has a bias of its own; with
+Wc = [Wca | Wcx], the columns for the state and those for the input, two equations replace (3):
 
-(5)  zc = Wca (rt * a_prev) + Wcx xt + bc            before the product (Cho et al. 2014)
-(6)  zc = rt * pct + Wcx xt + bc,                    after it (PyTorch, cuDNN, Keras' default):
-     pct = Wca a_prev + bca                          parameters that hold bca ask for this one
+(3a) pct     = Wca a_prev + bca                      the product that is reset
+(3b) cct     = tanh(rt * pct + Wcx xt + bc)          candidate
 
 PyTorch, Keras and ONNX call z what is 1 - ut here: negate Wu and bu to convert.
 
-Backward, from da_next (chain rule; z is what stands inside an activation):
+Backward, from da_next, the gradient of the loss with respect to a_next; dzu, dzr, dzc are the
+gradients inside the sigmoid or tanh:
 
-(7)  dzu     = da_next * (cct - a_prev) * ut (1 - ut)                 <- (4) (1)
-(8)  dzc     = da_next * ut * (1 - cct^2)                             <- (4) (3)
-(9)  dWcx    = dzc xt^T,   dbc = sum over the examples of dzc         <- (5) or (6)
-     reset before:                              reset after:
-(10) dra     = Wca^T dzc                        dpct    = dzc * rt
-(11) drt     = dra * a_prev                     drt     = dzc * pct
-(12) da_c    = dra * rt                         da_c    = Wca^T dpct
-(13) dWca    = dzc (rt * a_prev)^T              dWca    = dpct a_prev^T
-(14)                                            dbca    = sum over the examples of dpct
-(15) dzr     = drt * rt (1 - rt)                                      <- (2)
-(16) ds      = Wu^T dzu + Wr^T dzr                                    <- (1) (2)
-(17) da_prev = da_next * (1 - ut) + da_c + ds[:n_a]                   <- (4) (5 or 6) (1) (2)
-(18) dxt     = Wcx^T dzc + ds[n_a:]
-(19) dWu     = dzu s^T,   dbu = sum over the examples of dzu          <- (1)
-(20) dWr     = dzr s^T,   dbr = sum over the examples of dzr          <- (2)
+(5)  dzu     = da_next * (cct - a_prev) * ut (1 - ut)                 <- (4) (1)
+(6)  dzc     = da_next * ut * (1 - cct^2)                             <- (4) (3)
+(7)  dq      = Wc^T dzc                                               <- (3)
+(8)  dzr     = dq[:n_a] * a_prev * rt (1 - rt)                        <- (3) (2)
+(9)  ds      = Wu^T dzu + Wr^T dzr                                    <- (1) (2)
+(10) da_prev = da_next * (1 - ut) + dq[:n_a] * rt + ds[:n_a]          <- (4) (3) (1) (2)
+(11) dxt     = dq[n_a:] + ds[n_a:]                                    <- (3) (1) (2)
+(12) dWu     = dzu s^T                                                <- (1), over the examples
+(13) dWr     = dzr s^T                                                <- (2)
+(14) dWc     = dzc q^T                                                <- (3)
+(15) dbu     = sum over the examples of dzu                           <- (1)
+(16) dbr     = sum over the examples of dzr                           <- (2)
+(17) dbc     = sum over the examples of dzc                           <- (3)
+
+With the reset after the product, these replace those of the same number:
+
+(7a) dpct    = dzc * rt                                               <- (3b)
+(8a) dzr     = dzc * pct * rt (1 - rt)                                <- (3b) (2)
+(10a) da_prev = da_next * (1 - ut) + Wca^T dpct + ds[:n_a]            <- (4) (3a) (1) (2)
+(11a) dxt    = Wcx^T dzc + ds[n_a:]                                   <- (3b) (1) (2)
+(14a) dWc    = [dpct a_prev^T | dzc xt^T]                             <- (3a) (3b)
+(18a) dbca   = sum over the examples of dpct                          <- (3a)
 
 Through time: `sequences`, (1) to (6) there.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from .activations import d_sigmoid, d_tanh, sigmoid, softmax
-from .arguments import backward_door, cell_door, checks_gradients, predictions, sequence_door
+from ..errors import operation
+from .activations import d_sigmoid, d_tanh, sigmoid
 from .cell import Cell
-from .losses import output_forward
-from .sequences import backward_through_time, forward_through_time
+from .functions import check_gradients, check_step, predict, run_backward, run_forward
+from .sequences import Caches
 
 
 class GRUCache(NamedTuple):
-    """One step of the GRU, either variant."""
+    """One step of the GRU with the reset gate before the product."""
 
     a_next: np.ndarray
     a_prev: np.ndarray
@@ -62,79 +71,90 @@ class GRUCache(NamedTuple):
     rt: np.ndarray
     cct: np.ndarray
     xt: np.ndarray
-    parameters: dict
+    parameters: Mapping[str, np.ndarray]
 
 
-def _split(Wc):
-    """Wc = [Wca | Wcx]: its columns for the state and for the input."""
-    n_a = Wc.shape[0]
-    return Wc[:, :n_a], Wc[:, n_a:]
+class GRUResetAfterCache(NamedTuple):
+    """One step of the GRU with the reset gate after the product."""
+
+    a_next: np.ndarray
+    a_prev: np.ndarray
+    ut: np.ndarray
+    rt: np.ndarray
+    cct: np.ndarray
+    pct: np.ndarray
+    xt: np.ndarray
+    parameters: Mapping[str, np.ndarray]
 
 
-def _reset_before(a_prev, rt, p):
-    """What the candidate takes from the state where the reset comes before the product: (5)."""
-    Wca, _ = _split(p["Wc"])
-    return Wca @ (rt * a_prev)  # (5)
-
-
-def _reset_before_backward(dzc, a_prev, rt, p):
-    Wca, _ = _split(p["Wc"])
-    dra = Wca.T @ dzc  # (10)
-    drt = dra * a_prev  # (11)
-    da_c = dra * rt  # (12)
-    dWca = dzc @ (rt * a_prev).T  # (13)
-    return drt, da_c, dWca, {}
-
-
-def _reset_after(a_prev, rt, p):
-    """What the candidate takes from the state where the reset comes after the product: (6)."""
-    Wca, _ = _split(p["Wc"])
-    return rt * (Wca @ a_prev + p["bca"])  # (6)
-
-
-def _reset_after_backward(dzc, a_prev, rt, p):
-    Wca, _ = _split(p["Wc"])
-    pct = Wca @ a_prev + p["bca"]
-    dpct = dzc * rt  # (10)
-    drt = dzc * pct  # (11)
-    da_c = Wca.T @ dpct  # (12)
-    dWca = dpct @ a_prev.T  # (13)
-    dbca = dpct.sum(axis=1, keepdims=True)  # (14)
-    return drt, da_c, dWca, {"dbca": dbca}
-
-
-def gru_recurrence(xt, a_prev, parameters, reset=_reset_before):
-    """One step without the output layer: equations (1) to (6)."""
+def gru_recurrence(xt, a_prev, parameters):
+    """One step without the output layer: equations (1) to (4)."""
     p = parameters
     s = np.concatenate([a_prev, xt])
-    _, Wcx = _split(p["Wc"])
     ut = sigmoid(p["Wu"] @ s + p["bu"])  # (1)
     rt = sigmoid(p["Wr"] @ s + p["br"])  # (2)
-    cct = np.tanh(reset(a_prev, rt, p) + Wcx @ xt + p["bc"])  # (3) with (5) or (6)
+    q = np.concatenate([rt * a_prev, xt])
+    cct = np.tanh(p["Wc"] @ q + p["bc"])  # (3)
     a_next = ut * cct + (1 - ut) * a_prev  # (4)
     return a_next, GRUCache(a_next, a_prev, ut, rt, cct, xt, p)
 
 
-def gru_recurrence_backward(da_next, cache, reset_backward=_reset_before_backward):
-    """Undo `gru_recurrence`: equations (7) to (20)."""
+def gru_recurrence_backward(da_next, cache):
+    """Undo `gru_recurrence`: equations (5) to (17)."""
     _, a_prev, ut, rt, cct, xt, p = cache
     n_a = a_prev.shape[0]
-    s = np.concatenate([a_prev, xt])
-    _, Wcx = _split(p["Wc"])
-    dzu = da_next * (cct - a_prev) * d_sigmoid(ut)  # (7)
-    dzc = da_next * ut * d_tanh(cct)  # (8)
-    dWcx = dzc @ xt.T  # (9)
-    drt, da_c, dWca, dbca = reset_backward(dzc, a_prev, rt, p)  # (10) to (14)
-    dzr = drt * d_sigmoid(rt)  # (15)
-    ds = p["Wu"].T @ dzu + p["Wr"].T @ dzr  # (16)
+    s, q = np.concatenate([a_prev, xt]), np.concatenate([rt * a_prev, xt])
+    dzu = da_next * (cct - a_prev) * d_sigmoid(ut)  # (5)
+    dzc = da_next * ut * d_tanh(cct)  # (6)
+    dq = p["Wc"].T @ dzc  # (7)
+    dzr = dq[:n_a] * a_prev * d_sigmoid(rt)  # (8)
+    ds = p["Wu"].T @ dzu + p["Wr"].T @ dzr  # (9)
     return {
-        "dxt": Wcx.T @ dzc + ds[n_a:],  # (18)
-        "da_prev": da_next * (1 - ut) + da_c + ds[:n_a],  # (17)
-        "dWu": dzu @ s.T, "dbu": dzu.sum(axis=1, keepdims=True),  # (19)
-        "dWr": dzr @ s.T, "dbr": dzr.sum(axis=1, keepdims=True),  # (20)
-        "dWc": np.concatenate([dWca, dWcx], axis=1), "dbc": dzc.sum(axis=1, keepdims=True),  # (9)
-        **dbca,
-    }  # fmt: skip
+        "dxt": dq[n_a:] + ds[n_a:],  # (11)
+        "da_prev": da_next * (1 - ut) + dq[:n_a] * rt + ds[:n_a],  # (10)
+        "dWu": dzu @ s.T,  # (12)
+        "dbu": dzu.sum(axis=1, keepdims=True),  # (15)
+        "dWr": dzr @ s.T,  # (13)
+        "dbr": dzr.sum(axis=1, keepdims=True),  # (16)
+        "dWc": dzc @ q.T,  # (14)
+        "dbc": dzc.sum(axis=1, keepdims=True),  # (17)
+    }
+
+
+def gru_reset_after_recurrence(xt, a_prev, parameters):
+    """One step without the output layer: equations (1), (2), (3a), (3b), (4)."""
+    p, n_a = parameters, a_prev.shape[0]
+    s = np.concatenate([a_prev, xt])
+    ut = sigmoid(p["Wu"] @ s + p["bu"])  # (1)
+    rt = sigmoid(p["Wr"] @ s + p["br"])  # (2)
+    pct = p["Wc"][:, :n_a] @ a_prev + p["bca"]  # (3a)
+    cct = np.tanh(rt * pct + p["Wc"][:, n_a:] @ xt + p["bc"])  # (3b)
+    a_next = ut * cct + (1 - ut) * a_prev  # (4)
+    return a_next, GRUResetAfterCache(a_next, a_prev, ut, rt, cct, pct, xt, p)
+
+
+def gru_reset_after_recurrence_backward(da_next, cache):
+    """Undo `gru_reset_after_recurrence`: equations (5) to (18a)."""
+    _, a_prev, ut, rt, cct, pct, xt, p = cache
+    n_a = a_prev.shape[0]
+    s = np.concatenate([a_prev, xt])
+    Wca, Wcx = p["Wc"][:, :n_a], p["Wc"][:, n_a:]
+    dzu = da_next * (cct - a_prev) * d_sigmoid(ut)  # (5)
+    dzc = da_next * ut * d_tanh(cct)  # (6)
+    dpct = dzc * rt  # (7a)
+    dzr = dzc * pct * d_sigmoid(rt)  # (8a)
+    ds = p["Wu"].T @ dzu + p["Wr"].T @ dzr  # (9)
+    return {
+        "dxt": Wcx.T @ dzc + ds[n_a:],  # (11a)
+        "da_prev": da_next * (1 - ut) + Wca.T @ dpct + ds[:n_a],  # (10a)
+        "dWu": dzu @ s.T,  # (12)
+        "dbu": dzu.sum(axis=1, keepdims=True),  # (15)
+        "dWr": dzr @ s.T,  # (13)
+        "dbr": dzr.sum(axis=1, keepdims=True),  # (16)
+        "dWc": np.concatenate([dpct @ a_prev.T, dzc @ xt.T], axis=1),  # (14a)
+        "dbc": dzc.sum(axis=1, keepdims=True),  # (17)
+        "dbca": dpct.sum(axis=1, keepdims=True),  # (18a)
+    }
 
 
 GRU = Cell(
@@ -153,19 +173,30 @@ GRU = Cell(
 GRU_RESET_AFTER = replace(
     GRU,
     name="gru_reset_after",
-    parameters={**GRU.parameters, "bca": "n_a 1"},  # bias inside the reset product
-    recurrence=partial(gru_recurrence, reset=_reset_after),
-    backward=partial(gru_recurrence_backward, reset_backward=_reset_after_backward),
+    gates=("ut", "rt", "cct", "pct"),
+    parameters={**GRU.parameters, "bca": "n_a 1"},
+    cache=GRUResetAfterCache,
+    recurrence=gru_reset_after_recurrence,
+    backward=gru_reset_after_recurrence_backward,
 )
 
 
-def gru_variant(parameters):
-    """Parameters that hold bca, the bias inside the reset product, ask for reset after."""
+def gru_variant(parameters: Mapping[str, np.ndarray]) -> Cell:
+    """Return the cell of these parameters: with bca, the reset gate acts after the product."""
     return GRU_RESET_AFTER if "bca" in parameters else GRU
 
 
-def gru_cell_forward(xt, a_prev, parameters):
-    """One step of the GRU and its prediction: equations (1) to (6).
+def gru_of_caches(caches: tuple) -> Cell:
+    """Return the cell of a plain pair (step caches, x); for `Caches`, the common part of both."""
+    steps, _ = caches
+    return gru_variant(steps[0][-1]) if steps and not isinstance(caches, Caches) else GRU
+
+
+@operation
+def gru_cell_forward(
+    xt: np.ndarray, a_prev: np.ndarray, parameters: Mapping[str, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, GRUCache | GRUResetAfterCache]:
+    """Compute one step of the GRU and its prediction: equations (1) to (4).
 
     Parameters
     ----------
@@ -182,29 +213,32 @@ def gru_cell_forward(xt, a_prev, parameters):
     a_next : ndarray, shape (n_a, m)
     yt_pred : ndarray, shape (n_y, m)
         Probabilities: each column sums to 1.
-    cache : GRUCache
-        (a_next, a_prev, ut, rt, cct, xt, parameters), for `gru_cell_backward`. Not copies.
+    cache : GRUCache or GRUResetAfterCache
+        (a_next, a_prev, ut, rt, cct, xt, parameters), with pct before xt where the reset gate acts
+        after the product; for `gru_cell_backward`. Not copies.
 
     Raises
     ------
     ShapeError
     """
     cell = gru_variant(parameters)
-    xt, (a_prev,) = cell_door("gru_cell_forward", cell, xt, (a_prev,), parameters)
+    xt, a_prev = check_step(cell, xt, (a_prev,), parameters)
     a_next, cache = cell.recurrence(xt, a_prev, parameters)
-    yt_pred = softmax(output_forward(a_next, parameters["Wy"], parameters["by"]))
+    yt_pred = predict(a_next, parameters["Wy"], parameters["by"])
     return a_next, yt_pred, cache
 
 
-@checks_gradients("a_next")
-def gru_cell_backward(da_next, cache):
-    """Undo `gru_cell_forward`: gradients of one step, equations (7) to (20).
+@operation
+def gru_cell_backward(
+    da_next: np.ndarray, cache: GRUCache | GRUResetAfterCache
+) -> dict[str, np.ndarray]:
+    """Compute the gradients of `gru_cell_forward`: one step, equations (5) to (18a).
 
     Parameters
     ----------
     da_next : ndarray, shape (n_a, m)
         Gradient of the loss with respect to a_next, from all that uses it.
-    cache : GRUCache
+    cache : GRUCache or GRUResetAfterCache
 
     Returns
     -------
@@ -216,21 +250,29 @@ def gru_cell_backward(da_next, cache):
     ------
     ShapeError
     """
-    return gru_variant(cache[-1]).backward(da_next, cache)
+    cell = gru_variant(cache[-1])
+    check_gradients(cell, (da_next,), cache)
+    return cell.backward(da_next, cache)
 
 
-def gru_forward(x, a0, parameters, seq_lengths=None):
-    """Run the GRU over a batch of sequences, ragged ones included.
+@operation
+def gru_forward(
+    x: np.ndarray,
+    a0: np.ndarray,
+    parameters: Mapping[str, np.ndarray],
+    seq_lengths: Sequence[int] | np.ndarray | None = None,
+) -> tuple:
+    """Run the GRU over a batch of sequences, of equal or different lengths.
 
     Parameters
     ----------
     x : ndarray, shape (n_x, m, T_x)
     a0 : ndarray, shape (n_a, m)
-        Initial hidden state; never written to.
+        Initial hidden state; not changed.
     parameters : dict
         As in `gru_cell_forward`.
     seq_lengths : sequence of m int, optional
-        True lengths in 0..T_x, in any order. What the padding of x holds never matters.
+        True lengths in 0..T_x, in any order. The padding of x is not read.
 
     Returns
     -------
@@ -245,23 +287,23 @@ def gru_forward(x, a0, parameters, seq_lengths=None):
     ------
     ShapeError
     """
-    cell = gru_variant(parameters)
-    x, state0, lengths = sequence_door("gru_forward", cell, x, (a0,), parameters, seq_lengths)
-    (a,), _, caches = forward_through_time(cell, x, state0, parameters, lengths)
-    return a, predictions(a, parameters["Wy"], parameters["by"], lengths), caches
+    return run_forward(gru_variant(parameters), x, (a0,), parameters, seq_lengths)
 
 
-def gru_backward(da, caches, *, da_final=None):
-    """Undo `gru_forward`: backpropagation through time.
+@operation
+def gru_backward(
+    da: np.ndarray, caches: tuple, *, da_final: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Compute the gradients of `gru_forward`: backpropagation through time.
 
     Parameters
     ----------
     da : ndarray, shape (n_a, m, T), T <= T_x
-        What each step's *own* loss sends to its hidden state, not what flows between steps. The
-        loss looks at the first T steps only. Ignored on padding.
+        Gradient of each step's *own* loss with respect to its hidden state, without what flows
+        between steps. With T < T_x the loss uses the first T steps only. Ignored on padding.
     caches : Caches
     da_final : ndarray, shape (n_a, m), optional
-        Gradient on each sequence's final state, besides `da`; needs T = T_x.
+        Gradient with respect to each sequence's final state, besides `da`; needs T = T_x.
 
     Returns
     -------
@@ -273,7 +315,4 @@ def gru_backward(da, caches, *, da_final=None):
     ------
     ShapeError
     """
-    steps, _ = caches
-    cell = gru_variant(steps[0][-1]) if steps else GRU
-    da, dstate, caches = backward_door("gru_backward", cell, da, (da_final,), caches)
-    return backward_through_time(da, dstate, caches)
+    return run_backward(gru_of_caches(caches), da, (da_final,), caches)

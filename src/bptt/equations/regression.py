@@ -1,4 +1,4 @@
-"""Losses of a network that predicts numbers, with their spread or their quantiles.
+"""Losses of networks that predict numbers with their variance, or quantiles.
 
 Squared error is in `losses` (7)-(8). Gaussian negative log-likelihood in nats (Nix & Weigend 1994),
 for outputs mu and s = log sigma^2, entry by entry:
@@ -15,22 +15,25 @@ e^(-s) gives (3). The expected pinball loss is least where P(target < y) = q: th
 then 0. At its kink e = 0 (5) takes one of the subgradients, -q.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from ..checks import float_array
-from ..errors import ConfigError, ShapeError
-from .losses import _loss_door, _scale
+from ..errors import ConfigError, operation
+from .losses import Lengths, Reduction, entrywise
 
 LOG_2_PI = float(np.log(2 * np.pi))
 
 
-def gaussian_entries(mu, s, target):
+def gaussian_entries(
+    mu: np.ndarray, s: np.ndarray, target: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Compute (1) to (3) entry by entry.
 
     Parameters
     ----------
     mu, s, target : ndarray
-        Means, logarithms of variances, and what came; of one shape.
+        Means, logarithms of variances and true values; of one shape.
 
     Returns
     -------
@@ -43,13 +46,15 @@ def gaussian_entries(mu, s, target):
     return nats, dmu, ds
 
 
-def pinball_entries(y, target, level):
+def pinball_entries(
+    y: np.ndarray, target: np.ndarray, level: float | np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     """Compute (4) and (5) entry by entry.
 
     Parameters
     ----------
     y, target : ndarray
-        Predicted quantiles and what came; of one shape.
+        Predicted quantiles and true values; of one shape.
     level : float or ndarray, broadcast to y
         Levels of the quantiles, in (0, 1).
 
@@ -63,12 +68,15 @@ def pinball_entries(y, target, level):
     return loss, dy.astype(y.dtype, copy=False)
 
 
-def gaussian_nll(z, target, lengths=None, reduction="sum"):
-    """Negative log-likelihood of a Gaussian, in nats (1), and its gradient (2), (3).
+@operation
+def gaussian_nll(
+    y: np.ndarray, target: np.ndarray, lengths: Lengths = None, reduction: Reduction = "sum"
+) -> tuple[float, np.ndarray]:
+    """Compute the negative log-likelihood of a Gaussian, in nats (1), and its gradient (2), (3).
 
     Parameters
     ----------
-    z : ndarray, shape (2 n_y, m) or (2 n_y, m, T_x)
+    y : ndarray, shape (2 n_y, m) or (2 n_y, m, T_x)
         n_y means, then n_y logarithms of variances.
     target : ndarray, shape (n_y, m) or (n_y, m, T_x)
     lengths : sequence of m int, optional
@@ -77,8 +85,8 @@ def gaussian_nll(z, target, lengths=None, reduction="sum"):
     Returns
     -------
     loss : float
-    dz : ndarray, shape of z
-        dL/dz; exactly 0 on padding.
+    dy : ndarray, shape of y
+        Exactly 0 on padding.
 
     Raises
     ------
@@ -86,21 +94,27 @@ def gaussian_nll(z, target, lengths=None, reduction="sum"):
 
     Examples
     --------
-    >>> loss, dz = gaussian_nll(np.array([[1.0], [0.0]]), np.array([[3.0]]))
-    >>> round(loss, 4), dz.ravel()
+    >>> loss, dy = gaussian_nll(np.array([[1.0], [0.0]]), np.array([[3.0]]))
+    >>> round(loss, 4), dy.ravel()
     (2.9189, array([-2. , -1.5]))
     """
-    where = "gaussian_nll"
-    z, target, valid, scale = _regression_door(where, z, target, 2, "2 n_y", lengths, reduction)
-    n_y = len(target)
-    nats, dmu, ds = gaussian_entries(z[:n_y, valid], z[n_y:, valid], target[:, valid])
-    dz = np.zeros_like(z)
-    dz[:n_y, valid], dz[n_y:, valid] = dmu * scale, ds * scale
-    return float(nats.sum(dtype=np.float64) * scale), dz
+
+    def entries(y, target):
+        nats, dmu, ds = gaussian_entries(y[: len(target)], y[len(target) :], target)
+        return nats, np.concatenate([dmu, ds])
+
+    return entrywise(entries, "y", y, target, lengths, reduction, 2, "2 n_y")
 
 
-def pinball(y, target, levels, lengths=None, reduction="sum"):
-    """Pinball loss of several quantiles (4), and its gradient (5).
+@operation
+def pinball(
+    y: np.ndarray,
+    target: np.ndarray,
+    levels: Sequence[float] | np.ndarray,
+    lengths: Lengths = None,
+    reduction: Reduction = "sum",
+) -> tuple[float, np.ndarray]:
+    """Compute the pinball loss of several quantiles (4), and its gradient (5).
 
     Parameters
     ----------
@@ -116,7 +130,7 @@ def pinball(y, target, levels, lengths=None, reduction="sum"):
     -------
     loss : float
     dy : ndarray, shape of y
-        dL/dy; exactly 0 on padding.
+        Exactly 0 on padding.
 
     Raises
     ------
@@ -128,32 +142,12 @@ def pinball(y, target, levels, lengths=None, reduction="sum"):
     >>> loss, dy.ravel()
     (0.75, array([-0.25,  0.25]))
     """
-    where = "pinball"
     q = np.asarray(levels, np.float64)
     if q.ndim != 1 or not q.size or not ((q > 0) & (q < 1)).all():
-        raise ConfigError(f"{where}: levels are {levels!r}; expected numbers between 0 and 1.")
-    what = f"{len(q)} n_y"
-    y, target, valid, scale = _regression_door(where, y, target, len(q), what, lengths, reduction)
-    each = np.repeat(q, len(target)).astype(y.dtype)[:, np.newaxis]
-    entries, dy_valid = pinball_entries(
-        y[:, valid], np.concatenate([target[:, valid]] * len(q)), each
-    )
-    dy = np.zeros_like(y)
-    dy[:, valid] = dy_valid * scale
-    return float(entries.sum(dtype=np.float64) * scale), dy
+        raise ConfigError(f"levels are {levels!r}; expected numbers between 0 and 1.")
 
+    def entries(y, target):
+        level = np.repeat(q, len(target)).astype(y.dtype)[:, np.newaxis]
+        return pinball_entries(y, np.concatenate([target] * len(q)), level)
 
-def _regression_door(where, z, target, outputs, what, lengths, reduction):
-    """Check outputs and target; return them, the mask of steps that count, and the factor."""
-    z, valid, door = _loss_door(where, "z", z, lengths)
-    target = float_array(where, "target", target)
-    if len(z) % outputs:
-        raise ShapeError(f"{where}: z has shape {z.shape}; expected {what} outputs first.")
-    expected = (len(z) // outputs, *z.shape[1:])
-    if target.shape != expected:
-        raise ShapeError(
-            f"{where}: target has shape {target.shape}; expected {expected}, "
-            f"because z is {z.shape} = ({what}, ...)."
-        )
-    target = door.array("target", target, "n m" if target.ndim == 2 else "n m T_x")
-    return z, target, valid, _scale(where, reduction, valid)
+    return entrywise(entries, "y", y, target, lengths, reduction, len(q), f"{len(q)} n_y")

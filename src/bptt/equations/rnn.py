@@ -1,38 +1,39 @@
-"""The plain recurrent network: one cell, its gradient, and both through time.
+"""The plain recurrent network: one step, its gradient, and both through time.
 
 Symbols: xt (n_x, m) input, a (n_a, m) hidden state, m examples side by side in columns.
 
-Forward (Elman 1990; the sequence-models course), g = tanh, or relu where asked for:
+Forward (Elman 1990; the sequence-models course):
 
-(1)  a_next  = g(Wax xt + Waa a_prev + ba)
-(2)  yt_pred = softmax(Wya a_next + by)              the output layer: `losses`, (1)
+(1)  a_next  = tanh(Wax xt + Waa a_prev + ba)        the cell "rnn"
+(1r) a_next  = max(Wax xt + Waa a_prev + ba, 0)      the cell "rnn_relu"
+     yt_pred = softmax(Wya a_next + by)              the output layer: `losses`, (1)
 
-Backward, from da_next = dL/da_next (chain rule; dz is the gradient inside the activation):
+Backward, from da_next, the gradient of the loss with respect to a_next, in the order of the course.
+dz is the gradient inside the activation:
 
-(3)  dz      = g'(a_next) * da_next                  <- (1), g' in terms of g: `activations`
-(4)  dxt     = Wax^T dz                              <- (1)
-(5)  da_prev = Waa^T dz                              <- (1)
-(6)  dWax    = dz xt^T                               <- (1), summed over the examples
-(7)  dWaa    = dz a_prev^T                           <- (1)
-(8)  dba     = sum over the examples of dz           <- (1)
+(2)  dz      = (1 - a_next^2) * da_next              <- (1)
+(2r) dz      = [a_next > 0] * da_next                <- (1r)
+(3)  dWax    = dz xt^T                               <- (1) or (1r), over the examples; so all below
+(4)  dWaa    = dz a_prev^T
+(5)  dba     = sum over the examples of dz
+(6)  dxt     = Wax^T dz
+(7)  da_prev = Waa^T dz
 
 Through time: `sequences`, (1) to (6) there.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from ..errors import ConfigError
-from .activations import d_relu, d_tanh, relu, softmax
-from .arguments import backward_door, cell_door, checks_gradients, predictions, sequence_door
+from ..errors import ConfigError, operation
+from .activations import d_relu, d_tanh, relu
 from .cell import Cell
-from .losses import output_forward
-from .sequences import backward_through_time, forward_through_time
+from .functions import check_gradients, check_step, predict, run_backward, run_forward
 
-ACTIVATIONS = {"tanh": (np.tanh, d_tanh), "relu": (relu, d_relu)}
+Activation = Literal["tanh", "relu"]
 
 
 class RNNCache(NamedTuple):
@@ -41,19 +42,82 @@ class RNNCache(NamedTuple):
     a_next: np.ndarray
     a_prev: np.ndarray
     xt: np.ndarray
-    parameters: dict
+    parameters: Mapping[str, np.ndarray]
 
 
-def rnn_recurrence(xt, a_prev, parameters, activation="tanh"):
+def rnn_recurrence(xt, a_prev, parameters):
     """One step without the output layer: equation (1)."""
     Wax, Waa, ba = parameters["Wax"], parameters["Waa"], parameters["ba"]
-    g, _ = ACTIVATIONS[activation]
-    a_next = g(Wax @ xt + Waa @ a_prev + ba)  # (1)
+    a_next = np.tanh(Wax @ xt + Waa @ a_prev + ba)  # (1)
     return a_next, RNNCache(a_next, a_prev, xt, parameters)
 
 
-def rnn_cell_forward(xt, a_prev, parameters, *, activation="tanh"):
-    """One step of the plain RNN and its prediction: equations (1) and (2).
+def rnn_relu_recurrence(xt, a_prev, parameters):
+    """One step without the output layer: equation (1r)."""
+    Wax, Waa, ba = parameters["Wax"], parameters["Waa"], parameters["ba"]
+    a_next = relu(Wax @ xt + Waa @ a_prev + ba)  # (1r)
+    return a_next, RNNCache(a_next, a_prev, xt, parameters)
+
+
+def rnn_recurrence_backward(da_next, cache):
+    """Undo `rnn_recurrence`: equations (2) to (7)."""
+    a_next, a_prev, xt, parameters = cache
+    dz = d_tanh(a_next) * da_next  # (2)
+    return _product_backward(dz, a_prev, xt, parameters)
+
+
+def rnn_relu_recurrence_backward(da_next, cache):
+    """Undo `rnn_relu_recurrence`: equations (2r) to (7)."""
+    a_next, a_prev, xt, parameters = cache
+    dz = d_relu(a_next) * da_next  # (2r)
+    return _product_backward(dz, a_prev, xt, parameters)
+
+
+def _product_backward(dz, a_prev, xt, parameters):
+    """Undo z = Wax xt + Waa a_prev + ba: equations (3) to (7)."""
+    return {
+        "dxt": parameters["Wax"].T @ dz,  # (6)
+        "da_prev": parameters["Waa"].T @ dz,  # (7)
+        "dWax": dz @ xt.T,  # (3)
+        "dWaa": dz @ a_prev.T,  # (4)
+        "dba": dz.sum(axis=1, keepdims=True),  # (5)
+    }
+
+
+RNN = Cell(
+    name="rnn",
+    states=("a",),
+    gates=(),
+    parameters={"Wax": "n_a n_x", "Waa": "n_a n_a", "ba": "n_a 1"},
+    cache=RNNCache,
+    recurrence=rnn_recurrence,
+    backward=rnn_recurrence_backward,
+    head={"Wya": "n_y n_a", "by": "n_y 1"},
+)
+RNN_RELU = replace(
+    RNN,
+    name="rnn_relu",
+    recurrence=rnn_relu_recurrence,
+    backward=rnn_relu_recurrence_backward,
+)
+
+
+def rnn_variant(activation: str) -> Cell:
+    """Return the cell of an activation."""
+    if activation not in ("tanh", "relu"):
+        raise ConfigError(f"activation is {activation!r}; expected 'tanh' or 'relu'.")
+    return RNN if activation == "tanh" else RNN_RELU
+
+
+@operation
+def rnn_cell_forward(
+    xt: np.ndarray,
+    a_prev: np.ndarray,
+    parameters: Mapping[str, np.ndarray],
+    *,
+    activation: Activation = "tanh",
+) -> tuple[np.ndarray, np.ndarray, RNNCache]:
+    """Compute one step of the plain RNN and its prediction: equation (1) or (1r).
 
     Parameters
     ----------
@@ -77,16 +141,18 @@ def rnn_cell_forward(xt, a_prev, parameters, *, activation="tanh"):
     ------
     ShapeError, ConfigError
     """
-    cell = rnn_variant("rnn_cell_forward", activation)
-    xt, (a_prev,) = cell_door("rnn_cell_forward", cell, xt, (a_prev,), parameters)
+    cell = rnn_variant(activation)
+    xt, a_prev = check_step(cell, xt, (a_prev,), parameters)
     a_next, cache = cell.recurrence(xt, a_prev, parameters)
-    yt_pred = softmax(output_forward(a_next, parameters["Wya"], parameters["by"]))  # (2)
+    yt_pred = predict(a_next, parameters["Wya"], parameters["by"])
     return a_next, yt_pred, cache
 
 
-@checks_gradients("a_next")
-def rnn_cell_backward(da_next, cache, *, activation="tanh"):
-    """Undo `rnn_cell_forward`: gradients of one step, equations (3) to (8).
+@operation
+def rnn_cell_backward(
+    da_next: np.ndarray, cache: RNNCache, *, activation: Activation = "tanh"
+) -> dict[str, np.ndarray]:
+    """Compute the gradients of `rnn_cell_forward`: one step, equations (2) to (7).
 
     Parameters
     ----------
@@ -105,56 +171,31 @@ def rnn_cell_backward(da_next, cache, *, activation="tanh"):
     ------
     ShapeError, ConfigError
     """
-    rnn_variant("rnn_cell_backward", activation)
-    a_next, a_prev, xt, parameters = cache
-    _, d_g = ACTIVATIONS[activation]
-    dz = d_g(a_next) * da_next  # (3)
-    return {
-        "dxt": parameters["Wax"].T @ dz,  # (4)
-        "da_prev": parameters["Waa"].T @ dz,  # (5)
-        "dWax": dz @ xt.T,  # (6)
-        "dWaa": dz @ a_prev.T,  # (7)
-        "dba": dz.sum(axis=1, keepdims=True),  # (8)
-    }
+    cell = rnn_variant(activation)
+    check_gradients(cell, (da_next,), cache)
+    return cell.backward(da_next, cache)
 
 
-RNN = Cell(
-    name="rnn",
-    states=("a",),
-    gates=(),
-    parameters={"Wax": "n_a n_x", "Waa": "n_a n_a", "ba": "n_a 1"},
-    cache=RNNCache,
-    recurrence=rnn_recurrence,
-    backward=rnn_cell_backward,
-    head={"Wya": "n_y n_a", "by": "n_y 1"},
-)
-RNN_RELU = replace(
-    RNN,
-    name="rnn_relu",
-    recurrence=partial(rnn_recurrence, activation="relu"),
-    backward=partial(rnn_cell_backward, activation="relu"),
-)
-
-
-def rnn_variant(where, activation):
-    """The cell of an activation, or a sentence."""
-    if activation not in ACTIVATIONS:
-        raise ConfigError(f"{where}: activation is {activation!r}; expected 'tanh' or 'relu'.")
-    return RNN if activation == "tanh" else RNN_RELU
-
-
-def rnn_forward(x, a0, parameters, seq_lengths=None, *, activation="tanh"):
-    """Run the plain RNN over a batch of sequences, ragged ones included.
+@operation
+def rnn_forward(
+    x: np.ndarray,
+    a0: np.ndarray,
+    parameters: Mapping[str, np.ndarray],
+    seq_lengths: Sequence[int] | np.ndarray | None = None,
+    *,
+    activation: Activation = "tanh",
+) -> tuple:
+    """Run the plain RNN over a batch of sequences, of equal or different lengths.
 
     Parameters
     ----------
     x : ndarray, shape (n_x, m, T_x)
     a0 : ndarray, shape (n_a, m)
-        Initial hidden state; never written to.
+        Initial hidden state; not changed.
     parameters : dict
         As in `rnn_cell_forward`.
     seq_lengths : sequence of m int, optional
-        True lengths in 0..T_x, in any order. What the padding of x holds never matters.
+        True lengths in 0..T_x, in any order. The padding of x is not read.
     activation : {"tanh", "relu"}
 
     Returns
@@ -180,23 +221,23 @@ def rnn_forward(x, a0, parameters, seq_lengths=None, *, activation="tanh"):
     >>> a.shape, y_pred.shape, len(caches), len(caches[0])
     ((5, 10, 4), (2, 10, 4), 2, 4)
     """
-    cell = rnn_variant("rnn_forward", activation)
-    x, state0, lengths = sequence_door("rnn_forward", cell, x, (a0,), parameters, seq_lengths)
-    (a,), _, caches = forward_through_time(cell, x, state0, parameters, lengths)
-    return a, predictions(a, parameters["Wya"], parameters["by"], lengths), caches
+    return run_forward(rnn_variant(activation), x, (a0,), parameters, seq_lengths)
 
 
-def rnn_backward(da, caches, *, da_final=None):
-    """Undo `rnn_forward`: backpropagation through time.
+@operation
+def rnn_backward(
+    da: np.ndarray, caches: tuple, *, da_final: np.ndarray | None = None
+) -> dict[str, np.ndarray]:
+    """Compute the gradients of `rnn_forward`: backpropagation through time.
 
     Parameters
     ----------
     da : ndarray, shape (n_a, m, T), T <= T_x
-        What each step's *own* loss sends to its hidden state, not what flows between steps. The
-        loss looks at the first T steps only. Ignored on padding.
+        Gradient of each step's *own* loss with respect to its hidden state, without what flows
+        between steps. With T < T_x the loss uses the first T steps only. Ignored on padding.
     caches : Caches
     da_final : ndarray, shape (n_a, m), optional
-        Gradient on each sequence's final state, besides `da`; needs T = T_x.
+        Gradient with respect to each sequence's final state, besides `da`; needs T = T_x.
 
     Returns
     -------
@@ -207,5 +248,4 @@ def rnn_backward(da, caches, *, da_final=None):
     ------
     ShapeError
     """
-    da, dstate, caches = backward_door("rnn_backward", RNN, da, (da_final,), caches)
-    return backward_through_time(da, dstate, caches)
+    return run_backward(RNN, da, (da_final,), caches)

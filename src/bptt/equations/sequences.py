@@ -1,32 +1,35 @@
 """Sequences: padding, true lengths, and the loop through time that every cell shares.
 
-Forward through time, for each step t and each column (example) that has a step t:
+Forward through time, for t = 1 ... T_x; g is one step of the cell. In Python, x[:, :, t - 1] is
+x<t>:
 
-(1)  state<t+1> = cell(x<t>, state<t>)          slot 0 is the initial state
-(2)  state<t+1> = state<t>                      for a column whose sequence has ended
+(1)  a<t>, c<t> = g(x<t>, a<t-1>, c<t-1>)       a<0>, c<0> are the initial states; c if there is one
+(2)  a<t>, c<t> = a<t-1>, c<t-1>                for an example whose sequence has ended
 
-Backward through time (Werbos 1990), t from the last step to the first. What reaches a state is
-what its own step's loss sends (da) plus what the next step sends back:
+Backward through time (Werbos 1990), for t = T_x ... 1. da<t>, dc<t> are the gradients of the whole
+loss with respect to the states after step t:
 
-(3)  dstate<t+1> += da<t>                       only the hidden state a has outputs
-(4)  dx<t>, dstate<t>, dW<t> = cell'(dstate<t+1>)
+(3)  da<t> += gradient of the loss of step t alone        only a has outputs
+(4)  dx<t>, da<t-1>, dc<t-1>, dW<t> = g'(da<t>, dc<t>)    g' is the backward pass of one step
 (5)  dW = sum over t of dW<t>
-(6)  dstate<t> = dstate<t+1>                    for a column whose sequence has ended
+(6)  da<t-1>, dc<t-1> = da<t>, dc<t>                      for an example whose sequence has ended
 
-(2) and (6) make ragged batches exact: the gradient on a final state waits, untouched, until the
-loop reaches the sequence's own last step. Padding is never read: columns that have no step t are
-left out *before* any product (0 * NaN is NaN).
+(2) and (6) make ragged batches exact: the gradient with respect to a final state is kept until the
+loop reaches the last step of its own sequence. Padding is never read: examples that have no step t
+are left out *before* any product (0 * NaN is NaN).
 """
+
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from ..checks import Door
-from ..errors import ConfigError, ShapeError
+from ..checks import ArrayChecker, is_whole
+from ..errors import ConfigError, ShapeError, operation
 from .cell import Cell
 
 
 class Caches(tuple):
-    """What a sequence's forward pass keeps: ``(step caches, x)``, a pair as in the course.
+    """What a forward pass through time keeps: ``(step caches, x)``, a pair as in the course.
 
     ``caches[0][t]`` is the cache of step t. In a ragged batch its arrays have one column for each
     sequence that has a step t, in the batch's order. The caches hold the caller's parameters (and,
@@ -42,10 +45,10 @@ class Caches(tuple):
 
     cell: Cell
     lengths: np.ndarray | None
-    parameters: dict
+    parameters: Mapping[str, np.ndarray]
 
     def __new__(cls, steps, x, cell, lengths, parameters):
-        """Make the pair and hang what the backward pass needs besides on it."""
+        """Make the pair and attach the rest."""
         self = super().__new__(cls, (steps, x))
         self.cell, self.lengths, self.parameters = cell, lengths, parameters
         return self
@@ -55,7 +58,7 @@ class Caches(tuple):
         return (*self, self.cell, self.lengths, self.parameters)
 
 
-def valid_steps(lengths, m, T_x):
+def valid_steps(lengths: Sequence[int] | np.ndarray | None, m: int, T_x: int) -> np.ndarray:
     """Return the mask of steps that exist.
 
     Returns
@@ -73,7 +76,7 @@ def valid_steps(lengths, m, T_x):
     return np.arange(T_x) < np.asarray(lengths)[:, np.newaxis]
 
 
-def running_columns(lengths, t):
+def running_columns(lengths: np.ndarray | None, t: int) -> slice | np.ndarray:
     """Return an index of the columns that have a step t: a slice where all of them have."""
     if lengths is None:
         return slice(None)
@@ -88,7 +91,15 @@ def _with_columns(old, columns, new):
     return result
 
 
-def forward_through_time(cell, x, state0, parameters, lengths, *, keep_caches=True):
+def forward_through_time(
+    cell: Cell,
+    x: np.ndarray,
+    state0: tuple[np.ndarray, ...],
+    parameters: Mapping[str, np.ndarray],
+    lengths: np.ndarray | None,
+    *,
+    keep_caches: bool = True,
+) -> tuple[tuple[np.ndarray, ...], tuple[np.ndarray, ...], Caches]:
     """Run a cell over a batch of sequences: equations (1) and (2).
 
     Parameters
@@ -124,16 +135,18 @@ def forward_through_time(cell, x, state0, parameters, lengths, *, keep_caches=Tr
     return states, current, Caches(steps, x, cell, lengths, parameters)
 
 
-def backward_through_time(da, dstate_final, caches):
+def backward_through_time(
+    da: np.ndarray, dstate_final: tuple[np.ndarray, ...], caches: Caches
+) -> dict[str, np.ndarray]:
     """Backpropagate through a batch of sequences: equations (3) to (6).
 
     Parameters
     ----------
     da : ndarray, shape (n_a, m, T)
-        Each step's own gradient; T at most the number of steps run forward. The result is the
-        gradient of a loss that looks at the first T steps only.
+        Gradient of each step's own loss; T at most the number of steps run forward. The result is
+        the gradient of a loss that uses the first T steps only.
     dstate_final : tuple of ndarray, each (n_a, m)
-        Gradients on the states after the last of these T steps.
+        Gradients with respect to the states after the last of these T steps.
     caches : Caches
 
     Returns
@@ -157,7 +170,7 @@ def backward_through_time(da, dstate_final, caches):
     return {"dx": dx, **{f"d{s}0": ds for s, ds in zip(cell.states, dstate, strict=True)}, **total}
 
 
-def reverse_valid(x, lengths):
+def reverse_valid(x: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
     """Reverse each sequence within its true length; padding stays where it is.
 
     Parameters
@@ -182,7 +195,14 @@ def reverse_valid(x, lengths):
     return np.take_along_axis(x, source[np.newaxis], axis=2)
 
 
-def pad_sequences(sequences, max_len=None, padding_value=0.0, *, truncate=False):
+@operation
+def pad_sequences(
+    sequences: Sequence[np.ndarray],
+    max_len: int | None = None,
+    padding_value: float = 0.0,
+    *,
+    truncate: bool = False,
+) -> tuple[np.ndarray, list[int]]:
     """Pad sequences of different lengths, on the right, into one array.
 
     Parameters
@@ -192,7 +212,7 @@ def pad_sequences(sequences, max_len=None, padding_value=0.0, *, truncate=False)
         Steps of the result; the longest sequence's where None.
     padding_value : float
     truncate : bool
-        Cut sequences longer than `max_len` to their first `max_len` steps, instead of refusing.
+        Cut sequences longer than `max_len` to their first `max_len` steps, instead of raising.
 
     Returns
     -------
@@ -213,25 +233,24 @@ def pad_sequences(sequences, max_len=None, padding_value=0.0, *, truncate=False)
     >>> x.shape, seq_lengths
     ((3, 2, 5), [2, 5])
     """
-    where = "pad_sequences"
     if isinstance(sequences, np.ndarray) or len(sequences) == 0:
-        raise ShapeError(f"{where}: expected a list of at least one array of shape (n_x, T_i).")
-    door = Door(where)
-    checked = [door.array(f"sequences[{i}]", s, f"n_x T_{i}") for i, s in enumerate(sequences)]
+        raise ShapeError("expected a list of at least one array of shape (n_x, T_i).")
+    check = ArrayChecker()
+    checked = [check.array(f"sequences[{i}]", s, f"n_x T_{i}") for i, s in enumerate(sequences)]
     longest = max(s.shape[1] for s in checked)
     if max_len is None:
         max_len = longest
-    elif isinstance(max_len, bool) or not isinstance(max_len, (int, np.integer)) or max_len < 0:
-        raise ConfigError(f"{where}: max_len is {max_len!r}; expected a number of steps >= 0.")
+    elif not is_whole(max_len) or max_len < 0:
+        raise ConfigError(f"max_len is {max_len!r}; expected a number of steps >= 0.")
     if longest > max_len:
         if not truncate:
             i = next(i for i, s in enumerate(checked) if s.shape[1] > max_len)
             raise ShapeError(
-                f"{where}: sequences[{i}] has {checked[i].shape[1]} steps; expected at most "
+                f"sequences[{i}] has {checked[i].shape[1]} steps; expected at most "
                 f"max_len = {max_len} (truncate=True would cut it)."
             )
         checked = [s[:, :max_len] for s in checked]
-    padded = np.full((door["n_x"], len(checked), max_len), padding_value, dtype=door.dtype)
+    padded = np.full((check["n_x"], len(checked), max_len), padding_value, dtype=check.dtype)
     for i, s in enumerate(checked):
         padded[:, i, : s.shape[1]] = s
     return padded, [s.shape[1] for s in checked]
