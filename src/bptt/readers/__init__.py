@@ -1,12 +1,13 @@
-"""Data files that people have, read into lists of sequences.
+"""Read data files into lists of sequences.
 
-* `read_table`: CSV and TSV, a row a sequence or a row a step; `read_series`: a table of series.
-* `read_conll`: a word a line with its tag, a blank line between sentences; CoNLL-U too.
-* `read_ts`: the ``.ts`` files of the UEA and UCR archives.
-* `read_json_lines`: a JSON object a line.
+* `read_table`: CSV and TSV tables; each row is a sequence, or one time step of a sequence.
+* `read_series`: tables of time series, one series in each column.
+* `read_conll`: CoNLL columns, one word and its tag on each line; CoNLL-U too.
+* `read_ts`: ``.ts`` files of the UEA and UCR archives.
+* `read_json_lines`: one JSON object on each line.
 
-Plain text is `bptt.corpus`'s. All refuse what they do not understand with a `DataError` that names
-the file, the line, what is there and what was expected; nothing is skipped, clamped or guessed.
+`bptt.corpus` reads plain text. All readers raise a `DataError` for what they cannot read, with the
+file, the line, what it holds and what was expected; nothing is skipped or guessed.
 """
 
 from .conll import read_conll

@@ -1,31 +1,34 @@
-"""Columns as in the CoNLL shared tasks: a word a line, a blank line between sentences."""
+"""CoNLL columns: one word on each line, a blank line between sentences."""
 
 import re
 from collections.abc import Iterator
 
+from ..errors import operation
 from .lines import Data, Lines, Path, shown
 
 _ID = re.compile(r"[0-9]+([-.][0-9]+)?")  # CoNLL-U: 7, the range 7-8, the empty node 7.1
 _UNIVERSAL = 10  # columns of CoNLL-U
 
 
+@operation
 def read_conll(
     path: Path, *, word: int | None = None, tag: int | None = None, tagged: bool = True
 ) -> Data:
-    """Read sentences whose words stand one a line, with their tags in other columns.
+    """Read tagged sentences: one word on each line, its tag in another column.
 
-    Columns are separated by tabs, in a file without tabs by spaces. A line that begins with # is a
-    comment, unless it has as many columns as the words have. In a CoNLL-U file (ten columns, the
-    first a number) it always is one, and ranges (7-8) and empty nodes (7.1) are no words.
+    Columns are separated by tabs or, in a file without tabs, by spaces. A line that begins with #
+    is a comment, unless it has as many columns as the other lines. In a CoNLL-U file (ten columns,
+    the first one a number) it is always a comment, and ranges (7-8) and empty nodes (7.1) are
+    skipped.
 
     Parameters
     ----------
     path : path-like
     word, tag : int, optional
-        Columns, from 0; negative ones count from the end. Without: 0 and 1; in a CoNLL-U file
-        1 and 3, the universal part of speech.
+        Column numbers from 0; negative ones count from the end. Default: 0 and 1; in a CoNLL-U
+        file 1 and 3, the universal part of speech.
     tagged : bool
-        False reads the words alone.
+        False: read the words only.
 
     Returns
     -------
@@ -35,11 +38,11 @@ def read_conll(
     Raises
     ------
     DataError
-        A file that cannot be read; a line with another number of columns than the first; an empty
-        word or tag; no sentence at all.
+        The file cannot be read; a line has another number of columns than the first; a word or a
+        tag is empty; there is no sentence.
     """
-    lines = Lines("read_conll", path)
-    # Words are kept once however often they stand there.
+    lines = Lines(path)
+    # Each distinct word is stored once.
     known: dict[str, str] = {}
     X, y, words, tags = [], [], [], []
     for row, universal in _rows(lines):
@@ -49,13 +52,13 @@ def read_conll(
                 y.append(tags)
             words, tags = [], []
             continue
-        w = word if word is not None else universal  # 1 where it is CoNLL-U
+        w = word if word is not None else int(universal)
         words.append(_field(row, w, "word", lines, known))
         if tagged:
-            t = tag if tag is not None else 1 + 2 * universal
+            t = tag if tag is not None else 3 if universal else 1
             tags.append(_field(row, t, "tag", lines, known))
     if not X:
-        lines.refuse_file("holds no sentence", "words one a line, with their tags")
+        lines.refuse_file("holds no sentence", "one word and its tag on each line")
     return Data(X, y if tagged else None)
 
 

@@ -1,4 +1,4 @@
-"""JSON lines: an object a line, with a sequence under one key and its label under another."""
+"""JSON lines: on each line an object with a sequence under one key and its label under another."""
 
 import json
 import re
@@ -6,12 +6,14 @@ import re
 import numpy as np
 
 from ..checks import FLOAT32_MAX, is_number, is_whole
+from ..errors import operation
 from ..safe_files import parse_json
 from .lines import Data, Lines, Path, shown
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no file can hold
 
 
+@operation
 def read_json_lines(path: Path, *, sequence: str = "sequence", label: str | None = "label") -> Data:
     """Read sequences from a file with a JSON object on each line.
 
@@ -22,22 +24,22 @@ def read_json_lines(path: Path, *, sequence: str = "sequence", label: str | None
         Key of the sequence: a text, a list of words, a list of numbers (one feature), or a list of
         lists of n numbers; the same kind on every line.
     label : str or None
-        Key of the label: a text or a whole number, or a list of them, one a step; on every line
-        the same. None reads no labels.
+        Key of the label: a text or a whole number, or a list with one for each step; the same kind
+        on every line. None: read no labels.
 
     Returns
     -------
     Data
         X : list of str, of list of str, or of ndarray of float32, shape (T, n); y : list of str, of
-        list of str, or None. A whole number becomes its text.
+        list of str, or None. Whole numbers become str.
 
     Raises
     ------
     DataError
-        A file that cannot be read; a line that is no JSON object, lacks a key, or holds something
-        else than the lines before it; a list of labels as long as no other.
+        The file cannot be read; a line is not a JSON object, lacks a key, or holds another kind of
+        sequence or label than the lines before it; a list of labels does not fit its sequence.
     """
-    lines = Lines("read_json_lines", path)
+    lines = Lines(path)
     X, y, kinds = [], [], {}
     for line in lines:
         if not line.strip():
@@ -54,7 +56,7 @@ def read_json_lines(path: Path, *, sequence: str = "sequence", label: str | None
             lines.refuse(f"has {len(target)} labels", f"{len(x)}, one for each step")
         y.append(target)
     if not X:
-        lines.refuse_file("holds no sequence", "a JSON object a line")
+        lines.refuse_file("holds no sequence", "a JSON object on each line")
     return Data(X, None if label is None else y)
 
 

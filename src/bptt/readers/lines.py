@@ -1,7 +1,7 @@
-"""What all readers share: lines of a file, numbers, refusals, the sequences they build.
+"""What all readers share: numbered lines of a file, numbers, error messages, growing sequences.
 
 Memory is bounded: a file has at most 1 GiB and is read line by line, a line has at most 8 MiB, and
-nothing is made larger because a file says how large it is.
+no array is allocated to a size that a file declares.
 """
 
 import os
@@ -16,7 +16,7 @@ from ..corpus import MAX_FILE
 from ..errors import DataError
 from ..safe_files import printable
 
-MAX_LINE = 2**23  # bytes; 100 times its text is what a line's parts may take for a moment
+MAX_LINE = 2**23  # bytes; splitting a line can take 100 times as much memory
 MAX_NUMBER = 64  # characters of one number
 _MISSING = ("", "?", "na", "n/a", "nan", "null", "none")
 
@@ -24,26 +24,23 @@ Path = str | os.PathLike[str]
 
 
 class Data(NamedTuple):
-    """Sequences and what is known about them."""
+    """Sequences with their labels, as the readers return them."""
 
-    X: list[Any]  # a float32 array (T, n), a str or a list of words for each sequence
-    y: list[Any] | None  # a label for each sequence or, for tags, a list of one a step
-    columns: tuple[str, ...] = ()  # names of the n features, where the file names them
+    X: list[Any]  # for each sequence an array of float32 (T, n), a str or a list of words
+    y: list[Any] | None  # for each sequence a label, or a list with a label for each step
+    columns: tuple[str, ...] = ()  # names of the n features, where the file has names
 
 
 class Lines:
-    """The lines of a UTF-8 file, counted, so that a refusal can say where.
+    """The lines of a UTF-8 file, counted, so that an error message can give the line.
 
     Parameters
     ----------
-    where : str
-        The reader, for messages.
     path : path-like
     """
 
-    def __init__(self, where: str, path: Path):
-        self.where, self.name = where, shown(os.fspath(path), 300, "")
-        self.path = path
+    def __init__(self, path: Path):
+        self.path, self.name = path, shown(os.fspath(path), 300, "")
         self.number = 0  # of the line last read: 1, 2, ...
 
     def __iter__(self) -> Iterator[str]:
@@ -63,7 +60,7 @@ class Lines:
             if isinstance(error, DataError):
                 raise
             reason = error.strerror if isinstance(error, OSError) else error
-            raise DataError(f"{self.where}: cannot read {self.name}: {reason}.") from error
+            raise DataError(f"cannot read {self.name}: {reason}.") from error
 
     def _text(self, data: bytes) -> str:
         data = data.removesuffix(b"\n").removesuffix(b"\r")
@@ -79,21 +76,19 @@ class Lines:
 
     def refuse(self, what: str, expected: str) -> NoReturn:
         """Raise the error about the line last read."""
-        raise DataError(
-            f"{self.where}: {self.name}, line {self.number} {what}; expected {expected}."
-        )
+        raise DataError(f"{self.name}, line {self.number} {what}; expected {expected}.")
 
     def refuse_file(self, what: str, expected: str) -> NoReturn:
         """Raise the error about the file as a whole."""
-        raise DataError(f"{self.where}: {self.name} {what}; expected {expected}.")
+        raise DataError(f"{self.name} {what}; expected {expected}.")
 
     def float32(self, text: str, name: str) -> float:
-        """Return the number that a text is, or refuse it: missing, not finite, no number."""
+        """Convert a text to a number; raise where it is missing, not finite or not a number."""
         try:
             value = float(text) if len(text) <= MAX_NUMBER else np.nan
         except ValueError:
             value = np.nan
-        # float() takes 1_000 and the digits of every script, which no other program would.
+        # float() also accepts 1_000 and the digits of every script; other programs do not.
         if not -FLOAT32_MAX <= value <= FLOAT32_MAX or "_" in text or not text.isascii():
             missing = text.strip().lower() in _MISSING
             what = f"a missing value ({shown(text)})" if missing else shown(text)
@@ -104,7 +99,7 @@ class Lines:
 
 
 class Steps:
-    """A sequence that grows: steps of n numbers, four bytes each."""
+    """A sequence of steps with n numbers each, to which steps are appended."""
 
     def __init__(self, n: int):
         self._n, self._values = n, array("f")
@@ -119,5 +114,5 @@ class Steps:
 
 
 def shown(text: str, limit: int = 40, quote: str = "'") -> str:
-    """Write what a file holds so that it neither floods nor steers a terminal."""
+    """Quote content of a file for a message: shortened, without control characters."""
     return quote + printable(text, limit) + "..." * (len(text) > limit) + quote

@@ -1,4 +1,4 @@
-"""Delimited tables: CSV, TSV, and their relatives."""
+"""Tables of delimited text: CSV, TSV and similar."""
 
 import csv
 import os
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from ..errors import ConfigError
+from ..errors import ConfigError, operation
 from .lines import Data, Lines, Path, Steps, shown
 
 _DELIMITERS = ",;\t|"
@@ -17,6 +17,7 @@ _DATES = ("date", "datetime", "day", "ds", "hour", "index", "month", "time", "ti
 Column = str | int
 
 
+@operation
 def read_table(
     path: Path,
     *,
@@ -30,30 +31,30 @@ def read_table(
 ) -> Data:
     """Read sequences and their labels from a table.
 
-    With `sequence`, the rows that share an entry of that column are the steps of one sequence, in
-    their order. Without, each row is a sequence whose steps are its values, one feature; with
-    `per_step` the whole table is one sequence.
+    With `sequence`, rows with the same entry in that column are the time steps of one sequence, in
+    their order. Without it, each row is a sequence, whose steps are the row's values (one feature);
+    with `per_step`, the whole table is one sequence.
 
     Parameters
     ----------
     path : path-like
     label : str or int, optional
-        Column of the labels. A column is its name in the header or its number from 0; negative
-        ones count from the end.
+        Column of the labels. A column is given by its name in the header or its number from 0;
+        negative numbers count from the end.
     sequence : str or int, optional
-        Column that says which sequence a row belongs to.
+        Column that identifies the sequence of each row.
     columns : sequence of str or int, optional
-        Columns of numbers; all but those named elsewhere, if not given.
+        Columns of numbers. Default: all columns that are not named elsewhere.
     text : str or int, optional
-        Column of a text instead of numbers: a word, where rows are steps.
+        Column with text instead of numbers: a word, where rows are steps.
     per_step : bool
-        Every step has a label of its own; else all steps of a sequence have the same.
+        Each step has its own label; otherwise all steps of a sequence have the same label.
     header : bool, optional
-        Whether the first row names the columns. Without: if none of its fields is a number.
+        Whether the first row names the columns. Default: whether none of its fields is a number.
     delimiter : str, optional
-        One character. Without: a tab in files that end in .tsv or .tab, else the one of
-        ``, ; | tab`` that stands most often in the first line. Fields may be quoted by ``"``,
-        except in tables with tabs.
+        One character. Default: a tab in files that end in .tsv or .tab, otherwise the one of
+        ``, ; | tab`` that is most frequent in the first line. Fields may be quoted by ``"``, except
+        in tables with tabs.
 
     Returns
     -------
@@ -64,15 +65,15 @@ def read_table(
     Raises
     ------
     DataError
-        A file that cannot be read; a row with another number of fields than the first; a column
-        that is not there; a missing value or one that is no number; steps of one sequence with
-        different labels.
+        The file cannot be read; a row has another number of fields than the first; a column does
+        not exist; a value is missing or not a number; the steps of a sequence have different
+        labels.
     ConfigError
-        Options that contradict one another.
+        Options contradict one another.
     """
     if text is not None and columns is not None:
-        raise ConfigError("read_table: columns and text are both given; expected one of them.")
-    table = _Table("read_table", path, header, delimiter)
+        raise ConfigError("columns and text are both given; expected one of them.")
+    table = _Table(path, header, delimiter)
     at_label, at_sequence, at_text = map(table.find, (label, sequence, text))
     special = {at for at in (at_label, at_sequence, at_text) if at is not None}
     chosen = [] if text is not None else table.choose(columns, special)
@@ -100,6 +101,7 @@ def read_table(
     return Data(X, None if label is None else y, tuple(table.names[at] for at in chosen))
 
 
+@operation
 def read_series(
     path: Path,
     *,
@@ -107,15 +109,15 @@ def read_series(
     header: bool | None = None,
     delimiter: str | None = None,
 ) -> Data:
-    """Read time series that stand side by side in a table, a row a step.
+    """Read time series from a table: one series in each column, one time step in each row.
 
     Parameters
     ----------
     path : path-like
     columns : sequence of str or int, optional
-        As in `read_table`. Without: all but a first column of dates, which is one whose first entry
-        is no number or whose name is date, datetime, day, ds, hour, index, month, time, timestamp,
-        week or year.
+        As in `read_table`. Default: all, except a first column of dates, which is one whose first
+        entry is not a number or whose name is date, datetime, day, ds, hour, index, month, time,
+        timestamp, week or year.
     header, delimiter
         As in `read_table`.
 
@@ -129,7 +131,7 @@ def read_series(
     DataError
         As in `read_table`.
     """
-    table = _Table("read_series", path, header, delimiter)
+    table = _Table(path, header, delimiter)
     dates = table.names[0].lower() in _DATES or not _is_number(table.first[0])
     chosen = table.choose(columns, {0} if dates and columns is None else set())
     steps = Steps(len(chosen))
@@ -139,17 +141,17 @@ def read_series(
 
 
 class _Table:
-    """The rows of a table, at least one, all as long as the first; the names of its columns."""
+    """The rows of a table, at least one, all of the same length, and the names of the columns."""
 
-    def __init__(self, where, path, header, delimiter):
-        self.lines = Lines(where, path)
+    def __init__(self, path, header, delimiter):
+        self.lines = Lines(path)
         source = iter(self.lines)
         head = next((line for line in source if line.strip()), None)
         if head is None:
             self.lines.refuse_file("is empty", "a table")
         delimiter = _delimiter(path, head) if delimiter is None else delimiter
         if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n':
-            raise ConfigError(f"{where}: delimiter is {delimiter!r}; expected one character.")
+            raise ConfigError(f"delimiter is {delimiter!r}; expected one character.")
         quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
         text = (line + "\n" for line in chain([head], source))
         self._rows = csv.reader(text, delimiter=delimiter, quoting=quoting, strict=True)
@@ -170,18 +172,20 @@ class _Table:
             row = self._read()
 
     def _read(self):
-        """Return the next row that is not blank; an empty one at the end."""
+        """Return the next row that is not blank; an empty row at the end."""
         try:
             row = next((r for r in self._rows if len(r) > 1 or (r and r[0].strip())), [])
         except csv.Error as error:
-            self.lines.refuse(f"is no row of a table ({error})", "fields quoted as in CSV, or not")
+            self.lines.refuse(
+                f"is not a row of a table ({error})", "fields quoted as in CSV, or not"
+            )
         self._count = self._count or len(row)
         if row and len(row) != self._count:
             self.lines.refuse(f"has {len(row)} fields", f"{self._count}, as in the first row")
         return row
 
     def find(self, column: Column | None) -> int | None:
-        """Return the place of a column: its name's, or a number's."""
+        """Return the index of a column that is given by name or number."""
         if column is None:
             return None
         if isinstance(column, str) and self._named and self.names.count(column) == 1:
@@ -193,7 +197,7 @@ class _Table:
         self.lines.refuse_file(f"has the columns {what}", f"{shown(str(column))} once among them")
 
     def choose(self, columns: Sequence[Column] | None, special: set[int]) -> list[int]:
-        """Return the places of the columns of numbers."""
+        """Return the indices of the columns of numbers."""
         if columns is None:
             chosen = [at for at in range(self._count) if at not in special]
         else:
@@ -212,7 +216,7 @@ class _Table:
         return [self.lines.float32(row[at], self.names[at]) for at in chosen]
 
     def entry(self, row: list[str], at: int) -> str:
-        """Return the text in a column, which must not be empty."""
+        """Return the text in a column; raise where it is empty."""
         if not (text := row[at].strip()):
             self.lines.refuse(f"has nothing in {_bare(self.names[at])}", "an entry in every row")
         return text
@@ -226,7 +230,7 @@ def _delimiter(path, head):
     if os.fspath(path).lower().endswith((".tsv", ".tab")):
         return "\t"
     bare = re.sub('"[^"]*"', "", head)
-    return max(_DELIMITERS, key=bare.count)  # the first of them where none is there
+    return max(_DELIMITERS, key=bare.count)  # the first one where none occurs
 
 
 def _is_number(text):

@@ -1,13 +1,15 @@
-"""The ``.ts`` format of the UEA and UCR archives of time-series classification.
+"""The ``.ts`` format of the UEA and UCR archives of time series classification.
 
-Lines that begin with # are comments, those with @ the header; after @data one case a line: channels
-separated by colons, their values by commas, the class or target last (Loning et al. 2019, sktime).
+Lines that begin with # are comments, lines that begin with @ the header. Each line after @data is
+one case: channels separated by colons, their values by commas, the class or target last (Loning et
+al. 2019, sktime).
 """
 
 from typing import Any
 
 import numpy as np
 
+from ..errors import operation
 from .lines import Data, Lines, Path, shown
 
 _FLAGS = ("timestamps", "missing", "univariate", "equallength", "targetlabel")
@@ -15,6 +17,7 @@ _COUNTS = ("dimensions", "dimension", "serieslength")
 _OTHER = ("problemname", "classlabel", "data")
 
 
+@operation
 def read_ts(path: Path) -> Data:
     """Read a file of the UEA and UCR archives.
 
@@ -31,10 +34,11 @@ def read_ts(path: Path) -> Data:
     Raises
     ------
     DataError
-        A file that cannot be read; an unknown or contradicted header; time stamps; a missing
-        value; channels of different lengths in one case; a class that the header does not list.
+        The file cannot be read; the header has an unknown entry or contradicts the data; there are
+        time stamps or missing values; the channels of a case have different lengths; a class is
+        not listed in the header.
     """
-    lines = Lines("read_ts", path)
+    lines = Lines(path)
     header: dict[str, Any] = {}
     X, y = [], []
     for line in lines:
@@ -53,7 +57,7 @@ def read_ts(path: Path) -> Data:
 
 
 def _add_to(header, line, lines: Lines):
-    """Understand a line of the header."""
+    """Read one line of the header."""
     key, *values = line.split()
     name = key[1:].lower()
     if not key.startswith("@"):
@@ -95,7 +99,7 @@ def _case(line, header, lines: Lines):
         channels, target = [*channels, target], None
     if not channels:
         lines.refuse("has one field only", "channels and a class, separated by colons")
-    # The first case settles what the header leaves open.
+    # The first case determines what the header does not declare.
     n = header.setdefault("dimensions", 1 if header.get("univariate") else len(channels))
     if len(channels) != n:
         lines.refuse(f"has {len(channels)} channels", f"{n}, as the header or the first case says")
