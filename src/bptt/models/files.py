@@ -60,7 +60,7 @@ def save(model, path, run=None, data=None):
     }
     if run is not None:
         arrays |= {_TRAINING + name: a for name, a in run.arrays().items()}
-        config["training"] = run.numbers() | {"data": data}
+        config["training"] = run.scalars() | {"data": data}
     save_arrays(path, arrays, config)
 
 

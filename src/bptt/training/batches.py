@@ -1,60 +1,64 @@
-"""Batches: windows of long texts for truncated BPTT, whole sequences in buckets of like length.
+"""Batches: windows of texts for truncated BPTT; whole sequences, batched by similar length.
 
-A *source* holds the data of a training and deals them out::
+A *source* holds the training data and yields it in batches::
 
-    order = source.order(rng)            # once an epoch; an array, so that a checkpoint can hold it
-    for batch in source.batches(order):  # source.count(order) of them
+    order = source.order(rng)            # once per epoch; an array that is saved in checkpoints
+    for batch in source.batches(order):  # source.count(order) batches
         ...
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from ..errors import ConfigError
+from ..errors import ConfigError, operation
 
-POOL = 50  # batches among which sequences are sorted by length: little padding, still much chance
+POOL = 50  # batches among which sequences are sorted by length: little padding, random batches
 
 
 class Batch(NamedTuple):
-    """What one training step reads."""
+    """The data of one training step."""
 
     x: Any  # (m, T_x, ...)
-    target: Any  # what the objective compares the outputs with
-    lengths: np.ndarray | None = None  # (m,), None where every sequence has T_x steps
-    weight: np.ndarray | None = None  # (m, T_x), of each step in the loss; None: 1
-    fresh: bool = True  # whether the state starts anew; else where the batch before it ended
+    target: Any  # the objective compares the outputs with it
+    lengths: np.ndarray | None = None  # (m,); None if every sequence has T_x steps
+    weight: np.ndarray | None = None  # (m, T_x): weight of each step in the loss; None: 1
+    fresh: bool = True  # start from the initial state; False: from the previous batch's final state
 
 
 class Source(Protocol):
-    """The data of a training, dealt out in batches."""
+    """Training data that is read in batches."""
 
     def order(self, rng: np.random.Generator | None) -> np.ndarray:
-        """Draw the order of an epoch's batches; None: a fixed order."""
+        """Draw the order of the batches of an epoch; without rng a fixed order."""
         ...
 
     def count(self, order: np.ndarray) -> int:
         """Return the number of batches of an epoch."""
         ...
 
-    def batches(self, order: np.ndarray) -> Iterator["Batch"]:
+    def batches(self, order: np.ndarray) -> Iterator[Batch]:
         """Yield the batches of an epoch."""
         ...
 
 
-def text_windows(tokens, batch_size, seq_length):
-    """Cut a text into parallel streams and walk along them.
+@operation
+def text_windows(
+    tokens: np.ndarray, batch_size: int, seq_length: int
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Split a text into parallel streams, and these into windows.
 
-    The text is cut into `batch_size` equal pieces that run side by side, so that the state left
-    by one window is the state each row of the next window starts from. Each token's target is the
-    token after it. Up to `batch_size` - 1 tokens at the end are left out.
+    The text is split into `batch_size` streams of equal length, the rows of the windows. Each row
+    of a window continues the same row of the window before, so that the hidden state can be carried
+    from one window to the next. The target of each token is the token after it. Up to
+    `batch_size` - 1 tokens at the end are not used.
 
     Parameters
     ----------
     tokens : ndarray of int, shape (n,)
     batch_size : int
-        Parallel streams, m.
+        Number of parallel streams, m.
     seq_length : int
         Steps in a window; the last window may be shorter.
 
@@ -66,7 +70,7 @@ def text_windows(tokens, batch_size, seq_length):
     Raises
     ------
     ConfigError
-        The text is too short to give every stream a token and its target.
+        The text is too short for a token and its target in every stream.
 
     Examples
     --------
@@ -79,7 +83,7 @@ def text_windows(tokens, batch_size, seq_length):
     steps = (len(tokens) - 1) // batch_size
     if steps < 1:
         raise ConfigError(
-            f"text_windows: the text has {len(tokens)} tokens; expected at least "
+            f"the text has {len(tokens)} tokens; expected at least "
             f"{batch_size + 1}, because batch_size is {batch_size}."
         )
     x = tokens[: batch_size * steps].reshape(batch_size, steps)
@@ -90,7 +94,7 @@ def text_windows(tokens, batch_size, seq_length):
 
 
 class TextStreams:
-    """One long text as parallel streams, window after window, the state carried along.
+    """One long text as parallel streams; the state is carried from window to window.
 
     Parameters
     ----------
@@ -98,7 +102,7 @@ class TextStreams:
     batch_size, seq_length : int
         As `text_windows` takes them.
     burn_in : int
-        Steps after a fresh start that are read but do not count in the loss.
+        Steps at the start of the text that update the state but do not count in the loss.
 
     Raises
     ------
@@ -106,19 +110,19 @@ class TextStreams:
         The text is too short.
     """
 
-    def __init__(self, tokens, batch_size, seq_length, burn_in=0):
+    def __init__(self, tokens: np.ndarray, batch_size: int, seq_length: int, burn_in: int = 0):
         self._windows = text_windows(tokens, batch_size, seq_length)
         self._seq_length, self._burn_in = seq_length, burn_in
 
-    def order(self, rng):
-        """Return an empty order: a text is read from its beginning to its end."""
+    def order(self, rng: np.random.Generator | None) -> np.ndarray:
+        """Return an empty order: a text is read from beginning to end."""
         return np.zeros(0, np.int64)
 
-    def count(self, order):
+    def count(self, order: np.ndarray) -> int:
         """Return the number of batches of an epoch."""
         return len(self._windows)
 
-    def batches(self, order):
+    def batches(self, order: np.ndarray) -> Iterator[Batch]:
         """Yield every window."""
         for k, (x, y) in enumerate(self._windows):
             weight = _after_burn_in(x.shape, k * self._seq_length, self._burn_in)
@@ -126,29 +130,31 @@ class TextStreams:
 
 
 class Documents:
-    """Many texts, side by side in batches of like length, each read in windows from its start.
+    """Documents in batches of similar length, each read in windows from its beginning.
 
-    Where a document ends its row stays empty until the whole batch is read; empty rows cost
-    nothing.
+    After the end of a document its row stays empty until the whole batch has been read; empty rows
+    are not computed.
 
     Parameters
     ----------
     documents : list of ndarray of int, each (n_i,), n_i >= 2
-        Each token's target is the token after it.
+        The target of each token is the token after it.
     batch_size, seq_length, burn_in : int
         As for `TextStreams`.
     """
 
-    def __init__(self, documents, batch_size, seq_length, burn_in=0):
+    def __init__(
+        self, documents: Sequence[np.ndarray], batch_size: int, seq_length: int, burn_in: int = 0
+    ):
         self._documents = documents
         self._steps = np.array([len(d) - 1 for d in documents], np.int64)
         self._batch_size, self._seq_length, self._burn_in = batch_size, seq_length, burn_in
 
-    def order(self, rng):
+    def order(self, rng: np.random.Generator | None) -> np.ndarray:
         """Draw the order of the documents: see `by_length`."""
         return by_length(self._steps, self._batch_size, rng)
 
-    def count(self, order):
+    def count(self, order: np.ndarray) -> int:
         """Return the number of batches of an epoch."""
         longest = [int(self._steps[group].max()) for group in self._groups(order)]
         return sum(-(-steps // self._seq_length) for steps in longest)
@@ -156,7 +162,7 @@ class Documents:
     def _groups(self, order):
         return [order[i : i + self._batch_size] for i in range(0, len(order), self._batch_size)]
 
-    def batches(self, order):
+    def batches(self, order: np.ndarray) -> Iterator[Batch]:
         """Yield every window of every batch of documents."""
         for group in self._groups(order):
             steps = self._steps[group]
@@ -169,29 +175,34 @@ class Documents:
 
 
 class SequenceBatches:
-    """Whole sequences in batches of like length, each with its target.
+    """Whole sequences in batches of similar length, each with its target.
 
     Parameters
     ----------
     X : list of ndarray, each (T_i, ...)
     targets : ndarray, shape (n, ...), or list of ndarray, each (T_i, ...)
-        One target a sequence, or a list with one a step.
+        One target for each sequence, or a list with one for each step.
     batch_size : int
     """
 
-    def __init__(self, X, targets, batch_size):
+    def __init__(
+        self,
+        X: Sequence[np.ndarray],
+        targets: np.ndarray | Sequence[np.ndarray],
+        batch_size: int,
+    ):
         self._X, self._targets, self._batch_size = X, targets, batch_size
         self._lengths = np.array([len(x) for x in X], np.int64)
 
-    def order(self, rng):
+    def order(self, rng: np.random.Generator | None) -> np.ndarray:
         """Draw the order of the sequences: see `by_length`."""
         return by_length(self._lengths, self._batch_size, rng)
 
-    def count(self, order):
+    def count(self, order: np.ndarray) -> int:
         """Return the number of batches of an epoch."""
         return -(-len(order) // self._batch_size)
 
-    def batches(self, order):
+    def batches(self, order: np.ndarray) -> Iterator[Batch]:
         """Yield every batch."""
         for i in range(0, len(order), self._batch_size):
             group = order[i : i + self._batch_size]
@@ -203,23 +214,23 @@ class SequenceBatches:
             yield Batch(x, target, lengths if lengths.min() < x.shape[1] else None)
 
 
-def by_length(lengths, batch_size, rng):
-    """Draw an order in which the sequences of a batch are of like length.
+def by_length(lengths: np.ndarray, batch_size: int, rng: np.random.Generator | None) -> np.ndarray:
+    """Draw an order in which the sequences of a batch have similar lengths.
 
-    Sequences are shuffled, sorted by length within pools of many batches, and the batches are
-    shuffled again. The same generator gives the same order.
+    Sequences are shuffled and sorted by length within pools of many batches; then the batches are
+    shuffled. The same generator gives the same order.
 
     Parameters
     ----------
     lengths : ndarray of int, shape (n,)
     batch_size : int
     rng : numpy.random.Generator, or None
-        None: sorted by length, nothing shuffled.
+        None: sorted by length, not shuffled.
 
     Returns
     -------
     ndarray of int64, shape (n,)
-        A permutation; each next `batch_size` entries are a batch.
+        A permutation; every `batch_size` consecutive entries are a batch.
     """
     if rng is None:
         return np.argsort(lengths, kind="stable")
@@ -231,8 +242,8 @@ def by_length(lengths, batch_size, rng):
     return np.concatenate([rng.permutation(blocks).reshape(-1), order[full:]])
 
 
-def padded(sequences):
-    """Pad sequences with zeros to the longest.
+def padded(sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Pad sequences with zeros to the length of the longest.
 
     Parameters
     ----------
@@ -252,7 +263,7 @@ def padded(sequences):
 
 
 def _after_burn_in(shape, t, burn_in):
-    """Return the weights of a window that begins at step t: 0 for what is only read."""
+    """Return the weights of a window that begins at step t: 0 during the burn-in."""
     if t >= burn_in:
         return None
     weight = np.ones(shape, np.float32)

@@ -1,18 +1,20 @@
-"""Everything that changes in training: how it is left, and taken up again."""
+"""The training state: saved in checkpoints, restored to resume."""
 
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, operation
+from ..network import Network
+from .batches import Source
 from .optimizers import Optimizer
 from .schedules import Schedule
 
 
 @dataclass
 class Run:
-    """Everything that changes in training, so that a run can be left and taken up again.
+    """The complete training state, saved in checkpoints to resume a run.
 
     Attributes
     ----------
@@ -20,27 +22,30 @@ class Run:
         Changed in place.
     optimizer, schedule
     rng : numpy.random.Generator
-        Draws the order of the batches and what dropout leaves out.
+        Draws the order of the batches and the dropout masks.
     epoch, batch, step : int
-        The present epoch (1, 2, ...), the batches done in it, the steps done in all.
+        Current epoch (1, 2, ...), number of batches done in it, number of steps done in all epochs.
     per_epoch : int
-        Batches of the first epoch.
+        Number of batches of the first epoch.
     order : ndarray of int, or None
-        Of the present epoch's batches; None between epochs.
+        Order of the batches of the current epoch; None between epochs.
     carried : tuple, or None
-        The state that the last batch ended in.
+        Final state of the last batch.
     total, weight, norms : float
-        Sums over the present epoch: of the loss, of what it counts, of the gradients' norms.
+        Sums over the current epoch: of the losses, their weights, and the gradient norms.
     recent : list of float
-        The losses of the last steps.
+        Losses of the last steps.
     items, training_seconds, seconds : float
+        Sum of the weights over all epochs; time of the training steps; time of everything.
     history : list of dict
-        One row an epoch: epoch, step, loss, validation, grad_norm (the mean over the epoch),
+        One row for each epoch: epoch, step, loss, validation, grad_norm (mean over the epoch),
         learning_rate, seconds, steps_per_second.
     best, best_loss, waited
-        The parameters with the lowest validation loss; how many epochs ago that was.
+        Parameters with the lowest validation loss, that loss, and the epochs since then.
     stopped : bool
-        By early stopping.
+        Whether early stopping has ended the run.
+    interrupted : bool
+        Whether Ctrl-C or a callback has ended `fit` early.
     """
 
     parameters: dict[str, np.ndarray]
@@ -67,13 +72,13 @@ class Run:
     stopped: bool = False
     interrupted: bool = False  # not saved
 
-    _NUMBERS = (
+    _SCALARS = (
         "epoch", "batch", "step", "per_epoch", "total", "weight", "norms", "recent", "items",
         "training_seconds", "seconds", "history", "best_loss", "waited", "stopped",
     )  # fmt: skip
 
-    def arrays(self):
-        """Return the arrays but the parameters: optimizer, order, carried state, best."""
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return all arrays except the parameters: optimizer, order, carried state, best."""
         named = {f"optimizer/{name}": a for name, a in self.optimizer.state.items()}
         if self.order is not None:
             named["order"] = self.order
@@ -81,34 +86,41 @@ class Run:
             named |= {f"carried/{i}/{j}": a for j, a in enumerate(state)}
         return named | {f"best/{name}": a for name, a in (self.best or {}).items()}
 
-    def numbers(self):
-        """Return everything that is no array, ready for JSON."""
-        return {name: getattr(self, name) for name in self._NUMBERS} | {
+    def scalars(self) -> dict[str, Any]:
+        """Return everything that is not an array, ready for JSON."""
+        return {name: getattr(self, name) for name in self._SCALARS} | {
             "generator": self.rng.bit_generator.state,
             "schedule": self.schedule.state,
             "carried_layers": None if self.carried is None else len(self.carried),
         }
 
-    def restore(self, arrays, numbers, network, source):
-        """Become the run that `arrays` and `numbers` describe, of this network on this source.
+    @operation("resume")
+    def restore(
+        self,
+        arrays: dict[str, np.ndarray],
+        scalars: dict[str, Any],
+        network: Network,
+        source: Source,
+    ) -> None:
+        """Restore the state that `arrays` and `scalars` hold.
 
         Raises
         ------
         CheckpointError
-            They do not fit the network, the source, or one another.
+            They do not fit the network, the source, or each other.
         """
         try:
-            self._restore_numbers(numbers)
+            self._restore_scalars(scalars)
             self.optimizer.state.update(self._moments(_within(arrays, "optimizer/")))
             self.best = _within(arrays, "best/") or None
             self.order = arrays.get("order")
-            self.carried = _carried(_within(arrays, "carried/"), numbers, network)
+            self.carried = _carried(_within(arrays, "carried/"), scalars, network)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise CheckpointError(f"resume: the training state is damaged: {error}.") from error
+            raise CheckpointError(f"the training state is damaged: {error}.") from error
         expected = {name: (p.shape, p.dtype) for name, p in self.parameters.items()}
         best = {name: (p.shape, p.dtype) for name, p in (self.best or self.parameters).items()}
         if best != expected:
-            raise CheckpointError("resume: the training state is damaged: its best parameters.")
+            raise CheckpointError("the training state is damaged: its best parameters.")
         if self.order is None:
             fits = self.batch == 0
         else:
@@ -119,12 +131,12 @@ class Run:
             fits = fits and self.batch < source.count(self.order)
         if not fits:
             raise CheckpointError(
-                "resume: the training state is damaged: its order of batches, or its place in it."
+                "the training state is damaged: its order of batches, or its place in it."
             )
 
-    def _restore_numbers(self, numbers):
-        for name in self._NUMBERS:
-            value, like = numbers[name], getattr(self, name)
+    def _restore_scalars(self, scalars):
+        for name in self._SCALARS:
+            value, like = scalars[name], getattr(self, name)
             whole = type(like) is int and type(value) is int and 0 <= value < 2**62
             real = type(like) is float and is_finite(value) and (value >= 0 or name == "total")
             if name == "best_loss":
@@ -138,16 +150,16 @@ class Run:
             setattr(self, name, value)
         if self.epoch < 1 or self.step < self.batch:
             raise ValueError("its epoch or its step")
-        schedule = numbers["schedule"]
+        schedule = scalars["schedule"]
         if schedule.keys() != self.schedule.state.keys() or not all(
             v is None or is_finite(v) for v in schedule.values()
         ):
             raise ValueError("its schedule")
         self.schedule.state.update(schedule)
-        self.rng.bit_generator.state = numbers["generator"]
+        self.rng.bit_generator.state = scalars["generator"]
 
     def _moments(self, given):
-        """Return the optimizer's state of a file, where it can be one."""
+        """Return the optimizer's state of a file; raise where no optimizer can have it."""
         for key, a in given.items():
             kind, _, name = key.partition(".")
             like = self.parameters[name] if name else self.optimizer.state[key]
@@ -155,11 +167,11 @@ class Run:
             if (a.shape, a.dtype) != (like.shape, like.dtype):
                 raise ValueError(f"its optimizer/{key:.40} is {a.dtype} {a.shape}")
             if not np.isfinite(a).all() or (a.min() < 0 and (squares or not name)):
-                raise ValueError(f"its optimizer/{key:.40} is not what an optimizer leaves")
+                raise ValueError(f"its optimizer/{key:.40} is not a valid state")
         return given
 
-    def row(self, validation=None):
-        """Describe the present epoch, as far as it has come."""
+    def row(self, validation: float | None = None) -> dict[str, Any]:
+        """Return the row of the history for the current epoch, complete or not."""
         return {
             "epoch": self.epoch,
             "step": self.step,
@@ -171,18 +183,18 @@ class Run:
             "steps_per_second": self.step / self.training_seconds,
         }
 
-    def rows(self):
-        """Return the history, with a row for the present epoch where it is not complete."""
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the history, with a row for the current epoch if it is not complete."""
         return [*self.history, self.row()] if self.batch else self.history
 
-    def restore_best(self):
-        """Set the parameters to those with the lowest validation loss, where they were kept."""
+    def restore_best(self) -> None:
+        """Set the parameters to those with the lowest validation loss, if they were kept."""
         for name, p in (self.best or {}).items():
             self.parameters[name][...] = p
 
 
-def is_finite(value):
-    """Tell whether a value read from JSON is a finite number."""
+def is_finite(value: Any) -> bool:
+    """Return whether a value read from JSON is a finite number."""
     return type(value) in (int, float) and abs(value) < np.inf
 
 
@@ -190,14 +202,14 @@ def _within(arrays, prefix):
     return {k.removeprefix(prefix): a for k, a in arrays.items() if k.startswith(prefix)}
 
 
-def _carried(given, numbers, network):
+def _carried(given, scalars, network):
     """Return the carried state of a file, layer by layer, or None."""
-    if numbers["carried_layers"] is None:
+    if scalars["carried_layers"] is None:
         return None
     m = next((a.shape[1] for a in given.values()), 1)
     shapes = [tuple(a.shape for a in state) for state in network.zero_state(m)]
     state = tuple(tuple(given[f"{i}/{j}"] for j in range(len(own))) for i, own in enumerate(shapes))
-    if numbers["carried_layers"] != len(shapes) or len(given) != sum(map(len, shapes)):
+    if scalars["carried_layers"] != len(shapes) or len(given) != sum(map(len, shapes)):
         raise ValueError("its carried state has other layers")
     if [tuple(a.shape for a in own) for own in state] != shapes:
         raise ValueError("its carried state has other shapes")

@@ -1,17 +1,19 @@
-"""The learning rate of every step."""
+"""Learning rate schedules."""
 
 import math
+from typing import Any, Literal
 
-from ..errors import ConfigError
+from ..errors import ConfigError, operation
 
-SCHEDULES = ("constant", "cosine", "plateau")
+ScheduleName = Literal["constant", "cosine", "plateau"]
+SCHEDULES: tuple[ScheduleName, ...] = ("constant", "cosine", "plateau")
 
 
 class Schedule:
-    """A learning rate that warms up, then stays, falls along a cosine, or falls on a plateau.
+    """Learning rate: linear warm-up, then constant, cosine decay, or reduction on a plateau.
 
     (1)  warm-up: rate t / warmup in step t = 1 .. warmup
-    (2)  cosine:  rate (1 + cos(pi u)) / 2, u the share done of the steps after the warm-up
+    (2)  cosine:  rate (1 + cos(pi u)) / 2, u the fraction done of the steps after the warm-up
                   (Loshchilov & Hutter 2017, equation 5, one period down to 0)
     (3)  plateau: rate factor^k after k times `patience` epochs without a lower loss
 
@@ -19,13 +21,13 @@ class Schedule:
     ----------
     kind : {"constant", "cosine", "plateau"}
     learning_rate : float
-        The highest.
+        Largest learning rate, reached at the end of the warm-up.
     warmup : int
-        Steps.
+        Steps of the warm-up.
     factor : float
-        Of "plateau", in (0, 1).
+        "plateau": factor of the learning rate after `patience` epochs, in (0, 1).
     patience : int
-        Of "plateau": epochs.
+        "plateau": epochs without a lower loss.
 
     Examples
     --------
@@ -34,17 +36,24 @@ class Schedule:
     [0.005, 0.01, 0.005, 0.0]
     """
 
-    def __init__(self, kind, learning_rate, warmup=0, *, factor=0.5, patience=2):
+    @operation
+    def __init__(
+        self,
+        kind: ScheduleName,
+        learning_rate: float,
+        warmup: int = 0,
+        *,
+        factor: float = 0.5,
+        patience: int = 2,
+    ):
         if kind not in SCHEDULES:
-            raise ConfigError(
-                f"Schedule: kind is {kind!r}; expected one of {', '.join(SCHEDULES)}."
-            )
+            raise ConfigError(f"kind is {kind!r}; expected one of {', '.join(SCHEDULES)}.")
         self.kind, self.learning_rate, self.warmup = kind, float(learning_rate), warmup
         self.factor, self.patience = factor, patience
-        self.state = {"drops": 0, "waited": 0, "best": None}
+        self.state: dict[str, Any] = {"drops": 0, "waited": 0, "best": None}
 
-    def __call__(self, step, n_steps):
-        """Return the rate of step 1 <= step <= n_steps."""
+    def __call__(self, step: int, n_steps: int) -> float:
+        """Return the learning rate of step 1 <= step <= n_steps."""
         if step < self.warmup:
             return self.learning_rate * step / self.warmup  # (1)
         if self.kind == "cosine":
@@ -52,8 +61,8 @@ class Schedule:
             return self.learning_rate * (1 + math.cos(math.pi * min(1.0, u))) / 2  # (2)
         return self.learning_rate * self.factor ** self.state["drops"]  # (3)
 
-    def end_epoch(self, loss):
-        """Look at an epoch's loss; where it is on a plateau the rate falls."""
+    def end_epoch(self, loss: float) -> None:
+        """Take the loss of an epoch; on a plateau the learning rate is reduced."""
         state = self.state
         if state["best"] is None or loss < state["best"]:
             state.update(best=loss, waited=0)
