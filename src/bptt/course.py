@@ -85,10 +85,9 @@ def _backward(da, dstate, caches):
     dy = np.zeros((*x.shape[1:], da.shape[0]), da.dtype)
     dy[:, :T] = _batch_first(da)  # the loss uses the first T steps only
     dx, dstate0, gradients = provider().backward(caches.tape, dy, tuple(ds.T for ds in dstate))
-    assert dx is not None  # need_dx=True
     dstate0 = {f"d{s}0": d.T for s, d in zip(caches.cell.states, dstate0, strict=True)}
     gradients = {f"d{name}": g for name, g in gradients.items()}
-    return {"dx": _features_first(dx[:, :T]), **dstate0, **gradients}
+    return {"dx": _features_first(dx)[:, :, :T], **dstate0, **gradients}
 
 
 def _predict(a, Wy, by):
