@@ -16,58 +16,95 @@ namespace bptt {
 namespace {
 
 Cell cell_named(const std::string& name) {
-  for (int i = 0; i < kCells; ++i)
-    if (name == kCellInfo[i].name) return static_cast<Cell>(i);
-  refuse("cell is '" + name + "'; expected rnn, rnn_relu, lstm, gru or gru_reset_after.");
+  const Cell cell = find_cell(name.c_str());
+  if (cell != kNoCell) return cell;
+  std::string names;
+  for (const CellInfo& c : kCellInfo) names += (names.empty() ? "" : ", ") + std::string(c.name);
+  refuse("cell is '" + name + "'; expected one of " + names + ".");
 }
 
 // The name of parameter i of a cell: a Python string made once, because a short sequence takes microseconds.
 nb::handle param_name(Cell cell, int i) {
   static PyObject* name[kCells][kMaxParams];
   PyObject*& s = name[static_cast<int>(cell)][i];
-  if (!s) s = PyUnicode_InternFromString(kParams[static_cast<int>(cell)][i].name);
+  if (!s) s = PyUnicode_InternFromString(info(cell).params[i].name);
   return s;
 }
 
 // The parameters of one cell, by name, as views.
 struct Params {
   Cell cell;
-  int n_x, n_a;
+  int n_x = 0, n_a = 0;
   char kind;  // 'f' or 'd'
   std::vector<View> views;
-  std::vector<int> dims;  // a bias may be (n_a, 1) or (n_a,)
+  std::vector<int> dims;  // an array of one column may be (n_a, 1) or (n_a,)
 
-  Params(Cell c, nb::dict named, index want_n_x) : cell(c) {
-    const ParamInfo* info = kParams[static_cast<int>(c)];
+  Params(Cell c, nb::dict named) : cell(c) {
     views.reserve(kMaxParams), dims.reserve(kMaxParams);
-    for (int i = 0; info[i].kind != ParamInfo::end; ++i) {
+    for (int i = 0; i < info(c).n_params; ++i) {
+      const Param& param = info(c).params[i];
       PyObject* p = PyDict_GetItemWithError(named.ptr(), param_name(c, i).ptr());
-      if (!p) refuse(std::string("params has no '") + info[i].name + "'.");
-      views.emplace_back(nb::handle(p), info[i].name);
+      if (!p) refuse(std::string("parameters has no '") + param.name + "'.");
+      views.emplace_back(nb::handle(p), param.name);
       dims.push_back(views.back().dims());
+      if (n_a || (param.kind != Param::joint && param.kind != Param::input)) continue;
+      const View& matrix = views.back();  // the first that takes the input says what the sizes are
+      if (matrix.dims() != 2) refuse(std::string(param.name) + " must have two dimensions.");
+      n_a = int(matrix.size(0));
+      n_x = int(matrix.size(1) - (param.kind == Param::joint ? n_a : 0));
+      if (n_x < 0) refuse(std::string(param.name) + " has fewer columns than rows.");
     }
     kind = views[0].kind();
-    const View& first = views[0];
-    if (first.dims() != 2) refuse(std::string(info[0].name) + " must have two dimensions.");
-    n_a = int(first.size(0));
-    n_x = int(first.size(1) - (info[0].kind == ParamInfo::joint ? n_a : 0));
-    if (n_x < 0 || (want_n_x >= 0 && want_n_x != n_x))
-      refuse("the input has " + std::to_string(want_n_x) + " features; the parameters expect " +
-             std::to_string(n_x) + ".");
   }
 
   template <class T>
   Weights<const T> weights() const {
-    const ParamInfo* info = kParams[static_cast<int>(cell)];
     Weights<const T> w{};
     for (std::size_t i = 0; i < views.size(); ++i) {
-      const index columns = param_columns(info[i], n_x, n_a);
+      const Param& param = info(cell).params[i];
+      const index columns = param_columns(param, n_x, n_a);
       const T* p = dims[i] == 1 && columns == 1 ? views[i].data<const T>({n_a})
                                                 : views[i].data<const T>({n_a, columns});
       views[i].need_contiguous();
-      attach<const T>(info[i], p, n_x, n_a, w);
+      attach<const T>(param, p, n_x, n_a, w);
     }
     return w;
+  }
+};
+
+// States as Python has them, a tuple of (m, n_a) or None each.
+template <class T>
+struct StatesIn {
+  std::vector<View> views;
+  StateRows<const T> rows;
+  StatesIn(const CellInfo& cell, nb::tuple states, index m, index n_a) {
+    if (int(states.size()) != cell.n_states)
+      refuse("the state has " + std::to_string(states.size()) + " arrays; expected " + std::to_string(cell.n_states) + ".");
+    views.reserve(kMaxStates);
+    for (int i = 0; i < cell.n_states; ++i) {
+      nb::handle given = states[i];
+      if (given.is_none()) continue;
+      views.emplace_back(given, cell.states[i]);
+      rows.of[i] = views.back().template rows<const T>({m, n_a});
+    }
+  }
+};
+template <class T>
+struct StatesOut {
+  nb::object arrays[kMaxStates];
+  int n;
+  StateRows<T> rows;
+  StatesOut(const CellInfo& cell, index m, index n_a) : n(cell.n_states) {
+    for (int i = 0; i < n; ++i) {
+      T* to;
+      arrays[i] = new_array<T>({m, n_a}, &to);
+      rows.of[i] = {to, n_a, 0};
+    }
+  }
+  nb::object tuple() const {
+    nb::object made = nb::steal(PyTuple_New(n));
+    for (int i = 0; i < n; ++i) PyTuple_SetItem(made.ptr(), i, nb::object(arrays[i]).release().ptr());
+    return made;
   }
 };
 
@@ -94,13 +131,9 @@ std::optional<Kept<T>>& slot(PyTape& t) {
   else return t.d;
 }
 
-std::pair<nb::object, nb::object> two_states(nb::tuple state, bool has_c) {
-  if (state.size() != 1u + has_c) refuse("the state has " + std::to_string(state.size()) + " arrays.");
-  return {state[0], has_c ? nb::object(state[1]) : nb::none()};
-}
-
 template <class T>
-nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::tuple state0, bool reverse, bool keep_tape, nb::object table) {
+nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::tuple state0, bool reverse,
+                      bool keep_tape, nb::object table) {
   std::vector<View> alive;
   Array<T> own_x;
   Input<T> in;
@@ -122,21 +155,16 @@ nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::tuple
     alive.back().need_contiguous();
     in.n_tokens = small(alive.back().size(0), "n_tokens");
   }
-  const bool has_c = info(p.cell).has_c;
-  const auto [a0, c0] = two_states(state0, has_c);
-  View length_view, a0_view, c0_view;
+  View length_view;
   if (!lengths.is_none()) {
     length_view = View(lengths, "lengths");
     p.lengths = length_view.data<const index>({p.m});
   }
-  Rows<const T> from_a, from_c;
-  if (!a0.is_none()) a0_view = View(a0, "a0"), from_a = a0_view.rows<const T>({p.m, p.n_a});
-  if (!c0.is_none() && has_c) c0_view = View(c0, "c0"), from_c = c0_view.rows<const T>({p.m, p.n_a});
+  const StatesIn<T> from(info(p.cell), state0, p.m, p.n_a);
 
-  T *out, *a_last, *c_last = nullptr;
+  T* out;
   nb::object out_array = new_array<T>({p.m, p.T, p.n_a}, &out);
-  nb::object a_array = new_array<T>({p.m, p.n_a}, &a_last);
-  nb::object c_array = has_c ? new_array<T>({p.m, p.n_a}, &c_last) : nb::none();
+  const StatesOut<T> to(info(p.cell), p.m, p.n_a);
   std::unique_ptr<PyTape> kept;
   Tape<T>* tape = nullptr;
   if (keep_tape) {
@@ -145,16 +173,14 @@ nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::tuple
   }
   {
     nb::gil_scoped_release release;
-    forward<T>(p, weights, in, from_a, from_c, {out, index(p.T) * p.n_a, p.n_a}, {a_last, p.n_a, 0},
-               {c_last, p.n_a, 0}, tape);
+    forward<T>(p, weights, in, from.rows, {out, index(p.T) * p.n_a, p.n_a}, to.rows, tape);
   }
-  nb::object state = has_c ? nb::make_tuple(a_array, c_array) : nb::make_tuple(a_array);
-  return nb::make_tuple(out_array, state, kept ? nb::cast(std::move(kept)) : nb::none());
+  return nb::make_tuple(out_array, to.tuple(), kept ? nb::cast(std::move(kept)) : nb::none());
 }
 
 nb::object py_forward(const std::string& cell, nb::object x, nb::dict params, nb::object lengths,
                       nb::tuple state0, bool reverse, bool keep_tape, nb::object table) {
-  Params p(cell_named(cell), params, -1);
+  Params p(cell_named(cell), params);
   if (p.kind == 'f')
     return forward_as<float>(std::move(p), x, lengths, state0, reverse, keep_tape, table);
   if (p.kind == 'd')
@@ -166,43 +192,36 @@ template <class T>
 nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::tuple dstate, bool need_dx) {
   const Plan& plan = kept.tape.plan;
   const index m = plan.m, T_x = plan.T, n_a = plan.n_a, n_x = plan.n_x;
-  const bool has_c = info(plan.cell).has_c, tokens = kept.tape.in.table != nullptr;
-  const auto [d_a_final, d_c_final] = two_states(dstate, has_c);
-  View y_view, a_view, c_view;
-  Rows<const T> from_y, from_a, from_c;
+  const CellInfo& cell = info(plan.cell);
+  const bool tokens = kept.tape.in.table != nullptr;
+  const View y_view(dy, "dy");
   Array<T> own_d;
-  if (!dy.is_none()) y_view = View(dy, "dy"), from_y = y_view.rows_or_copy<T>({m, T_x, n_a}, own_d);
-  if (!d_a_final.is_none())
-    a_view = View(d_a_final, "d_a_final"), from_a = a_view.rows<const T>({m, n_a});
-  if (!d_c_final.is_none() && has_c)
-    c_view = View(d_c_final, "d_c_final"), from_c = c_view.rows<const T>({m, n_a});
+  const Rows<const T> from_y = y_view.rows_or_copy<T>({m, T_x, n_a}, own_d);
+  const StatesIn<T> from(cell, dstate, m, n_a);
 
   Gradients<T> g{};
-  T *dx = nullptr, *da0, *dc0 = nullptr;
   nb::object x_array = nb::none();  // or the gradient of the table
   if (need_dx && !tokens) {
+    T* dx;
     x_array = new_array<T>({m, T_x, n_x}, &dx);
     g.dx = {dx, T_x * n_x, n_x};
   }
   if (tokens) x_array = new_array<T>({kept.tape.in.n_tokens, n_x}, &g.dtable);
-  nb::object a_array = new_array<T>({m, n_a}, &da0);
-  nb::object c_array = has_c ? new_array<T>({m, n_a}, &dc0) : nb::none();
-  g.d_a0 = {da0, n_a, 0}, g.d_c0 = {dc0, n_a, 0};
-  nb::dict params;
-  const ParamInfo* info = kParams[static_cast<int>(plan.cell)];
-  for (int i = 0; info[i].kind != ParamInfo::end; ++i) {
-    T* to;
-    const index columns = param_columns(info[i], int(n_x), int(n_a));
-    params[param_name(plan.cell, i)] = kept.params.dims[i] == 1 ? new_array<T>({n_a}, &to)
-                                                                      : new_array<T>({n_a, columns}, &to);
-    attach<T>(info[i], to, int(n_x), int(n_a), g.weights);
+  const StatesOut<T> to(cell, m, n_a);
+  g.dstate0 = to.rows;
+  nb::dict gradients;
+  for (int i = 0; i < cell.n_params; ++i) {
+    T* sums;
+    const index columns = param_columns(cell.params[i], int(n_x), int(n_a));
+    gradients[param_name(plan.cell, i)] = kept.params.dims[i] == 1 ? new_array<T>({n_a}, &sums)
+                                                                   : new_array<T>({n_a, columns}, &sums);
+    attach<T>(cell.params[i], sums, int(n_x), int(n_a), g.weights);
   }
   {
     nb::gil_scoped_release release;
-    backward<T>(kept.tape, from_y, from_a, from_c, g);
+    backward<T>(kept.tape, from_y, from.rows, g);
   }
-  nb::object state = has_c ? nb::make_tuple(a_array, c_array) : nb::make_tuple(a_array);
-  return nb::make_tuple(x_array, state, params);
+  return nb::make_tuple(x_array, to.tuple(), gradients);
 }
 
 nb::object py_backward(const PyTape& tape, nb::object dy, nb::tuple dstate, bool need_dx) {
@@ -212,48 +231,42 @@ nb::object py_backward(const PyTape& tape, nb::object dy, nb::tuple dstate, bool
 // ---- reading a tape ----
 
 std::vector<std::string> tape_names(const Plan& plan) {
-  std::vector<std::string> names{"a"};
   const CellInfo& cell = info(plan.cell);
-  if (cell.has_c) names.push_back("c");
-  for (int i = 0; cell.keep_blocks && i < cell.blocks; ++i) names.push_back(cell.gates[i]);
+  std::vector<std::string> names(cell.states, cell.states + cell.n_states);
+  for (int i = 0; i < cell.blocks && cell.gates[i]; ++i) names.push_back(cell.gates[i]);
   return names;
 }
 
-int block_named(const Plan& plan, const std::string& name) {
-  const CellInfo& cell = info(plan.cell);
-  if (name == "a") return -1;
-  if (name == "c" && cell.has_c) return -2;
-  for (int i = 0; cell.keep_blocks && i < cell.blocks; ++i)
-    if (name == cell.gates[i]) return i;
-  refuse("a tape of " + std::string(cell.name) + " has no '" + name + "'.");
+template <class T>
+typename Tape<T>::Part part_named(const Tape<T>& tape, const std::string& name) {
+  const auto part = tape.part(name);
+  if (!part.first) refuse("a tape of " + std::string(info(tape.plan.cell).name) + " has no '" + name + "'.");
+  return part;
 }
 
 nb::object tape_view(nb::handle self, const std::string& name) {
   return nb::cast<const PyTape&>(self).with([&](const auto& kept) -> nb::object {
-    using T = std::remove_pointer_t<decltype(kept.tape.a.data())>;
+    using T = std::remove_pointer_t<decltype(kept.tape.gates.data())>;
     const Plan& plan = kept.tape.plan;
     if (!plan.uniform()) refuse("the batch is ragged: use unpack.");
-    const int block = block_named(plan, name);
-    const States<T> st = kept.tape.states();
-    const index width = block < 0 ? plan.n_a_padded : index(info(plan.cell).blocks) * plan.n_a_padded;
-    const T* data = block >= 0 ? st.gates + block * plan.n_a_padded
-                               : (block == -1 ? st.a : st.c) + index(plan.m) * plan.n_a_padded;
-    std::int64_t step = plan.m * width;
+    const auto part = part_named(kept.tape, name);
+    const T* data = part.first;
+    std::int64_t step = plan.m * part.width;
     if (plan.reverse && plan.T) data += (plan.T - 1) * step, step = -step;
     const std::size_t shape[3] = {std::size_t(plan.m), std::size_t(plan.T), std::size_t(plan.n_a)};
-    const std::int64_t strides[3] = {width, step, 1};
+    const std::int64_t strides[3] = {part.width, step, 1};
     return nb::cast(nb::ndarray<nb::numpy, const T>(data, 3, shape, self, strides));
   });
 }
 
 nb::object tape_unpack(const PyTape& tape, const std::string& name) {
   return tape.with([&](const auto& kept) -> nb::object {
-    using T = std::remove_pointer_t<decltype(kept.tape.a.data())>;
+    using T = std::remove_pointer_t<decltype(kept.tape.gates.data())>;
     const Plan& plan = kept.tape.plan;
-    const int block = block_named(plan, name);
+    const auto part = part_named(kept.tape, name);
     T* to;
     nb::object array = new_array<T>({plan.m, plan.T, plan.n_a}, &to);
-    kept.tape.unpack(block, {to, index(plan.T) * plan.n_a, plan.n_a});
+    kept.tape.unpack(part, {to, index(plan.T) * plan.n_a, plan.n_a});
     return array;
   });
 }
@@ -263,7 +276,7 @@ nb::object tape_unpack(const PyTape& tape, const std::string& name) {
 class PyStream {
  public:
   PyStream(const std::string& cell, nb::dict named, int m) {
-    Params p(cell_named(cell), named, -1);
+    Params p(cell_named(cell), named);
     if (m < 1) refuse("m is " + std::to_string(m) + "; expected at least 1.");
     if (p.kind == 'f') f_.emplace(p.cell, p.n_x, p.n_a, m, p.weights<float>());
     else if (p.kind == 'd') d_.emplace(p.cell, p.n_x, p.n_a, m, p.weights<double>());
@@ -274,7 +287,7 @@ class PyStream {
   }
   nb::object state() const { return f_ ? state_as(*f_) : state_as(*d_); }
   void set_state(nb::tuple state) { f_ ? set_as(*f_, state) : set_as(*d_, state); }
-  void reset() { f_ ? f_->set_state({}, {}) : d_->set_state({}, {}); }
+  void reset() { f_ ? f_->set_state({}) : d_->set_state({}); }
   int m() const { return f_ ? f_->m() : d_->m(); }
 
  private:
@@ -294,25 +307,40 @@ class PyStream {
   }
   template <class T>
   static nb::object state_as(const Stream<T>& s) {
-    T *a, *c = nullptr;
-    const bool has_c = info(s.cell()).has_c;
-    nb::object a_array = new_array<T>({s.m(), s.n_a()}, &a);
-    nb::object c_array = has_c ? new_array<T>({s.m(), s.n_a()}, &c) : nb::none();
-    s.get_state({a, s.n_a(), 0}, {c, s.n_a(), 0});
-    return has_c ? nb::make_tuple(a_array, c_array) : nb::make_tuple(a_array);
+    const StatesOut<T> to(info(s.cell()), s.m(), s.n_a());
+    s.get_state(to.rows);
+    return to.tuple();
   }
   template <class T>
   static void set_as(Stream<T>& s, nb::tuple state) {
-    const auto [a, c] = two_states(state, info(s.cell()).has_c);
-    View a_view, c_view;
-    Rows<const T> from_a, from_c;
-    if (!a.is_none()) a_view = View(a, "a"), from_a = a_view.rows<const T>({s.m(), s.n_a()});
-    if (!c.is_none()) c_view = View(c, "c"), from_c = c_view.rows<const T>({s.m(), s.n_a()});
-    s.set_state(from_a, from_c);
+    s.set_state(StatesIn<T>(info(s.cell()), state, s.m(), s.n_a()).rows);
   }
   std::optional<Stream<float>> f_;
   std::optional<Stream<double>> d_;
 };
+
+// ---- the table of cells ----
+
+nb::tuple names_of(const char* const* names, int n) {
+  nb::list made;
+  for (int i = 0; i < n && names[i]; ++i) made.append(names[i]);
+  return nb::tuple(made);
+}
+
+nb::dict cells() {
+  constexpr const char* kinds[] = {"", "joint", "recurrent", "input", "bias", "per_unit"};
+  nb::dict all;
+  for (const CellInfo& cell : kCellInfo) {
+    nb::dict parameters;
+    for (int i = 0; i < cell.n_params; ++i) parameters[cell.params[i].name] = kinds[cell.params[i].kind];
+    nb::dict row;
+    row["states"] = names_of(cell.states, kMaxStates);
+    row["gates"] = names_of(cell.gates, kMaxBlocks);
+    row["parameters"] = parameters;
+    all[cell.name] = row;
+  }
+  return all;
+}
 
 }  // namespace
 
@@ -342,11 +370,7 @@ void bind_layers(nb::module_& m) {
       .def_prop_ro("state", &PyStream::state)
       .def_prop_ro("m", &PyStream::m);
 
-  m.def("cells", [] {
-    std::vector<std::string> names;
-    for (const CellInfo& cell : kCellInfo) names.push_back(cell.name);
-    return names;
-  });
+  m.def("cells", &cells);
   m.def("forward", &py_forward, "cell"_a, "x"_a, "parameters"_a, "lengths"_a.none(), "state0"_a,
         "reverse"_a, "keep_tape"_a, "table"_a.none());
   m.def("backward", &py_backward, "tape"_a, "dy"_a, "dstate"_a, "need_dx"_a);

@@ -43,143 +43,196 @@ void run_gradient(const Kernels<T>& k, const Gradient<T>& g, int vectors, int pa
   });
 }
 
+// What a backward pass allocates, and how the kernels' arguments point into it.
+template <class T>
+struct BackwardBuffers {
+  const Batch b;
+  const CellInfo& cell;
+  const Input<T>& in;
+  const int L, units, x_vecs;  // elements of a vector; vectors of n_a and of n_x
+  const index padded = b.n_a_padded;
+  const bool tokens = in.table != nullptr;
+  const bool by_token = tokens && in.n_tokens < b.slots();  // dz is summed by token first
+  const bool by_row = tokens && !by_token;                  // the gradient of x is added to the table's rows
+  const bool copy_x = !by_token && b.n_x % L != 0;
+  const std::vector<Chunk> chunks = chunks_of(b);
+  const index most = most_slots();               // slots of a chunk
+  const index stride = (most | 1) * L;           // odd: columns spread over cache sets
+  const index token_stride = tokens ? (in.n_tokens | 1) * L : 0;
+  const index columns = padded + index(x_vecs) * L;
+
+  Array<T> packed_x, packed_a[kMaxStages], per_unit;
+  Array<T> dstate[kMaxStages], stage_da, dz, stage_rows, x_copy, dx_slots, acc, bias, token_dz;
+  Array<const T*> rows{(kMaxStages + 1) * most};
+  Array<index> slot_token{tokens ? most : 0};
+  Array<void*> scratch{2 * most};
+  Backward<T> w{};
+  Gradient<T> g{};
+
+  BackwardBuffers(const Tape<T>& tape, Rows<const T> dy, const StateRows<const T>& dfinal, const Gradients<T>& to)
+      : b(tape.plan.batch()), cell(info(b.cell)), in(tape.in), L(kernels<T>().vector_length),
+        units(b.n_a_padded / L), x_vecs((b.n_x + L - 1) / L) {
+    pack(tape.weights, to.dx.data || tokens);
+    const index state = index(b.m) * padded;
+    dz = Array<T>((cell.blocks + cell.per_unit) * units * stride);
+    if (cell.stages > 1) stage_da = Array<T>(state), stage_rows = Array<T>(most * padded);
+    if (copy_x) x_copy = Array<T>(most * x_vecs * L);
+    if (by_row) dx_slots = Array<T>(most * b.n_x);
+    acc = zeros(cell.blocks * padded * columns);
+    bias = zeros((cell.blocks + cell.per_unit) * padded);
+    if (by_token) token_dz = zeros(cell.x_blocks * units * token_stride);
+
+    w.batch = b, w.in = in, w.st = tape.states();
+    w.dy = dy, w.dx = to.dx, w.dx_slots = dx_slots.data();
+    w.packed_x = packed_x.data(), w.per_unit = per_unit.data();
+    for (int i = 0; i < cell.stages; ++i) w.packed_a[i] = packed_a[i].data(), w.a_row[i] = rows.data() + i * most;
+    for (int i = 0; i < cell.n_states; ++i) {
+      dstate[i] = Array<T>(state);
+      w.dstate[i] = dstate[i].data();
+      load_state(b, dfinal.of[i], w.dstate[i]);
+    }
+    w.stage_da = stage_da.data(), w.stage_rows = stage_rows.data();
+    w.dz = dz.data(), w.stride = stride;
+    w.x_row = by_token ? nullptr : rows.data() + kMaxStages * most;
+    w.x_copy = x_copy.data();
+
+    g.n_a = b.n_a, g.n_a_padded = b.n_a_padded;
+    g.dz = dz.data(), g.dz_stride = stride, g.dz_step = L;
+    for (int i = 0; i < cell.stages; ++i) add_segment(blocks_of_stage(i), w.a_row[i], units, 0);
+    if (w.x_row) add_segment((1u << cell.x_blocks) - 1, w.x_row, x_vecs, int(padded));
+    g.acc = acc.data(), g.columns = columns, g.bias = bias.data();
+    g.slot_token = by_token ? slot_token.data() : nullptr;
+    g.token_dz = token_dz.data(), g.token_stride = token_stride, g.token_vectors = cell.x_blocks * units;
+  }
+
+  int vectors() const { return (cell.blocks + cell.per_unit) * units; }
+
+  void add_segment(unsigned blocks, const T* const* row, int vecs, int column) {
+    g.segment[g.segments++] = {blocks, row, vecs, column};
+  }
+
+  // Where the sums of block `block` are: (n_a, columns), a_prev's columns, then x's.
+  const T* sums(int block) const { return acc.data() + index(block) * padded * columns; }
+
+ private:
+  index most_slots() const {
+    index slots = 0;
+    for (const Chunk& c : chunks) slots = std::max(slots, b.off[c.s1] - b.off[c.s0]);
+    return slots;
+  }
+  unsigned blocks_of_stage(int stage) const {
+    unsigned blocks = 0;
+    for (int i = 0; i < cell.rec_count[stage]; ++i) blocks |= 1u << cell.rec[stage][i];
+    return blocks;
+  }
+  static Array<T> zeros(index n) {
+    Array<T> z(n);
+    std::fill_n(z.data(), n, T(0));
+    return z;
+  }
+  void pack(const Weights<const T>& weights, bool need_x) {
+    const Kernels<T>& k = kernels<T>();
+    const Affine f = input_projection(cell, b.n_x, b.n_a);
+    if (need_x) packed_x = Array<T>(k.packed_affine_back_size(f));
+    T* to[kMaxStages] = {};
+    for (int i = 0; i < cell.stages; ++i)
+      packed_a[i] = Array<T>(k.packed_a_back_size(b.cell, b.n_a, i)), to[i] = packed_a[i].data();
+    const int parts = parts_for(double(packed_x.size() + packed_a[0].size()) * kPackCost, 1 << 10);
+    parallel(parts, [&](int i) {
+      if (need_x) k.pack_affine_back(f, weights.wx, weights.ld_x, packed_x.data(), i, parts);
+      k.pack_a_back(b.cell, b.n_a, weights, to, i, parts);
+    });
+    per_unit = padded_per_unit(cell, b.n_a, L, weights);
+  }
+};
+
+// The backward pass of the steps of a chunk, its slots added to the weight gradients.
+template <class T>
+void walk_back(const Chunk& c, BackwardBuffers<T>& buffers, T* dtable) {
+  const Kernels<T>& k = kernels<T>();
+  const Batch& b = buffers.b;
+  buffers.w.s0 = c.s0, buffers.w.s1 = c.s1;
+  const index slots = b.off[c.s1] - b.off[c.s0];
+  const double work = double(slots) * buffers.cell.blocks * b.n_a * (double(b.n_x) + b.n_a);
+  const int parts = parts_for(work, b.active[c.s0]);
+  const std::vector<int> begin = split_rows(b, c.s0, c.s1, parts);
+  std::vector<index> before(parts + 1, 0);  // slots of the parts before: where each one's scratch is
+  for (int i = 0; i < parts; ++i) {
+    before[i + 1] = before[i];
+    for (int r = begin[i]; r < begin[i + 1]; ++r) before[i + 1] += std::min(b.len[r], c.s1) - c.s0;
+  }
+  parallel(parts, [&](int i) {
+    k.backward(buffers.w, begin[i], begin[i + 1], buffers.scratch.data() + 2 * before[i]);
+  });
+  index* token = buffers.slot_token.data();
+  if (buffers.tokens)
+    for (int s = c.s0; s < c.s1; ++s)
+      for (int r = 0; r < b.active[s]; ++r)
+        token[b.off[s] - b.off[c.s0] + r] = *buffers.in.token.at(b.row[r], b.time(r, s));
+  if (buffers.by_row)
+    for (index i = 0; i < slots; ++i) {
+      T* to = dtable + token[i] * b.n_x;
+      for (int j = 0; j < b.n_x; ++j) to[j] += buffers.dx_slots.data()[i * b.n_x + j];
+    }
+  buffers.g.slots = int(slots);
+  run_gradient(k, buffers.g, buffers.vectors(), parts_for(work, 1 << 10));
+}
+
+// What the sums of dz by token give: the gradient of the table and that of the input weights, as if each
+// token were one slot.
+template <class T>
+void add_tokens(BackwardBuffers<T>& buffers, T* dtable) {
+  const Kernels<T>& k = kernels<T>();
+  const Batch& b = buffers.b;
+  const int n = int(buffers.in.n_tokens), L = buffers.L;
+  Array<T> copy(b.n_x % L ? index(n) * buffers.x_vecs * L : 0);
+  Array<const T*> row(n);
+  point_to_vectors(buffers.in.table, n, b.n_x, L, copy.data(), row.data());
+  const double work = double(n) * b.n_x * b.n_a * buffers.cell.x_blocks;
+  const int parts = parts_for(work, n);
+  parallel(parts, [&](int i) {
+    k.affine_input_gradient(input_projection(buffers.cell, b.n_x, b.n_a), buffers.packed_x.data(),
+                            buffers.token_dz.data(), buffers.token_stride, L, dtable, n * i / parts,
+                            n * (i + 1) / parts);
+  });
+  Gradient<T>& g = buffers.g;
+  g.dz = buffers.token_dz.data(), g.dz_stride = buffers.token_stride;
+  g.segments = 0;
+  buffers.add_segment((1u << buffers.cell.x_blocks) - 1, row.data(), buffers.x_vecs, int(buffers.padded));
+  g.slots = n, g.bias = nullptr, g.slot_token = nullptr;
+  run_gradient(k, g, g.token_vectors, parts_for(work, 1 << 10));
+}
+
 }  // namespace
 
 template <class T>
-void backward(const Tape<T>& tape, Rows<const T> dy, Rows<const T> d_a_final, Rows<const T> d_c_final,
-              const Gradients<T>& grad) {
-  const Kernels<T>& k = kernels<T>();
-  const Plan& plan = tape.plan;
-  const Batch b = plan.batch();
-  const CellInfo& cell = info(b.cell);
-  const int L = k.vector_length, n_x = b.n_x, n_a = b.n_a;
-  const int units = b.n_a_padded / L, x_vecs = (n_x + L - 1) / L, vectors = cell.blocks * units;
-  const bool tokens = tape.in.table != nullptr, by_token = tokens && tape.in.n_tokens < b.slots();
-  const bool by_row = tokens && !by_token;
-  const bool want_x = grad.dx.data != nullptr;
-  const std::vector<Chunk> chunks = chunks_of(b);
-  index most = 0;
-  for (const Chunk& c : chunks) most = std::max(most, b.off[c.s1] - b.off[c.s0]);
+void backward(const Tape<T>& tape, Rows<const T> dy, const StateRows<const T>& dfinal, const Gradients<T>& to) {
+  BackwardBuffers<T> buffers(tape, dy, dfinal, to);
+  const Batch& b = buffers.b;
+  const CellInfo& cell = buffers.cell;
+  if (buffers.tokens) std::fill_n(to.dtable, tape.in.n_tokens * b.n_x, T(0));
+  for (const Chunk& c : buffers.chunks) walk_back(c, buffers, to.dtable);
+  if (buffers.by_token) add_tokens(buffers, to.dtable);
 
-  Array<T> packed_x, packed_a[2];
-  if (want_x || tokens) packed_x = Array<T>(k.packed_back_x_size(b.cell, n_x, n_a));
-  for (int i = 0; i < cell.stages; ++i) packed_a[i] = Array<T>(k.packed_back_a_size(b.cell, n_a, i));
-  T* const pack_a[2] = {packed_a[0].data(), packed_a[1].data()};
-  const int pack_parts = parts_for(double(packed_x.size() + packed_a[0].size()) * kPackCost, 1 << 10);
-  parallel(pack_parts, [&](int i) {
-    k.pack_backward(b.cell, n_x, n_a, tape.weights, packed_x.data(), pack_a, i, pack_parts);
-  });
-
-  const index state = index(b.m) * b.n_a_padded, stride = (most | 1) * L;  // odd: columns spread over cache sets
-  Array<T> da(state), dc(cell.has_c ? state : 0), reset_da(cell.stages > 1 ? state : 0);
-  const bool copy_x = !by_token && n_x % L != 0;
-  Array<T> dz(vectors * stride), reset(cell.stages > 1 ? most * b.n_a_padded : 0);
-  Array<T> x_copy(copy_x ? most * x_vecs * L : 0);
-  Array<const T*> rows(3 * most);
-  Array<T> dx_slots(by_row ? most * n_x : 0);
-  Array<void*> scratch(2 * most);
-  const index columns = b.n_a_padded + index(x_vecs) * L;
-  Array<T> acc(vectors * L * columns), bias(vectors * L);
-  std::fill_n(acc.data(), acc.size(), T(0));
-  std::fill_n(bias.data(), bias.size(), T(0));
-
-  const index token_stride = tokens ? (tape.in.n_tokens | 1) * L : 0;
-  Array<index> slot_token(tokens ? most : 0);
-  Array<T> token_dz(by_token ? cell.x_blocks * units * token_stride : 0);
-  std::fill_n(token_dz.data(), by_token ? token_dz.size() : 0, T(0));
-  if (tokens) std::fill_n(grad.dtable, tape.in.n_tokens * n_x, T(0));
-
-  Backward<T> w{};
-  w.batch = b;
-  w.in = tape.in;
-  w.st = tape.states();
-  w.dy = dy;
-  w.dx = grad.dx;
-  w.dx_slots = by_row ? dx_slots.data() : nullptr;
-  w.packed_a[0] = pack_a[0], w.packed_a[1] = pack_a[1];
-  w.packed_x = packed_x.data();
-  w.da = da.data();
-  w.dc = cell.has_c ? dc.data() : da.data();
-  w.reset_da = cell.stages > 1 ? reset_da.data() : da.data();
-  w.dz = dz.data();
-  w.stride = stride;
-  w.a_row = rows.data(), w.reset_row = rows.data() + most;
-  w.x_row = by_token ? nullptr : rows.data() + 2 * most;
-  w.reset = reset.data();
-  w.x_copy = copy_x ? x_copy.data() : nullptr;
-  load_state(b, d_a_final, da.data());
-  if (cell.has_c) load_state(b, d_c_final, dc.data());
-
-  Gradient<T> g{};
-  g.cell = b.cell;
-  g.n_a = n_a, g.n_a_padded = b.n_a_padded;
-  g.dz = dz.data(), g.dz_stride = stride, g.dz_step = L;
-  g.row[0] = w.a_row, g.row[1] = cell.stages > 1 ? w.reset_row : nullptr;
-  g.x_row = w.x_row, g.x_vecs = x_vecs;
-  g.acc = acc.data(), g.columns = columns, g.bias = bias.data();
-  g.slot_token = by_token ? slot_token.data() : nullptr;
-  g.token_dz = token_dz.data(), g.token_stride = token_stride;
-
-  for (const Chunk& c : chunks) {
-    w.s0 = c.s0, w.s1 = c.s1;
-    const index slots = b.off[c.s1] - b.off[c.s0];
-    const double work = double(slots) * cell.blocks * n_a * (double(n_x) + n_a);
-    const int parts = parts_for(work, b.active[c.s0]);
-    const std::vector<int> begin = split_rows(b, c.s0, c.s1, parts);
-    std::vector<index> before(parts + 1, 0);  // slots of the parts before: where each one's scratch is
-    for (int i = 0; i < parts; ++i) {
-      before[i + 1] = before[i];
-      for (int r = begin[i]; r < begin[i + 1]; ++r) before[i + 1] += std::min(b.len[r], c.s1) - c.s0;
-    }
-    parallel(parts, [&](int i) { k.backward(w, begin[i], begin[i + 1], scratch.data() + 2 * before[i]); });
-    if (tokens)
-      for (int s = c.s0; s < c.s1; ++s)
-        for (int r = 0; r < b.active[s]; ++r)
-          slot_token.data()[b.off[s] - b.off[c.s0] + r] = *tape.in.token.at(b.row[r], b.time(r, s));
-    if (by_row)
-      for (index i = 0; i < slots; ++i) {
-        T* to = grad.dtable + slot_token.data()[i] * n_x;
-        for (int j = 0; j < n_x; ++j) to[j] += dx_slots.data()[i * n_x + j];
-      }
-    g.slots = int(slots);
-    run_gradient(k, g, vectors, parts_for(work, 1 << 10));
-  }
-
-  if (by_token) {  // as if each token were one slot, with the summed dz
-    const int n = int(tape.in.n_tokens);
-    Array<T> copy(n_x % L ? index(n) * x_vecs * L : 0);
-    Array<const T*> row(n);
-    point_to_vectors(tape.in.table, n, n_x, L, copy.data(), row.data());
-    const double work = double(n) * n_x * n_a * cell.x_blocks;
-    const int parts = parts_for(work, n);
-    parallel(parts, [&](int i) {
-      k.table_gradient(b.cell, n_x, n_a, packed_x.data(), token_dz.data(), token_stride, L, grad.dtable,
-                       n * i / parts, n * (i + 1) / parts);
-    });
-    Gradient<T> t = g;
-    t.dz = token_dz.data(), t.dz_stride = token_stride;
-    t.row[0] = t.row[1] = nullptr, t.x_row = row.data();
-    t.slots = n, t.bias = nullptr, t.slot_token = nullptr;
-    run_gradient(k, t, cell.x_blocks * units, parts_for(work, 1 << 10));
-  }
-
+  const Weights<T>& g = to.weights;
   for (int i = 0; i < cell.blocks; ++i) {
-    const T* sums = acc.data() + index(i) * b.n_a_padded * columns;
-    if (grad.weights.wa[i]) store_rows(sums, columns, grad.weights.wa[i], grad.weights.ld_a[i], n_a, n_a);
-    if (grad.weights.wx[i])
-      store_rows(sums + b.n_a_padded, columns, grad.weights.wx[i], grad.weights.ld_x[i], n_a, n_x);
-    if (grad.weights.b[i]) std::copy_n(bias.data() + index(i) * b.n_a_padded, n_a, grad.weights.b[i]);
+    if (g.wa[i]) store_rows(buffers.sums(i), buffers.columns, g.wa[i], g.ld_a[i], b.n_a, b.n_a);
+    if (g.wx[i]) store_rows(buffers.sums(i) + buffers.padded, buffers.columns, g.wx[i], g.ld_x[i], b.n_a, b.n_x);
+    if (g.b[i]) std::copy_n(buffers.bias.data() + i * buffers.padded, b.n_a, g.b[i]);
   }
-  for (int r = 0; r < b.m; ++r) {
-    if (grad.d_a0.data) std::copy_n(da.data() + r * b.n_a_padded, n_a, grad.d_a0.at(b.row[r], 0));
-    if (grad.d_c0.data) std::copy_n(dc.data() + r * b.n_a_padded, n_a, grad.d_c0.at(b.row[r], 0));
-  }
-  if (want_x) zero_padding(b, plan.T, grad.dx, n_x);
+  for (int i = 0; i < cell.per_unit; ++i)
+    if (g.per_unit[i])
+      std::copy_n(buffers.bias.data() + (cell.blocks + i) * buffers.padded, b.n_a, g.per_unit[i]);
+  for (int i = 0; i < cell.n_states; ++i)
+    for (int r = 0; r < b.m; ++r)
+      if (to.dstate0.of[i].data)
+        std::copy_n(buffers.dstate[i].data() + r * buffers.padded, b.n_a, to.dstate0.of[i].at(b.row[r], 0));
+  if (to.dx.data) zero_padding(b, tape.plan.T, to.dx, b.n_x);
 }
 
-template void backward<float>(const Tape<float>&, Rows<const float>, Rows<const float>, Rows<const float>,
+template void backward<float>(const Tape<float>&, Rows<const float>, const StateRows<const float>&,
                               const Gradients<float>&);
-template void backward<double>(const Tape<double>&, Rows<const double>, Rows<const double>,
-                               Rows<const double>, const Gradients<double>&);
+template void backward<double>(const Tape<double>&, Rows<const double>, const StateRows<const double>&,
+                               const Gradients<double>&);
 
 }  // namespace bptt

@@ -2,6 +2,7 @@
 // strides in, plain arrays out. Shapes are the caller's to check, tokens and lengths are checked here.
 #pragma once
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "../kernels/problem.h"
@@ -10,7 +11,7 @@
 namespace bptt {
 
 struct Problem {
-  Cell cell = Cell::lstm;
+  Cell cell{};
   bool reverse = false;
   int n_x = 0, n_a = 0, m = 0, T = 0;
   const index* lengths = nullptr;  // (m) in 0 .. T, any order; nullptr: all T
@@ -38,32 +39,50 @@ struct Tape {
   Plan plan;
   Input<T> in;
   Weights<const T> weights{};
-  Array<T> gates;  // (slots, blocks, n_a_padded); empty for a plain RNN
-  Array<T> a, c;   // (m + slots, n_a_padded)
-  Array<index> lengths;
+  Array<T> gates;               // (slots, blocks, n_a_padded); empty where the states are enough
+  Array<T> state[kMaxStates];   // (m + slots, n_a_padded)
 
-  std::size_t bytes() const { return sizeof(T) * std::size_t(gates.size() + a.size() + c.size()); }
+  std::size_t bytes() const;
   States<T> states() const;
-  // Copies one named array into (m, T, n_a), zero on padding. `block` < 0: -1 for a, -2 for c.
-  void unpack(int block, Rows<T> to) const;
+  // One named array of the tape: a state or a block of gates. Row of (step, slot) at stride `width`.
+  struct Part {
+    const T* first;  // of slot 0: of gates, or of the state after the step
+    index width;
+  };
+  Part part(const std::string& name) const;  // first is nullptr where there is none
+  // Copies a part into (m, T, n_a), zero on padding.
+  void unpack(const Part&, Rows<T> to) const;
 };
 
-// Final and initial states are (m, n_a) with any row stride; data nullptr means zero (in) or not
-// wanted (out). With tape == nullptr nothing is kept.
+// The states of a call, each (m, n_a) with any row stride. data nullptr: zero (in) or not needed (out).
 template <class T>
-void forward(const Problem&, const Weights<const T>&, const Input<T>&, Rows<const T> a0, Rows<const T> c0,
-             Rows<T> out, Rows<T> a_final, Rows<T> c_final, Tape<T>* tape);
+struct StateRows {
+  Rows<T> of[kMaxStates];
+};
+
+// With tape == nullptr nothing is kept.
+template <class T>
+void forward(const Problem&, const Weights<const T>&, const Input<T>&, const StateRows<const T>& state0,
+             Rows<T> out, const StateRows<T>& final_state, Tape<T>* tape);
 
 template <class T>
 struct Gradients {
-  Rows<T> dx;              // (m, T, n_x) or nullptr
-  Rows<T> d_a0, d_c0;       // (m, n_a) or nullptr
-  Weights<T> weights{};     // same layout as the parameters
+  Rows<T> dx;              // (m, T, n_x); data nullptr: not computed
+  StateRows<T> dstate0;
+  Weights<T> weights{};    // same layout as the parameters
   T* dtable = nullptr;     // (n_tokens, n_x), where the input was tokens
 };
 template <class T>
-void backward(const Tape<T>&, Rows<const T> dy, Rows<const T> d_a_final, Rows<const T> d_c_final,
-              const Gradients<T>&);
+void backward(const Tape<T>&, Rows<const T> dy, const StateRows<const T>& dfinal, const Gradients<T>&);
+
+// Weights in the order in which the forward pass reads them.
+template <class T>
+struct Packed {
+  Packed() = default;
+  Packed(Cell, int n_x, int n_a, const Weights<const T>&, bool threads);
+  void attach(Forward<T>&) const;
+  Array<T> x, bias, per_unit, a[kMaxStages];
+};
 
 // m rows, one step at a time. Weights are packed once; a step allocates nothing.
 template <class T>
@@ -71,8 +90,8 @@ class Stream {
  public:
   Stream(Cell, int n_x, int n_a, int m, const Weights<const T>&);
   void step(Rows<const T> x, Rows<T> out);              // x (m, n_x), out (m, n_a)
-  void get_state(Rows<T> a, Rows<T> c) const;           // (m, n_a)
-  void set_state(Rows<const T> a, Rows<const T> c);     // data nullptr: zero
+  void get_state(const StateRows<T>&) const;
+  void set_state(const StateRows<const T>&);
   int n_x() const { return plan_.n_x; }
   int n_a() const { return plan_.n_a; }
   int m() const { return plan_.m; }
@@ -80,7 +99,8 @@ class Stream {
 
  private:
   Plan plan_;
-  Array<T> packed_x_, packed_bias_, packed_a_[2], gates_, a_, c_, reset_;
+  Packed<T> packed_;
+  Array<T> gates_, state_[kMaxStates], stage_;
   Array<void*> scratch_;
   Forward<T> call_{};
   int parts_ = 1;

@@ -42,29 +42,65 @@ void check_tokens(const Batch& b, const Input<T>& in) {
 }  // namespace
 
 template <class T>
-States<T> Tape<T>::states() const {
-  const bool kept = gates.data() != nullptr;
-  T* unused = a.data();
-  return {kept ? gates.data() : unused, a.data(), c.data() ? c.data() : unused, false, false, 1, 0};
+std::size_t Tape<T>::bytes() const {
+  index elements = gates.size();
+  for (const Array<T>& s : state) elements += s.size();
+  return sizeof(T) * std::size_t(elements);
 }
 
 template <class T>
-void Tape<T>::unpack(int block, Rows<T> to) const {
+States<T> Tape<T>::states() const {
+  States<T> st{};
+  st.gates = gates.data() ? gates.data() : state[0].data();  // never read where they are not kept
+  for (int i = 0; i < info(plan.cell).n_states; ++i) st.state[i] = state[i].data();
+  st.chunk_steps = 1;
+  return st;
+}
+
+template <class T>
+typename Tape<T>::Part Tape<T>::part(const std::string& name) const {
+  const CellInfo& cell = info(plan.cell);
+  for (int i = 0; i < cell.n_states; ++i)
+    if (name == cell.states[i]) return {state[i].data() + index(plan.m) * plan.n_a_padded, plan.n_a_padded};
+  for (int g = 0; g < cell.blocks && cell.gates[g]; ++g)
+    if (name == cell.gates[g]) return {gates.data() + index(g) * plan.n_a_padded, index(cell.blocks) * plan.n_a_padded};
+  return {nullptr, 0};
+}
+
+template <class T>
+void Tape<T>::unpack(const Part& part, Rows<T> to) const {
   const Batch b = plan.batch();
-  const States<T> st = states();
-  const index width = index(info(b.cell).blocks) * b.n_a_padded;
   for (int s = 0; s < b.steps; ++s)
-    for (int r = 0; r < b.active[s]; ++r) {
-      const T* from = block >= 0 ? st.gates + (st.gate_row(b, s) + r) * width + block * b.n_a_padded
-                                 : (block == -1 ? st.a : st.c) + (st.after(b, s) + r) * b.n_a_padded;
-      std::copy_n(from, b.n_a, to.at(b.row[r], b.time(r, s)));
-    }
+    for (int r = 0; r < b.active[s]; ++r)
+      std::copy_n(part.first + (b.off[s] + r) * part.width, b.n_a, to.at(b.row[r], b.time(r, s)));
   zero_padding(b, plan.T, to, b.n_a);
 }
 
 template <class T>
-void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& input, Rows<const T> a0,
-             Rows<const T> c0, Rows<T> out, Rows<T> a_final, Rows<T> c_final, Tape<T>* tape) {
+Packed<T>::Packed(Cell which, int n_x, int n_a, const Weights<const T>& w, bool threads) {
+  const Kernels<T>& k = kernels<T>();
+  const CellInfo& cell = info(which);
+  const Affine f = input_projection(cell, n_x, n_a);
+  x = Array<T>(k.packed_affine_size(f)), bias = Array<T>(k.packed_bias_size(f));
+  T* to[kMaxStages] = {};
+  for (int i = 0; i < cell.stages; ++i) a[i] = Array<T>(k.packed_a_size(which, n_a, i)), to[i] = a[i].data();
+  const int parts = threads ? parts_for(double(x.size() + a[0].size()) * kPackCost, 1 << 10) : 1;
+  parallel(parts, [&](int i) {
+    k.pack_affine(f, w.wx, w.ld_x, w.b, x.data(), bias.data(), i, parts);
+    k.pack_a(which, n_a, w, to, i, parts);
+  });
+  per_unit = padded_per_unit(cell, n_a, k.vector_length, w);
+}
+
+template <class T>
+void Packed<T>::attach(Forward<T>& f) const {
+  f.packed_x = x.data(), f.packed_bias = bias.data(), f.per_unit = per_unit.data();
+  for (int i = 0; i < kMaxStages; ++i) f.packed_a[i] = a[i].data();
+}
+
+template <class T>
+void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& input,
+             const StateRows<const T>& state0, Rows<T> out, const StateRows<T>& final_state, Tape<T>* tape) {
   const Kernels<T>& k = kernels<T>();
   const CellInfo& cell = info(problem.cell);
   const int L = k.vector_length, n_x = problem.n_x, n_a = problem.n_a;
@@ -77,20 +113,13 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   const double work = multiply_adds(plan);
   const int parts = parts_for(work, b.m), chunk = chunk_steps(b, parts, sizeof(T));
   const bool keep_gates = tape && cell.keep_blocks;
-
-  Array<T> packed_x(k.packed_x_size(problem.cell, n_x, n_a)), bias(k.packed_bias_size(problem.cell, n_a));
-  Array<T> packed_a[2];
-  for (int i = 0; i < cell.stages; ++i) packed_a[i] = Array<T>(k.packed_a_size(problem.cell, n_a, i));
-  T* const pack_a[2] = {packed_a[0].data(), packed_a[1].data()};
-  const int pack_parts = parts_for(double(packed_x.size() + packed_a[0].size()) * kPackCost, 1 << 10);
-  parallel(pack_parts, [&](int i) {
-    k.pack_forward(problem.cell, n_x, n_a, w, packed_x.data(), bias.data(), pack_a, i, pack_parts);
-  });
+  const Packed<T> packed(problem.cell, n_x, n_a, w, true);
 
   const index state_rows = tape ? b.m + b.slots() : 2 * index(b.m);
   const index gate_rows = keep_gates ? b.slots() : index(chunk) * b.m;
-  Array<T> a(state_rows * b.n_a_padded), c(cell.has_c ? state_rows * b.n_a_padded : 0);
-  Array<T> gates(gate_rows * cell.blocks * b.n_a_padded), reset(cell.stages > 1 ? index(b.m) * b.n_a_padded : 0);
+  Array<T> state[kMaxStates];
+  for (int i = 0; i < cell.n_states; ++i) state[i] = Array<T>(state_rows * b.n_a_padded);
+  Array<T> gates(gate_rows * cell.blocks * b.n_a_padded), stage(cell.stages > 1 ? index(b.m) * b.n_a_padded : 0);
   const index pointers = 2 * index(chunk) + 2;  // scratch of every row
   Array<void*> scratch(pointers * b.m);
 
@@ -100,8 +129,8 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
     projected = Array<T>(in.n_tokens * cell.blocks * b.n_a_padded);
     const int n = parts_for(double(projected.size()) * n_x, 1 << 10);
     parallel(n, [&](int i) {
-      k.project_table(problem.cell, n_x, n_a, packed_x.data(), bias.data(), in.table, projected.data(),
-                      int(in.n_tokens * i / n), int(in.n_tokens * (i + 1) / n));
+      k.affine_rows(input_projection(cell, n_x, n_a), packed.x.data(), packed.bias.data(), in.table,
+                    projected.data(), int(in.n_tokens * i / n), int(in.n_tokens * (i + 1) / n));
     });
     in.projected = projected.data();
   }
@@ -109,14 +138,14 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   Forward<T> f{};
   f.batch = b;
   f.in = in;
-  f.st = {gates.data(), a.data(), cell.has_c ? c.data() : a.data(), !keep_gates, !tape, chunk, 0};
-  f.packed_x = packed_x.data();
-  f.packed_bias = bias.data();
-  f.packed_a[0] = packed_a[0].data(), f.packed_a[1] = packed_a[1].data();
-  f.reset_a = cell.stages > 1 ? reset.data() : a.data();
+  f.st.gates = gates.data(), f.st.ring_gates = !keep_gates, f.st.ring_states = !tape, f.st.chunk_steps = chunk;
+  for (int i = 0; i < cell.n_states; ++i) {
+    f.st.state[i] = state[i].data();
+    load_state(b, state0.of[i], f.st.state[i]);
+  }
+  packed.attach(f);
+  f.stage_a = stage.data();
   f.out = out;
-  load_state(b, a0, f.st.a);
-  if (cell.has_c) load_state(b, c0, f.st.c);
 
   const std::vector<int> begin = split_rows(b, 0, b.steps, parts);
   parallel(parts, [&](int i) {
@@ -126,48 +155,38 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   zero_padding(b, problem.T, out, n_a);
   for (int r = 0; r < b.m; ++r) {
     const index at = b.len[r] ? f.st.after(b, b.len[r] - 1) + r : r;
-    if (a_final.data) std::copy_n(f.st.a + at * b.n_a_padded, n_a, a_final.at(b.row[r], 0));
-    if (c_final.data) std::copy_n(f.st.c + at * b.n_a_padded, n_a, c_final.at(b.row[r], 0));
+    for (int i = 0; i < cell.n_states; ++i)
+      if (final_state.of[i].data) std::copy_n(f.st.state[i] + at * b.n_a_padded, n_a, final_state.of[i].at(b.row[r], 0));
   }
   if (tape) {
     tape->in = input;
     tape->weights = w;
-    tape->a = std::move(a);
-    tape->c = std::move(c);
-    if (!cell.has_c) tape->c = Array<T>();
-    if (keep_gates) tape->gates = std::move(gates);
+    for (int i = 0; i < kMaxStates; ++i) tape->state[i] = std::move(state[i]);
+    tape->gates = keep_gates ? std::move(gates) : Array<T>();
   }
 }
 
 template <class T>
-Stream<T>::Stream(Cell which, int n_x, int n_a, int m, const Weights<const T>& w) {
+Stream<T>::Stream(Cell which, int n_x, int n_a, int m, const Weights<const T>& w) : packed_(which, n_x, n_a, w, false) {
   const Kernels<T>& k = kernels<T>();
   const CellInfo& cell = info(which);
   const int L = k.vector_length;
   Problem p;
   p.cell = which, p.n_x = n_x, p.n_a = n_a, p.m = m, p.T = 1;
   plan_ = Plan(p, (n_a + L - 1) / L * L);
-  packed_x_ = Array<T>(k.packed_x_size(which, n_x, n_a));
-  packed_bias_ = Array<T>(k.packed_bias_size(which, n_a));
-  for (int i = 0; i < cell.stages; ++i) packed_a_[i] = Array<T>(k.packed_a_size(which, n_a, i));
-  T* const pack_a[2] = {packed_a_[0].data(), packed_a_[1].data()};
-  k.pack_forward(which, n_x, n_a, w, packed_x_.data(), packed_bias_.data(), pack_a, 0, 1);
   const index state = index(m) * plan_.n_a_padded;
   gates_ = Array<T>(cell.blocks * state);
-  a_ = Array<T>(2 * state);
-  c_ = Array<T>(2 * state);
-  reset_ = Array<T>(state);
+  for (int i = 0; i < cell.n_states; ++i) state_[i] = Array<T>(2 * state), call_.st.state[i] = state_[i].data();
+  stage_ = Array<T>(cell.stages > 1 ? state : 0);
   scratch_ = Array<void*>(kStepPointers * m);
   call_.batch = plan_.batch();
-  call_.st = {gates_.data(), a_.data(), c_.data(), true, true, 1, 0};
-  call_.packed_x = packed_x_.data();
-  call_.packed_bias = packed_bias_.data();
-  call_.packed_a[0] = pack_a[0], call_.packed_a[1] = pack_a[1];
-  call_.reset_a = reset_.data();
+  call_.st.gates = gates_.data(), call_.st.ring_gates = call_.st.ring_states = true, call_.st.chunk_steps = 1;
+  packed_.attach(call_);
+  call_.stage_a = stage_.data();
   parts_ = parts_for(multiply_adds(plan_), m);
-  const std::size_t weights = (packed_x_.size() + packed_a_[0].size()) * sizeof(T);
-  share_row_ = m == 1 && cell.stages == 1 && cell.x_blocks == cell.blocks && weights > kCoreCache;
-  set_state({}, {});
+  const std::size_t weights = (packed_.x.size() + packed_.a[0].size()) * sizeof(T);
+  share_row_ = m == 1 && can_share_row(cell) && weights > kCoreCache;
+  set_state({});
 }
 
 template <class T>
@@ -189,27 +208,26 @@ void Stream<T>::step(Rows<const T> x, Rows<T> out) {
 }
 
 template <class T>
-void Stream<T>::get_state(Rows<T> a, Rows<T> c) const {
+void Stream<T>::get_state(const StateRows<T>& to) const {
   const Batch& b = call_.batch;
   const index at = call_.st.before(b, 0);
-  for (int r = 0; r < b.m; ++r) {
-    if (a.data) std::copy_n(a_.data() + (at + r) * b.n_a_padded, b.n_a, a.at(r, 0));
-    if (c.data) std::copy_n(c_.data() + (at + r) * b.n_a_padded, b.n_a, c.at(r, 0));
-  }
+  for (int i = 0; i < info(b.cell).n_states; ++i)
+    for (int r = 0; r < b.m; ++r)
+      if (to.of[i].data) std::copy_n(state_[i].data() + (at + r) * b.n_a_padded, b.n_a, to.of[i].at(r, 0));
 }
 
 template <class T>
-void Stream<T>::set_state(Rows<const T> a, Rows<const T> c) {
+void Stream<T>::set_state(const StateRows<const T>& from) {
   call_.st.phase = 0;
-  load_state(call_.batch, a, a_.data());
-  load_state(call_.batch, c, c_.data());
+  for (int i = 0; i < info(plan_.cell).n_states; ++i) load_state(call_.batch, from.of[i], state_[i].data());
 }
 
-#define BPTT_INSTANTIATE(T)                                                                       \
-  template struct Tape<T>;                                                                        \
-  template class Stream<T>;                                                                       \
-  template void forward<T>(const Problem&, const Weights<const T>&, const Input<T>&, Rows<const T>, \
-                           Rows<const T>, Rows<T>, Rows<T>, Rows<T>, Tape<T>*);
+#define BPTT_INSTANTIATE(T)                                                                    \
+  template struct Tape<T>;                                                                     \
+  template struct Packed<T>;                                                                   \
+  template class Stream<T>;                                                                    \
+  template void forward<T>(const Problem&, const Weights<const T>&, const Input<T>&,           \
+                           const StateRows<const T>&, Rows<T>, const StateRows<T>&, Tape<T>*);
 BPTT_INSTANTIATE(float)
 BPTT_INSTANTIATE(double)
 

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "../kernels/problem.h"
+#include "memory.h"
 #include "pool.h"
 
 namespace bptt {
@@ -52,6 +53,16 @@ void load_state(const Batch& b, Rows<const T> from, T* to) {
     std::fill_n(to, b.n_a_padded, T(0));
     if (from.data) std::copy_n(from.at(b.row[r], 0), b.n_a, to);
   }
+}
+
+// The per-unit weights of a cell, (per_unit, n_a made whole vectors), zero behind n_a.
+template <class T>
+Array<T> padded_per_unit(const CellInfo& cell, int n_a, int vector_length, const Weights<const T>& w) {
+  const index padded = (n_a + vector_length - 1) / vector_length * vector_length;
+  Array<T> to(cell.per_unit * padded);
+  std::fill_n(to.data(), to.size(), T(0));
+  for (int i = 0; i < cell.per_unit; ++i) std::copy_n(w.per_unit[i], n_a, to.data() + i * padded);
+  return to;
 }
 
 }  // namespace bptt

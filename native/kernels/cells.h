@@ -1,7 +1,7 @@
 // The equations of the cells, each once: forward from pre-activations, backward to their gradients, for a
-// pack of vectors of units. Notation of the course. What is a product (W [a_prev ; xt] + b and its
-// transposes) is done by the drivers. `forward` returns what the next product takes: a of this step, or
-// rt * a_prev between the two stages of the GRU.
+// pack of vectors of units. Notation and equation numbers are those of bptt/equations, where LSTM and RNN
+// have the numbers of the course notebook. The drivers compute the products: W [a_prev ; xt] + b forward;
+// the transposes, dW, db, and their sums in da_prev and dxt backward.
 #pragma once
 #include "problem.h"
 #include "vecmath.h"
@@ -9,39 +9,50 @@
 namespace bptt {
 namespace BPTT_NS {
 
-// Where N vectors of units of one step live: the same units of N rows, or neighbors of one row. Each
+// Where N vectors of units of one step lie: the same units of N rows, or neighbors of one row. Each
 // pointer is the first vector's; the others follow at equal distances.
 template <class T, int N>
 struct Unit {
-  index n_a_padded, z_step, step;
-  T* z;             // block g at z + g * n_a_padded: pre-activation, overwritten by its gate; z_step apart
-  const T* a_prev;  // states: step apart
-  const T* c_prev;  // lstm
-  T* c;
+  index n_a_padded, z_step, step, weight_step;
+  T* z;                          // block g at z + g * n_a_padded: pre-activation, overwritten by its gate; z_step apart
+  const T* state[kMaxStates];    // before the step; step apart
+  T* next[kMaxStates];           // after it: next[0] is written by the driver
+  const T* per_unit;             // weight i at per_unit + i * n_a_padded; weight_step apart
 
   BPTT_INLINE Pack<T, N> block(int g) const { return load_pack<T, N>(z + g * n_a_padded, z_step); }
   BPTT_INLINE void set(int g, const Pack<T, N>& x) const { store_pack(z + g * n_a_padded, z_step, x); }
-  BPTT_INLINE Pack<T, N> get(const T* state) const { return load_pack<T, N>(state, step); }
-  BPTT_INLINE void put(T* state, const Pack<T, N>& x) const { store_pack(state, step, x); }
+  BPTT_INLINE Pack<T, N> prev(int i) const { return load_pack<T, N>(state[i], step); }
+  BPTT_INLINE void set_next(int i, const Pack<T, N>& x) const { store_pack(next[i], step, x); }
+  BPTT_INLINE Pack<T, N> weight(int i) const { return load_pack<T, N>(per_unit + i * n_a_padded, weight_step); }
 };
 
-// Where one vector of units lives on the way back. `da`, `dc` carry the gradients from step to step: they
-// come in as the gradient of this step's a, c through later steps and leave as the part of the gradient of
-// a_prev, c_prev that does not pass through a product.
+// Where one vector of units lies on the way back. `dstate` carries the gradients from step to step: in comes
+// the gradient of this step's state through later steps, out goes the part of the gradient of the state
+// before it that does not pass through a product.
 template <class T>
 using One = Pack<T, 1>;
 template <class T>
 struct UnitGrad {
   index n_a_padded, dz_block;
-  const T* gate;    // block g at gate + g * n_a_padded
-  const T *a_prev, *a, *c_prev, *c;
-  One<T> dy;     // gradient of the output of this step
-  T *da, *dc;
-  T* reset_da;      // gru: gradient of rt * a_prev
-  T* dz;            // block g at dz + g * dz_block
+  int blocks;
+  const T* gate;                 // block g at gate + g * n_a_padded
+  const T* state[kMaxStates];    // before the step
+  const T* next[kMaxStates];     // after it
+  const T* per_unit;
+  One<T> dy;                     // gradient of the output of this step
+  T* dstate[kMaxStates];
+  T* stage_da;                   // gradient of what stage 1 multiplies
+  T* dz;                         // block g at dz + g * dz_block
 
   BPTT_INLINE One<T> block(int g) const { return get(gate + g * n_a_padded); }
+  BPTT_INLINE One<T> prev(int i) const { return get(state[i]); }
+  BPTT_INLINE One<T> after(int i) const { return get(next[i]); }
+  BPTT_INLINE One<T> weight(int i) const { return get(per_unit + i * n_a_padded); }
+  BPTT_INLINE One<T> d_next(int i) const { return get(dstate[i]); }
+  BPTT_INLINE One<T> d_stage() const { return get(stage_da); }
   BPTT_INLINE void set(int g, const One<T>& x) const { put(dz + g * dz_block, x); }
+  BPTT_INLINE void set_weight(int i, const One<T>& x) const { set(blocks + i, x); }
+  BPTT_INLINE void set_prev(int i, const One<T>& x) const { put(dstate[i], x); }
   BPTT_INLINE One<T> get(const T* p) const { return {load<T>(p)}; }
   BPTT_INLINE void put(T* p, const One<T>& x) const { store<T>(p, x.v[0]); }
 };
@@ -52,119 +63,133 @@ BPTT_INLINE V sigmoid_slope(const V& g) { return g - g * g; }
 template <class V>
 BPTT_INLINE V tanh_slope(const V& g) { return (1 - g) * (1 + g); }
 
+// What a cell computes in one step. Its table row says what the blocks, states and per-unit weights are.
+//   forward(stage, unit)   after the products of a stage: sets gates and next states; returns the next
+//                          output or, before the last stage, what the next stage multiplies
+//   backward(stage, unit)  the stages last to first: sets dz, the gradients of the per-unit weights, dstate
+//   stage_input(...)       cells with two stages: what stage 1 multiplied, from gates and state
 template <class T, Cell C>
 struct CellMath;
 
+enum { a, c };  // states
+
 template <class T, bool kRelu>
 struct RnnMath {
-  // a = tanh(Wax xt + Waa a_prev + ba)
   template <int N>
   static BPTT_INLINE Pack<T, N> forward(int, const Unit<T, N>& u) {
     const Pack<T, N> z = u.block(0);
-    return kRelu ? relu(z) : tanh(z);
+    return kRelu ? relu(z) : tanh(z);  // (1)
   }
   static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
-    const One<T> da = u.dy + u.get(u.da), a = u.get(u.a);
-    if constexpr (kRelu) {
-      u.set(0, each<T, 1>([&](int i) { return a.v[i] > Vec<T>{} ? da.v[i] : a.v[i]; }));  // else 0, or NaN
+    const One<T> da = u.dy + u.d_next(a), a_next = u.after(a);
+    if constexpr (kRelu) {  // 0 where a is 0, NaN where it is NaN
+      u.set(0, each<T, 1>([&](int i) { return a_next.v[i] > Vec<T>{} ? da.v[i] : a_next.v[i]; }));
     } else {
-      u.set(0, da * tanh_slope(a));
+      u.set(0, da * tanh_slope(a_next));  // dz of (1)
     }
-    u.put(u.da, {});
+    u.set_prev(a, {});
   }
 };
 template <class T>
-struct CellMath<T, Cell::rnn> : RnnMath<T, false> {};
+struct CellMath<T, find_cell("rnn")> : RnnMath<T, false> {};
 template <class T>
-struct CellMath<T, Cell::rnn_relu> : RnnMath<T, true> {};
+struct CellMath<T, find_cell("rnn_relu")> : RnnMath<T, true> {};
 
 template <class T>
-struct CellMath<T, Cell::lstm> {
-  enum { f, i, c, o };  // blocks
+struct CellMath<T, find_cell("lstm")> {
+  enum { f, i, cc, o };  // blocks
   template <int N>
   static BPTT_INLINE Pack<T, N> forward(int, const Unit<T, N>& u) {
-    const Pack<T, N> it = sigmoid(u.block(i));
+    const Pack<T, N> it = sigmoid(u.block(i));  // (2)
     u.set(i, it);
-    const Pack<T, N> cct = tanh(u.block(c));
-    u.set(c, cct);
-    const Pack<T, N> ft = sigmoid(u.block(f));
+    const Pack<T, N> cct = tanh(u.block(cc));  // (3)
+    u.set(cc, cct);
+    const Pack<T, N> ft = sigmoid(u.block(f));  // (1)
     u.set(f, ft);
-    const Pack<T, N> c_next = fma(ft, u.get(u.c_prev), it * cct);
-    u.put(u.c, c_next);
-    const Pack<T, N> ot = sigmoid(u.block(o));  // here: it fills the wait for tanh(c)
+    const Pack<T, N> c_next = fma(ft, u.prev(c), it * cct);  // (4)
+    u.set_next(c, c_next);
+    const Pack<T, N> ot = sigmoid(u.block(o));  // (5), here: it is computed while tanh(c) waits for c
     u.set(o, ot);
-    return ot * tanh(c_next);
+    return ot * tanh(c_next);  // (6)
   }
   static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
-    const One<T> ft = u.block(f), it = u.block(i), cct = u.block(c), ot = u.block(o);
-    const One<T> tanh_c = tanh(u.get(u.c));
-    const One<T> da = u.dy + u.get(u.da);
-    const One<T> dc = fma(da * ot, tanh_slope(tanh_c), u.get(u.dc));  // both roads into c
-    u.set(f, dc * u.get(u.c_prev) * sigmoid_slope(ft));
-    u.set(i, dc * cct * sigmoid_slope(it));
-    u.set(c, dc * it * tanh_slope(cct));
-    u.set(o, da * tanh_c * sigmoid_slope(ot));
-    u.put(u.dc, dc * ft);
-    u.put(u.da, {});
+    const One<T> ft = u.block(f), it = u.block(i), cct = u.block(cc), ot = u.block(o);
+    const One<T> tanh_c = tanh(u.after(c));
+    const One<T> da = u.dy + u.d_next(a);
+    const One<T> dc = fma(da * ot, tanh_slope(tanh_c), u.d_next(c));  // the sum common to (8)-(10), (20)
+    u.set(f, dc * u.prev(c) * sigmoid_slope(ft));   // (10)
+    u.set(i, dc * cct * sigmoid_slope(it));         // (9)
+    u.set(cc, dc * it * tanh_slope(cct));           // (8)
+    u.set(o, da * tanh_c * sigmoid_slope(ot));      // (7)
+    u.set_prev(c, dc * ft);                         // (20)
+    u.set_prev(a, {});                              // (19) is the product alone
   }
 };
 
-// Reset before the product: cct = tanh(Wc [rt * a_prev ; xt] + bc), in two stages.
+// Reset before the product: two stages.
 template <class T>
-struct CellMath<T, Cell::gru> {
+struct CellMath<T, find_cell("gru")> {
   enum { u_, r_, c_ };
   template <int N>
   static BPTT_INLINE Pack<T, N> forward(int stage, const Unit<T, N>& u) {
-    const Pack<T, N> a_prev = u.get(u.a_prev);
+    const Pack<T, N> a_prev = u.prev(a);
     if (stage == 0) {
-      const Pack<T, N> ut = sigmoid(u.block(u_)), rt = sigmoid(u.block(r_));
+      const Pack<T, N> ut = sigmoid(u.block(u_)), rt = sigmoid(u.block(r_));  // (1) (2)
       u.set(u_, ut), u.set(r_, rt);
       return rt * a_prev;
     } else {
-      const Pack<T, N> ut = u.block(u_), cct = tanh(u.block(c_));
+      const Pack<T, N> ut = u.block(u_), cct = tanh(u.block(c_));  // (3)
       u.set(c_, cct);
-      return fma(ut, cct, (1 - ut) * a_prev);
+      return fma(ut, cct, (1 - ut) * a_prev);  // (4)
     }
   }
-  // Walked stage 1, then 0; between them reset_da = dzc @ Wca.
+  static BPTT_INLINE Vec<T> stage_input(const T* gate, index n_a_padded, const T* a_prev) {
+    return load<T>(gate + r_ * n_a_padded) * load<T>(a_prev);
+  }
   static BPTT_INLINE void backward(int stage, const UnitGrad<T>& u) {
-    const One<T> a_prev = u.get(u.a_prev);
+    const One<T> a_prev = u.prev(a);
     if (stage == 1) {
       const One<T> ut = u.block(u_), cct = u.block(c_);
-      const One<T> da = u.dy + u.get(u.da);
-      u.set(u_, da * (cct - a_prev) * sigmoid_slope(ut));
-      u.set(c_, da * ut * tanh_slope(cct));
-      u.put(u.da, da * (1 - ut));
+      const One<T> da = u.dy + u.d_next(a);
+      u.set(u_, da * (cct - a_prev) * sigmoid_slope(ut));  // (5)
+      u.set(c_, da * ut * tanh_slope(cct));                // (6)
+      u.set_prev(a, da * (1 - ut));
     } else {
-      const One<T> rt = u.block(r_), d_reset = u.get(u.reset_da);
-      u.set(r_, d_reset * a_prev * sigmoid_slope(rt));
-      u.put(u.da, fma(d_reset, rt, u.get(u.da)));
+      const One<T> rt = u.block(r_), dq = u.d_stage();  // (7)
+      u.set(r_, dq * a_prev * sigmoid_slope(rt));       // (8)
+      u.set_prev(a, fma(dq, rt, u.d_next(a)));          // (10) without the products
     }
   }
 };
 
-// Reset after the product: pct = Wca a_prev + bca, cct = tanh(Wcx xt + bc + rt * pct).
 template <class T>
-struct CellMath<T, Cell::gru_reset_after> {
-  enum { u_, r_, c_, h_ };
+struct CellMath<T, find_cell("gru_reset_after")> {
+  enum { u_, r_, c_, p_ };
   template <int N>
   static BPTT_INLINE Pack<T, N> forward(int, const Unit<T, N>& u) {
-    const Pack<T, N> ut = sigmoid(u.block(u_)), rt = sigmoid(u.block(r_));
-    const Pack<T, N> cct = tanh(fma(rt, u.block(h_), u.block(c_)));
+    const Pack<T, N> ut = sigmoid(u.block(u_)), rt = sigmoid(u.block(r_));  // (1) (2)
+    const Pack<T, N> cct = tanh(fma(rt, u.block(p_), u.block(c_)));         // (3b); block p_ is pct of (3a)
     u.set(u_, ut), u.set(r_, rt), u.set(c_, cct);
-    return fma(ut, cct, (1 - ut) * u.get(u.a_prev));
+    return fma(ut, cct, (1 - ut) * u.prev(a));  // (4)
   }
   static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
-    const One<T> ut = u.block(u_), rt = u.block(r_), cct = u.block(c_), pct = u.block(h_);
-    const One<T> da = u.dy + u.get(u.da);
-    const One<T> dzc = da * ut * tanh_slope(cct);
-    u.set(u_, da * (cct - u.get(u.a_prev)) * sigmoid_slope(ut));
-    u.set(r_, dzc * pct * sigmoid_slope(rt));
+    const One<T> ut = u.block(u_), rt = u.block(r_), cct = u.block(c_), pct = u.block(p_);
+    const One<T> da = u.dy + u.d_next(a);
+    const One<T> dzc = da * ut * tanh_slope(cct);              // (6)
+    u.set(u_, da * (cct - u.prev(a)) * sigmoid_slope(ut));     // (5)
+    u.set(r_, dzc * pct * sigmoid_slope(rt));                  // (8a)
     u.set(c_, dzc);
-    u.set(h_, dzc * rt);
-    u.put(u.da, da * (1 - ut));
+    u.set(p_, dzc * rt);                                       // (7a)
+    u.set_prev(a, da * (1 - ut));                              // (10a) without the products
   }
 };
+
+// Calls f(integral_constant<Cell, C>) for the cell of a row of the table.
+template <int I = 0, class F>
+BPTT_INLINE void with_cell(Cell cell, F f) {
+  if (static_cast<int>(cell) == I) return f(std::integral_constant<Cell, static_cast<Cell>(I)>{});
+  if constexpr (I + 1 < kCells) with_cell<I + 1>(cell, f);
+}
 
 }  // namespace BPTT_NS
 }  // namespace bptt

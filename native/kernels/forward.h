@@ -12,18 +12,18 @@ BPTT_INLINE void copy_row(T* dst, const T* src, index n) {
   for (index i = 0; i < n; ++i) dst[i] = src[i];
 }
 
-// Pre-activations from the input alone: z = b + Wx xt, and the bias of blocks without an input.
+// z[r] = packed W x[r] + bias: the affine map of problem.h, for some rows.
 template <class T>
-inline void project(Cell c, const UnitPanels& u, const T* packed, const T* bias, int n_x, int rows,
-                    const T* const* x, T* const* z, index n_a_padded) {
-  const CellInfo& cell = info(c);
-  Ahead nothing;
-  unit_products<T, true>(u, packed, bias, n_x, rows, x, z, z, n_a_padded, nothing, [](int, int, int, int) {});
+inline void affine(const Affine& f, const T* packed, const T* bias, int rows, const T* const* x, T* const* z) {
+  const UnitPanels u = affine_panels<T>(f);
+  const index padded = index(u.unit_vecs) * VL<T>;
+  Prefetch nothing;
+  unit_products<T, true>(u, packed, bias, f.n_in, rows, x, z, z, padded, nothing, [](int, int, int, int) {});
   const T* more_bias = bias + u.entries() * VL<T>;
-  for (int g = cell.x_blocks; g < cell.blocks; ++g, more_bias += n_a_padded)
-    for (int i = 0; i < rows; ++i) copy_row(z[i] + g * n_a_padded, more_bias, n_a_padded);
+  for (int g = f.blocks; g < f.blocks + f.bias_blocks; ++g, more_bias += padded)
+    for (int i = 0; i < rows; ++i) copy_row(z[i] + g * padded, more_bias, padded);
 }
-// The same for steps s0 .. s1-1 of the rows. scratch: 2 * (steps * rows) pointers
+// Pre-activations from the input alone, for steps s0 .. s1-1 of the rows. scratch: 2 * (steps * rows) pointers
 template <class T>
 inline void project_steps(const Forward<T>& f, int r0, int r1, int s0, int s1, void** scratch) {
   const Batch& b = f.batch;
@@ -39,8 +39,7 @@ inline void project_steps(const Forward<T>& f, int r0, int r1, int s0, int s1, v
       xs[n] = f.in.table ? f.in.table + *f.in.token.at(b.row[r], t) * b.n_x : f.in.x.at(b.row[r], t);
     }
   }
-  const UnitPanels u = input_panels(info(b.cell), b.n_a, b.n_a_padded / VL<T>);
-  project(b.cell, u, f.packed_x, f.packed_bias, b.n_x, n, xs, zs, b.n_a_padded);
+  affine(input_projection(info(b.cell), b.n_x, b.n_a), f.packed_x, f.packed_bias, n, xs, zs);
 }
 
 // What follows the products of step s: gates and states of rows r0 + ra .. r0 + rb-1, vectors ua .. ub-1 of
@@ -49,19 +48,23 @@ template <class T, Cell C>
 BPTT_INLINE void finish(const Forward<T>& f, int s, int stage, int r0, int ra, int rb, int ua, int ub,
                         T* const* out) {
   constexpr int L = VL<T>;
-  constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
+  constexpr const CellInfo& cell = info(C);
   const Batch& b = f.batch;
   const States<T>& st = f.st;
   const index n_a_padded = b.n_a_padded, width = cell.blocks * n_a_padded;
   const bool last = stage + 1 == cell.stages, one_row = rb - ra == 1;
   T* z = st.gates + (st.gate_row(b, s) + r0) * width;
   const index prev = (st.before(b, s) + r0) * n_a_padded, next = (st.after(b, s) + r0) * n_a_padded;
-  T* product = last ? st.a + next : f.reset_a + r0 * n_a_padded;
+  T* product = last ? st.state[0] + next : f.stage_a + r0 * n_a_padded;
   const auto pack = [&](auto n, int r, int v) BPTT_ALWAYS {
     constexpr int N = decltype(n)::value;
     const index i = r * n_a_padded + v * L, step = one_row ? L : n_a_padded;
-    const Unit<T, N> unit{n_a_padded, one_row ? L : width, step, z + r * width + v * L,
-                          st.a + prev + i, st.c + prev + i, st.c + next + i};
+    Unit<T, N> unit;
+    unit.n_a_padded = n_a_padded, unit.step = step;
+    unit.z = z + r * width + v * L, unit.z_step = one_row ? L : width;
+    for (int k = 0; k < cell.n_states; ++k)
+      unit.state[k] = st.state[k] + prev + i, unit.next[k] = st.state[k] + next + i;
+    if constexpr (cell.per_unit > 0) unit.per_unit = f.per_unit + v * L, unit.weight_step = one_row ? L : 0;
     const Pack<T, N> y = CellMath<T, C>::forward(stage, unit);
     store_pack(product + i, step, y);
     if (!last) return;
@@ -82,20 +85,25 @@ BPTT_UNROLL
   }
 }
 
-// What a step reads or writes of far memory: of the tape its gates and the states from row `state` on (< 0:
+// Prefetches what a step reads or writes: of the tape its gates and the states from row `state` on (< 0:
 // none), and its rows of the caller's array.
 template <class T, Cell C, class Element>
-inline void ask_for_step(const Batch& b, const States<T>& st, bool gates, index state,
-                         const Rows<Element>& outer, int s, int r0, int r1, Ahead& ahead) {
-  constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
+inline void prefetch_step(const Batch& b, const States<T>& st, bool gates, index state,
+                          const Rows<Element>& outer, int s, int r0, int r1, Prefetch& prefetch) {
+  constexpr const CellInfo& cell = info(C);
   const index bytes = index(r1 - r0) * b.n_a_padded * sizeof(T);
-  if (gates) ahead.add(st.gates + (st.gate_row(b, s) + r0) * cell.blocks * b.n_a_padded, cell.blocks * bytes);
-  if (state >= 0) {
-    ahead.add(st.a + state * b.n_a_padded, bytes);
-    if (cell.has_c) ahead.add(st.c + state * b.n_a_padded, bytes);
-  }
+  if (gates) prefetch.add(st.gates + (st.gate_row(b, s) + r0) * cell.blocks * b.n_a_padded, cell.blocks * bytes);
+  for (int k = 0; state >= 0 && k < cell.n_states; ++k) prefetch.add(st.state[k] + state * b.n_a_padded, bytes);
   for (int r = r0; outer.data && r < r1; ++r)
-    ahead.add(outer.at(b.row[r], b.time(r, s)), b.n_a * sizeof(T));
+    prefetch.add(outer.at(b.row[r], b.time(r, s)), b.n_a * sizeof(T));
+}
+
+// Copies the projected input of blocks that no recurrent product fills.
+template <class T, Cell C>
+BPTT_INLINE void copy_unfilled(const T* projected, T* z, index n_a_padded) {
+  constexpr const CellInfo& cell = info(C);
+  for (int g = 0; g < cell.blocks; ++g)
+    if (!(cell.filled >> g & 1)) copy_row(z + g * n_a_padded, projected + g * n_a_padded, n_a_padded);
 }
 
 // Step s of one row r, units ua*VL .. ub*VL-1, from its projected input on: without the arrays of many rows,
@@ -103,18 +111,18 @@ inline void ask_for_step(const Batch& b, const States<T>& st, bool gates, index 
 template <class T, Cell C>
 inline void step_of_row(const Forward<T>& f, int s, int r, int ua, int ub) {
   constexpr int L = VL<T>;
-  constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
+  constexpr const CellInfo& cell = info(C);
   const Batch& b = f.batch;
   const index t = b.time(r, s), width = cell.blocks * b.n_a_padded;
   T *z = f.st.gates + (f.st.gate_row(b, s) + r) * width, *out = f.out.at(b.row[r], t);
   const T* start = z;
   if (f.in.projected) {
     start = f.in.projected + *f.in.token.at(b.row[r], t) * width;
-    if (C == Cell::gru_reset_after) copy_row(z + 2 * b.n_a_padded, start + 2 * b.n_a_padded, b.n_a_padded);  // no product fills it
+    copy_unfilled<T, C>(start, z, b.n_a_padded);
   }
   for (int stage = 0; stage < cell.stages; ++stage) {
     const UnitPanels u = state_panels(cell, stage, b.n_a, ub - ua);
-    const T* a = stage == 0 ? f.st.a + (f.st.before(b, s) + r) * b.n_a_padded : f.reset_a + r * b.n_a_padded;
+    const T* a = stage == 0 ? f.st.state[0] + (f.st.before(b, s) + r) * b.n_a_padded : f.stage_a + r * b.n_a_padded;
     unit_row<T, false>(u, f.packed_a[stage] + index(ua) * u.count * L * b.n_a, nullptr, b.n_a, a,
                        start + ua * L, z + ua * L, b.n_a_padded);
     finish<T, C>(f, s, stage, r, 0, 1, ua, ub, &out);
@@ -124,7 +132,7 @@ inline void step_of_row(const Forward<T>& f, int s, int r, int ua, int ub) {
 // scratch: (2 * chunk_steps + 2) * (r1 - r0) pointers
 template <class T, Cell C>
 inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
-  constexpr const CellInfo& cell = kCellInfo[static_cast<int>(C)];
+  constexpr const CellInfo& cell = info(C);
   const Batch& b = f.batch;
   const States<T>& st = f.st;
   const index n_a_padded = b.n_a_padded, width = cell.blocks * n_a_padded;
@@ -148,23 +156,23 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
       to[r] = st.gates + (st.gate_row(b, s) + r0 + r) * width;
       out[r] = f.out.at(row, t);
       start[r] = f.in.projected ? f.in.projected + *f.in.token.at(row, t) * width : to[r];
-      if (C == Cell::gru_reset_after && f.in.projected) copy_row(to[r] + 2 * n_a_padded, start[r] + 2 * n_a_padded, n_a_padded);
+      if (f.in.projected) copy_unfilled<T, C>(start[r], to[r], n_a_padded);
     }
-    Ahead ahead;
+    Prefetch prefetch;
     const int later = s + st.chunk_steps;
     if (!f.in.projected && !st.ring_gates && later < last)  // what the next projection will write
-      ahead.add(st.gates + (st.gate_row(b, later) + r0) * width,
+      prefetch.add(st.gates + (st.gate_row(b, later) + r0) * width,
                 index(min(r1, b.active[later]) - r0) * width * sizeof(T));
     if (s + 1 < last)  // what no step before it has touched
-      ask_for_step<T, C>(b, st, f.in.projected && !st.ring_gates,
+      prefetch_step<T, C>(b, st, f.in.projected && !st.ring_gates,
                          st.ring_states ? -1 : st.after(b, s + 1) + r0, f.out, s + 1, r0,
-                         min(r1, b.active[s + 1]), ahead);
+                         min(r1, b.active[s + 1]), prefetch);
     for (int stage = 0; stage < cell.stages; ++stage) {
-      const T* source = stage == 0 ? st.a + (st.before(b, s) + r0) * n_a_padded : f.reset_a + r0 * n_a_padded;
+      const T* source = stage == 0 ? st.state[0] + (st.before(b, s) + r0) * n_a_padded : f.stage_a + r0 * n_a_padded;
       for (int r = 0; r < rows; ++r) from[r] = source + r * n_a_padded;
       UnitPanels u = state_panels(cell, stage, b.n_a, n_a_padded / VL<T>);
       u.backwards = (s + st.phase) & 1;  // begin with the panels that the step before has left in cache
-      unit_products<T, false>(u, f.packed_a[stage], nullptr, b.n_a, rows, from, start, to, n_a_padded, ahead,
+      unit_products<T, false>(u, f.packed_a[stage], nullptr, b.n_a, rows, from, start, to, n_a_padded, prefetch,
                               [&](int ra, int rb, int ua, int ub) {
                                 finish<T, C>(f, s, stage, r0, ra, rb, ua, ub, out);
                               });
@@ -178,9 +186,10 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
 template <class T, Cell C>
 inline void forward_units(const Forward<T>& f, int ua, int ub) {
   const Batch& b = f.batch;
-  const index columns = index(ua) * kCellInfo[static_cast<int>(C)].blocks * VL<T>;
+  const index columns = index(ua) * info(C).blocks * VL<T>;
   T* z = f.st.gates + ua * VL<T>;
-  unit_row<T, true>(input_panels(info(C), b.n_a, ub - ua), f.packed_x + columns * b.n_x,
+  constexpr const CellInfo& cell = info(C);
+  unit_row<T, true>(input_panels(cell, b.n_a, ub - ua), f.packed_x + columns * b.n_x,
                     f.packed_bias + columns, b.n_x, f.in.x.at(b.row[0], 0), z, z, b.n_a_padded);
   step_of_row<T, C>(f, 0, 0, ua, ub);
 }

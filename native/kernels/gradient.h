@@ -26,7 +26,7 @@ __attribute__((noinline)) void outer_tile(int rows, int vectors, int slots, cons
     with_rows<gradient_rows<T>()>(rows, [&](auto count) BPTT_ALWAYS {
       constexpr int N = decltype(n)::value, R = decltype(count)::value;
       Tile<T, R, N> tile;
-      // The sums so far are in a far cache: ask for them now, add them at the end.
+      // The sums so far are in a far cache: prefetch them now, add them at the end.
 BPTT_UNROLL
       for (int r = 0; r < R; ++r)
 BPTT_UNROLL
@@ -59,21 +59,7 @@ inline void sum_column(int slots, const T* dz, index step, int lanes, T* bias) {
 template <class T>
 inline void weight_gradients(const Gradient<T>& g, int g0, int g1, int n_part, int n_parts) {
   constexpr int L = VL<T>, R = gradient_rows<T>(), kGroups = L / R;
-  const CellInfo& cell = info(g.cell);
   const int units = g.n_a_padded / L;
-  struct Segment {
-    unsigned blocks;  // bit set: which blocks multiplied these columns
-    const T* const* row;
-    int vecs, acc;
-  } segment[3];
-  int segments = 0;
-  for (int stage = 0; stage < cell.stages; ++stage)
-    if (g.row[stage]) {
-      unsigned blocks = 0;
-      for (int i = 0; i < cell.rec_count[stage]; ++i) blocks |= 1u << cell.rec[stage][i];
-      segment[segments++] = {blocks, g.row[stage], units, 0};
-    }
-  if (g.x_row) segment[segments++] = {(1u << cell.x_blocks) - 1, g.x_row, g.x_vecs, units * L};
   const auto lanes = [&](int j) { return min(L, g.n_a - j % units * L); };
 
   for (int k = 0; k < g.slots; k += kSlotBlock) {
@@ -82,8 +68,8 @@ inline void weight_gradients(const Gradient<T>& g, int g0, int g1, int n_part, i
       return g.dz + i / kGroups * g.dz_stride + index(k) * g.dz_step + i % kGroups * R;
     };
     int group = 0;
-    for (int i = 0; i < segments; ++i) {
-      const Segment& s = segment[i];
+    for (int i = 0; i < g.segments; ++i) {
+      const auto& s = g.segment[i];
       const int groups = ceil_div(s.vecs, kGradientWidth);
       for (int n = 0; n < groups; ++n) {
         if (group++ % n_parts != n_part) continue;
@@ -93,7 +79,7 @@ inline void weight_gradients(const Gradient<T>& g, int g0, int g1, int n_part, i
           if (rows > 0 && (s.blocks >> (j / units) & 1))
             outer_tile(rows, v1 - v0, slots, column_of(at), g.dz_step,
                        column_of(at + kGroups < g1 ? at + kGroups : g0), s.row + k, v0 * L,
-                       g.acc + (index(j) * L + lane) * g.columns + s.acc + v0 * L, g.columns);
+                       g.acc + (index(j) * L + lane) * g.columns + s.column + v0 * L, g.columns);
         }
       }
     }
@@ -104,7 +90,7 @@ inline void weight_gradients(const Gradient<T>& g, int g0, int g1, int n_part, i
     for (int j = j0; j < j1; ++j)
       sum_column(g.slots, g.dz + j * g.dz_stride, g.dz_step, lanes(j), g.bias + j * L);
   if (g.slot_token)
-    for (int j = j0; j < min(j1, cell.x_blocks * units); ++j)
+    for (int j = j0; j < min(j1, g.token_vectors); ++j)
       for (int k = 0; k < g.slots; ++k) {
         T* sum = g.token_dz + j * g.token_stride + g.slot_token[k] * L;
         store<T>(sum, load(sum) + load(g.dz + j * g.dz_stride + index(k) * g.dz_step));

@@ -13,38 +13,37 @@ struct Kernels {
   int vector_length;
   int gradient_rows;  // rows of dW in a group: a part of a vector
 
-  // Elements of the packed buffers: input weights, their bias, recurrent weights of a stage.
-  // A `part` of `parts` packs its share; parts may run at the same time.
-  index (*packed_x_size)(Cell, int n_x, int n_a);
-  index (*packed_bias_size)(Cell, int n_a);
+  // Affine maps: elements of the packed weights and their biases; packing, where a `part` of `parts` packs
+  // its share and parts may run at the same time; y (rows, packed_bias_size) of rows r0 .. r1-1 of
+  // x (rows, n_in); and backward dx[r] = dz[r] @ W, where column vector j of dz's row r lies at
+  // dz + j * stride + r * step. w[g], ld[g], b[g] as in Weights.
+  index (*packed_affine_size)(const Affine&);
+  index (*packed_bias_size)(const Affine&);
+  void (*pack_affine)(const Affine&, const T* const* w, const index* ld, const T* const* b, T* packed, T* bias,
+                      int part, int parts);
+  index (*packed_affine_back_size)(const Affine&);
+  void (*pack_affine_back)(const Affine&, const T* const* w, const index* ld, T* packed, int part, int parts);
+  void (*affine_rows)(const Affine&, const T* packed, const T* bias, const T* x, T* y, int r0, int r1);
+  void (*affine_input_gradient)(const Affine&, const T* packed, const T* dz, index stride, index step, T* dx,
+                                int r0, int r1);
+
+  // The recurrent products of a cell: elements of a stage's packed weights, the same forward and backward.
   index (*packed_a_size)(Cell, int n_a, int stage);
-  void (*pack_forward)(Cell, int n_x, int n_a, const Weights<const T>&, T* x, T* bias, T* const a[2],
-                       int part, int parts);
-  index (*packed_back_x_size)(Cell, int n_x, int n_a);
-  index (*packed_back_a_size)(Cell, int n_a, int stage);
-  void (*pack_backward)(Cell, int n_x, int n_a, const Weights<const T>&, T* x, T* const a[2], int part,
-                        int parts);
+  index (*packed_a_back_size)(Cell, int n_a, int stage);
+  void (*pack_a)(Cell, int n_a, const Weights<const T>&, T* const* packed, int part, int parts);
+  void (*pack_a_back)(Cell, int n_a, const Weights<const T>&, T* const* packed, int part, int parts);
 
   // Rows r0 .. r1-1 (sorted positions). Scratch: see forward.h and backward.h.
   void (*forward)(const Forward<T>&, int r0, int r1, void** scratch);
-  void (*forward_units)(const Forward<T>&, int ua, int ub);  // lstm and the plain RNNs
+  void (*forward_units)(const Forward<T>&, int ua, int ub);  // where can_share_row()
   void (*backward)(const Backward<T>&, int r0, int r1, void** scratch);
   void (*gradient)(const Gradient<T>&, int g0, int g1, int n_part, int n_parts);
-
-  // Tokens: projected = table @ Wx.T + b for rows r0 .. r1-1, and the way back, dtable[r] = dz[r] @ Wx;
-  // column vector j of dz's row r lies at dz + j * stride + r * step.
-  void (*project_table)(Cell, int n_x, int n_a, const T* packed_x, const T* bias, const T* table,
-                        T* projected, int r0, int r1);
-  void (*table_gradient)(Cell, int n_x, int n_a, const T* packed_back_x, const T* dz, index stride,
-                         index step, T* dtable, int r0, int r1);
 
   // The update of n parameters and their two moments, and the sum of n squares: see update.h.
   void (*adam)(T* p, const T* gradient, T* m, T* v, index n, const AdamRates&, double decay);
   double (*squares)(const T*, index n);
 
-  // y = softmax of the n elements of x, and what it needs on the way: their largest and the sum of
-  // exp(x - most).
-  void (*softmax)(const T* x, T* y, int n, T* most, T* sum);
+  void (*softmax)(const T* x, T* y, int n, T* most, T* sum);  // see softmax.h
 
   void (*exp)(const T*, T*, index n);
   void (*tanh)(const T*, T*, index n);

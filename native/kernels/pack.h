@@ -28,14 +28,19 @@ struct UnitPanels {
   int vectors(int p) const { return min(width, entries() - p * width); }
 };
 
+constexpr int kAllBlocks[kMaxBlocks] = {0, 1, 2, 3};
+
 inline UnitPanels unit_panels(int count, const int* block, int n_a, int unit_vecs) {
   UnitPanels u{count, {}, n_a, unit_vecs, count == 3 ? 3 : 4, false};
   for (int i = 0; i < count; ++i) u.block[i] = block[i];
   return u;
 }
 inline UnitPanels input_panels(const CellInfo& c, int n_a, int unit_vecs) {
-  const int block[kMaxBlocks] = {0, 1, 2, 3};
-  return unit_panels(c.x_blocks, block, n_a, unit_vecs);
+  return unit_panels(c.x_blocks, kAllBlocks, n_a, unit_vecs);
+}
+template <class T>
+UnitPanels affine_panels(const Affine& f) {
+  return unit_panels(f.blocks, kAllBlocks, f.n_out, ceil_div(f.n_out, VL<T>));
 }
 inline UnitPanels state_panels(const CellInfo& c, int stage, int n_a, int unit_vecs) {
   return unit_panels(c.rec_count[stage], c.rec[stage], n_a, unit_vecs);
@@ -105,7 +110,8 @@ inline void pack_bias(const UnitPanels& u, const T* const* b, T* dst) {
   constexpr int L = VL<T>;
   for (int e = 0; e < u.entries(); ++e) {
     const int unit = (e / u.count) * L;
-    store(dst + e * L, load_first<T>(b[u.block[e % u.count]] + unit, min(L, u.n_a - unit)));
+    const T* own = b[u.block[e % u.count]];
+    store(dst + e * L, own ? load_first<T>(own + unit, min(L, u.n_a - unit)) : Vec<T>{});
   }
 }
 

@@ -1,5 +1,5 @@
-// What the kernels are told: cells, shapes and the layout of every buffer. Plain data only: no
-// Python, no allocation, no instruction set. Everything here is shared by all compiled variants.
+// What the kernels are given: shapes and the layout of every buffer. Plain data only: no Python, no
+// allocation, no instruction set. Everything here is shared by all compiled variants.
 //
 // Notation: m rows (sequences), T steps, n_x features, n_a units. VL is the number of elements in one
 // machine vector; "n_a_padded" is n_a rounded up to a multiple of VL. Rows are sorted by length, longest
@@ -8,6 +8,8 @@
 // step s reads and writes.
 #pragma once
 #include <cstdint>
+
+#include "cell_table.h"
 
 // Small functions shared by all instruction sets must leave no out-of-line copy for the linker to
 // merge: it could keep one that was compiled for a newer machine.
@@ -33,47 +35,20 @@ namespace bptt {
 
 using index = std::int64_t;
 
-constexpr int kMaxBlocks = 4;
-
-enum class Cell : int { rnn, rnn_relu, lstm, gru, gru_reset_after };
-constexpr int kCells = 5;
-
-// A "block" is one group of n_a pre-activations z = W [a_prev ; xt] + b, overwritten in place by its
-// gate. Blocks 0 .. x_blocks-1 get an input projection. The recurrent products happen in `stages`:
-// stage i adds W_a @ source to the blocks listed in rec[i]; the source is a_prev, except in stage 1 of
-// the GRU (reset before), where it is rt * a_prev.
-struct CellInfo {
-  const char* name;
-  int blocks;             // lstm: ft it cct ot; gru: ut rt cct; reset after: ut rt cct (Wca a_prev + bca)
-  int x_blocks;
-  int stages;
-  int rec_count[2];
-  int rec[2][kMaxBlocks];
-  bool has_c;             // a cell state c beside a
-  bool keep_blocks;       // the tape needs the blocks (a plain RNN needs only a)
-  const char* gates[kMaxBlocks];
-};
-
-constexpr CellInfo kCellInfo[kCells] = {
-    {"rnn", 1, 1, 1, {1, 0}, {{0}, {}}, false, false, {nullptr}},
-    {"rnn_relu", 1, 1, 1, {1, 0}, {{0}, {}}, false, false, {nullptr}},
-    {"lstm", 4, 4, 1, {4, 0}, {{0, 1, 2, 3}, {}}, true, true, {"ft", "it", "cct", "ot"}},
-    {"gru", 3, 3, 2, {2, 1}, {{0, 1}, {2}}, false, true, {"ut", "rt", "cct", nullptr}},
-    {"gru_reset_after", 4, 3, 1, {3, 0}, {{0, 1, 3}, {}}, false, true, {"ut", "rt", "cct", "pct"}},
-};
-
-BPTT_INLINE const CellInfo& info(Cell cell) { return kCellInfo[static_cast<int>(cell)]; }
+BPTT_INLINE constexpr const CellInfo& info(Cell cell) { return kCellInfo[static_cast<int>(cell)]; }
 
 // Where each block's weights live in the caller's parameter arrays.
 //   wx[g]  (n_a, n_x), rows ld_x[g] elements apart; nullptr where the block has no input part
 //   wa[g]  (n_a, n_a), rows ld_a[g] elements apart; nullptr where it has no recurrent part
-//   b[g]   (n_a)
+//   b[g]   (n_a); nullptr where it has no bias
+//   per_unit[i]  (n_a)
 // The same struct, pointing at fresh arrays, receives the gradients.
 template <class T>
 struct Weights {
   T* wx[kMaxBlocks];
   T* wa[kMaxBlocks];
   T* b[kMaxBlocks];
+  T* per_unit[kMaxPerUnit];
   index ld_x[kMaxBlocks];
   index ld_a[kMaxBlocks];
 };
@@ -113,17 +88,16 @@ struct Input {
 };
 
 // Gates and states of a sequence, time-major and packed: only steps that exist have a slot.
-//   gates  (slots, blocks, n_a_padded)         slot off[s] + r
-//   a, c   (m + slots, n_a_padded)             first m rows: initial state; then slot off[s] + r at m + off[s] + r
+//   gates     (slots, blocks, n_a_padded)     slot off[s] + r
+//   state[i]  (m + slots, n_a_padded)         first m rows: initial state; then slot off[s] + r at m + off[s] + r
 // Without a tape both are rings: gates keep `chunk_steps` steps, states two. The forward pass projects
 // the inputs of `chunk_steps` steps at a time, so that pre-activations stay in cache until used.
-// Every row of n_a_padded elements starts on a vector boundary; lanes n_a .. n_a_padded-1 hold what zero weights
-// give and are never read as a unit.
+// Every row of n_a_padded elements starts on a vector boundary; lanes n_a .. n_a_padded-1 hold what zero
+// weights give and are never read as a unit.
 template <class T>
 struct States {
   T* gates;
-  T* a;
-  T* c;               // nullptr unless the cell has one
+  T* state[kMaxStates];  // those that the cell has
   bool ring_gates;
   bool ring_states;
   int chunk_steps;    // a power of two
@@ -149,57 +123,73 @@ struct Forward {
   States<T> st;
   const T* packed_x;     // panels of Wx over blocks 0 .. x_blocks-1 (see pack.h)
   const T* packed_bias;  // (x panels, panel width); then, for blocks past x_blocks, (n_a_padded) each
-  const T* packed_a[2];  // panels of Wa, one set per recurrent stage
-  T* reset_a;            // (m, n_a_padded) rt * a_prev, gru only
+  const T* per_unit;     // (per_unit, n_a_padded)
+  const T* packed_a[kMaxStages];  // panels of Wa, one set per recurrent stage
+  T* stage_a;            // (m, n_a_padded) what stage 1 multiplies; cells with two stages
   Rows<T> out;           // (m, T, n_a)
 };
 
 // One chunk of steps of the backward pass: steps s0 .. s1-1. A pair (s, r) has slot
 // k = off[s] - off[s0] + r. dz, the gradients of the pre-activations, is "vector-major": column vector j
-// (of blocks * n_a_padded/VL) of slot k lies at j * stride + k * VL, so that the products over units and those
-// over slots both read streams. What the weights multiplied stays where it is: a_row, reset_row, x_row
-// receive the address of every slot's.
+// (of (blocks + per_unit) * n_a_padded/VL) of slot k lies at j * stride + k * VL, so that the products over
+// units and those over slots both read streams. "Block" blocks + i is the gradient of per-unit weight i.
+// What the weights multiplied stays where it is: a_row, x_row receive the address of every slot's.
 template <class T>
 struct Backward {
   Batch batch;
   Input<T> in;
   States<T> st;
-  Rows<const T> dy;   // (m, T, n_a), data may be nullptr: zero
-  Rows<T> dx;           // (m, T, n_x), data may be nullptr: not wanted
+  Rows<const T> dy;     // (m, T, n_a), data may be nullptr: zero
+  Rows<T> dx;           // (m, T, n_x), data may be nullptr: not needed
   T* dx_slots;          // with a table read row by row: (slots of the chunk, n_x) instead of dx
-  const T* packed_a[2];  // ColumnPanels for dz @ Wa, per stage
+  const T* packed_a[kMaxStages];  // ColumnPanels for dz @ Wa, per stage
   const T* packed_x;     // ColumnPanels for dz @ Wx
-  T* da;                 // (m, n_a_padded) gradient of the state before the step last walked
-  T* dc;                 // (m, n_a_padded) lstm
-  T* reset_da;           // (m, n_a_padded) gradient of rt * a_prev, gru
+  const T* per_unit;     // (per_unit, n_a_padded)
+  T* dstate[kMaxStates]; // (m, n_a_padded) gradients of the states before the step last walked
+  T* stage_da;           // (m, n_a_padded) gradient of what stage 1 multiplies
   T* dz;
   index stride;          // elements between column vectors of dz
-  const T** a_row;       // (slots of the chunk) a_prev
-  const T** reset_row;   // rt * a_prev, gru
+  const T** a_row[kMaxStages];  // (slots of the chunk) what each stage multiplied
   const T** x_row;       // x; nullptr where the input projection was gathered
-  T* reset;              // (slots of the chunk, n_a_padded): what reset_row points to
+  T* stage_rows;         // (slots of the chunk, n_a_padded): what a_row[1] points to
   T* x_copy;             // (slots of the chunk, whole vectors) where n_x elements do not fill vectors
   int s0, s1;
 };
 
-// The sums of the weight gradients: of dz[slot] times the rows that the weights multiplied there. Row
-// (block, unit) of acc has `columns` elements: n_a_padded for a_prev, then x_vecs * VL for x. bias has (blocks, n_a_padded).
+// The sums of weight gradients: of dz[slot] times the rows that the weights multiplied there. The columns
+// of acc are those of the segments, side by side. Column vectors past those of acc's rows have a bias alone.
 template <class T>
 struct Gradient {
-  Cell cell;
   int n_a, n_a_padded;
   const T* dz;             // column vector j of slot k: dz + j * dz_stride + k * dz_step
   index dz_stride, dz_step;
   int slots;
-  const T* const* row[2];  // of every slot: what each recurrent stage multiplied; nullptr: left out
-  const T* const* x_row;   // the same for the input, whole vectors; nullptr: left out
-  int x_vecs;
-  T* acc;
+  struct Segment {
+    unsigned blocks;       // bit g set: block g multiplied these rows
+    const T* const* row;   // of every slot, whole vectors
+    int vecs, column;      // vectors of a row; first column of acc
+  } segment[kMaxStages + 1];
+  int segments;
+  T* acc;                  // (blocks, n_a_padded, columns)
   index columns;
-  T* bias;                 // or nullptr
+  T* bias;                 // (blocks, n_a_padded), or nullptr
   const index* slot_token; // (slots) or nullptr: add dz to the sums of its token
   T* token_dz;             // vector-major like dz, one "slot" per token
   index token_stride;
+  int token_vectors;       // column vectors 0 .. token_vectors-1 are summed by token
 };
+
+// y = W x + b for `blocks` blocks of n_out units side by side, each n_out_padded wide; `bias_blocks` more
+// have a bias and no W. A dense layer is one block.
+struct Affine {
+  int blocks, bias_blocks, n_in, n_out;
+};
+BPTT_INLINE constexpr Affine input_projection(const CellInfo& c, int n_x, int n_a) {
+  return {c.x_blocks, c.blocks - c.x_blocks, n_x, n_a};
+}
+
+// Whether threads may share the units of one row of a stream: all blocks take the input and there is one
+// stage, so that the units of a step do not depend on one another.
+BPTT_INLINE constexpr bool can_share_row(const CellInfo& c) { return c.stages == 1 && c.x_blocks == c.blocks; }
 
 }  // namespace bptt

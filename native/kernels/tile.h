@@ -111,9 +111,9 @@ BPTT_INLINE void with_vectors(int n, F f) {
   }
 }
 
-// Memory that the code after a product will read or write. The product asks for it, a line in every step of
-// k, so that it has come from the far caches by then.
-class Ahead {
+// Prefetch list: one cache line is prefetched in each iteration of a product's inner loop, so that the data
+// needed after the product is in cache by then.
+class Prefetch {
  public:
   struct Lines {
     const char* from;

@@ -11,7 +11,7 @@ namespace BPTT_NS {
 template <class T, bool kBias, int R, int N, int P>
 BPTT_INLINE void unit_tile_fixed(int K, const T* const* a, int k0, const T* panel, index panel_size,
                                  const T* const* start, T* const* z, const index* col, const T* bias,
-                                 Ahead::Lines ahead) {
+                                 Prefetch::Lines prefetch) {
   constexpr int L = VL<T>;
   Tile<T, R, N * P> tile;
   const T* row[R];
@@ -24,7 +24,7 @@ BPTT_UNROLL
   }
   tile.multiply_add(K, [&](int r, int k) { return row[r] + k; },
                     [&](int v, int k) { return panel + (v / N) * panel_size + (k * N + v % N) * L; },
-                    ahead);
+                    prefetch);
   tile.store_to([&](int r, int v) { return z[r] + col[v]; });
 }
 
@@ -56,17 +56,17 @@ template <class T, bool kBias>
 __attribute__((noinline)) void unit_tile(int rows, int vectors, int panels, int K, const T* const* a,
                                          int k0, const T* panel, index panel_size,
                                          const T* const* start, T* const* z, const index* col,
-                                         const T* bias, Ahead::Lines ahead) {
+                                         const T* bias, Prefetch::Lines prefetch) {
   with_vectors(vectors, [&](auto n) BPTT_ALWAYS {
     constexpr int N = decltype(n)::value;
     if constexpr (N >= 3) {
       if constexpr (kRegisters == 32) {
         if (panels == 2)
-          return unit_tile_fixed<T, kBias, 2, N, 2>(K, a, k0, panel, panel_size, start, z, col, bias, ahead);
+          return unit_tile_fixed<T, kBias, 2, N, 2>(K, a, k0, panel, panel_size, start, z, col, bias, prefetch);
       }
     }
     with_rows<tile_rows<N>()>(rows, [&](auto r) BPTT_ALWAYS {
-      unit_tile_fixed<T, kBias, decltype(r)::value, N, 1>(K, a, k0, panel, panel_size, start, z, col, bias, ahead);
+      unit_tile_fixed<T, kBias, decltype(r)::value, N, 1>(K, a, k0, panel, panel_size, start, z, col, bias, prefetch);
     });
   });
 }
@@ -80,7 +80,7 @@ template <class T, bool kBias>
 __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, const T* bias, int K,
                                         const T* a, const T* start, T* z, index n_a_padded) {
   constexpr int L = VL<T>;
-  Ahead nothing;
+  Prefetch nothing;
   for (int done = 0; done < u.entries();) {
     const PanelGroup g = next_panels(u, 1, done);
     const int e = g.begin, vectors = g.vectors, at_once = g.at_once;
@@ -107,12 +107,11 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
   }
 }
 
-// How deep a slice of a panel stays in cache while tile after tile reads it: a part of the L2 cache, where
-// tiles are large enough to wait for it, or else of L1. Sums are stored and reloaded between slices, which
+// The depth of a slice of a panel that stays in cache while tile after tile reads it. Sums are stored and reloaded between slices, which
 // changes no bit.
 template <class T>
 constexpr int depth_in_cache(int vectors) {
-  return (kRegisters == 32 ? 128 << 10 : 32 << 10) / (vectors * kVecBytes);
+  return kPanelCache / (vectors * kVecBytes);
 }
 
 // z[r] = (start[r] or bias) + a[r] @ panels, all panels; after(r0, r1, u0, u1) is called as soon as rows
@@ -120,12 +119,13 @@ constexpr int depth_in_cache(int vectors) {
 template <class T, bool kBias, class After>
 BPTT_INLINE void unit_products(const UnitPanels& u, const T* packed, const T* bias, int K, int rows,
                                const T* const* a, const T* const* start, T* const* z, index n_a_padded,
-                               Ahead& ahead, After after) {
+                               Prefetch& prefetch, After after) {
   constexpr int L = VL<T>;
   if (rows == 1) {
     unit_row<T, kBias>(u, packed, bias, K, a[0], start[0], z[0], n_a_padded);
     return after(0, 1, 0, u.unit_vecs);
   }
+  if (u.count == 0) return after(0, rows, 0, u.unit_vecs);  // a cell without a recurrent product
   for (int done = 0; done < u.entries();) {
     const PanelGroup g = next_panels(u, rows, done);
     const int e = g.begin, vectors = g.vectors, at_once = g.at_once, end = e + vectors * at_once;
@@ -143,10 +143,10 @@ BPTT_INLINE void unit_products(const UnitPanels& u, const T* packed, const T* bi
         const int r0 = tile_begin(rows, tiles, i), r1 = tile_begin(rows, tiles, i + 1);
         if (kBias && pass == 0) {
           unit_tile<T, true>(r1 - r0, vectors, at_once, k1 - k0, a + r0, k0, panel, panel_size, nullptr,
-                             z + r0, col, bias + e * L, ahead.next(k1 - k0));
+                             z + r0, col, bias + e * L, prefetch.next(k1 - k0));
         } else {
           unit_tile<T, false>(r1 - r0, vectors, at_once, k1 - k0, a + r0, k0, panel, panel_size, from + r0,
-                              z + r0, col, nullptr, ahead.next(k1 - k0));
+                              z + r0, col, nullptr, prefetch.next(k1 - k0));
         }
         if (pass + 1 == passes) after(r0, r1, e / u.count, end / u.count);
       }
