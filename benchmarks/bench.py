@@ -34,8 +34,8 @@ TOLERANCES = {"float32": 2e-5, "float64": 1e-12}
 # Adam's first steps are about the learning rate times the gradient's sign: where a gradient is
 # itself of the size of rounding, the step is too, however well the gradients agree.
 AFTER_ADAM = 1e-3
-# A round in which the machine did not give all its cores is made anew, up to so many for each one
-# that was asked for.
+# A round in which the machine did not give all its cores is repeated, at most this many times the
+# rounds that were asked for.
 MOST_ROUNDS = 3
 
 
@@ -53,7 +53,7 @@ class Experiment:
     def __init__(self, participants, cells):
         self.participants, self.cells = participants, cells
         self.tuned, self.rounds = {}, []
-        self.repeated = 0  # rounds made anew
+        self.repeated = 0  # rounds that were run again
         self.disturbed = 0  # rounds that count although the machine did not give all its cores
 
     def medians(self):

@@ -101,7 +101,7 @@ def document(run, done):
         f"Rounds: {run.rounds} of {run.seconds * 1e3:g} ms a turn; medians; quartiles of the "
         "rounds' ratios; least: ratio of each version's shortest turn",
         f"Results: {same} of {len(done)} cases bit-identical; the others equal within rounding",
-        f"Rounds made anew because the machine did not give all its cores: "
+        f"Rounds repeated because the machine did not give all its cores: "
         f"{sum(e.repeated for e, _ in done)}",
         f"CPU time taken by other processes during the turns: {100 * run.load.share:.1f} %",
         f"Duration: {run.duration / 60:.1f} minutes",

@@ -1,4 +1,4 @@
-"""Peak memory of LSTM training steps, bptt and PyTorch, each in a process of its own.
+"""Peak memory of LSTM training steps, bptt and PyTorch, each in its own process.
 
     python benchmarks/memory.py     # PyTorch is left out where it is not installed
 

@@ -1,4 +1,4 @@
-"""Print the table of reference values: name, expected, obtained, from both front doors.
+"""Print the reference values of the course: name, expected, obtained (top level and equations).
 
 Usage: python benchmarks/seed_table.py
 """

@@ -1,4 +1,4 @@
-"""bptt, by its public doors; one configuration, the default one."""
+"""bptt, by its public functions; one configuration, the default one."""
 
 import contextlib
 import io

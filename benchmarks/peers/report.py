@@ -119,7 +119,7 @@ def summary(outcomes):
         text += "."
     unmeasured = [f"{o.row.id} {o.size}" for o in outcomes if o.passed is None]
     if unmeasured:
-        text += f" Not measured, for want of the peer: {', '.join(unmeasured)}."
+        text += f" Not measured, because the peer is missing: {', '.join(unmeasured)}."
     noisy = [f"{o.row.id} {o.size}" for o in outcomes if o.noisy]
     if noisy:
         text += f" Noisy (middle half of the rounds wider than {NOISY:g}): {', '.join(noisy)}."
@@ -176,14 +176,14 @@ def _cores(run, done):
     """How often the machine did not give all its cores, and what became of those rounds."""
     repeated, disturbed = sum(e.repeated for e in done), sum(e.disturbed for e in done)
     text = (
-        f"Rounds in which the yardstick found less than {1 / FULL:.0%} of the machine, made anew: "
+        f"Rounds in which the yardstick found less than {1 / FULL:.0%} of the machine, repeated: "
         f"{repeated} beside {run.rounds * len(done)} that count"
     )
     if disturbed:
         cases = ", ".join(
             f"{name(e.participants[0].case)} ({e.disturbed})" for e in done if e.disturbed
         )
-        text += f"; {disturbed} such rounds count all the same, for want of better: {cases}"
+        text += f"; {disturbed} such rounds count, for lack of better ones: {cases}"
     return text
 
 

@@ -58,7 +58,7 @@ def thread_counts():
 
 
 def block(run, repetitions):
-    """Mean seconds of a repetition: one look at the clock before all of them, one after."""
+    """Mean seconds of a repetition: the clock is read once before and once after all of them."""
     start = time.perf_counter()
     for _ in range(repetitions):
         run()

@@ -4,7 +4,7 @@ The cores of a rented machine are often threads of one real core, shared with wh
 host: for seconds at a time two of them then compute no more than one. No median helps against that.
 
 `python -m peers.yardstick THREADS` is the process that computes: a line in, seconds out. NumPy's
-BLAS must run on one thread in it, so that every core gets a thread of its own.
+BLAS must run on one thread in it, so that every core gets its own thread.
 """
 
 import sys

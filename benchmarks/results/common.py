@@ -43,7 +43,7 @@ class Result:
 
 
 def parser(doc):
-    """Options that every script has; those of its own may be added."""
+    """Options that every script has; a script may add its own."""
     options = argparse.ArgumentParser(description=doc.strip().split("\n")[0])
     options.add_argument("--seed", type=int, default=0, help="of the model (default 0)")
     options.add_argument("--out", default=None, help="folder for the JSON row (default: none)")

@@ -56,7 +56,7 @@ def copying(rng, m, T):
 
 
 class Drawn:
-    """Batches that are drawn as they are asked for, each from a seed of its own."""
+    """Batches that are drawn on demand, each from its own seed."""
 
     def __init__(self, draw, batch_size, count):
         self._draw, self._batch_size, self._count = draw, batch_size, count

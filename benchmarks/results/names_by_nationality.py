@@ -107,5 +107,5 @@ def measure(arguments):
 
 if __name__ == "__main__":
     options = parser(__doc__)
-    options.add_argument("--fit-floor", action="store_true", help="fit the floor anew, too")
+    options.add_argument("--fit-floor", action="store_true", help="fit the floor again, too")
     run(TASK, measure, options.parse_args())

@@ -224,12 +224,12 @@ class Scripted:
     ("found", "seconds", "repeated", "disturbed"),
     [
         ([], [1, 2, 3], 0, 0),
-        ([True, False, False], [1, 4, 5], 2, 0),  # rounds 2 and 3 are made anew
+        ([True, False, False], [1, 4, 5], 2, 0),  # rounds 2 and 3 are repeated
         ([False] * 8, [9, 1, 2], 6, 2),  # of 9 rounds one is whole: two others count too
         ([False] * 99, [1, 2, 3], 6, 3),  # never whole: no more than 9 are tried
     ],
 )
-def test_rounds_without_all_cores_are_made_anew(tmp_path, found, seconds, repeated, disturbed):
+def test_rounds_without_all_cores_are_repeated(tmp_path, found, seconds, repeated, disturbed):
     run = bench.Run(bench.arguments(["--rounds", "3"]), tmp_path)
     run.contenders, run.yardstick = {"bptt": Answering()}, Scripted(*found)
     participant = Participant("bptt", Case("layer", SMALL))
@@ -276,6 +276,6 @@ def test_a_quick_run_without_peers_reports_and_exits_with_zero(tmp_path):
     report = out.read_text()
     assert "PyTorch: left out, as asked" in report
     assert "| tiny | 16, 32, 1, 100 |" in report
-    assert "Not measured, for want of the peer: lstm tiny, stream-ort tiny." in report
-    assert "made anew" in report
+    assert "Not measured, because the peer is missing: lstm tiny, stream-ort tiny." in report
+    assert "of the machine, repeated: " in report
     assert report.strip() == done.stdout.strip()
