@@ -145,6 +145,10 @@ def test_a_limited_vocabulary_keeps_the_most_frequent():
     model = small(max_vocabulary=2, epochs=1).fit("aaaabbbccd" * 10, progress="silent")
     assert model.vocabulary_ == ["a", "b"]
     assert model.encode("abcd").tolist() == [1, 2, 0, 0]
+    rare = small(min_count=5, epochs=1).fit("aaaabbbccd" * 10, progress="silent")
+    assert rare.vocabulary_ == ["a", "b", "c", "d"]
+    rare = small(min_count=15, epochs=1, validation_fraction=0).fit("aaaabbbccd" * 10)
+    assert rare.vocabulary_ == ["a", "b", "c"]
     assert len(Vocabulary.of([["x", "y", "x"]], min_count=2)) == 1
 
 
