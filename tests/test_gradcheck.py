@@ -1,13 +1,17 @@
-"""check_grads: passes what is right, and says of what is wrong where and by how much."""
+"""check_grads and check_cell: pass what is right; of what is wrong say where and by how much."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from bptt import check_grads
-from bptt.errors import ConfigError, ShapeError
-from bptt.gradcheck import entry_errors
+from bptt.equations import CELLS
+from bptt.equations.rnn import RNNCache
+from bptt.errors import BpttError, ConfigError, ShapeError
+from bptt.gradcheck import check_cell, entry_errors
+from tests.cells import OWN
 
 
 def draw(seed=0, **shapes):
@@ -231,3 +235,55 @@ def test_a_users_own_cell_is_checked():
     assert check_grads(mgu_forward, mgu_backward, given) < 1e-8
     with pytest.raises(AssertionError, match="is wrong: analytic"):
         check_grads(mgu_forward, lambda dh, c: mgu_backward(dh, c, break_it=True), given)
+
+
+# check_cell
+
+
+def cell_with(**functions):
+    """The RNN with a function changed, under a name of its own."""
+    return replace(CELLS["rnn"], name="mine", **functions)
+
+
+def changed(**entries):
+    """The RNN's backward pass with entries replaced; None leaves one out."""
+
+    def backward(da_next, cache):
+        gradients = CELLS["rnn"].backward(da_next, cache)
+        gradients |= {name: f and f(gradients[name]) for name, f in entries.items()}
+        return {name: g for name, g in gradients.items() if g is not None}
+
+    return cell_with(backward=backward)
+
+
+@pytest.mark.parametrize("cell", [*CELLS, *OWN.values()])
+def test_check_cell_passes_every_cell(cell):
+    assert check_cell(cell) < 1e-9
+    assert check_cell(cell, n_x=1, n_a=2, m=1, T_x=1, seed=3) < 1e-9
+
+
+@pytest.mark.parametrize("name", ["dxt", "da_prev", "dWaa", "dba"])
+def test_check_cell_finds_a_wrong_gradient(name):
+    with pytest.raises(AssertionError, match="is wrong: analytic"):
+        check_cell(changed(**{name: lambda g: 1.001 * g}))
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (changed(dWaa=None, dxt=None), r"backward of mine returned .*; expected also dxt, dWaa\."),
+        (changed(dba=np.ravel), r"dba of mine is float32 \(5,\); expected float32 \(5, 1\) for"),
+        (changed(dxt=np.float64), r"dxt of mine is float64 \(3, 4\); expected float32 \(3, 4\)"),
+        (
+            cell_with(recurrence=lambda xt, a, p: (a, a, None)),
+            r"recurrence of mine returned 2 states and a NoneType; expected a_next and a RNNCache",
+        ),
+        (
+            cell_with(recurrence=lambda xt, a, p: (a.astype(float), RNNCache(a, a, xt, p))),
+            r"a_next of mine is float64 \(5, 4\); expected float32 \(5, 4\)",
+        ),
+    ],
+)
+def test_check_cell_says_what_a_function_returned(cell, message):
+    with pytest.raises(BpttError, match=f"^check_cell: {message}"):
+        check_cell(cell)

@@ -1,7 +1,7 @@
 """Check hand-written gradients against central differences, for any forward/backward pair.
 
-With outputs y(x) and a random cotangent u (one an output), L(x) = <u, y(x)> is a scalar whose
-gradient the backward pass claims to know. Two tests, both in float64:
+With outputs y(x) and random arrays u of their shapes, L(x) = <u, y(x)> is a scalar whose gradient
+is what the backward pass returns for dy = u. Two tests, both in float64:
 
 * **detect**: along one random direction v through *all* inputs at once,
   <v, dL/dx> against the slope of h -> L(x + h v) at h = 0: a handful of evaluations in all;
@@ -11,33 +11,46 @@ The slope is the fourth-order central difference (Richardson's extrapolation of 
 one), D = (8 (L(h) - L(-h)) - (L(2h) - L(-2h))) / (12 h), whose error is O(h^4).
 """
 
+from collections.abc import Callable, Mapping
+from typing import Any
+
 import numpy as np
 
-from .errors import ConfigError, ShapeError
+from .equations.cell import Cell, cell_of
+from .equations.sequences import backward_through_time, forward_through_time
+from .errors import ConfigError, ShapeError, operation
 
-_STEP = (
-    2e-4  # the h^4 truncation and the 1e-16 / h rounding meet near here for functions of order one
-)
+Inputs = Mapping[str, np.ndarray]
+
+_STEP = 2e-4  # for functions of order one, the h^4 truncation is here as large as 1e-16 / h
 
 
-def check_grads(forward, backward, inputs, *, rtol=1e-6, seed=0):
+@operation
+def check_grads(
+    forward: Callable[[Any], tuple[Any, Any]],
+    backward: Callable[[Any, Any], Mapping[str, np.ndarray]],
+    inputs: Inputs,
+    *,
+    rtol: float = 1e-6,
+    seed: int = 0,
+) -> float:
     """Check a backward pass along one random direction through all its inputs.
 
     Parameters
     ----------
     forward : callable (inputs) -> (outputs, cache)
-        `outputs` is one float64 array or a tuple of them (None for one that is absent). Must not
+        `outputs` is one float64 array or a tuple of them (None for an absent one). It must not
         change `inputs`.
     backward : callable (dy, cache) -> dict
         `dy` has the form of `outputs`; the result holds the gradient of each input under
         ``"d" + name``. Further entries are ignored.
     inputs : dict of str to float64 ndarray
-        Everything whose gradient is to be checked: parameters, x, initial states.
+        All arrays whose gradients are checked: parameters, x, initial states.
     rtol : float
-        Largest relative error that passes: the difference over the root of the sum of the squared
-        contributions of all entries, which no cancellation makes small.
+        Largest relative error that passes: the difference divided by the root of the sum of the
+        squared contributions of all entries, so that cancellation does not make it look large.
     seed : int
-        For the direction and the cotangents.
+        For the direction and dy.
 
     Returns
     -------
@@ -83,6 +96,102 @@ def check_grads(forward, backward, inputs, *, rtol=1e-6, seed=0):
     )
 
 
+@operation
+def check_cell(
+    cell: str | Cell,
+    *,
+    n_x: int = 3,
+    n_a: int = 5,
+    m: int = 4,
+    T_x: int = 3,
+    rtol: float = 1e-6,
+    seed: int = 0,
+) -> float:
+    """Check what a cell's functions return, and its gradients through time against differences.
+
+    Parameters
+    ----------
+    cell : Cell or str
+    n_x, n_a, m, T_x : int
+        Sizes of the random case; the sequences have lengths T_x, T_x - 1, ..., 0, T_x, ...
+    rtol, seed
+        As in `check_grads`.
+
+    Returns
+    -------
+    float
+        The relative error along one random direction through x, the initial states and the
+        parameters.
+
+    Raises
+    ------
+    AssertionError
+        The gradients are wrong: see `check_grads`.
+    ConfigError
+        `recurrence` or `backward` does not return what `Cell` documents.
+    ShapeError
+        Something that they return has a wrong shape or dtype.
+
+    Examples
+    --------
+    >>> check_cell("lstm") < 1e-9
+    True
+    """
+    cell, rng = cell_of(cell), np.random.default_rng(seed)
+    shapes = {"x": (n_x, m, T_x), **{f"{s}0": (n_a, m) for s in cell.states}}
+    shapes |= cell.shapes(n_x, n_a)
+    inputs = {name: 0.5 * rng.standard_normal(shape) for name, shape in shapes.items()}
+    lengths = T_x - np.arange(m) % (T_x + 1)
+    _check_step(cell, {name: x.astype(np.float32) for name, x in inputs.items()})
+
+    def forward(inputs):
+        state0 = tuple(inputs[f"{s}0"] for s in cell.states)
+        parameters = {name: inputs[name] for name in cell.parameters}
+        states, final, caches = forward_through_time(cell, inputs["x"], state0, parameters, lengths)
+        return (states[0], *final), caches
+
+    def backward(dy, caches):
+        da, *dstate = dy
+        return backward_through_time(da, tuple(dstate), caches)
+
+    return check_grads(forward, backward, inputs, rtol=rtol, seed=seed)
+
+
+def _check_step(cell, inputs):
+    """Check number, names, shapes and dtypes of what one step returns."""
+    xt, states = inputs["x"][:, :, 0], tuple(inputs[f"{s}0"] for s in cell.states)
+    parameters = {name: inputs[name] for name in cell.parameters}
+    *after, cache = cell.recurrence(xt, *states, parameters)
+    if len(after) != cell.n_states or not isinstance(cache, cell.cache):
+        raise ConfigError(
+            f"recurrence of {cell.name} returned {len(after)} states and a "
+            f"{type(cache).__name__}; expected {', '.join(f'{s}_next' for s in cell.states)} and "
+            f"a {cell.cache.__name__}."
+        )
+    kept = {f"{s}_next": z for s, z in zip(cell.states, after, strict=True)}
+    kept |= {gate: getattr(cache, gate) for gate in cell.gates}
+    _check_alike(cell, kept, states[:1] * len(kept))
+    gradients = cell.backward(*states, cache)
+    wanted = {"dxt": xt, **{f"d{s}_prev": z for s, z in zip(cell.states, states, strict=True)}}
+    wanted |= {f"d{name}": p for name, p in parameters.items()}
+    absent = [name for name in wanted if name not in gradients]
+    if absent:
+        raise ConfigError(
+            f"backward of {cell.name} returned {', '.join(gradients)}; "
+            f"expected also {', '.join(absent)}."
+        )
+    _check_alike(cell, {name: gradients[name] for name in wanted}, wanted.values())
+
+
+def _check_alike(cell, arrays, others):
+    for (name, z), other in zip(arrays.items(), others, strict=True):
+        if z.shape != other.shape or z.dtype != other.dtype:
+            raise ShapeError(
+                f"{name} of {cell.name} is {z.dtype} {z.shape}; expected {other.dtype} "
+                f"{other.shape} for these arguments."
+            )
+
+
 class EntryError:
     """The entry of one gradient that is furthest from its central difference.
 
@@ -94,7 +203,7 @@ class EntryError:
     analytic, numeric : float
     """
 
-    def __init__(self, analytic, numeric):
+    def __init__(self, analytic: np.ndarray, numeric: np.ndarray):
         difference = np.abs(analytic - numeric)
         self.index = tuple(int(i) for i in np.unravel_index(np.argmax(difference), analytic.shape))
         self.analytic, self.numeric = float(analytic[self.index]), float(numeric[self.index])
@@ -102,17 +211,24 @@ class EntryError:
         with np.errstate(invalid="ignore"):
             self.error = float(difference[self.index] / scale)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return (
             f"EntryError(error={self.error:.1e}, index={self.index}, "
             f"analytic={self.analytic:.12g}, numeric={self.numeric:.12g})"
         )
 
 
-def entry_errors(forward, backward, inputs, *, seed=0):
+@operation
+def entry_errors(
+    forward: Callable[[Any], tuple[Any, Any]],
+    backward: Callable[[Any, Any], Mapping[str, np.ndarray]],
+    inputs: Inputs,
+    *,
+    seed: int = 0,
+) -> dict[str, EntryError]:
     """Compare every entry of every gradient with its own central difference.
 
-    Four evaluations of `forward` an entry: for small cases, and to find the culprit.
+    This evaluates `forward` four times for each entry: use it for small cases.
 
     Parameters
     ----------
@@ -122,7 +238,7 @@ def entry_errors(forward, backward, inputs, *, seed=0):
     Returns
     -------
     dict of str to EntryError
-        One an input that has entries, under the input's name.
+        By input; inputs without entries are left out.
     """
     loss, gradients, _ = _prepare(forward, backward, inputs, seed)
     errors = {}
@@ -146,15 +262,15 @@ def _slope(f, h=_STEP):
 
 
 def _prepare(forward, backward, inputs, seed):
-    """Draw the cotangents; return the scalar loss, its claimed gradients and the generator."""
+    """Draw dy; return the scalar loss, its gradients by `backward` and the generator."""
     if not inputs:
-        raise ConfigError("check_grads: inputs is empty; expected at least one array.")
+        raise ConfigError("inputs is empty; expected at least one array.")
     for name, x in inputs.items():
         if not isinstance(x, np.ndarray) or x.dtype != np.float64:
             kind = x.dtype if isinstance(x, np.ndarray) else type(x).__name__
             raise ShapeError(
-                f"check_grads: {name} is {kind}; expected a float64 array, because central "
-                f"differences need its digits."
+                f"{name} is {kind}; expected a float64 array, because central differences need "
+                f"its digits."
             )
     rng = np.random.default_rng(seed)
     outputs, cache = forward(inputs)
@@ -174,14 +290,13 @@ def _prepare(forward, backward, inputs, seed):
     absent = [name for name in inputs if f"d{name}" not in claimed]
     if absent:
         raise ConfigError(
-            f"check_grads: backward returned {', '.join(claimed) or 'nothing'}; "
+            f"backward returned {', '.join(claimed) or 'nothing'}; "
             f"expected also {', '.join('d' + name for name in absent)}."
         )
     gradients = {name: np.asarray(claimed[f"d{name}"]) for name in inputs}
     for name, g in gradients.items():
         if g.shape != inputs[name].shape:
             raise ShapeError(
-                f"check_grads: d{name} has shape {g.shape}; expected {inputs[name].shape}, "
-                f"the shape of {name}."
+                f"d{name} has shape {g.shape}; expected {inputs[name].shape}, the shape of {name}."
             )
     return loss, gradients, rng

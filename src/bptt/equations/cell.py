@@ -109,7 +109,8 @@ class Cell:
             need(isinstance(names, tuple), given, 'a tuple of names, such as ("a",)')
             need(all(isinstance(n, str) and n.isidentifier() for n in names), given, "identifiers")
         need(self.states, f"states of {name} is ()", "at least one state: the output")
-        names = [*self.states, *self.gates, *self.parameters, *(f"{s}0" for s in self.states)]
+        names = ["x", "xt", *self.states, *self.gates, *self.parameters]
+        names += [s + suffix for s in self.states for suffix in ("0", "_prev")]
         twice = sorted({n for n in names if names.count(n) > 1})
         need(not twice, f"{name} uses {', '.join(twice)} twice", "different names")
         choices = ", ".join(map(repr, _KINDS))
