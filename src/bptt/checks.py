@@ -5,7 +5,7 @@ of the public function to the messages.
 """
 
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TypeGuard
 
@@ -303,3 +303,12 @@ def is_whole(value) -> TypeGuard[int]:
 def is_number(value) -> TypeGuard[float]:
     """Tell whether a value is a real number: a Python or a NumPy one, not a bool."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
+
+
+def suggestion(given: object, names: Iterable[str]) -> str:
+    """Return " Did you mean 'lstm'?" for the name that is most like a misspelled one, or ""."""
+    from difflib import get_close_matches
+
+    names = list(names)
+    near = get_close_matches(given, names, 1) if isinstance(given, str) else []
+    return f" Did you mean {near[0]!r}?" if near and given not in names else ""

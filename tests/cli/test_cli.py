@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 import bptt
-from bptt import Forecaster, LanguageModel, SequenceClassifier, SequenceTagger
+from bptt import Forecaster, LanguageModel
 from bptt.cli import main
+from bptt.models.files import KINDS as MODELS
 from tests.support.cli_cases import (
     COMMANDS,
     KINDS,
@@ -108,15 +109,12 @@ def test_help_of_every_command(run):
     assert all(f"--{option} " in out for option in options.split())
 
 
-@pytest.mark.parametrize(
-    ("kind", "model"),
-    [*zip(KINDS, [LanguageModel, SequenceClassifier, SequenceTagger, Forecaster], strict=True)],
-)
+@pytest.mark.parametrize("model", MODELS.values(), ids=[m.command for m in MODELS.values()])
 def test_every_hyperparameter_of_a_model_is_an_option_with_help_and_default(
-    run, monkeypatch, kind, model
+    run, monkeypatch, model
 ):
     monkeypatch.setenv("COLUMNS", "400")  # every text on one line
-    out = run("train", kind, "--help")[1]
+    out = run("train", model.command, "-h")[1]
     rows = {row.split()[0]: row for row in out.split("\n│ --")[1:]}
     for f in fields(model):
         name = f.name.replace("_", "-")
@@ -126,10 +124,9 @@ def test_every_hyperparameter_of_a_model_is_an_option_with_help_and_default(
             assert f"[default: {f.default}]" in row
     for name in ("out", "checkpoint-minutes", "keep", "resume", "quiet", "validation", "test"):
         assert name in rows
-    if kind != "forecast":
-        return
-    assert "[default: 0.05,0.5,0.95]" in rows["levels"]
-    assert "point|gaussian|quantile" in rows["output"]
+    if model is Forecaster:
+        assert "[default: 0.05,0.5,0.95]" in rows["levels"]
+        assert "One of point, gaussian, quantile." in rows["output"]
 
 
 def test_without_a_command_it_shows_the_help(run):
@@ -174,9 +171,8 @@ MISTAKES = [
     ("train empty", "read_text: empty is empty; expected UTF-8 text."),
     (
         f"train short {' '.join(TINY)}",
-        "LanguageModel: the text has 32 characters to train on beside the 4 characters held out; "
-        r"expected at least 33, because a batch takes 4 x 8 of them \(batch_size x seq_length\) "
-        "and their successors.",
+        "LanguageModel.split: the text has 32 characters to train on beside the 4 characters held "
+        r"out; expected at least 33, because a batch takes 4 x 8 of them",
     ),
     # the options
     (
@@ -193,14 +189,17 @@ MISTAKES = [
     ),
     ("train text.txt --dropout 1", r"dropout is 1.0; expected a number in \[0, 1\)."),
     ("train text.txt --documents page", "split is 'page'; expected one of file, paragraph, line."),
-    ("train --documents line", "train text: --documents without a FILE; expected at least one."),
+    (
+        "train --documents line",
+        "train text: --documents is given without a FILE; expected at least",
+    ),
     ("train text.txt --validation missing", "read_text: cannot read missing: No such file"),
     ("train text.txt --test empty", "read_text: empty is empty; expected UTF-8 text."),
     ("train text.txt --label x", "No such option: --label"),
     ("train text.txt --keep 0", "Checkpoints: keep is 0; expected a whole number >= 1."),
     ("train text.txt --checkpoint-minutes -1", "minutes is -1.0; expected a number >= 0."),
     # the data
-    ("train classify", "train classify: no FILE given; expected at least one."),
+    ("train classify", "train classify: no FILE is given; expected at least one."),
     ("train classify text.txt", "text.txt ends in '.txt'; expected one of .ts, .csv, .tsv, .tab, "),
     ("train classify no.csv", "read_table: cannot read no.csv: No such file or directory."),
     ("train classify nolabel.csv", "nolabel.csv has the columns a, b; expected 'label' once"),
@@ -232,7 +231,7 @@ MISTAKES = [
     ("train tag t.csv --resume model", "model holds a LanguageModel; expected a SequenceTagger."),
     (
         "train text.txt --resume model --units 9",
-        "train text: --units asks for units = 9; expected 8, as model has, or the option left out.",
+        "train text: --units sets units to 9; expected 8, as model has, or the option left out.",
     ),
     ("train text.txt --cell", "Option '--cell' requires an argument"),
     ("train text.txt --units many", "'--units': .*valid int"),
@@ -252,10 +251,10 @@ MISTAKES = [
     ("train text.txt --seed -1", "LanguageModel: seed is -1; expected a whole number >= 0."),
     ("train text.txt --speed 9", "No such option: --speed"),
     # where to write
-    (f"{TRAIN} --out no/m", "train: --out no/m is in a directory that does not exist;"),
-    (f"{TRAIN} --out folder", "train: --out folder is a directory;"),
-    (f"{TRAIN} --out short/m", "train: --out short/m is in a directory that does not exist;"),
-    (f"{TRAIN} --out {'m' * 300}", r"train: --out m+ cannot be written \(File name too lo"),
+    (f"{TRAIN} --out no/m", "train text: --out no/m is in a directory that does not exist;"),
+    (f"{TRAIN} --out folder", "train text: --out folder is a directory;"),
+    (f"{TRAIN} --out short/m", "train text: --out short/m is in a directory that does not exist;"),
+    (f"{TRAIN} --out {'m' * 300}", r"train text: --out m+ cannot be written \(File name too lo"),
     # the model
     ("sample missing", rf"load: missing cannot be read \(No such file .*\); {NO_MODEL}"),
     ("sample folder", f"load: folder is not a regular file; {NO_MODEL}"),
@@ -273,7 +272,7 @@ MISTAKES = [
     ("sample model --temperature -1", r"temperature is -1.0; expected a finite number >= 0."),
     ("sample model --temperature nan", r"temperature is nan; expected a finite number >= 0."),
     ("sample model --top-k 0", "top_k is 0; expected a whole number >= 1."),
-    ("sample model --seed -1", "LanguageModel.sample: seed is -1; expected a whole number >= 0."),
+    ("sample model --seed -1", "LanguageModel.generate: seed is -1; expected a whole number >= 0."),
     ("score model missing", "read_text: cannot read missing: No such file or directory."),
     ("score model empty", "read_text: empty is empty; expected UTF-8 text."),
     ("score model binary", "read_text: binary has a NUL at byte offset 4; expected UTF-8 text."),
@@ -281,14 +280,14 @@ MISTAKES = [
     ("score text.txt model", "load: text.txt is not a safetensors file;"),
     (
         "score model text.txt --word 1",
-        "score: --word is given for a LanguageModel; expected of",
+        "score: --word is not an option for the data of `text`; expected of",
     ),
     ("sample model --top-p 0", r"top_p is 0.0; expected a number in \(0, 1\]."),
     ("sample model --stop=", "stop is ''; expected a str that is not empty."),
     # predicting and plotting
     (
         "predict model text.txt",
-        "predict: model holds a LanguageModel; expected another kind",
+        "predict: model holds a LanguageModel; expected another model",
     ),
     ("predict missing text.txt", "load: missing cannot be read"),
     ("plot missing", "load: missing cannot be read"),
@@ -326,7 +325,7 @@ def test_a_directory_that_cannot_be_written_is_seen_before_the_training(run, mon
     status, out, err = run(*TRAIN.split(), "--out", "m")
     assert (status, out) == (2, "")
     assert err == (
-        "bptt: train: --out m cannot be written (Permission denied); "
+        "bptt: train text: --out m cannot be written (Permission denied); "
         "expected the name of a file to write.\n"
     )
 

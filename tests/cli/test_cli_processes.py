@@ -116,12 +116,12 @@ def assert_saved_at(lines, path):
     *_, line, again = lines
     found = re.fullmatch(rf"Interrupted at step ([\d,]+)\. Saved the model to {path}\.", line)
     assert found, line
-    assert again.startswith("Go on with: bptt train ")
+    assert again.startswith("Resume with: bptt train ")
     model = bptt.load(path)
     assert model.interrupted_
     assert model.history_[-1]["step"] == int(found[1].replace(",", ""))
     assert len(model.sample("the ", length=20, seed=0)) == 20
-    return model, shlex.split(again.removeprefix("Go on with: bptt "))
+    return model, shlex.split(again.removeprefix("Resume with: bptt "))
 
 
 def test_ctrl_c_saves_and_says_where(run):
@@ -205,7 +205,7 @@ def test_in_a_terminal_a_live_bar_shows_everything_and_ctrl_c_saves():
     finally:
         terminal.close()
     lines = terminal.lines()
-    assert max(len(line) for line in lines if not line.startswith("Go on with: ")) <= 80
+    assert max(len(line) for line in lines if not line.startswith("Resume with: ")) <= 80
     pair = r"\d\.\d{3} nats \(\d\.\d{3} bits\)"
     bar = [line for line in lines if line.startswith("step ")]
     assert bar

@@ -332,7 +332,7 @@ def test_a_training_that_had_ended_is_left_as_it_is(run):
     place = "model-00000041.safetensors"
     status, out, err = run("train", "text.txt", "--resume", place)
     assert (status, err) == (0, "")
-    assert f"\nNo step was left: {place} had ended after epoch 1.\n" in out
+    assert f"\nNothing left to train: {place} had ended after epoch 1.\n" in out
     assert files() == [place, "model.safetensors"]
     assert Path("model.safetensors").read_bytes() == before
 

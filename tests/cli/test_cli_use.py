@@ -156,14 +156,17 @@ def test_a_forecaster_goes_on_from_what_it_was_trained_on(run, models):
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ("classify", "predict: no FILE given; expected at least one."),
+        ("classify", "predict: no FILE is given; expected at least one."),
         (
             "classify x.ts --coverage 0.9",
             "--coverage is given for a SequenceClassifier; expected a",
         ),
         ("forecast series.csv --coverage 2", r"coverage is 2.0; expected a number in \(0, 1\)."),
         ("forecast series.csv --columns oil", "X has 1 features; expected 2, as in fit."),
-        ("forecast series.csv --label oil", "predict: --label is given for a Forecaster; expected"),
+        (
+            "forecast series.csv --label oil",
+            "predict: --label is not an option for the data of `forecast`; expected",
+        ),
         ("classify series.csv", "X\\[0\\]|line 2 has .* in date; expected a finite number"),
         ("classify x.ts --out no/y", "predict: --out no/y is in a directory that does not exist;"),
         ("tag x.ts", "predict: x.ts ends in '.ts'; expected one of .conll"),
@@ -284,14 +287,14 @@ def test_a_regressor_is_scored_on_numbers(run, models):
     assert (status, out) == (0, f"R2 {expected:.4f} (24 sequences)\n")
     status, _, err = run("score", models / "regress", "x.csv", "--sequence", "id")
     assert status == 2
-    assert "x.csv has labels that are no numbers; expected numbers" in err
+    assert "x.csv: a label is not a number; expected numbers" in err
 
 
 def test_a_file_without_labels_is_not_scored(run, models):
     Path("x.ts").write_text("@univariate false\n@classLabel false\n@data\n1,2:3,4\n")
     status, _, err = run("score", models / "classify", "x.ts")
     assert status == 2
-    assert err == "bptt: score: x.ts holds no labels; expected some.\n"
+    assert err == "bptt: score: x.ts has no labels; expected a label for each sequence.\n"
 
 
 def test_a_model_that_knows_nothing_has_a_perplexity_all_the_same(run, monkeypatch):

@@ -22,7 +22,7 @@ from bptt.cli import main
 TEXT = "the cat sat on the mat.\n" * 60  # 1440 characters
 TINY = ["--units", "8", "--seq-length", "8", "--batch-size", "4"]
 COMMANDS = ["train", "sample", "predict", "score", "info", "plot"]
-KINDS = ["text", "classify", "tag", "forecast"]
+KINDS = ["text", "classify", "regress", "tag", "forecast"]
 
 
 def settle(folder, monkeypatch):

@@ -1,64 +1,71 @@
-"""The command line: every command calls one public function and says what came of it.
+"""The command line ``bptt``: every command calls one public function and prints the result.
 
-* `train`: `bptt train text|classify|tag|forecast`; `fitting`: what they do; `data`: the files they
-  read; `options`: what there is to set, made of the models' own hyper-parameters.
-* `use`: `bptt sample`, `bptt predict`, `bptt score`. `look`: `bptt info`, `bptt plot`.
-* `console`: what is shown and written.
+* `train`: ``bptt train text|classify|tag|regress|forecast``, a command for each kind of model.
+* `sample`, `predict`, `score`, `info`, `plot`: the other commands.
+* `data_files`: formats of data files; `options`: options made of hyper-parameters; `console`:
+  what is printed and written.
+
+A model answers for itself: its class names its command, the data it reads, and has methods for what
+the commands print (`bptt.models.base.Model`).
 """
 
 import io
+import os
 import sys
 import warnings
 from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import BpttError
 from ..safe_files import printable
-from . import look, train, use
+from . import info, plot, predict, sample, score, train
 from .console import fail, silence_stdout
+from .options import Command, Group
 
 
-class _Commands(TyperGroup):
+class _Commands(Group):
     """The commands in the order in which they are needed."""
 
     def list_commands(self, ctx):
         return ["train", *(name for name in self.commands if name != "train")]
 
 
-app = typer.Typer(
-    cls=_Commands,
-    name="bptt",
-    help="Recurrent neural networks on ordinary CPUs: train models that write, classify, tag and "
-    "forecast; use them, score them, look at them.",
-    no_args_is_help=True,
-    add_completion=False,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-)
-app.add_typer(train.app, name="train")
-for _command in (use.sample, use.predict, use.score, look.info, look.plot):
-    app.command()(_command)
-
-
-@app.callback(invoke_without_command=True)
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ):
     if version:
         typer.echo(f"bptt {__version__}")
         raise typer.Exit
 
 
-def main(arguments=None):
+def command_line() -> typer.Typer:
+    """Return the command line: `main` runs it; all models and cells that are registered by now."""
+    app = typer.Typer(
+        cls=_Commands,
+        name="bptt",
+        help="Recurrent neural networks on ordinary CPUs: train models that generate text, "
+        "classify, tag, predict numbers and forecast; then use, score and inspect them.",
+        no_args_is_help=True,
+        rich_markup_mode="markdown",
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_root)
+    app.add_typer(train.group(), name="train")
+    for command in (sample.sample, predict.predict, score.score, info.info, plot.plot):
+        app.command(cls=Command)(command)
+    return app
+
+
+def main(arguments: list[str] | None = None) -> None:
     """Run the command line; a user's mistake gives one sentence and exit status 2.
 
     Parameters
     ----------
     arguments : list of str, optional
-        Those of the process where None.
+        Those of the process if None.
 
     Returns
     -------
@@ -70,8 +77,10 @@ def main(arguments=None):
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
-            # Not app(): it turns interruptions and broken pipes into exits of its own.
-            command = typer.main.get_command(app)
+            command = typer.main.get_command(command_line())
+            if "_BPTT_COMPLETE" in os.environ:  # the shell asks what may come next
+                command.main(arguments, "bptt")
+            # Not main() else: it turns interruptions and broken pipes into exits of its own.
             with command.make_context("bptt", list(arguments), obj=arguments) as context:
                 context.command.invoke(context)
         sys.stdout.flush()
@@ -79,7 +88,7 @@ def main(arguments=None):
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         fail("interrupted.", 130)
-    except BrokenPipeError:  # `bptt sample ... | head`: whoever read has enough
+    except BrokenPipeError:  # `bptt sample ... | head`: the reader has enough
         silence_stdout()
     except BpttError as error:
         fail(str(error), 1 if type(error) is BpttError else 2)
@@ -89,11 +98,18 @@ def main(arguments=None):
         silence_stdout()
         fail(f"cannot write the output: {error.strerror}.", 1)
     except Exception as error:
-        # Typer's own: an unknown option or a value that is no number. They know their sentence.
+        # Typer's own, such as an unknown option: it has a sentence.
         if not hasattr(error, "format_message"):
             raise
-        fail(error.format_message(), 2)  # type: ignore[attr-defined]
+        fail(_sentence(error), 2)
     sys.exit(0)
+
+
+def _sentence(error):
+    """Return the sentence of one of Typer's errors, with a suggestion for an unknown option."""
+    if near := getattr(error, "possibilities", None):
+        return f"{error.message}. Did you mean {near[0]}?"
+    return error.format_message()
 
 
 def _show_warning(message, *_, **__):

@@ -62,7 +62,7 @@ def field(text):
     return "".join(MARK if unicodedata.category(c) in separates else c for c in str(text))
 
 
-def check_destination(where, out):
+def check_destination(out):
     """Refuse a file that cannot be written before the work, not after hours of it.
 
     Raises
@@ -70,7 +70,7 @@ def check_destination(where, out):
     CheckpointError
     """
     if what := _obstacle(out):
-        raise CheckpointError(f"{where}: --out {out} {what}; expected the name of a file to write.")
+        raise CheckpointError(f"--out {out} {what}; expected the name of a file to write.")
 
 
 def _obstacle(out):
@@ -87,7 +87,7 @@ def _obstacle(out):
         return f"cannot be written ({error.strerror})"
 
 
-def put(where, text, out):
+def put(text, out):
     """Write a text to a file, at once or not at all; to standard output where there is none.
 
     Raises
@@ -101,4 +101,4 @@ def put(where, text, out):
     try:
         write_atomically(out, text.encode("utf-8", "replace"))
     except OSError as error:
-        raise BpttError(f"{where}: cannot write {out}: {reason(error)}.") from error
+        raise BpttError(f"cannot write {out}: {reason(error)}.") from error

@@ -1,99 +1,164 @@
-"""Options made of a model's hyper-parameters: a new field of a model is a new option by itself.
+"""Options of commands: from the hyper-parameters of a model, and those that commands share.
 
-Name, type, default, choices and help text are those of its declaration: see
-`bptt.models.hyperparameters`.
+A new hyper-parameter of a model is a new option by itself: name, type, default, choices and help
+text are those of its declaration (`bptt.models.hyperparameters`).
 """
 
 import inspect
 from dataclasses import fields
-from typing import Annotated, get_type_hints
+from inspect import Parameter
+from pathlib import Path
+from typing import Annotated, Any, get_args
 
 import typer
+from typer.core import TyperCommand, TyperGroup
 
 from ..errors import ConfigError
+from ..models import hyperparameters
 from ..models.hyperparameters import declared
 
-
-def of_model(kind) -> list[inspect.Parameter]:
-    """Return an option for each hyper-parameter of a kind of model."""
-    hints = get_type_hints(kind)
-    return [_option(f, hints[f.name]) for f in fields(kind)]
+Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Model file written by `bptt train`.")]
+_METAVARS = {int: "INT", float: "FLOAT", str: "TEXT", bool: ""}
 
 
-def _option(f, hint):
-    kind, sentence, panel, _ = vars(declared(f)).values()
-    text, default = sentence.replace("None:", "Without:"), f.default
-    metavar = kind.metavar or "|".join(kind.choices) or None
-    if hint is bool and default:
-        text = f"Switch this off: {text[0].lower()}{text[1:]}"
-    elif kind.type is str:
-        default = None if default is None else kind.write(default)
-        hint = str | None if default is None else str
-        if not kind.choices:
-            text = f"{text} Given as {kind.spelled}."
-    return keyword(spelled(f), hint, default, help=text, metavar=metavar, rich_help_panel=panel)
+class _Shown:
+    """A command whose help shows no type beside a flag and a FILE."""
+
+    def get_params(self, ctx):
+        params = super().get_params(ctx)  # type: ignore[misc]
+        for p in params:
+            if getattr(p, "is_flag", False):
+                p.metavar = ""
+            elif p.param_type_name == "argument":
+                p.display_type_rich = lambda ctx: None
+        return params
 
 
-def spelled(f):
-    """Return the name of a field's option: ``no_lowercase`` of a switch that is on by default."""
-    return f"no_{f.name}" if f.default is True else f.name
+class Command(_Shown, TyperCommand):
+    """A command."""
 
 
-def keyword(name, hint, default, **option) -> inspect.Parameter:
-    """Return an option of a command: a keyword argument of the function behind it."""
-    if hint is bool:  # a flag that is there or not
+class Group(_Shown, TyperGroup):
+    """A command that has commands."""
+
+
+def parameter(
+    name: str,
+    text: str,
+    hint: Any = str,
+    default: Any = None,
+    *,
+    metavar: str | None = None,
+    choices: tuple[str, ...] = (),
+    panel: str,
+) -> Parameter:
+    """Return an option of a command: a keyword argument of the function behind it.
+
+    Parameters
+    ----------
+    name : str
+        Of the argument: "batch_size" is the option ``--batch-size``.
+    text : str
+        One sentence or more for the help.
+    hint : type
+        bool: a flag.
+    default : of that type, optional
+    metavar : str, optional
+        How the help writes the value.
+    choices : tuple of str
+        Names that the value may be, for help and completion.
+    panel : str
+        Heading in the help.
+    """
+    metavar = _METAVARS.get(hint) if metavar is None else metavar
+    if choices:
+        text, metavar = f"{text} One of {', '.join(choices)}.", "NAME"
+    if hint is bool:
         default = False
-    return inspect.Parameter(
-        name,
-        inspect.Parameter.KEYWORD_ONLY,
-        default=default,
-        annotation=Annotated[hint, typer.Option(flag(name), **option)],
+    elif default is None:
+        hint = hint | None
+    else:
+        text = f"{text} [default: {default}]"
+    option = typer.Option(
+        flag(name),
+        help=text,
+        metavar=metavar,
+        autocompletion=(lambda: list(choices)) if choices else None,
+        show_default=False,
+        rich_help_panel=panel,
+    )
+    return Parameter(
+        name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[hint, option]
     )
 
 
-def values(where, kind, given):
-    """Return the hyper-parameters among the given options, read as the model takes them.
+def of_model(model: type) -> list[Parameter]:
+    """Return an option for each hyper-parameter of a class of models."""
+    groups = get_args(hyperparameters.Group)
+    options = sorted(fields(model), key=lambda f: groups.index(declared(f).group))
+    return [_of_field(f) for f in options]
+
+
+def _of_field(f):
+    kind, text, panel = declared(f).kind, declared(f).sentence, declared(f).group
+    text, default = text.replace("None:", "Without:"), f.default
+    if default is True:
+        text = f"Turn off: {text[0].lower()}{text[1:]}"
+    elif kind.type is str:
+        default = None if default is None else kind.write(default)
+        text = text if kind.choices else f"{text} Write {kind.spelled}."
+    return parameter(
+        spelled(f), text, kind.type, default,
+        metavar=kind.metavar, choices=kind.choices, panel=panel,
+    )  # fmt: skip
+
+
+def spelled(f) -> str:
+    """Return the name of a field's option: ``no_lowercase`` for a flag that is on by default."""
+    return f"no_{f.name}" if f.default is True else f.name
+
+
+def values(model: type, given: dict[str, Any]) -> dict[str, Any]:
+    """Return the hyper-parameters among the given options, as the model takes them.
 
     Raises
     ------
     ConfigError
         A list or a pair is not written as one.
     """
-    result = {f.name: given[spelled(f)] for f in fields(kind)}
-    result |= {f.name: not result[f.name] for f in fields(kind) if f.default is True}
-    for f in fields(kind):
-        text, own = result[f.name], declared(f).kind
-        if own.type is not str or own.choices or text is None:
-            continue
-        try:
-            result[f.name] = own.read(text)
-        except ValueError:
-            raise ConfigError(
-                f"{where}: {flag(f.name)} is {text!r}; expected {own.spelled}."
-            ) from None
+    result = {}
+    for f in fields(model):
+        value, kind = given[spelled(f)], declared(f).kind
+        if f.default is True:
+            value = not value
+        elif isinstance(value, str) and not kind.choices:
+            try:
+                value = kind.read(value)
+            except ValueError:
+                raise ConfigError(
+                    f"{flag(f.name)} is {value!r}; expected {kind.spelled}."
+                ) from None
+        result[f.name] = value
     return result
 
 
-def flag(name):
+def flag(name: str) -> str:
     """Return the option of a name: ``--batch-size``."""
     return f"--{name.replace('_', '-')}"
 
 
-def explicit(context, names):
-    """Return those of the options that the user wrote down, whatever their value."""
-    sources = {name: context.get_parameter_source(name) for name in names}
-    return {name for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+def explicit(context: typer.Context, name: str) -> bool:
+    """Return whether the user wrote the option down, whatever its value."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
-def takes(*parameters):
+def takes(*parameters: Parameter):
     """Decorator: give a command that takes ``**given`` these parameters beside its own."""
 
     def decorate(function):
-        own = [
-            p
-            for p in inspect.signature(function).parameters.values()
-            if p.kind is not inspect.Parameter.VAR_KEYWORD
-        ]
+        own = inspect.signature(function).parameters.values()
+        own = [p for p in own if p.kind is not Parameter.VAR_KEYWORD]
         function.__signature__ = inspect.Signature([*own, *parameters])
         return function
 

@@ -1,139 +1,241 @@
-"""`bptt train`: a command for each kind of model, with the options that it has."""
+"""`bptt train`: a command for each kind of model, with an option for each hyper-parameter."""
 
+import contextlib
+import inspect
+import shlex
+from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
-from . import data, options
-from .fitting import fit
+from ..errors import BpttError, ConfigError, DataError, operation
+from ..models import load
+from ..models.files import KINDS
+from ..models.hyperparameters import check
+from ..training import Checkpoints
+from . import data_files, options
+from .console import Console, check_destination, fail
+from .options import Command, Group, flag, parameter
+from .score import scored
 
 HELP = """Train a model and save it to one file.
 
-`bptt train FILE` reads a text: `text` is meant where none of these is named (a file of that name is
-`./text`). What there is to set, with unit and default: `bptt train text --help`,
-`bptt train classify --help` and so on.
+`bptt train FILE` reads a text: without the name of a command, `text` is meant (`./text` is a file
+of that name). `bptt train text --help`, `bptt train classify --help` and so on list the options.
 
-Ctrl-C ends a training after the step it lands in, saves model and training, and says how to go on;
-a second Ctrl-C leaves at once.
+Ctrl-C ends the training after the current step, saves the model and a checkpoint, and prints the
+command that resumes; a second Ctrl-C exits at once.
 """
+DEFAULT = "text"
 
 
-class _Kinds(TyperGroup):
-    """The kinds of training; what names none of them is for the first."""
+class _Kinds(Group):
+    """The commands for the kinds of models; without the name of one, the default is meant."""
 
     def parse_args(self, ctx, args):
-        if not args or args[0] not in (*self.commands, "--help"):
-            args = [next(iter(self.commands)), *args]
+        named = args and args[0] in (*self.commands, *ctx.help_option_names)
+        if not (named or (ctx.resilient_parsing and not args)):  # completing the name itself
+            near = get_close_matches(args[0], self.commands, cutoff=0.8) if args else []
+            if near and not Path(args[0]).exists():
+                raise ConfigError(
+                    f"train: {args[0]!r} is neither a command nor a file. Did you mean {near[0]}?"
+                )
+            args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
 
 
-app = typer.Typer(cls=_Kinds, help=HELP, rich_markup_mode="markdown")
+def group() -> typer.Typer:
+    """Return the group of commands, one for each registered model that names its command."""
+    app = typer.Typer(cls=_Kinds, help=HELP, rich_markup_mode="markdown")
+    kinds = [kind for kind in KINDS.values() if hasattr(kind, "command")]
+    for kind in sorted(kinds, key=lambda kind: kind.command != DEFAULT):
+        summary, files = inspect.getdoc(kind).partition("\n")[0], data_files.CONTENTS[kind.reads]
+        example = f"`bptt train {kind.command} {kind.example or 'FILE'}`"
+        text = f"{summary}\n\n{files.files}\n\n{example}"
+        app.command(kind.command, cls=Command, help=text)(_command(kind, files.options))
+    return app
 
-Files = Annotated[
-    list[Path] | None,
-    typer.Argument(metavar="FILE", help="Files to learn from, read one after another."),
-]
 
+def _command(kind, data_options):
+    """Return the command that trains a kind of model."""
 
-def _shared(panel, name, hint, default, text):
-    """Return an option that all of the commands have."""
-    metavar = "FILE" if hint in (Path, Path | None) else None
-    return options.keyword(name, hint, default, help=text, metavar=metavar, rich_help_panel=panel)
+    @options.takes(
+        *(data_files.OPTIONS[name] for name in data_options),
+        *_DATA,
+        *options.of_model(kind),
+        *_RUN,
+    )
+    def command(
+        context: typer.Context,
+        files: Annotated[
+            list[Path] | None,
+            typer.Argument(metavar="FILE", help="Training data, read one file after another."),
+        ] = None,
+        **given,
+    ):
+        with operation(f"train {kind.command}"):
+            train(context, kind, files or [], given)
+
+    return command
 
 
 _DATA = [
-    _shared("Data", *option)
-    for option in (
+    parameter(name, text, Path, metavar="FILE", panel="Data")
+    for name, text in (
         (
             "validation",
-            Path | None,
-            None,
-            "Scored after each epoch, in place of a part of the data that is held out.",
+            "File to score after each epoch. Without: the part of the data that is held out "
+            "(--validation-fraction).",
         ),
-        ("test", Path | None, None, "Scored when the training has ended."),
+        ("test", "File to score after the training."),
     )
 ]
 _RUN = [
-    _shared("Files and output", *option)
-    for option in (
-        ("out", Path, Path("model.safetensors"), "File to write the model to."),
-        (
-            "checkpoint_minutes",
-            float,
-            5.0,
-            "Minutes between checkpoints, which stand beside the model and carry the number of "
-            "steps: model-00001200.safetensors. 0 saves after every step. The last one is written "
-            "when the training ends, so that it can go on with more epochs.",
-        ),
-        ("keep", int, 2, "Checkpoints that stay: the last ones."),
-        (
-            "resume",
-            Path | None,
-            None,
-            "Checkpoint to go on from, to the same bits as if the training had never stopped. Give "
-            "the same data; what there is to set comes from the checkpoint, and --epochs may be "
-            "another number.",
-        ),
-        ("quiet", bool, False, "Print nothing but errors, and what Ctrl-C has saved."),
+    parameter(
+        "out", "File to write the model to.", Path, Path("model.safetensors"), metavar="FILE",
+        panel="Files and output",
+    ),
+    parameter(
+        "checkpoint_minutes",
+        "Minutes between checkpoints. They are saved beside the model, with the number of steps in "
+        "their names (model-00001200.safetensors). 0: save one after every step. The last one is "
+        "written when the training ends; it can be resumed with more epochs.",
+        float, 5.0, panel="Files and output",
+    ),
+    parameter(
+        "keep", "Number of checkpoints to keep, the last ones.", int, 2, panel="Files and output"
+    ),
+    parameter(
+        "resume",
+        "Checkpoint to resume from; the result is bit-identical to that of an uninterrupted run. "
+        "Give the same data. The hyper-parameters come from the checkpoint; only --epochs may be "
+        "changed.",
+        Path, metavar="FILE", panel="Files and output",
+    ),
+    parameter(
+        "quiet", "Print only errors, and what Ctrl-C has saved.", bool, panel="Files and output"
+    ),
+]  # fmt: skip
+
+
+def train(context, kind, files, given):
+    """Train a model, save it, score it.
+
+    Parameters
+    ----------
+    context : typer.Context
+        Its ``obj`` is the list of arguments of `bptt`.
+    kind : class of a model
+    files : list of Path
+    given : dict
+        The value of every option.
+
+    Raises
+    ------
+    BpttError
+        Data or options that make no sense; a training that fails.
+    typer.Exit
+        With 130 after Ctrl-C.
+    """
+    out, model = given["out"], _model(context, kind, given)
+    check(model)
+    places = Checkpoints(out, given["checkpoint_minutes"], given["keep"])
+    learned = data_files.read(kind, files, given)
+    validation, test = (
+        given[part] and data_files.read(kind, [given[part]], given)
+        for part in ("validation", "test")
     )
-]
+    opening = _opening(model, files, learned, given["validation"], validation)
+    check_destination(out)
+    loud, console = Console(), Console(quiet=given["quiet"])
+    console.say(opening)
+    steps = 0
+
+    def count_step(progress):
+        nonlocal steps
+        steps = progress.step
+
+    try:
+        model.fit(
+            learned.X,
+            learned.y,
+            validation=_pair(validation),
+            progress="silent" if given["quiet"] else console,
+            checkpoint=places,
+            resume=given["resume"],
+            on_step=count_step,
+        )
+    except KeyboardInterrupt:  # the second one: the first only ends the training
+        saved = f"the last checkpoint is {places.last}" if places.last else "nothing was saved"
+        fail(f"interrupted; {saved}.", 130)
+    except BpttError:
+        if steps:  # the last good parameters are kept
+            with contextlib.suppress(BpttError):  # the first error is the one to show
+                model.save(out)
+                loud.say(f"Saved the parameters of the last good step to {out}.")
+        raise
+    model.save(out)
+    if model.interrupted_:
+        loud.say(f"Interrupted at step {model.history_[-1]['step']:,}. Saved the model to {out}.")
+        again = _again(context.obj, places.last)
+        loud.say(f"Resume with: {again}", soft_wrap=True)  # to be copied: no line breaks
+        raise typer.Exit(130)
+    if given["resume"] and not steps:
+        done = model.history_[-1]["epoch"]
+        console.say(f"Nothing left to train: {given['resume']} had ended after epoch {done}.")
+    count = sum(p.size for p in model.parameters_.values())
+    console.say(f"Saved the model to {out}: {count:,} parameters.")
+    if test:
+        console.say(f"{given['test']}: {scored(model, test)}")
 
 
-def _command(name, text):
-    """Add the command that trains for a task."""
-    task = data.TASKS[name]
+def _model(context, kind, given):
+    """Return a new model, or the one whose training is resumed."""
+    hyperparameters = options.values(kind, given)
+    if (path := given["resume"]) is None:
+        return kind(**hyperparameters)
+    model = load(path)
+    if type(model) is not kind:
+        raise DataError(f"{path} holds a {type(model).__name__}; expected a {kind.__name__}.")
+    for f in fields(kind):
+        if not options.explicit(context, options.spelled(f)):
+            continue
+        value, own = hyperparameters[f.name], getattr(model, f.name)
+        if f.name == "epochs":
+            model.epochs = value
+        elif value != own:
+            raise ConfigError(
+                f"{flag(options.spelled(f))} sets {f.name} to {value!r}; expected {own!r}, as "
+                f"{path} has, or the option left out."
+            )
+    return model
 
-    @app.command(name, help=text)
-    @options.takes(
-        *(data.OPTIONS[n] for n in task.options),
-        *_DATA,
-        *options.of_model(task.kind),
-        *_RUN,
+
+def _opening(model, files, learned, validation_file, validation):
+    """Return the first line: what the training reads."""
+    source = ", ".join(map(str, files)) if files else "Python's language reference"
+    if validation is None:
+        return f"Training on {model.opening(learned.X, learned.y, source)}."
+    return (
+        f"Training on {model.extent(learned.X, learned.y)} of {source}; "
+        f"{model.extent(validation.X, validation.y)} of {validation_file} to validate."
     )
-    def command(context: typer.Context, files: Files = None, **given):
-        fit(context, name, files or [], given)
 
 
-_command(
-    "text",
-    """Train a language model, which continues texts and scores them.
+def _pair(validation):
+    """Return validation data as `fit` takes them."""
+    if validation is None or validation.y is None:
+        return validation and validation.X
+    return validation.X, validation.y
 
-    FILE is UTF-8 text; without any it is the text of the Python language reference that comes with
-    Python. The end of the text, or some of the documents, are held out and scored after each epoch.
 
-    `bptt train text shakespeare.txt --units 256 --epochs 5 --out shakespeare.safetensors`
-    """,
-)
-_command(
-    "classify",
-    """Train a classifier: one label for each sequence.
-
-    FILE is a .ts file of the UEA and UCR archives; a table, .csv or .tsv, with a column of labels;
-    or JSON lines, .jsonl: `{"sequence": [[0.1, 2.0], [0.3, 1.5]], "label": "up"}`, where a sequence
-    is a text, a list of words, of numbers, or of lists of numbers.
-
-    `bptt train classify vowels_train.ts --test vowels_test.ts --bidirectional --pooling mean`
-    """,
-)
-_command(
-    "tag",
-    """Train a tagger: one label for each step of each sequence.
-
-    FILE holds CoNLL columns (.conll, .conllu, .tsv, .txt), a word a line and a blank line between
-    sentences; JSON lines (.jsonl) whose labels are lists; or a table (.csv), a row a step.
-
-    `bptt train tag english.conllu --validation dev.conllu --dropout 0.5 --epochs 10`
-    """,
-)
-_command(
-    "forecast",
-    """Train a forecaster: what a series does next.
-
-    FILE is a table, .csv or .tsv, a row a step and a series a column; a first column of dates is
-    left out.
-
-    `bptt train forecast load.csv --columns load,oil --window 96 --horizon 24 --output gaussian`
-    """,
-)
+def _again(arguments, checkpoint):
+    """Return the command that resumes: the one that was given, with another checkpoint."""
+    words = list(arguments)
+    while "--resume" in words:
+        at = words.index("--resume")
+        del words[at : at + 2]
+    words = [w for w in words if not w.startswith("--resume=")]
+    return shlex.join(["bptt", *words, "--resume", str(checkpoint)])

@@ -4,6 +4,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
+from ..checks import suggestion
 from ..equations import Cell
 from ..errors import ConfigError
 from ..network import Network
@@ -37,8 +38,8 @@ class Model(ABC):
     cell: str | Cell = option(
         "lstm",
         CellChoice(),
-        'Recurrent cell, by name or as a record. "gru_reset_after" applies the reset gate after '
-        "the matrix product, as PyTorch and Keras do.",
+        'Recurrent cell. "gru_reset_after" applies the reset gate after the matrix product, as '
+        "PyTorch and Keras do.",
         group="Model",
     )
     units: int = option(
@@ -145,6 +146,7 @@ class Model(ABC):
     command: ClassVar[str]  # `bptt train <command>` trains it ...
     reads: ClassVar[str]  # ... from such data: a key of `bptt.cli.data_files.CONTENTS`
     example: ClassVar[str] = ""  # arguments of the command, for its help
+    separator: ClassVar[str] = "\t"  # between the entries of `prediction_rows` in a file
 
     def get_params(self, deep=True):
         """Return the hyper-parameters by name."""
@@ -163,7 +165,7 @@ class Model(ABC):
             if name not in names:
                 raise ConfigError(
                     f"{type(self).__name__}: there is no {name!r}; "
-                    f"expected one of {', '.join(names)}."
+                    f"expected one of {', '.join(names)}.{suggestion(name, names)}"
                 )
             setattr(self, name, value)
         return self

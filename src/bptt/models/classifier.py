@@ -52,7 +52,7 @@ class Pooled(SequenceModel):
 @register
 @dataclass(kw_only=True, repr=False, eq=False)
 class SequenceClassifier(Pooled, Classes):
-    """One label for each sequence.
+    """Classify sequences: one label for each sequence.
 
     Sequences are arrays of numbers, of categories, or of both, strings, or lists of words; they may
     differ in length. It works in scikit-learn's pipelines and searches, where X is a list.
@@ -60,8 +60,8 @@ class SequenceClassifier(Pooled, Classes):
     Parameters
     ----------
     cell : str or bptt.equations.Cell, default="lstm"
-        Recurrent cell, by name or as a record. "gru_reset_after" applies the reset gate after the
-        matrix product, as PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after.
+        Recurrent cell. "gru_reset_after" applies the reset gate after the matrix product, as
+        PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after.
     units : int, default=128
         Hidden units of each recurrent layer; of each direction where there are two.
     layers : int, default=1
@@ -230,13 +230,13 @@ class SequenceClassifier(Pooled, Classes):
 @register
 @dataclass(kw_only=True, repr=False, eq=False)
 class SequenceRegressor(Pooled):
-    """One number, or several, for each sequence.
+    """Predict one number, or several, for each sequence.
 
     Parameters
     ----------
     cell : str or bptt.equations.Cell, default="lstm"
-        Recurrent cell, by name or as a record. "gru_reset_after" applies the reset gate after the
-        matrix product, as PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after.
+        Recurrent cell. "gru_reset_after" applies the reset gate after the matrix product, as
+        PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after.
     units : int, default=128
         Hidden units of each recurrent layer; of each direction where there are two.
     layers : int, default=1

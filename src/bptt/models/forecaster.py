@@ -29,7 +29,7 @@ _TOO_LARGE = "the result is not finite; the model's parameters are too large to 
 @register
 @dataclass(kw_only=True, repr=False, eq=False)
 class Forecaster(Model):
-    """What one series, or several alike, of one or more values a step, do next.
+    """Forecast one or several time series, univariate or multivariate.
 
     The network reads the last `window` steps, scaled, and says what the next `horizon` steps differ
     by from a naive forecast: the last value, or the values of a season ago. What is held out for
@@ -38,8 +38,8 @@ class Forecaster(Model):
     Parameters
     ----------
     cell : str or bptt.equations.Cell, default="lstm"
-        Recurrent cell, by name or as a record. "gru_reset_after" applies the reset gate after the
-        matrix product, as PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after.
+        Recurrent cell. "gru_reset_after" applies the reset gate after the matrix product, as
+        PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after.
     units : int, default=128
         Hidden units of each recurrent layer; of each direction where there are two.
     layers : int, default=1
@@ -178,7 +178,7 @@ class Forecaster(Model):
     validation_fraction: float = redefault(Model, "validation_fraction", 0.0)
 
     items = "windows"
-    command, reads = "forecast", "series"
+    command, reads, separator = "forecast", "series", ","
     example = "load.csv --columns load,oil --window 96 --horizon 24 --output gaussian"
 
     def fit(

@@ -14,7 +14,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from ..checks import FLOAT32_MAX, is_number, is_whole
+from ..checks import FLOAT32_MAX, is_number, is_whole, suggestion
 from ..equations import CELLS, Cell
 from ..errors import ConfigError
 
@@ -200,7 +200,7 @@ class Weights(Kind):
     """A weight for each class: "balanced", or a dict of class to number >= 0."""
 
     expected = "'balanced' or a dict of class to weight >= 0"
-    slot, metavar = '"balanced", dict of class to float', "balanced|CLASS=WEIGHT,..."
+    slot, metavar = '"balanced", dict of class to float', "WEIGHTS"
     spelled = "balanced, or pairs such as yes=2,no=1"
 
     def check(self, value: Any) -> str | None:
@@ -332,4 +332,6 @@ def check(model: Any) -> None:
 def refusal(model: Any, name: str, expected: str) -> ConfigError:
     """Return the error that says which value of a hyper-parameter was expected."""
     given = getattr(model, name)
-    return ConfigError(f"{type(model).__name__}: {name} is {given!r}; expected {expected}.")
+    kind = next(declared(f).kind for f in fields(model) if f.name == name)
+    near = suggestion(given, kind.choices)
+    return ConfigError(f"{type(model).__name__}: {name} is {given!r}; expected {expected}.{near}")

@@ -40,8 +40,8 @@ class LanguageModel(Model):
     Parameters
     ----------
     cell : str or bptt.equations.Cell, default="lstm"
-        Recurrent cell, by name or as a record. "gru_reset_after" applies the reset gate after the
-        matrix product, as PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after.
+        Recurrent cell. "gru_reset_after" applies the reset gate after the matrix product, as
+        PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after.
     units : int, default=128
         Hidden units of each recurrent layer; of each direction where there are two.
     layers : int, default=1

@@ -15,7 +15,7 @@ from .sequences import as_sequences
 @register
 @dataclass(kw_only=True, repr=False, eq=False)
 class SequenceTagger(Classes):
-    """One label for each step of each sequence: parts of speech, phases of a signal.
+    """Label every time step of a sequence: parts of speech, phases of a signal.
 
     Sequences are arrays of numbers, of categories, or of both, strings, or lists of words. A word
     is what its own vector says beside what a character-level LSTM makes of its spelling; one that
@@ -25,8 +25,8 @@ class SequenceTagger(Classes):
     Parameters
     ----------
     cell : str or bptt.equations.Cell, default="lstm"
-        Recurrent cell, by name or as a record. "gru_reset_after" applies the reset gate after the
-        matrix product, as PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after.
+        Recurrent cell. "gru_reset_after" applies the reset gate after the matrix product, as
+        PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after.
     units : int, default=128
         Hidden units of each recurrent layer; of each direction where there are two.
     layers : int, default=1

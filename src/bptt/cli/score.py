@@ -1,0 +1,37 @@
+"""`bptt score`: how good a model is on a file."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import operation
+from ..models import load
+from . import data_files, options
+from .console import Console
+from .options import Model
+
+
+@operation
+@options.takes(*data_files.OPTIONS.values())
+def score(
+    model: Model,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Data, in a format that the model trains on.")
+    ],
+    **given,
+):
+    """Score a model on a file.
+
+    A language model: cross-entropy per token in nats and bits, and perplexity; lower is better. A
+    classifier or a tagger: accuracy. A regressor: R2; 1 is perfect. A forecaster: R2 of forecasts
+    from every step that has a window before it and a horizon after it.
+    """
+    m = load(model)
+    data = data_files.read(m, [file], given)
+    Console().say(scored(m, data))
+
+
+def scored(model, data):
+    """Return the score of a model in words, and on how much data."""
+    return f"{model.score_text(data.X, data.y)} ({model.extent(data.X, data.y)})"
