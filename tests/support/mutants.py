@@ -226,9 +226,11 @@ def _checks(tree, function, others):
 
 @cache
 def _raises(thing):
-    if not (inspect.isfunction(thing) or inspect.isclass(thing)):
-        return False
-    if not thing.__module__.startswith(("bptt", "tests")):
+    if inspect.isclass(thing):
+        return any(
+            map(_raises, (*thing.__bases__, *filter(inspect.isfunction, vars(thing).values())))
+        )
+    if not inspect.isfunction(thing) or not thing.__module__.startswith(("bptt", "tests")):
         return False
     source = ast.parse(textwrap.dedent(inspect.getsource(thing)))
     return any(isinstance(node, ast.Raise) for node in ast.walk(source))
