@@ -7,6 +7,7 @@ import numpy as np
 
 import bptt
 from bptt.engine import provider
+from bptt.layers import Recurrent
 from bptt.training import Adam, CrossEntropy, Run, Schedule, TextStreams, train
 
 from .cases import (
@@ -22,8 +23,6 @@ from .cases import (
     layer_results,
 )
 from .worker import Configuration
-
-LAYERS = {"lstm": bptt.LSTM, "rnn": bptt.RNN}
 
 
 def hello():
@@ -44,10 +43,10 @@ def prepare(case):
 
 
 def layer(case):
-    """forward without a tape, or forward and backward: `bptt.LSTM`, `GRU`, `RNN`."""
+    """forward without a tape, or forward and backward: a recurrent layer."""
     n_x, n_a, _, _ = case.size
     d = LayerArrays(case)
-    cell = LAYERS[case.cell](n_x, n_a) if case.cell in LAYERS else bptt.GRU(n_x, n_a, reset="after")
+    cell = Recurrent(case.cell, n_x, n_a)
 
     def forward():
         y, state, _ = cell.forward(d.x, d.parameters, d.state, d.lengths, keep_tape=False)

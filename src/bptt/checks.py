@@ -5,9 +5,11 @@ of the public function to the messages.
 """
 
 import numbers
-from collections.abc import Iterable, Sequence
-from functools import cache
-from typing import TypeGuard
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache, partial, wraps
+from itertools import repeat
+from operator import attrgetter, is_, itemgetter
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from .errors import ShapeError, operation
 FLOATS = (np.float32, np.float64)
 FLOAT32_MAX = float(np.finfo(np.float32).max)
 _PLAIN = tuple(np.dtype(t) for t in FLOATS)  # native byte order; NumPy has one object of each
+_shape, _dtype = attrgetter("shape"), attrgetter("dtype")
 
 
 def float_array(*arguments) -> np.ndarray:
@@ -114,14 +117,108 @@ def parameters_of(*arguments):
         door = Door(where[0])
         door.__dict__.update(check.__dict__)
         return own, door
+    refuse_missing(table, parameters)
+    check = ArrayChecker()
+    return {name: check.array(name, parameters[name], spec) for name, spec in table.items()}, check
+
+
+class ParameterChecker:
+    """Check the parameters of one layer: names, types, shapes and one dtype.
+
+    Parameters
+    ----------
+    table : mapping of str to str
+        Name to symbolic shape.
+    prefix : str
+        In front of every name in the dicts that are checked; the results have the bare names.
+    **sizes : int
+        The size of every symbol.
+
+    Attributes
+    ----------
+    shapes : dict of str to tuple of int
+        Shape of every parameter, by bare name.
+
+    Examples
+    --------
+    >>> check = ParameterChecker({"W": "n_y n_a", "b": "n_y 1"}, "top.", n_y=2, n_a=3)
+    >>> check.shapes
+    {'W': (2, 3), 'b': (2, 1)}
+    >>> own, dtype = check({"top.W": np.ones((2, 3)), "top.b": np.ones((2, 1)), "other": 5})
+    >>> list(own), dtype
+    (['W', 'b'], dtype('float64'))
+    """
+
+    def __init__(self, table: Mapping[str, str], prefix: str = "", **sizes: int):
+        self.shapes = {name: shape_of(spec, **sizes) for name, spec in table.items()}
+        self._table = {prefix + name: spec for name, spec in table.items()}
+        self._sizes, self._prefix = sizes, prefix
+        self._in_order, self._expected = list(self.shapes.values()), len(table)
+        keys = tuple(self._table)
+        self._get = itemgetter(*keys) if len(keys) > 1 else partial(_items, keys)
+
+    def select(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return this layer's parameters under their bare names; only their presence is checked.
+
+        Raises
+        ------
+        ShapeError
+        """
+        try:
+            return dict(zip(self.shapes, self._get(parameters), strict=True))
+        except KeyError:
+            refuse_missing(self._table, parameters)
+            raise
+
+    def __call__(self, parameters: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], Any]:
+        """Return this layer's parameters under their bare names, and their dtype.
+
+        Further names in `parameters` are ignored. Without parameters the dtype is None.
+
+        Raises
+        ------
+        ShapeError
+        """
+        try:  # what follows is fast, because a short sequence takes microseconds
+            arrays = self._get(parameters)
+        except KeyError:
+            arrays = ()
+        if {*map(type, arrays)} == {np.ndarray} and [*map(_shape, arrays)] == self._in_order:
+            dtype = arrays[0].dtype
+            if dtype in _PLAIN and all(map(is_, map(_dtype, arrays), repeat(dtype))):
+                if len(parameters) == self._expected and not self._prefix:
+                    return dict(parameters), dtype
+                return dict(zip(self.shapes, arrays, strict=True)), dtype
+        own, check = self._slowly(parameters)
+        return own, check.dtype
+
+    def arrays(self, parameters: Mapping[str, Any], **sizes: int) -> "ArrayChecker":
+        """Return a checker that has seen the parameters, for the other arrays of the call."""
+        check = self._slowly(parameters)[1]
+        check.know(**sizes)
+        return check
+
+    def _slowly(self, parameters):
+        own, check = parameters_of(self._table, parameters)
+        if self._sizes:
+            names = " ".join(self._sizes)
+            check.shape(f"the layer's {_text(names)}", tuple(self._sizes.values()), names)
+        return dict(zip(self.shapes, own.values(), strict=True)), check
+
+
+def _items(keys, mapping):
+    """Do what `operator.itemgetter` does, for fewer than two keys too."""
+    return tuple([mapping[key] for key in keys])
+
+
+def refuse_missing(table: Mapping[str, str], parameters: Mapping[str, Any]) -> None:
+    """Raise a ShapeError if a name of the table is missing."""
     missing = [name for name in table if name not in parameters]
     if missing:
         raise ShapeError(
             f"parameters has {', '.join(parameters) or 'no entry'}; "
             f"expected {', '.join(table)}, so {', '.join(missing)} is missing."
         )
-    check = ArrayChecker()
-    return {name: check.array(name, parameters[name], spec) for name, spec in table.items()}, check
 
 
 class ArrayChecker:
@@ -153,6 +250,10 @@ W is (4, 7) = (n_a, n_a + n_x).
         self._dtype_source = ""
         # symbol -> its size and, where an array told it, that array's name, shape and spec
         self._sizes: dict[str, tuple] = {symbol: (size,) for symbol, size in sizes.items()}
+
+    def know(self, **sizes: int) -> None:
+        """Take further sizes as constructed."""
+        self._sizes.update({symbol: (size,) for symbol, size in sizes.items()})
 
     def __getitem__(self, symbol):
         return self._sizes[symbol][0]
@@ -271,6 +372,15 @@ W is (4, 7) = (n_a, n_a + n_x).
         return value
 
 
+def _named(method):
+    @wraps(method)
+    def call(self, *args):
+        with operation(self.where):
+            return method(self, *args)
+
+    return call
+
+
 class Door(ArrayChecker):
     """The form with `where`, until every caller is converted."""
 
@@ -278,21 +388,10 @@ class Door(ArrayChecker):
         super().__init__(**sizes)
         self.where = where
 
-    def array(self, *args):  # noqa: D102
-        with operation(self.where):
-            return super().array(*args)
-
-    def shape(self, *args):  # noqa: D102
-        with operation(self.where):
-            return super().shape(*args)
-
-    def lengths(self, *args):  # noqa: D102
-        with operation(self.where):
-            return super().lengths(*args)
-
-    def indices(self, *args):  # noqa: D102
-        with operation(self.where):
-            return super().indices(*args)
+    array = _named(ArrayChecker.array)
+    shape = _named(ArrayChecker.shape)
+    lengths = _named(ArrayChecker.lengths)
+    indices = _named(ArrayChecker.indices)
 
 
 def is_whole(value) -> TypeGuard[int]:

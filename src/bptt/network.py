@@ -1,30 +1,33 @@
 """A stack of layers with named parameters: forward, backward, step."""
 
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .checks import Door
-from .errors import ConfigError, ShapeError
-from .layers import Dropout, Embedding, Layer
-from .layers.base import as_batch, need_tape
-from .layers.stack import RecurrentStack
+from .checks import ParameterChecker
+from .errors import ConfigError, ShapeError, operation, within
+from .layers.base import Batch, Layer, Parameters, State, as_batch, need_tape
 from .stream import Chain, Stream
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 class Network:
     """Layers on top of one another, over one flat dict of parameters.
 
-    A parameter's key is the layer's name, a dot, and the parameter's name: ``lstm0.Wf``.
+    The key of a parameter is the name of its layer, a dot, and its own name: ``lstm0.Wf``.
 
     Parameters
     ----------
     layers : list of Layer, or dict of str to Layer
-        From input to output. A list's layers are named by kind and number: ``embedding0``,
+        From input to output. The layers of a list are named by type and number: ``embedding0``,
         ``lstm0``, ``lstm1``, ``dense0``.
-    learned_state : bool
-        Whether the state before the first step is a parameter of each layer that has one
-        (``lstm0.a0``, ``lstm0.c0``) and not zero.
+    initial_state : {"zero", "learned"}
+        The state before the first step: zeros, or parameters of each recurrent layer
+        (``lstm0.a0``, ``lstm0.c0``).
 
     Attributes
     ----------
@@ -33,7 +36,7 @@ class Network:
     Raises
     ------
     ConfigError
-        No layers, or one whose input does not fit the output of the layer below.
+        There are no layers, or the input of one does not fit the output of the layer below.
 
     Examples
     --------
@@ -42,13 +45,21 @@ class Network:
     >>> parameters = network.init(np.random.default_rng(0))
     >>> list(parameters)[:3]
     ['embedding0.We', 'lstm0.Wf', 'lstm0.bf']
-    >>> z, state, tape = network.forward(np.zeros((4, 7), int), parameters)
-    >>> z.shape
+    >>> y, state, tape = network.forward(np.zeros((4, 7), int), parameters)
+    >>> y.shape
     (4, 7, 50)
     """
 
-    def __init__(self, layers, *, learned_state=False):
-        if not isinstance(layers, dict):
+    @operation
+    def __init__(
+        self,
+        layers: Iterable[Layer] | Mapping[str, Layer],
+        *,
+        initial_state: Literal["zero", "learned"] = "zero",
+    ):
+        if initial_state not in ("zero", "learned"):
+            raise ConfigError(f"initial_state is {initial_state!r}; expected 'zero' or 'learned'.")
+        if not isinstance(layers, Mapping):
             named, numbers = {}, {}
             for layer in layers:
                 kind = type(layer).__name__.lower()
@@ -56,48 +67,54 @@ class Network:
                 named[f"{kind}{number}"], numbers[kind] = layer, number + 1
             layers = named
         if not layers:
-            raise ConfigError("Network: layers is empty; expected at least one layer.")
+            raise ConfigError("layers is empty; expected at least one layer.")
         self.layers: dict[str, Layer] = dict(layers)
-        below = None
-        for name, layer in self.layers.items():
-            if below is not None and layer.n_in != self.layers[below].n_out:
-                raise ConfigError(
-                    f"Network: {name} takes {layer.n_in} features; "
-                    f"expected {self.layers[below].n_out}, because {below} gives as many."
-                )
-            below = name
-        self._initial = {  # the layers' own initial states, as parameters: (a0, c0)
-            name: {f"{name}.{s}0": (len(layer.slots), 1, layer.n_a) for s in layer.cell.states}
-            for name, layer in self.layers.items()
-            if learned_state and isinstance(layer, RecurrentStack)
-        }
-        self._keys = {  # of each layer's parameters: its own name, the full one, its gradient's
-            name: [(key, f"{name}.{key}", f"d{name}.{key}") for key in layer.shapes()]
-            for name, layer in self.layers.items()
-        }
         names = list(self.layers)
-        self._tables = {  # embeddings whose table the layer above takes as it is
-            name: layer
-            for (name, layer), above in zip(self.layers.items(), names[1:], strict=False)
-            if isinstance(layer, Embedding) and self.layers[above].takes_table
+        pairs = list(pairwise(names))
+        for below, name in pairs:
+            n_in, n_out = self.layers[name].n_in, self.layers[below].n_out
+            if n_in != n_out:
+                raise ConfigError(
+                    f"{name} takes {n_in} features; expected {n_out}, because that is the output "
+                    f"of {below}."
+                )
+        self._tables = {  # embeddings whose table the layer above multiplies as it is
+            below
+            for below, name in pairs
+            if self.layers[below].is_table and self.layers[name].takes_table
+        }
+        self._lowest = next(  # index of the lowest layer that has parameters or a state
+            (i for i, n in enumerate(names) if self.layers[n].shapes() or self.layers[n].states), 0
+        )
+        self._own = {name: _checker(name, layer.shapes()) for name, layer in self.layers.items()}
+        self._initial = {
+            name: _checker(name, layer.initial_shapes())
+            for name, layer in self.layers.items()
+            if initial_state == "learned" and layer.initial_shapes()
         }
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         inside = ", ".join(f"{name}: {layer!r}" for name, layer in self.layers.items())
         return f"Network({inside})"
 
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every parameter, by full name."""
         return {
             f"{name}.{key}": shape
-            for name, layer in self.layers.items()
-            for key, shape in layer.shapes().items()
-        } | self._initial_shapes()
+            for checkers in (self._own, self._initial)
+            for name, checker in checkers.items()
+            for key, shape in checker.shapes.items()
+        }
 
-    def _initial_shapes(self):
-        return {key: shape for own in self._initial.values() for key, shape in own.items()}
+    def weights(self) -> tuple[str, ...]:
+        """Return the full names of the parameters that weight decay acts on."""
+        return tuple(
+            f"{name}.{key}" for name, layer in self.layers.items() for key in layer.weights()
+        )
 
-    def init(self, rng, dtype=np.float32):
+    def init(
+        self, rng: "np.random.Generator", dtype: "DTypeLike" = np.float32
+    ) -> dict[str, np.ndarray]:
         """Draw the initial parameters of all layers, in order, from one generator.
 
         Parameters
@@ -109,19 +126,25 @@ class Network:
         -------
         dict of str to ndarray
         """
-        return {
+        parameters = {
             f"{name}.{key}": p
             for name, layer in self.layers.items()
             for key, p in layer.init(rng, dtype).items()
-        } | {key: np.zeros(shape, dtype) for key, shape in self._initial_shapes().items()}
+        }
+        return parameters | {
+            f"{name}.{key}": np.zeros(shape, dtype)
+            for name, checker in self._initial.items()
+            for key, shape in checker.shapes.items()
+        }
 
-    def initial_state(self, parameters, m):
-        """Return the state before the first step of m sequences: zeros, or what was learned.
+    @operation
+    def initial_state(self, parameters: Parameters, m: int) -> tuple[State, ...]:
+        """Return the state before the first step of m sequences: zeros, or the learned one.
 
         Returns
         -------
         tuple
-            One tuple a layer, as `zero_state` gives it.
+            One tuple for each layer, as of `zero_state`.
 
         Raises
         ------
@@ -129,132 +152,152 @@ class Network:
         """
         dtype: Any = next((p.dtype for p in parameters.values()), np.float32)
         state = dict(zip(self.layers, self.zero_state(m, dtype), strict=True))
-        for name, own in self._initial.items():
-            door = Door("Network.initial_state")
-            for array, (key, shape) in zip(state[name], own.items(), strict=True):
-                if key not in parameters:
-                    raise ShapeError(f"Network.initial_state: parameters lacks {key}, {shape}.")
-                door.shape(key, parameters[key].shape, " ".join(map(str, shape)))
-                array[:] = parameters[key]  # the same for every sequence
+        for name, check in self._initial.items():
+            for array, learned in zip(state[name], check(parameters)[0].values(), strict=True):
+                array[:] = learned  # the same for every sequence
         return tuple(state.values())
 
-    def initial_state_gradients(self, dstate0):
-        """Return the gradients of a learned initial state, {} where it is zero.
+    def initial_state_gradients(self, dstate0: tuple[State, ...] | None) -> dict[str, np.ndarray]:
+        """Return the gradients of a learned initial state; {} if it is zero.
 
         Parameters
         ----------
         dstate0 : tuple, or None
-            Of `backward`, where the forward pass began from `initial_state`; None where it did
-            not, for gradients of 0.
+            Of `backward`, if the forward pass began from `initial_state`; None if it did not, for
+            gradients of 0.
 
         Returns
         -------
         dict of str to ndarray
-            ``dlstm0.a0``: summed over the sequences, which all began with it.
+            ``lstm0.a0``: summed over the sequences, which all began with it.
         """
         gradients = {}
         by_layer = dict(zip(self.layers, dstate0 or (None,) * len(self.layers), strict=True))
-        for name, own in self._initial.items():
-            for i, (key, shape) in enumerate(own.items()):
-                d = by_layer[name]
-                gradients[f"d{key}"] = (
+        for name, checker in self._initial.items():
+            d = by_layer[name]
+            for i, (key, shape) in enumerate(checker.shapes.items()):
+                gradients[f"{name}.{key}"] = (
                     np.zeros(shape, np.float32) if d is None else d[i].sum(axis=1, keepdims=True)
                 )
         return gradients
 
-    def zero_state(self, m, dtype=np.float32):
-        """Return the state before the first step of m sequences: one tuple a layer."""
+    def zero_state(self, m: int, dtype: "DTypeLike" = np.float32) -> tuple[State, ...]:
+        """Return the state before the first step of m sequences: one tuple for each layer."""
         return tuple(layer.zero_state(m, dtype) for layer in self.layers.values())
 
-    def forward(self, x, parameters, state=None, lengths=None, *, keep_tape=True, rng=None):
+    @operation
+    def forward(
+        self,
+        x: Batch,
+        parameters: Parameters,
+        state: tuple[State, ...] | None = None,
+        lengths: Sequence[int] | np.ndarray | None = None,
+        *,
+        keep_tape: bool = True,
+        rng: "np.random.Generator | None" = None,
+    ) -> tuple[np.ndarray, tuple[State, ...], tuple[Any, ...] | None]:
         """Run a batch of sequences through all layers.
 
         Parameters
         ----------
         x : ndarray, shape (m, T_x, n_x) or, for tokens, (m, T_x); or a list of m sequences
         parameters : dict of str to ndarray
-        state : tuple with one state a layer, optional
-            As `zero_state` and `forward` return it; where None, `initial_state`.
+        state : tuple with one state for each layer, optional
+            As `zero_state` and `forward` return it; `initial_state` if None.
         lengths : sequence of m int, optional
         keep_tape : bool
             False for inference: the tape is None.
         rng : numpy.random.Generator, optional
-            For training: draws what the dropout layers leave out.
+            For training: draws the masks of dropout layers.
 
         Returns
         -------
         y : ndarray, shape (m, T_x, n_out)
-            0 on padding. (m, 1, n_out) where a layer pools the steps.
+            0 on padding. (m, 1, n_out) if a layer pools the steps.
         state : tuple
-        tape : tuple, one a layer, or None
+        tape : tuple, one for each layer, or None
 
         Raises
         ------
         ShapeError
         """
-        y, lengths = as_batch("Network.forward", x, lengths)
+        y, lengths = as_batch(x, lengths)
         if state is None and self._initial:
             state = self.initial_state(parameters, len(y))
-        state = self._each("Network.forward", "state", state)
-        states, tapes, table = [], [], {}
-        for (name, layer), s in zip(self.layers.items(), state, strict=True):
-            own = self._own("Network.forward", parameters, name)
+        states, tapes, above = [], [], {}
+        layers = zip(self.layers.items(), self._each("state", state), strict=True)
+        for (name, layer), before in layers:
+            own, options, above = self._own[name].select(parameters), above, {}
             if name in self._tables:  # the layer above multiplies the table, not every step
-                table, final, tape = (
-                    {"table": self._tables[name].vectors("Network.forward", own)},
-                    (),
-                    None,
-                )
+                above, final, tape = {"table": layer.table(own)}, (), None
             else:
-                extra = {"rng": rng} if isinstance(layer, Dropout) else table
-                y, final, tape = layer.forward(y, own, s, lengths, keep_tape=keep_tape, **extra)
-                table = {}
-                if layer.pools:  # one step is left of every sequence
-                    lengths = None
+                if layer.takes_rng:
+                    options = {"rng": rng}
+                y, final, tape = layer.forward(
+                    y, own, before, lengths, keep_tape=keep_tape, **options
+                )
+                lengths = None if layer.pools else lengths  # one step is left of every sequence
             states.append(final)
             tapes.append(tape)
         return y, tuple(states), tuple(tapes) if keep_tape else None
 
-    def backward(self, tape, dy, dstate=None):
-        """Undo `forward`.
+    @operation
+    def backward(
+        self,
+        tape: tuple[Any, ...] | None,
+        dy: np.ndarray,
+        dstate: tuple[State, ...] | None = None,
+        *,
+        need_dx: bool = True,
+    ) -> tuple[np.ndarray | None, tuple[State, ...], dict[str, np.ndarray]]:
+        """Backpropagate through `forward`.
 
         Parameters
         ----------
         tape : tuple
         dy : ndarray, shape (m, T_x, n_out)
-        dstate : tuple with one state's gradients a layer, optional
+        dstate : tuple with the gradients of one state for each layer, optional
+        need_dx : bool
+            False if the gradient of x is not wanted, as in training: it is not computed.
 
         Returns
         -------
-        dx : ndarray, shape of x, or None for tokens
+        dx : ndarray of the shape of x, or None
+            None for tokens, which have no gradient.
         dstate0 : tuple
         gradients : dict of str to ndarray
-            d + full name: ``dlstm0.Wf``. Those of a learned initial state: see
+            By the full names of the parameters. Those of a learned initial state: see
             `initial_state_gradients`.
 
         Raises
         ------
-        ShapeError
+        ShapeError, ConfigError
         """
-        need_tape("Network.backward", tape)
-        dstate = self._each("Network.backward", "dstate", dstate)
-        gradients, dstates = {}, []
+        need_tape(tape)
+        assert tape is not None
+        dstate = self._each("dstate", dstate)
+        gradients, dstates, d = {}, [], dy
         for i, (name, layer) in reversed(list(enumerate(self.layers.items()))):
-            if name in self._tables:  # what came down is the gradient of the table
-                dy, ds0, g = None, (), {"dWe": dy}
+            if name in self._tables:  # d is the gradient of the table
+                d, ds0, g = None, (), dict.fromkeys(self._own[name].shapes, d)
+            elif i < self._lowest and not need_dx:
+                d, ds0, g = None, (), {}
             else:
-                dy, ds0, g = layer.backward(tape[i], dy, dstate[i])
+                below = need_dx or i > self._lowest
+                d, ds0, g = layer.backward(tape[i], d, dstate[i], need_dx=below)
             dstates.append(ds0)
             gradients[name] = g
-        ordered = {
-            full: gradients[name][f"d{key}"]
-            for name, keys in self._keys.items()
-            for key, _, full in keys
-        }
-        return dy, tuple(dstates[::-1]), ordered
+        ordered = {f"{name}.{key}": g for name in self.layers for key, g in gradients[name].items()}
+        return d, tuple(dstates[::-1]), ordered
 
-    def find_fault(self, x, parameters, lengths=None):
-        """Run forward and name the first thing computed that is not finite.
+    @operation
+    def find_fault(
+        self,
+        x: Batch,
+        parameters: Parameters,
+        lengths: Sequence[int] | np.ndarray | None = None,
+    ) -> str | None:
+        """Run forward and describe the first computed value that is not finite.
 
         Parameters
         ----------
@@ -266,26 +309,29 @@ class Network:
         str or None
             "ft of lstm0 at step 3" (a gate or state, as on its tape), "the output of dense0".
         """
-        y, lengths = as_batch("Network.find_fault", x, lengths)
+        y, lengths = as_batch(x, lengths)
         with np.errstate(all="ignore"):
             for name, layer in self.layers.items():
-                own = self._own("Network.find_fault", parameters, name)
+                own = self._own[name].select(parameters)
                 y, _, tape = layer.forward(y, own, None, lengths)
-                if isinstance(layer, RecurrentStack) and (fault := layer.find_fault(tape)):
-                    return fault.replace(" of ", f" of {name}", 1)
+                if fault := layer.find_fault(tape, name):
+                    return fault
                 if not np.isfinite(y).all():
                     return f"the output of {name}"
                 lengths = None if layer.pools else lengths
         return None
 
-    def step(self, xt, parameters, state):
-        """Run one step of all layers, without a tape.
+    @operation
+    def step(
+        self, xt: np.ndarray, parameters: Parameters, state: tuple[State, ...] | None
+    ) -> tuple[np.ndarray, tuple[State, ...]]:
+        """Run one time step of all layers, without a tape.
 
         Parameters
         ----------
         xt : ndarray, shape (m, n_x) or, for tokens, (m,)
         parameters : dict of str to ndarray
-        state : tuple
+        state : tuple, or None
             As `zero_state`, `forward` and `step` return it.
 
         Returns
@@ -297,48 +343,42 @@ class Network:
         ------
         ShapeError, ConfigError
         """
-        state = self._each("Network.step", "state", state)
         after = []
-        for (name, layer), s in zip(self.layers.items(), state, strict=True):
-            xt, s_next = layer.step(xt, self._own("Network.step", parameters, name), s)
-            after.append(s_next)
+        layers = zip(self.layers.items(), self._each("state", state), strict=True)
+        for (name, layer), before in layers:
+            xt, final = layer.step(xt, self._own[name].select(parameters), before)
+            after.append(final)
         return xt, tuple(after)
 
-    def stepper(self, parameters, m):
-        """Check the parameters and prepare to step through m sequences."""
-        return Chain(
-            [
-                layer.stepper(self._own("Network.stream", parameters, name), m)
-                for name, layer in self.layers.items()
-            ]
-        )
+    def stepper(self, parameters: Parameters, m: int) -> Chain:
+        """Check the parameters and prepare to step through m sequences, for `bptt.Stream`."""
+        steppers = []
+        for name, layer in self.layers.items():
+            own = self._own[name].select(parameters)
+            with within(name):
+                steppers.append(layer.stepper(own, m))
+        return Chain(steppers)
 
-    def stream(self, parameters, m=1):
-        """Step through m sequences as they arrive, see `bptt.Stream`."""
+    def stream(self, parameters: Parameters, m: int = 1) -> Stream:
+        """Step through m sequences as they arrive: see `bptt.Stream`."""
         return Stream(self, parameters, m)
 
     @property
-    def n_in(self):
+    def n_in(self) -> int:
         """Features (or tokens) of the input."""
         return next(iter(self.layers.values())).n_in
 
-    def _each(self, where, name, state):
-        """Return one state a layer: None for each where there is none."""
+    def _each(self, name, state):
+        """Return one state for each layer: None for each if there is none."""
         if state is None:
             return (None,) * len(self.layers)
         if len(state) != len(self.layers):
             raise ShapeError(
-                f"{where}: {name} has {len(state)} entries; expected {len(self.layers)}, "
-                f"one a layer."
+                f"{name} has {len(state)} entries; expected {len(self.layers)}, one for each layer."
             )
         return state
 
-    def _own(self, where, parameters, name):
-        """Return the parameters of one layer under its own names."""
-        try:
-            return {key: parameters[full] for key, full, _ in self._keys[name]}
-        except KeyError as missing:
-            raise ShapeError(
-                f"{where}: parameters has {', '.join(parameters) or 'no entry'}; "
-                f"expected also {missing.args[0]}."
-            ) from None
+
+def _checker(name: str, shapes: Mapping[str, tuple[int, ...]]) -> ParameterChecker:
+    """Return what selects and checks the parameters of one layer, by their full names."""
+    return ParameterChecker({k: " ".join(map(str, s)) for k, s in shapes.items()}, f"{name}.")

@@ -1,15 +1,17 @@
-"""Streaming: step through a sequence as it arrives, the state kept between steps."""
+"""Streaming: process sequences one time step at a time; the state is kept between steps."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from .checks import Door
-from .errors import ShapeError
+from .checks import ArrayChecker
+from .engine.contract import Stepper
+from .errors import ShapeError, operation
 
 
 class Chain:
-    """Steppers on top of one another: what one gives is what the next one takes.
+    """Steppers on top of one another: the output of each is the input of the next.
 
     Parameters
     ----------
@@ -18,41 +20,46 @@ class Chain:
         From the list of their states to the state of all, and back.
     """
 
-    def __init__(self, steppers, join: Any = tuple, split: Any = iter):
+    def __init__(
+        self,
+        steppers: Sequence[Stepper],
+        join: Callable[[list[Any]], Any] = tuple,
+        split: Callable[[Any], Any] = iter,
+    ):
         self._steppers, self._join, self._split = steppers, join, split
         if len(steppers) == 1:
             self.step = steppers[0].step  # a step takes microseconds: nothing in between
 
-    def step(self, xt):
+    def step(self, xt: np.ndarray) -> np.ndarray:
         """Run one step of all of them."""
         for stepper in self._steppers:
             xt = stepper.step(xt)
         return xt
 
     @property
-    def state(self):
+    def state(self) -> Any:
         """The states before the next step."""
         return self._join([stepper.state for stepper in self._steppers])
 
     @state.setter
-    def state(self, state):
+    def state(self, state: Any) -> None:
         for stepper, own in zip(self._steppers, self._split(state), strict=True):
             stepper.state = own
 
 
 class Stream:
-    """Steps through m sequences side by side, one step of each at a time.
+    """Process m sequences, one time step of each at a time.
 
     Made by ``layer.stream(parameters)``, ``network.stream(parameters)`` or ``model.stream()``. The
-    parameters are copied: training on does not reach a stream. On the native engine the results are
-    those of the whole sequence, to the last bit.
+    parameters are copied: later training does not change a stream. On the native engine the results
+    are bit-identical to those of the whole sequence.
 
     Parameters
     ----------
     source : Layer or Network
     parameters : dict of str to ndarray
     m : int
-        Sequences side by side.
+        Number of sequences.
 
     Examples
     --------
@@ -65,14 +72,15 @@ class Stream:
     (1, 32)
     """
 
-    def __init__(self, source, parameters, m=1):
+    def __init__(self, source: Any, parameters: Mapping[str, np.ndarray], m: int = 1):
         self._source, self.m = source, m
         self.dtype = next((p.dtype for p in parameters.values()), np.dtype(np.float32))
-        self._stepper = source.stepper(parameters, m)
-        self._initial = source.initial_state(parameters, m)
+        with operation(f"{type(source).__name__}.stream"):
+            self._stepper = source.stepper(parameters, m)
+            self._initial = source.initial_state(parameters, m)
         self.reset()
 
-    def step(self, xt):
+    def step(self, xt: np.ndarray) -> Any:
         """Run one step.
 
         Parameters
@@ -91,23 +99,26 @@ class Stream:
             return self._stepper.step(xt)
         except ShapeError:
             raise
-        except (ValueError, TypeError, BufferError):  # the slow road: name what is wrong
-            xt = Door("Stream.step", m=self.m, n_x=self._source.n_in).array("xt", xt, "m n_x")
-            if xt.dtype != self.dtype:
-                raise ShapeError(
-                    f"Stream.step: xt is {xt.dtype}; expected {self.dtype}, as the parameters are."
-                ) from None
-            return self._stepper.step(np.ascontiguousarray(xt))
+        except (ValueError, TypeError, BufferError):  # the input does not fit: say how
+            return self._refused(xt)
+
+    @operation("Stream.step")
+    def _refused(self, xt):
+        """Name what is wrong with an input, or run the step on a contiguous copy."""
+        xt = ArrayChecker(m=self.m, n_x=self._source.n_in).array("xt", xt, "m n_x")
+        if xt.dtype != self.dtype:
+            raise ShapeError(f"xt is {xt.dtype}; expected {self.dtype}, as the parameters are.")
+        return self._stepper.step(np.ascontiguousarray(xt))
 
     @property
-    def state(self):
+    def state(self) -> Any:
         """The state, in the form that the layer's or network's `forward` takes and returns."""
         return self._stepper.state
 
     @state.setter
-    def state(self, state):
+    def state(self, state: Any) -> None:
         self._stepper.state = state
 
-    def reset(self):
-        """Start again from the state before the first step."""
+    def reset(self) -> None:
+        """Return to the state before the first step."""
         self.state = self._initial

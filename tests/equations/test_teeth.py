@@ -37,8 +37,7 @@ from bptt.equations import (
     rnn,
     sequences,
 )
-from bptt.layers import Columns, Dropout, Pool, Words, feedforward
-from bptt.layers.stack import RecurrentStack
+from bptt.layers import Dropout, FeatureEmbedding, Pool, Recurrent, WordEmbedding, base
 from tests.support import gradient_cases as cases
 from tests.support.mutants import applied, mutants
 
@@ -56,6 +55,10 @@ class Target(NamedTuple):
 
 def loss_cases():
     return [*cases.cross_entropy_cases(), *cases.squared_error_cases()]
+
+
+def stepwise_cases():
+    return [*cases.dense_cases(), *cases.embedding_layer_cases()]
 
 
 RNNS, LSTMS = ("rnn", "rnn_relu"), ("lstm",)
@@ -197,10 +200,11 @@ TARGETS = [
     Target(course._backward, cases.course_cases, ("x da dy", "dx dstate0")),
     Target(numpy_provider._batch_first, cases.engine_cases),
     Target(numpy_provider._features_first, cases.engine_cases),
-    Target(Embedding.backward, cases.embedding_layer_cases, ("dy dWe", "x valid", "add subtract")),
-    Target(Dense.backward, cases.dense_cases, ("d_rows dWy dby", "rows Wy", "dy valid")),
-    Target(feedforward._packed, cases.dense_cases),
-    Target(feedforward._unpacked, cases.dense_cases, ("m T_x",)),
+    Target(base.StepwiseLayer.backward, stepwise_cases, ("dy d_rows dx", "kept valid")),
+    Target(base.packed, cases.dense_cases),
+    Target(base.unpacked, cases.dense_cases, ("m T_x",)),
+    Target(Embedding._map_backward, cases.embedding_layer_cases, ("d_rows dWe", "add subtract")),
+    Target(Dense._map_backward, cases.dense_cases, ("d_rows d_in dWy dby", "kept own")),
     Target(Dropout.backward, cases.dropout_cases, ("mask dy",)),
     Target(
         Pool.backward,
@@ -208,16 +212,16 @@ TARGETS = [
         ("dy dstate", "last mean"),
     ),
     Target(Pool._halves, cases.pool_cases, ("half lengths",)),
-    Target(Columns.backward, cases.columns_cases, ("d_rows d_numbers", "add subtract")),
+    Target(FeatureEmbedding._map_backward, cases.columns_cases, ("d_rows d_in", "add subtract")),
     Target(
-        Words.backward,
+        WordEmbedding._map_backward,
         cases.words_cases,
-        ("words place", "n_x n_a", "dWe dtable da", "d_rows d_letters", "add subtract"),
+        ("words place", "n_x n_a", "dWe dtable da", "d_rows d_spelled", "add subtract"),
     ),
     Target(
-        RecurrentStack.backward,
+        Recurrent.backward,
         cases.recurrent_cases,
-        ("dy dx own dx_slot", "dstate dstates ds0", "i k", "n_layers n_a", "layer reverse"),
+        ("dy dx own dx_slot", "own_dstate dstates ds0", "i k", "n_layers n_a", "layer reverse"),
     ),
     Target(Network.backward, cases.network_cases, ("dstate dstates", "name key")),
 ]
@@ -280,6 +284,7 @@ EQUIVALENT = {
 NOTHING_TO_BREAK = {
     "engine.contract.Provider.backward": "a protocol",
     "layers.base.Layer.backward": "abstract",
+    "layers.base.StepwiseLayer._map_backward": "abstract",
     "course.rnn_backward": "one call",
     "course.lstm_backward": "one call",
     "course.gru_backward": "one call",

@@ -21,7 +21,7 @@ def draw(layer, dtype=F32):
     return layer.init(np.random.default_rng(0), dtype)
 
 
-RNN_, LSTM_, GRU_ = RNN(N_X, N_A), LSTM(N_X, N_A), GRU(N_X, N_A, reset="after")
+RNN_, LSTM_, GRU_ = RNN(N_X, N_A), LSTM(N_X, N_A), GRU(N_X, N_A, cell="gru_reset_after")
 DEEP = LSTM(N_X, N_A, n_layers=2, bidirectional=True)
 DENSE, EMBEDDING = Dense(N_A, N_Y), Embedding(N_TOKENS, N_X)
 P = {layer: draw(layer) for layer in (RNN_, LSTM_, GRU_, DEEP, DENSE, EMBEDDING)}
@@ -90,7 +90,7 @@ SHAPES = [
     ),
     (lambda: lstm([X[0], X[1].astype(F64)]), "x[1] is float64 (4, 3); expected float32 with"),
     (lambda: lstm([X[0].astype("float16")]), "x[0] is float16; expected float32 or float64."),
-    (lambda: lstm([X[0]], lengths=[4]), "lengths given with a list of sequences, which has its"),
+    (lambda: lstm([X[0]], lengths=[4]), "lengths given with a list of sequences; expected None"),
     # lengths
     (lambda: lstm(lengths=[4] * 6), "lengths have shape (6,); expected (7,), one a sequence."),
     (lambda: lstm(lengths=[4.0] * 7), "lengths are float64; expected 7 integers in 0..4."),
@@ -133,15 +133,15 @@ SHAPES = [
     (lambda: lstm(Wc=zeros(N_A, 8, dtype=F64)), "Wc is float64; expected float32, because Wf is"),
     (
         lambda: LSTM(N_X, 6).forward(X, P[LSTM_]),
-        "LSTM.forward: the layer's (n_in, n_a) has shape (3, 6); expected (n_x, n_a) with n_a = 5",
+        "LSTM.forward: the layer's (n_x, n_a) has shape (3, 6); expected (n_x, n_a) with n_a = 5",
     ),
     (
         lambda: DEEP.forward(X, {n: p for n, p in P[DEEP].items() if n != "layer1.reverse.bi"}),
-        "LSTM.forward, layer1.reverse: parameters has Wf, bf, Wi, Wc, bc, Wo, bo; expected Wf, bf,",
+        "layer1.reverse.bc, layer1.reverse.Wo, layer1.reverse.bo, so layer1.reverse.bi is missing.",
     ),
     (
         lambda: DEEP.forward(X, P[DEEP] | {"layer1.Wf": zeros(5, 8)}),
-        "LSTM.forward, layer1: Wi has shape (5, 15); expected (n_a, n_a + n_x) with n_x = 3",
+        "LSTM.forward: layer1.Wi has shape (5, 15); expected (n_a, n_a + n_x) with n_x = 3",
     ),
     # backward
     (
@@ -164,7 +164,7 @@ SHAPES = [
     # step
     (
         lambda: lstm_step(zeros(M, 4)),
-        "LSTM.step: xt has shape (7, 4); expected (m, n_x) with n_x = 3, as constructed.",
+        "LSTM.step: xt has shape (7, 4); expected (m, n_x) with n_x = 3, because Wf is (5, 8)",
     ),
     (lambda: lstm_step(X), "LSTM.step: xt has shape (7, 4, 3); expected (m, n_x)."),
     (lambda: lstm_step(state=(STATE,)), "LSTM.step: state has 1 arrays; expected 2, (a, c)."),
@@ -172,7 +172,7 @@ SHAPES = [
         lambda: lstm_step(zeros(2, N_X)),
         "state has shape (1, 7, 5); expected (n_slots, m, n_a) with",
     ),
-    (lambda: lstm_step(XT.astype(F64)), "LSTM.step: state is float32; expected float64, as the"),
+    (lambda: lstm_step(XT.astype(F64)), "LSTM.step: xt is float64; expected float32, because"),
     (
         lambda: lstm_step(XT.astype(F64), (STATE.astype(F64),) * 2),
         "LSTM.step: xt is float64; expected float32, because Wf is float32.",
@@ -208,7 +208,7 @@ SHAPES = [
     ),
     (lambda: DENSE.step(XT, {}, ()), "Dense.step: parameters has no entry; expected Wy, by"),
     (lambda: DENSE.step(XT.tolist(), P[DENSE], ()), "Dense.step: xt is a list; expected a NumPy"),
-    (lambda: dense_backward(A), "Dense.backward: dy has shape (7, 4, 5); expected (m, T_x, n_y)"),
+    (lambda: dense_backward(A), "Dense.backward: dy has shape (7, 4, 5); expected (m, T_x, n_out)"),
     (lambda: dense_backward(zeros(6, 4, 6)), "Dense.backward: dy has shape (6, 4, 6); expected"),
     (
         lambda: dense_backward(zeros(M, T_X, N_Y, dtype=F64)),
@@ -270,9 +270,12 @@ SHAPES = [
     # networks
     (
         lambda: network(state=((),)),
-        "Network.forward: state has 1 entries; expected 3, one a layer.",
+        "Network.forward: state has 1 entries; expected 3, one for each layer.",
     ),
-    (lambda: network(state=()), "Network.forward: state has 0 entries; expected 3, one a layer."),
+    (
+        lambda: network(state=()),
+        "Network.forward: state has 0 entries; expected 3, one for each layer.",
+    ),
     (
         lambda: network(state=((), (STATE,), ())),
         "LSTM.forward: state has 1 arrays; expected 2, (a, c).",
@@ -281,21 +284,24 @@ SHAPES = [
     (lambda: network([TOKENS[0]], lengths=[4]), "Network.forward: lengths given with a list of"),
     (
         lambda: network(parameters={"dense0.Wy": W["dense0.Wy"]}),
-        "Network.forward: parameters has dense0.Wy; expected also embedding0.We.",
+        "Network.forward: parameters has dense0.Wy; expected embedding0.We, so",
     ),
-    (lambda: network(parameters={}), "parameters has no entry; expected also embedding0.We."),
-    (lambda: network_backward(A), "Dense.backward: dy has shape (7, 4, 5); expected (m, T_x, n_y)"),
+    (lambda: network(parameters={}), "parameters has no entry; expected embedding0.We, so"),
+    (
+        lambda: network_backward(A),
+        "Dense.backward: dy has shape (7, 4, 5); expected (m, T_x, n_out)",
+    ),
     (
         lambda: network_backward(zeros(M, T_X, N_Y), ((),)),
-        "Network.backward: dstate has 1 entries; expected 3, one a layer.",
+        "Network.backward: dstate has 1 entries; expected 3, one for each layer.",
     ),
     (
         lambda: NETWORK.step(TOKENS[:, 0], W, ((), ())),
-        "Network.step: state has 2 entries; expected 3, one a layer.",
+        "Network.step: state has 2 entries; expected 3, one for each layer.",
     ),
     (
         lambda: NETWORK.step(TOKENS[:, 0], {}, None),
-        "Network.step: parameters has no entry; expected also embedding0.We.",
+        "Network.step: parameters has no entry; expected embedding0.We, so",
     ),
 ]
 
@@ -311,11 +317,11 @@ SETTINGS = [
     (lambda: Dense(2, -3), f"Dense: n_y is -3; {WHOLE}"),
     (lambda: Embedding(0, 3), f"Embedding: n_tokens is 0; {WHOLE}"),
     (lambda: Embedding(5, None), f"Embedding: n_x is None; {WHOLE}"),
-    (lambda: RNN(2, 3, activation="sigmoid"), "RNN: activation is 'sigmoid'; expected 'tanh' or"),
-    (lambda: GRU(2, 3, reset="middle"), "GRU: reset is 'middle'; expected 'before' or 'after'."),
+    (lambda: RNN(2, 3, cell="lstm"), "RNN: cell is 'lstm'; expected 'rnn' or 'rnn_relu'."),
+    (lambda: GRU(2, 3, cell="x"), "GRU: cell is 'x'; expected 'gru' or 'gru_reset_after'."),
     (
         lambda: DEEP.step(XT, P[DEEP], None),
-        "LSTM.step: the layer is bidirectional; it needs whole sequences.",
+        "LSTM.step: the layer is bidirectional; expected one direction",
     ),
     *(
         (lambda layer=layer: draw(layer, "float16"), "init: dtype is float16; expected float32 or")
@@ -332,11 +338,11 @@ SETTINGS = [
     (lambda: Network({}), "Network: layers is empty; expected at least one layer."),
     (
         lambda: Network([LSTM(3, 5), Dense(4, 6)]),
-        "Network: dense0 takes 4 features; expected 5, because lstm0 gives as many.",
+        "Network: dense0 takes 4 features; expected 5, because that is the output of lstm0.",
     ),
     (
         lambda: Network({"below": GRU(3, 5, bidirectional=True), "above": RNN(5, 2)}),
-        "Network: above takes 5 features; expected 10, because below gives as many.",
+        "Network: above takes 5 features; expected 10, because that is the output of below.",
     ),
 ]
 

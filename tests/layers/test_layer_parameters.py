@@ -67,7 +67,7 @@ def test_initial_weights(kind, dtype):
 
 
 def test_forget_bias_can_be_chosen():
-    parameters = LSTM(N_X, N_A, n_layers=2, forget_bias=-2).init(np.random.default_rng(0))
+    parameters = LSTM(N_X, N_A, n_layers=2, biases={"bf": -2}).init(np.random.default_rng(0))
     assert (parameters["layer1.bf"] == -2).all()
     assert not parameters["layer1.bi"].any()
 

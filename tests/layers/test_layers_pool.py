@@ -1,4 +1,4 @@
-"""Pool, Columns and Words: gradients, ragged batches, streaming, what they refuse."""
+"""Pool, FeatureEmbedding, WordEmbedding: gradients, ragged batches, streams, refusals."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from bptt import GRU, LSTM, Dense, Network, check_grads
 from bptt.errors import BpttError, ConfigError, ShapeError
 from bptt.gradcheck import entry_errors
-from bptt.layers import Columns, Pool, Words
+from bptt.layers import FeatureEmbedding, Pool, WordEmbedding
 from tests.support.cases import copies, same_bits
 from tests.support.gradient_cases import (
     MIXED,
@@ -35,11 +35,11 @@ def off(lengths=RAGGED, T_x=T_X):
 
 
 def columns_layer():
-    return Columns(4, {1: (N_TOKENS, 2), 3: (5, 3)})
+    return FeatureEmbedding(4, {1: (N_TOKENS, 2), 3: (5, 3)})
 
 
 def words_layer():
-    return Words(N_TOKENS, 2, 6, 3, 4)
+    return WordEmbedding(N_TOKENS, 2, 6, 3, 4)
 
 
 def mixed(dtype=np.float64):
@@ -183,7 +183,7 @@ def test_a_pooled_network_learns_from_ragged_rows_as_from_rows_alone(how, bidire
         assert [len(s) for s in stream.state] == [len(s) for s in final]
 
 
-# Columns
+# FeatureEmbedding
 
 
 @both
@@ -223,18 +223,20 @@ def test_padding_never_matters_to_columns():
 def test_columns_refuse_what_is_no_token(bad):
     layer, x = columns_layer(), mixed()
     x[2, 1, 1] = bad
-    expected = rf"Columns.forward: x holds {bad:g} in column 1; expected whole numbers in 0..8"
+    expected = (
+        rf"FeatureEmbedding.forward: x holds {bad:g} in column 1; expected whole numbers in 0..8"
+    )
     with pytest.raises(ShapeError, match=expected):
         layer.forward(x, layer.init(rng(), np.float64))
 
 
 def test_columns_without_tokens_pass_numbers_on():
-    layer, x = Columns(4, {}), mixed(np.float32)
+    layer, x = FeatureEmbedding(4, {}), mixed(np.float32)
     assert same_bits(layer.forward(x, {})[0], x)
     assert layer.stream({}, M).step(x[:, 0]).shape == (M, 4)
 
 
-# Words
+# WordEmbedding
 
 
 @both
@@ -301,19 +303,28 @@ def refusals():
     spelling[0, 0, 1] = 6
     both = Pool(N, "last", bidirectional=True)
     return [
-        (lambda: Pool(N, "sum"), "Pool: how is 'sum'; expected one of last, mean, max."),
+        (lambda: Pool(N, "sum"), "Pool: pooling is 'sum'; expected one of last, mean, max."),
         (lambda: Pool(3, "last", bidirectional=True), "Pool: n_in is 3; expected an even number"),
         (lambda: pool.forward(x[..., :3], {}), "expected (m, T_x, n_in) with n_in = 6"),
-        (lambda: pool.forward(x, {}, (x[:, 0],)), "Pool.forward: state has 1 arrays; expected 2."),
+        (
+            lambda: pool.forward(x, {}, (x[:, 0],)),
+            "Pool.forward: state has 1 arrays; expected 2, (total, count).",
+        ),
         (
             lambda: pool.forward(x, {}, (x[:, 0], x[:, 0])),
             "state has shape (7, 6); expected (m, 1)",
         ),
-        (lambda: both.step(x[:, 0], {}, ()), "Pool.step: the layer is bidirectional; it needs"),
-        (lambda: both.stream({}, 1), "Pool.stream: the layer is bidirectional; it needs whole"),
+        (lambda: both.step(x[:, 0], {}, ()), "Pool.step: the layer is bidirectional; expected"),
+        (lambda: both.stream({}, 1), "Pool.stream: the layer is bidirectional; expected one"),
         (lambda: pool.stream({}, 2).step(x[:, 0]), "xt has shape (7, 6); expected (m, n_x) with"),
-        (lambda: Columns(2, {2: (3, 4)}), "Columns: tokens has column 2; expected 0..1."),
-        (lambda: columns.forward(x[..., :4], {}), "Columns.forward, column 1: parameters has no"),
+        (
+            lambda: FeatureEmbedding(2, {2: (3, 4)}),
+            "FeatureEmbedding: tokens has column 2; expected 0..1.",
+        ),
+        (
+            lambda: columns.forward(x[..., :4], {}),
+            "FeatureEmbedding.forward: parameters has no entry; expected column1.We",
+        ),
         (
             lambda: words.forward(SPELT[..., :1], W),
             "x has shape (7, 4, 1); expected (m, T_x, 1 + L)",
@@ -323,10 +334,13 @@ def refusals():
             lambda: words.forward(spelling, W),
             "x[..., 1:] holds 6; expected 0..5, because there are",
         ),
-        (lambda: words.forward(SPELT, {}), "Words.forward, words: parameters has no entry;"),
+        (
+            lambda: words.forward(SPELT, {}),
+            "WordEmbedding.forward: parameters has no entry; expected We, ",
+        ),
         (
             lambda: words.step(SPELT, W, ()),
-            "Words.step: xt has shape (7, 4, 4); expected (m, 1 + L)",
+            "WordEmbedding.step: xt has shape (7, 4, 4); expected (m, 1 + L)",
         ),
     ]
 

@@ -129,7 +129,7 @@ def test_categories_are_whatever_whole_numbers_they_are():
         x[:, 1] = [names[int(v)] for v in x[:, 1]]
     build = dict(SMALL, categories=[1])
     one = SequenceClassifier(**build).fit(MIXED, LABELS, **QUIET)
-    assert one.parameters_["columns0.column1.We"].shape == (8, 32)
+    assert one.parameters_["featureembedding0.column1.We"].shape == (8, 32)
     unseen = [x.copy() for x in MIXED]
     for x in unseen:
         x[:, 1] = 999
@@ -141,7 +141,7 @@ def test_categories_are_whatever_whole_numbers_they_are():
     tokens = [x[:, 1].astype(int) for x in MIXED]
     every = SequenceClassifier(**dict(SMALL, categories="all")).fit(tokens, LABELS, **QUIET)
     assert every.mean_ is not None
-    assert every.parameters_["columns0.column0.We"].shape == (8, 32)
+    assert every.parameters_["featureembedding0.column0.We"].shape == (8, 32)
     assert SequenceClassifier(**build).fit(renamed, LABELS, **QUIET).classes_.tolist() == [
         "down",
         "up",
@@ -284,7 +284,7 @@ def test_taggers_and_regressors_stream_too():
 
 
 def test_streams_refuse():
-    with pytest.raises(ConfigError, match="bidirectional; it needs whole sequences"):
+    with pytest.raises(ConfigError, match="bidirectional; expected one direction"):
         classifier(bidirectional=True).stream()
     with pytest.raises(ShapeError, match=r"xt has shape \(1, 2\); expected \(1, 3\)"):
         classifier().stream().step(np.zeros((1, 2)))

@@ -43,8 +43,12 @@ class LayerRow(NamedTuple):
 LAYERS = {
     "Embedding": LayerRow(lambda: bptt.Embedding(9, 3), TOKENS, "Embedding(9, 3)"),
     "Dense": LayerRow(lambda: bptt.Dense(3, 4), X, "Dense(3, 4)"),
-    "Columns": LayerRow(lambda: layers.Columns(3, {1: (9, 2)}), MIXED, "Columns(3, {1: (9, 2)})"),
-    "Words": LayerRow(lambda: layers.Words(9, 2, 9, 3, 4), SPELT, "Words(9, 2, 9, 3, 4)"),
+    "FeatureEmbedding": LayerRow(
+        lambda: layers.FeatureEmbedding(3, {1: (9, 2)}), MIXED, "FeatureEmbedding(3, {1: (9, 2)})"
+    ),
+    "WordEmbedding": LayerRow(
+        lambda: layers.WordEmbedding(9, 2, 9, 3, 4), SPELT, "WordEmbedding(9, 2, 9, 3, 4)"
+    ),
     "Dropout": LayerRow(lambda: layers.Dropout(3, 0.5), X, "Dropout(3, 0.5)"),
     "Pool": LayerRow(
         lambda: layers.Pool(4, "last", bidirectional=True),
@@ -53,10 +57,9 @@ LAYERS = {
     ),
     "Pool mean": LayerRow(lambda: layers.Pool(3, "mean"), X, "Pool(3, 'mean')"),
     "Pool max": LayerRow(lambda: layers.Pool(3, "max"), X, "Pool(3, 'max')"),
+    "Recurrent": LayerRow(lambda: layers.Recurrent("gru", 3, 4), X, "Recurrent('gru', 3, 4)"),
     "RNN": LayerRow(lambda: bptt.RNN(3, 4), X, "RNN(3, 4)"),
-    "RNN relu": LayerRow(
-        lambda: bptt.RNN(3, 4, activation="relu"), X, "RNN(3, 4, activation='relu')"
-    ),
+    "RNN relu": LayerRow(lambda: bptt.RNN(3, 4, cell="rnn_relu"), X, "RNN(3, 4, cell='rnn_relu')"),
     "RNN deep": LayerRow(lambda: bptt.RNN(3, 4, n_layers=2), X, "RNN(3, 4, n_layers=2)"),
     "LSTM": LayerRow(lambda: bptt.LSTM(3, 4), X, "LSTM(3, 4)"),
     "LSTM both": LayerRow(
@@ -66,9 +69,9 @@ LAYERS = {
     ),
     "GRU": LayerRow(lambda: bptt.GRU(3, 4), X, "GRU(3, 4)"),
     "GRU after": LayerRow(
-        lambda: bptt.GRU(3, 4, bidirectional=True, reset="after"),
+        lambda: bptt.GRU(3, 4, bidirectional=True, cell="gru_reset_after"),
         X,
-        "GRU(3, 4, bidirectional=True, reset='after')",
+        "GRU(3, 4, cell='gru_reset_after', bidirectional=True)",
     ),
     "Network": LayerRow(
         lambda: bptt.Network([bptt.Embedding(9, 3), bptt.GRU(3, 4), bptt.Dense(4, 9)]),

@@ -13,7 +13,7 @@ import numpy as np
 import bptt
 from bptt import GRU, LSTM, RNN, Dense, Embedding, Network, batch_first, engine, equations
 from bptt.equations import losses, regression
-from bptt.layers import Columns, Dropout, Pool, Words
+from bptt.layers import Dropout, FeatureEmbedding, Pool, WordEmbedding
 from tests.support.cases import CELLS, cell_pair, checked_case, ragged_lengths, sequence_pair
 
 M, N_X, N_A, N_Y = 7, 3, 5, 6
@@ -276,36 +276,40 @@ def like(state, arrays):
     return tuple(like(s, arrays) if isinstance(s, tuple) else next(arrays) for s in state)
 
 
-def layer_case(layer, T_x, lengths=None, *, tokens=None, dstate=True, seed=9):
+def layer_case(layer, T_x, lengths=None, *, tokens=None, dstate=True, need_dx=True, seed=9):
     """A layer or a network; its initial states are the inputs s0, s1, ..."""
     rng = np.random.default_rng(seed)
     state0 = layer.zero_state(M, np.float64)
     first = next(iter(layer.layers.values())) if isinstance(layer, Network) else layer
-    inputs = {} if tokens is not None else {"x": rng.standard_normal((M, T_x, first.n_in))}
+    given = rng.standard_normal((M, T_x, first.n_in)) if tokens is None else tokens
+    inputs = {"x": given} if need_dx and tokens is None else {}
     inputs |= {f"s{i}": rng.standard_normal(s.shape) for i, s in enumerate(flat(state0))}
     inputs |= {name: 0.5 * rng.standard_normal(shape) for name, shape in layer.shapes().items()}
 
     def forward(inputs):
         state = like(state0, iter([inputs[f"s{i}"] for i in range(len(flat(state0)))]))
-        x = inputs["x"] if tokens is None else tokens
+        x = inputs.get("x", given)
         y, final, tape = layer.forward(x, inputs, state, lengths)
         return (y, *(flat(final) if dstate else ())), tape
 
     def backward(dy, tape):
         dy, *dfinal = dy
         dfinal = like(state0, iter(dfinal)) if dstate else None
-        dx, dstate0, gradients = layer.backward(tape, dy, dfinal)
-        return {"dx": dx, **gradients} | {f"ds{i}": ds for i, ds in enumerate(flat(dstate0))}
+        dx, dstate0, gradients = layer.backward(tape, dy, dfinal, need_dx=need_dx)
+        assert (dx is None) == ("x" not in inputs)
+        assert gradients.keys() == layer.shapes().keys()
+        named = {f"d{name}": g for name, g in gradients.items()}
+        return {"dx": dx, **named} | {f"ds{i}": ds for i, ds in enumerate(flat(dstate0))}
 
     return Case(forward, backward, inputs)
 
 
 KINDS = {
     "RNN tanh": RNN,
-    "RNN relu": partial(RNN, activation="relu"),
+    "RNN relu": partial(RNN, cell="rnn_relu"),
     "LSTM": LSTM,
     "GRU before": GRU,
-    "GRU after": partial(GRU, reset="after"),
+    "GRU after": partial(GRU, cell="gru_reset_after"),
 }
 
 
@@ -359,7 +363,7 @@ def stateless_case(layer, lengths, x=None, tokens=None):
 
     def backward(dy, tape):
         dx, _, gradients = layer.backward(tape, dy)
-        return {"dx": dx[:, :, columns], **gradients}
+        return {"dx": dx[:, :, columns]} | {f"d{name}": g for name, g in gradients.items()}
 
     return Case(forward, backward, inputs)
 
@@ -371,7 +375,7 @@ MIXED.flags.writeable = False
 
 @cache
 def columns_cases():
-    layers = [Columns(4, {1: (N_TOKENS, 2), 3: (5, 3)}), Columns(4, {})]
+    layers = [FeatureEmbedding(4, {1: (N_TOKENS, 2), 3: (5, 3)}), FeatureEmbedding(4, {})]
     return [
         stateless_case(layer, lengths, MIXED, tokens=True)
         for layer in layers
@@ -389,7 +393,7 @@ SPELT.flags.writeable = False
 
 @cache
 def words_cases():
-    layer = Words(N_TOKENS, 2, 6, 3, 4)
+    layer = WordEmbedding(N_TOKENS, 2, 6, 3, 4)
     return [layer_case(layer, 4, lengths, tokens=SPELT) for lengths in (None, RAGGED)]
 
 
@@ -411,20 +415,23 @@ def recurrent_cases():
         LSTM(N_X, N_A),
         RNN(N_X, N_A, bidirectional=True),
         LSTM(N_X, N_A, n_layers=2),
-        GRU(N_X, N_A, n_layers=2, bidirectional=True, reset="after"),
+        GRU(N_X, N_A, n_layers=2, bidirectional=True, cell="gru_reset_after"),
         LSTM(N_X, N_A, n_layers=3, bidirectional=True),
     ]
     cases = [layer_case(layer, 4, lengths) for layer in layers for lengths in (None, RAGGED)]
-    return [*cases, layer_case(layers[-1], 2, dstate=False)]
+    ends = [layer_case(layers[-1], 2, dstate=False), layer_case(layers[-1], 2, need_dx=False)]
+    return [*cases, *ends]
 
 
 @cache
 def network_cases():
     characters = Network([Embedding(N_TOKENS, N_X), LSTM(N_X, N_A), GRU(N_A, 11), Dense(11, N_Y)])
     series = Network([Dense(N_X, 11), GRU(11, N_A, bidirectional=True), RNN(2 * N_A, N_Y)])
-    return [
+    cases = [
         layer_case(network, 4, lengths, tokens=tokens, dstate=dstate)
         for network, tokens in ((characters, TOKENS), (series, None))
         for lengths in (None, RAGGED)
         for dstate in (True, False)
     ]
+    dropped = Network([Dropout(N_X, 0.4), Dense(N_X, N_X), Dropout(N_X, 0.4), LSTM(N_X, N_A)])
+    return [*cases, *(layer_case(n, 4, RAGGED, need_dx=False) for n in (series, dropped))]

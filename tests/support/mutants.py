@@ -209,7 +209,8 @@ def _checks(tree, function, others):
     """
     owner = function.__qualname__.rpartition(".")[0]
     methods = {}
-    for kind in (*vars(checks).values(), function.__globals__.get(owner)):
+    family = getattr(function.__globals__.get(owner), "__mro__", ())
+    for kind in (*vars(checks).values(), *family):
         methods = (vars(kind) if inspect.isclass(kind) else {}) | methods
     for node in ast.walk(tree):
         match node:

@@ -368,7 +368,7 @@ V = 6
 
 def network_and_parameters(learned=False, dropout=0.0):
     layers = [Embedding(V, 4), LSTM(4, 5)] + [Dropout(5, dropout)] * bool(dropout) + [Dense(5, V)]
-    network = Network(layers, learned_state=learned)
+    network = Network(layers, initial_state="learned" if learned else "zero")
     parameters = network.init(np.random.default_rng(1), np.float64)
     for name, p in parameters.items():
         if name.endswith("0") and "." in name:
@@ -406,7 +406,7 @@ def test_the_update_is_by_the_mean_over_valid_steps():
     run = Run(parameters, SGD(0.1), Schedule("constant", 0.1), np.random.default_rng(0))
     p = next(train(run, network, CrossEntropy(), source, epochs=1))
     for name, value in parameters.items():
-        np.testing.assert_allclose(value, before[name] - 0.1 * g[f"d{name}"] / 13, rtol=1e-12)
+        np.testing.assert_allclose(value, before[name] - 0.1 * g[name] / 13, rtol=1e-12)
     assert p.grad_norm == pytest.approx(np.sqrt(sum((v**2).sum() for v in g.values())) / 13)
 
 
@@ -415,7 +415,7 @@ def test_gradients_of_a_learned_initial_state_are_those_of_differences():
     X, targets = sequences([3, 5, 2])
     batch = next(SequenceBatches(X, targets, 3).batches(np.arange(3)))
     _, _, g, _ = gradients(network, parameters, CrossEntropy(), batch)
-    assert set(g) == {f"d{name}" for name in parameters}
+    assert set(g) == set(parameters)
     for name in ("lstm0.a0", "lstm0.c0"):
         for i in range(5):
             values = []
@@ -424,10 +424,10 @@ def test_gradients_of_a_learned_initial_state_are_those_of_differences():
                 moved[name][0, 0, i] += sign * 1e-6
                 values.append(gradients(network, moved, CrossEntropy(), batch)[0])
             numeric = (values[0] - values[1]) / 2e-6
-            assert g[f"d{name}"][0, 0, i] == pytest.approx(numeric, rel=1e-6)
+            assert g[name][0, 0, i] == pytest.approx(numeric, rel=1e-6)
     carried = gradients(network, parameters, CrossEntropy(), batch)[3]
     later = gradients(network, parameters, CrossEntropy(), batch._replace(fresh=False), carried)
-    assert not later[2]["dlstm0.a0"].any()  # it did not begin there
+    assert not later[2]["lstm0.a0"].any()  # it did not begin there
 
 
 def test_a_stream_begins_and_begins_again_from_the_learned_state():
@@ -526,7 +526,7 @@ def test_a_dropout_rate_that_makes_no_sense(rate):
 
 
 def test_a_gru_has_one_learned_state():
-    network = Network([GRU(3, 4), Dense(4, 2)], learned_state=True)
+    network = Network([GRU(3, 4), Dense(4, 2)], initial_state="learned")
     assert list(network.shapes())[-1] == "gru0.a0"
     assert network.shapes()["gru0.a0"] == (1, 1, 4)
 

@@ -1,74 +1,166 @@
-"""What every layer shares: the interface, and the reading of a batch given as a list."""
+"""The interface of every layer, and the reading of a batch given as a list."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from itertools import repeat
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import Door, float_array
+from ..checks import ArrayChecker, float_array, is_plain
 from ..engine.contract import Stepper
 from ..equations.sequences import valid_steps
-from ..errors import ConfigError, ShapeError
+from ..errors import ConfigError, ShapeError, operation
 from ..stream import Stream
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+Parameters = Mapping[str, np.ndarray]
+State = tuple[np.ndarray, ...]
+Batch = np.ndarray | Sequence[np.ndarray]
+
+_shape = attrgetter("shape")
 
 
 class Layer(ABC):
-    """A layer's sizes and parameter names. It holds neither parameters nor state.
+    """The sizes and parameter names of a layer. It holds neither parameters nor state.
 
     Attributes
     ----------
     n_in, n_out : int
         Features of its input and of its output (for an embedding, n_in counts tokens).
+    states : tuple of str
+        Names of its states.
     """
 
     n_in: int
     n_out: int
-    takes_table = False  # whether `forward` takes tokens and the table of an embedding below
-    pools = False  # whether `forward` makes one step of all of a sequence's
+    states: tuple[str, ...] = ()
+    _state_axes: tuple[str, ...] = ()  # symbolic shape of each state
+
+    is_table = False  # whether the output is rows of a table, `table`, chosen by tokens
+    takes_table = False  # whether `forward` takes tokens and the table of the layer below
+    takes_rng = False  # whether `forward` takes a generator when training
+    pools = False  # whether the output is one step for a whole sequence
 
     @abstractmethod
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of every parameter, by name."""
 
     @abstractmethod
-    def init(self, rng, dtype=np.float32) -> dict[str, np.ndarray]:
-        """Draw initial parameters from a `numpy.random.Generator`."""
+    def init(
+        self, rng: "np.random.Generator", dtype: "DTypeLike" = np.float32
+    ) -> dict[str, np.ndarray]:
+        """Draw initial parameters."""
 
-    def zero_state(self, m, dtype) -> tuple[np.ndarray, ...]:
-        """Return the state before the first step of m sequences: a tuple of arrays."""
+    def weights(self) -> tuple[str, ...]:
+        """Return the names of the parameters that weight decay acts on."""
         return ()
 
-    def initial_state(self, parameters, m) -> tuple[np.ndarray, ...]:
-        """Return `zero_state` in the parameters' dtype."""
-        return self.zero_state(m, next((p.dtype for p in parameters.values()), np.float32))
+    def state_shapes(self, m: int) -> tuple[tuple[int, ...], ...]:
+        """Return the shapes of the states of m sequences."""
+        return ()
+
+    def zero_state(self, m: int, dtype: "DTypeLike" = np.float32) -> State:
+        """Return the state before the first step of m sequences: zeros."""
+        return tuple([np.zeros(shape, dtype) for shape in self.state_shapes(m)])
+
+    def initial_state(self, parameters: Parameters, m: int) -> State:
+        """Return `zero_state` in the dtype of the parameters."""
+        dtype: Any = next((p.dtype for p in parameters.values()), np.float32)
+        return self.zero_state(m, dtype)
+
+    def initial_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shapes of the initial states that a network may learn, by name."""
+        return {}
 
     @abstractmethod
     def forward(
-        self, x, parameters, state=None, lengths=None, *, keep_tape=True
-    ) -> tuple[Any, ...]:
+        self,
+        x: Batch,
+        parameters: Parameters,
+        state: State | None = None,
+        lengths: Sequence[int] | np.ndarray | None = None,
+        *,
+        keep_tape: bool = True,
+    ) -> tuple[np.ndarray, State, Any]:
         """Run a batch of sequences: return the outputs, the final state and the tape."""
 
     @abstractmethod
-    def backward(self, tape, dy, dstate=None) -> tuple[Any, ...]:
-        """Undo `forward`: return the gradients of x, of the initial state and of parameters."""
+    def backward(
+        self, tape: Any, dy: np.ndarray, dstate: State | None = None, *, need_dx: bool = True
+    ) -> tuple[np.ndarray | None, State, dict[str, np.ndarray]]:
+        """Backpropagate: return the gradients of x, of the initial state and of the parameters."""
 
     @abstractmethod
-    def step(self, xt, parameters, state) -> tuple[Any, ...]:
+    def step(
+        self, xt: np.ndarray, parameters: Parameters, state: State | None
+    ) -> tuple[np.ndarray, State]:
         """Run one step without a tape: return its output and the next state."""
 
     @abstractmethod
-    def stepper(self, parameters, m) -> Stepper:
-        """Check the parameters and prepare to step through m sequences: what `Stream` runs on."""
+    def stepper(self, parameters: Parameters, m: int) -> Stepper:
+        """Check the parameters and prepare to step through m sequences, for `bptt.Stream`."""
 
-    def stream(self, parameters, m=1):
+    def stream(self, parameters: Parameters, m: int = 1) -> Stream:
         """Step through m sequences as they arrive, from a state of zeros: see `bptt.Stream`."""
         return Stream(self, parameters, m)
 
-    def __repr__(self):
+    def find_fault(self, tape: Any, name: str) -> str | None:
+        """Describe the first value on a tape that is not finite; `name` is the layer's."""
+        return None
+
+    def __repr__(self) -> str:
         return f"{type(self).__name__}({self.n_in}, {self.n_out})"
 
+    def _checked_state(self, name, state, m, dtype) -> State:
+        """Check a state or its gradient; zeros if it is None."""
+        if state is None:
+            return self.zero_state(m, dtype)
+        shapes = self.state_shapes(m)
+        if (
+            type(state) is tuple
+            and len(state) == len(shapes)
+            and all(map(is_plain, state, repeat(dtype)))
+            and tuple(map(_shape, state)) == shapes
+        ):
+            return state
+        if len(state) != len(shapes):
+            names = f"({', '.join(self.states)}{',' * (len(shapes) == 1)})"
+            raise ShapeError(
+                f"{name} has {len(state)} arrays; expected {len(shapes)}"
+                f"{f', {names}' if shapes else ''}."
+            )
+        check, checked = ArrayChecker(), []
+        for s, axes, shape in zip(state, self._state_axes, shapes, strict=True):
+            check.know(**dict(zip(axes.split(), shape, strict=True)))
+            checked.append(check.array(name, s, axes))
+        if checked[0].dtype != dtype:
+            raise ShapeError(
+                f"{name} is {checked[0].dtype}; expected {dtype}, as the other arrays are."
+            )
+        return tuple(checked)
 
-def whole_number(where, name, value) -> int:
+
+def checked_gradient(dy: Any, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
+    """Check the gradient of outputs of a shape (m, T_x, n_out) and a dtype.
+
+    Raises
+    ------
+    ShapeError
+    """
+    if is_plain(dy, dtype) and dy.shape == shape:
+        return dy
+    m, T_x, n_out = shape
+    dy = ArrayChecker(m=m, T_x=T_x, n_out=n_out).array("dy", dy, "m T_x n_out")
+    if dy.dtype != dtype:
+        raise ShapeError(f"dy is {dy.dtype}; expected {dtype}, as y is.")
+    return dy
+
+
+def whole_number(name: str, value: Any) -> int:
     """Check a size given to a constructor and return it.
 
     Raises
@@ -76,11 +168,11 @@ def whole_number(where, name, value) -> int:
     ConfigError
     """
     if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"{where}: {name} is {value!r}; expected a whole number >= 1.")
+        raise ConfigError(f"{name} is {value!r}; expected a whole number >= 1.")
     return int(value)
 
 
-def need_tape(where, tape):
+def need_tape(tape: Any) -> None:
     """Refuse the tape of a forward pass that kept none.
 
     Raises
@@ -88,11 +180,25 @@ def need_tape(where, tape):
     ConfigError
     """
     if tape is None:
-        raise ConfigError(f"{where}: tape is None; expected that of forward with keep_tape=True.")
+        raise ConfigError("tape is None; expected that of forward with keep_tape=True.")
 
 
-def as_batch(where, x, lengths) -> tuple[Any, Any]:
-    """Read a batch: an array as it is, a list of sequences padded to the longest.
+def need_one_direction(bidirectional: bool) -> None:
+    """Refuse to process a bidirectional layer step by step.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if bidirectional:
+        raise ConfigError(
+            "the layer is bidirectional; expected one direction, because the other needs the "
+            "whole sequence."
+        )
+
+
+def as_batch(x: Any, lengths: Any) -> tuple[Any, Any]:
+    """Return an array as it is, a list of sequences padded to the longest.
 
     Parameters
     ----------
@@ -112,18 +218,20 @@ def as_batch(where, x, lengths) -> tuple[Any, Any]:
     if not isinstance(x, (list, tuple)):
         return x, lengths
     if lengths is not None:
-        raise ShapeError(f"{where}: lengths given with a list of sequences, which has its own.")
+        raise ShapeError(
+            "lengths given with a list of sequences; expected None, because each has its own."
+        )
     if not x or not all(isinstance(s, np.ndarray) and s.ndim for s in x):
-        raise ShapeError(f"{where}: x is a list; expected at least one array (T_i, n_x) in it.")
+        raise ShapeError("x is a list; expected at least one array (T_i, n_x) in it.")
     first = x[0]
     for i, s in enumerate(x):
         if s.shape[1:] != first.shape[1:] or s.dtype != first.dtype:
             raise ShapeError(
-                f"{where}: x[{i}] is {s.dtype} {s.shape}; expected {first.dtype} with "
+                f"x[{i}] is {s.dtype} {s.shape}; expected {first.dtype} with "
                 f"features {first.shape[1:]}, because x[0] is {first.shape}."
             )
     if first.dtype.kind not in "iu":
-        float_array(where, "x[0]", first)
+        float_array("x[0]", first)
     lengths = [len(s) for s in x]
     padded = np.zeros((len(x), max(lengths), *first.shape[1:]), first.dtype.newbyteorder("="))
     for row, s in zip(padded, x, strict=True):
@@ -134,13 +242,13 @@ def as_batch(where, x, lengths) -> tuple[Any, Any]:
 class Stateless:
     """The stepper of a layer without a state: a function of one step's input."""
 
-    state: tuple[np.ndarray, ...] = ()
+    state: State = ()
 
-    def __init__(self, step):
+    def __init__(self, step: Callable[[np.ndarray], np.ndarray]):
         self.step = step
 
 
-def check_tokens(where, x, lengths, n_tokens):
+def checked_tokens(x: Any, lengths: Any, n_tokens: int) -> tuple[np.ndarray, np.ndarray | None]:
     """Check the tokens of the steps that exist; padding may hold anything.
 
     Parameters
@@ -151,18 +259,151 @@ def check_tokens(where, x, lengths, n_tokens):
 
     Returns
     -------
-    x : ndarray of int, shape (m, T_x)
+    x : ndarray of int64, shape (m, T_x)
     lengths : ndarray of int64, shape (m,), or None
 
     Raises
     ------
     ShapeError
     """
-    if np.ndim(x) != 2:
-        raise ShapeError(f"{where}: x has shape {np.shape(x)}; expected (m, T_x).")
-    door = Door(where)
-    lengths = door.lengths("lengths", lengths, *x.shape)
-    door.indices(
-        "x", x if lengths is None else x[valid_steps(lengths, *x.shape)], n_tokens, "tokens"
-    )
-    return x, lengths
+    check = ArrayChecker()
+    check.shape("x", np.shape(x), "m T_x")
+    lengths = check.lengths("lengths", lengths, *x.shape)
+    valid = x if lengths is None else x[valid_steps(lengths, *x.shape)]
+    check.indices("x", valid, n_tokens, "tokens")
+    return np.asarray(x, np.int64), lengths
+
+
+class StepwiseLayer(Layer):
+    """A layer without a state: it maps every time step on its own.
+
+    A subclass has a `_check` for its parameters and says how it maps rows, one for each time step
+    that exists.
+    """
+
+    _check: Any  # ParameterChecker
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return the shape of every parameter, by name."""
+        return dict(self._check.shapes)
+
+    @abstractmethod
+    def _checked(self, name, x, axes, parameters) -> np.ndarray:
+        """Check an input whose first axes are "m T_x" or "m"."""
+
+    @abstractmethod
+    def _map(self, name, rows, own, keep_tape) -> tuple[np.ndarray, Any]:
+        """Map rows of the input to rows of the output; return also what `_map_backward` needs."""
+
+    @abstractmethod
+    def _map_backward(
+        self, kept, d_rows, own, need_dx
+    ) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
+        """Return the gradients of the rows of the input, or None, and of the parameters."""
+
+    @operation
+    def forward(
+        self,
+        x: Batch,
+        parameters: Parameters,
+        state: State | None = None,
+        lengths: Sequence[int] | np.ndarray | None = None,
+        *,
+        keep_tape: bool = True,
+    ) -> tuple[np.ndarray, State, Any]:
+        """Map every time step that exists.
+
+        Parameters
+        ----------
+        x : ndarray, shape (m, T_x, ...), or list of m ndarray, each (T_i, ...)
+            One time step is described with the class. Padding may hold anything.
+        parameters : dict of str to ndarray
+        state : ()
+        lengths : sequence of m int, optional
+            True lengths in 0..T_x, in any order.
+        keep_tape : bool
+            False for inference: the tape is None.
+
+        Returns
+        -------
+        y : ndarray, shape (m, T_x, n_out)
+            0 on padding.
+        state : ()
+        tape : tuple, or None
+
+        Raises
+        ------
+        ShapeError
+        """
+        x, lengths = as_batch(x, lengths)
+        own, _ = self._check(parameters)
+        x = self._checked("x", x, "m T_x", parameters)
+        m, T_x = x.shape[:2]
+        valid = ArrayChecker().lengths("lengths", lengths, m, T_x)
+        if valid is not None:
+            valid = valid_steps(valid, m, T_x)
+        rows, kept = self._map("x", packed(x, valid), own, keep_tape)
+        y = unpacked(rows, valid, m, T_x)
+        return y, (), (kept, valid, y.shape, y.dtype, own) if keep_tape else None
+
+    @operation
+    def backward(
+        self, tape: Any, dy: np.ndarray, dstate: State | None = None, *, need_dx: bool = True
+    ) -> tuple[np.ndarray | None, State, dict[str, np.ndarray]]:
+        """Backpropagate through `forward`.
+
+        Parameters
+        ----------
+        tape : tuple
+        dy : ndarray, shape (m, T_x, n_out)
+            Gradient of the outputs; ignored on padding.
+        dstate : ()
+        need_dx : bool
+            False if the gradient of x is not wanted: dx is None.
+
+        Returns
+        -------
+        dx : ndarray of the shape of x, or None
+            Exactly 0 on padding. None for tokens, which have no gradient.
+        dstate0 : ()
+        gradients : dict of str to ndarray
+            By the names of the parameters.
+
+        Raises
+        ------
+        ShapeError, ConfigError
+        """
+        need_tape(tape)
+        kept, valid, shape, dtype, own = tape
+        dy = checked_gradient(dy, shape, dtype)
+        d_rows, gradients = self._map_backward(kept, packed(dy, valid), own, need_dx)
+        dx = None if d_rows is None else unpacked(d_rows, valid, *shape[:2])
+        return dx, (), gradients
+
+    @operation
+    def step(
+        self, xt: np.ndarray, parameters: Parameters, state: State | None
+    ) -> tuple[np.ndarray, State]:
+        """Map one time step of m sequences: xt (m, ...) -> (m, n_out)."""
+        own, _ = self._check(parameters)
+        xt = self._checked("xt", xt, "m", parameters)
+        return self._map("xt", xt, own, False)[0], ()
+
+    def stepper(self, parameters: Parameters, m: int) -> Stepper:
+        """Check the parameters and prepare to map one time step of m sequences."""
+        own = {name: p.copy() for name, p in self._check(parameters)[0].items()}
+        return Stateless(lambda xt: self.step(xt, own, ())[0])
+
+
+def packed(z: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
+    """(m, T_x, ...) -> the rows of the steps that exist; all of them if `valid` is None."""
+    return z.reshape(z.shape[0] * z.shape[1], *z.shape[2:]) if valid is None else z[valid]
+
+
+def unpacked(rows: np.ndarray, valid: np.ndarray | None, m: int, T_x: int) -> np.ndarray:
+    """Undo `packed`: (m, T_x, n), 0 on padding."""
+    if valid is None:
+        return rows.reshape(m, T_x, rows.shape[1])
+    z = np.zeros((m, T_x, rows.shape[1]), rows.dtype)
+    z[valid] = rows
+    return z

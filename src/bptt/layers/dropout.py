@@ -1,54 +1,86 @@
-"""Dropout: while training, some features of some steps are left out."""
+"""Dropout: in training, set random features of random steps to zero."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import Door
-from ..errors import ConfigError, ShapeError
-from .base import Layer, Stateless, as_batch, need_tape, whole_number
+from ..checks import ArrayChecker, is_number
+from ..engine.contract import Stepper
+from ..errors import ConfigError, operation
+from .base import (
+    Batch,
+    Layer,
+    Parameters,
+    State,
+    Stateless,
+    as_batch,
+    checked_gradient,
+    need_tape,
+    whole_number,
+)
+
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
 
 
 class Dropout(Layer):
-    """Leave out each feature of each step with probability `rate`; scale the others up.
+    """Set each feature of each step to 0 with probability `rate`; scale the others up.
 
     (1)  y = mask x,  mask = 0 with probability rate, else 1 / (1 - rate)
     (2)  dx = mask dy
 
     (Srivastava et al. 2014; between layers only, never in the recurrence: Zaremba et al. 2014.)
-    Without a generator, and when stepping, the layer passes its input on.
+    Without a generator, and when stepping, the output is the input.
 
     Parameters
     ----------
     n_x : int
         Features.
     rate : float
-        In [0, 1).
+        Probability in [0, 1).
     """
 
-    def __init__(self, n_x, rate):
-        self.n_in = self.n_out = whole_number("Dropout", "n_x", n_x)
-        if not (isinstance(rate, (int, float)) and 0 <= rate < 1):
-            raise ConfigError(f"Dropout: rate is {rate!r}; expected a number in [0, 1).")
+    takes_rng = True
+
+    @operation
+    def __init__(self, n_x: int, rate: float):
+        self.n_in = self.n_out = whole_number("n_x", n_x)
+        if not (is_number(rate) and 0 <= rate < 1):
+            raise ConfigError(f"rate is {rate!r}; expected a number in [0, 1).")
         self.rate = float(rate)
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return f"Dropout({self.n_in}, {self.rate:g})"
 
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return an empty dict: there are no parameters."""
         return {}
 
-    def init(self, rng, dtype=np.float32):
+    def init(
+        self, rng: "np.random.Generator", dtype: "DTypeLike" = np.float32
+    ) -> dict[str, np.ndarray]:
         """Return an empty dict: there are no parameters."""
         return {}
 
-    def forward(self, x, parameters, state=None, lengths=None, *, keep_tape=True, rng=None):
+    @operation
+    def forward(
+        self,
+        x: Batch,
+        parameters: Parameters,
+        state: State | None = None,
+        lengths: Sequence[int] | np.ndarray | None = None,
+        *,
+        keep_tape: bool = True,
+        rng: "np.random.Generator | None" = None,
+    ) -> tuple[np.ndarray, State, Any]:
         """Apply (1).
 
         Parameters
         ----------
         x : ndarray, shape (m, T_x, n_x), or list of m ndarray, each (T_i, n_x)
         rng : numpy.random.Generator, optional
-            Draws the mask; without it nothing is left out.
+            Draws the mask; without it nothing is set to zero.
 
         Returns
         -------
@@ -60,29 +92,34 @@ class Dropout(Layer):
         ------
         ShapeError
         """
-        x, lengths = as_batch("Dropout.forward", x, lengths)
-        door = Door("Dropout.forward", n_x=self.n_in)
-        x = door.array("x", x, "m T_x n_x")
-        door.lengths("lengths", lengths, *x.shape[:2])
-        if rng is None or self.rate == 0:
-            return x, (), (None, x.shape, x.dtype) if keep_tape else None
-        mask = rng.random(x.shape, np.float32) >= self.rate
-        mask = np.multiply(mask, 1 / (1 - self.rate), dtype=x.dtype)
-        return mask * x, (), (mask, x.shape, x.dtype) if keep_tape else None
+        x, lengths = as_batch(x, lengths)
+        check = ArrayChecker(n_x=self.n_in)
+        x = check.array("x", x, "m T_x n_x")
+        check.lengths("lengths", lengths, *x.shape[:2])
+        mask = None
+        if rng is not None and self.rate:
+            mask = rng.random(x.shape, np.float32) >= self.rate
+            mask = np.multiply(mask, 1 / (1 - self.rate), dtype=x.dtype)
+        y = x if mask is None else mask * x
+        return y, (), (mask, x.shape, x.dtype) if keep_tape else None
 
-    def backward(self, tape, dy, dstate=None):
+    @operation
+    def backward(
+        self, tape: Any, dy: np.ndarray, dstate: State | None = None, *, need_dx: bool = True
+    ) -> tuple[np.ndarray | None, State, dict[str, np.ndarray]]:
         """Apply (2): return dx, () and {}."""
-        need_tape("Dropout.backward", tape)
-        mask, (m, T_x, _), dtype = tape
-        dy = Door("Dropout.backward", m=m, T_x=T_x, n_x=self.n_in).array("dy", dy, "m T_x n_x")
-        if dy.dtype != dtype:
-            raise ShapeError(f"Dropout.backward: dy is {dy.dtype}; expected {dtype}, as y is.")
+        need_tape(tape)
+        mask, shape, dtype = tape
+        dy = checked_gradient(dy, shape, dtype)
         return (dy if mask is None else mask * dy), (), {}
 
-    def step(self, xt, parameters, state):
-        """Pass one step on: (m, n_x)."""
-        return Door("Dropout.step", n_x=self.n_in).array("xt", xt, "m n_x"), ()
+    @operation
+    def step(
+        self, xt: np.ndarray, parameters: Parameters, state: State | None
+    ) -> tuple[np.ndarray, State]:
+        """Return one step as it is: (m, n_x)."""
+        return ArrayChecker(n_x=self.n_in).array("xt", xt, "m n_x"), ()
 
-    def stepper(self, parameters, m):
-        """Prepare to pass steps on."""
+    def stepper(self, parameters: Parameters, m: int) -> Stepper:
+        """Prepare to return steps as they are."""
         return Stateless(lambda xt: xt)

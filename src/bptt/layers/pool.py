@@ -1,21 +1,39 @@
-"""One step out of a sequence's many: the last, their mean or their maximum."""
+"""Pool: the last time step of a sequence, the mean of all or their maximum."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from ..checks import Door
+from ..checks import ArrayChecker
+from ..engine.contract import Stepper
 from ..equations.sequences import valid_steps
-from ..errors import ConfigError, ShapeError
-from .base import Layer, as_batch, need_tape, whole_number
+from ..errors import ConfigError, operation
+from .base import (
+    Batch,
+    Layer,
+    Parameters,
+    State,
+    as_batch,
+    checked_gradient,
+    need_one_direction,
+    need_tape,
+    whole_number,
+)
 
-WAYS = ("last", "mean", "max")
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+Pooling = Literal["last", "mean", "max"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 
 class _PoolStepper:
-    """What has been seen so far of m sequences, side by side."""
+    """Pool m sequences, one time step at a time."""
 
     def __init__(self, pool, m):
         self._pool, self._m = pool, m
-        self.state = pool.zero_state(m, np.float32)  # which any dtype adds to without loss
+        self.state = pool.zero_state(m, np.float32)  # can be added to any dtype without loss
 
     def step(self, xt):
         if xt.shape != (self._m, self._pool.n_in):
@@ -25,23 +43,23 @@ class _PoolStepper:
 
 
 class Pool(Layer):
-    """Make one step of all the steps of a sequence that exist.
+    """Reduce the time steps of a sequence to one.
 
     ``last``: y = x<T>. ``mean``: y = 1/T sum over t of x<t>. ``max``: y = max over t of x<t>,
-    feature by feature; its gradient goes to the first step that reached it. A sequence without
-    steps gives 0.
+    feature by feature; its gradient goes to the first step that has the maximum. For a sequence
+    without steps y = 0.
 
-    While streaming, a step's output pools all steps so far, so that a classifier has an opinion
-    after each of them. The state is () for last, (sum, count) for mean, (maximum, count) for max.
+    In a stream the output of a step pools all steps so far. The state is () for last, (total,
+    count) for mean and (maximum, count) for max.
 
     Parameters
     ----------
     n_in : int
         Features.
-    how : {"last", "mean", "max"}
+    pooling : {"last", "mean", "max"}
     bidirectional : bool
-        For last, above a bidirectional layer: the forward half of the features at the last step,
-        the reverse half at the first, where that direction ends.
+        For last, above a bidirectional layer: take the forward half of the features at the last
+        step and the reverse half at the first, where that direction ends.
 
     Examples
     --------
@@ -56,34 +74,47 @@ class Pool(Layer):
 
     pools = True
 
-    def __init__(self, n_in, how, *, bidirectional=False):
-        self.n_in = self.n_out = whole_number("Pool", "n_in", n_in)
-        if how not in WAYS:
-            raise ConfigError(f"Pool: how is {how!r}; expected one of {', '.join(WAYS)}.")
+    @operation
+    def __init__(self, n_in: int, pooling: Pooling = "last", *, bidirectional: bool = False):
+        self.n_in = self.n_out = whole_number("n_in", n_in)
+        if pooling not in POOLINGS:
+            raise ConfigError(f"pooling is {pooling!r}; expected one of {', '.join(POOLINGS)}.")
         if bidirectional and self.n_in % 2:
-            raise ConfigError(f"Pool: n_in is {n_in}; expected an even number, two halves.")
-        self.how, self.bidirectional = how, bool(bidirectional)
+            raise ConfigError(f"n_in is {n_in}; expected an even number, two halves.")
+        self.pooling, self.bidirectional = pooling, bool(bidirectional)
+        if pooling != "last":
+            self.states = ("total" if pooling == "mean" else "maximum", "count")
+            self._state_axes = ("m n_in", "m 1")
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         extra = ", bidirectional=True" * self.bidirectional
-        return f"Pool({self.n_in}, {self.how!r}{extra})"
+        return f"Pool({self.n_in}, {self.pooling!r}{extra})"
 
-    def shapes(self):
+    def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return an empty dict: there are no parameters."""
         return {}
 
-    def init(self, rng, dtype=np.float32):
+    def init(
+        self, rng: "np.random.Generator", dtype: "DTypeLike" = np.float32
+    ) -> dict[str, np.ndarray]:
         """Return an empty dict: there are no parameters."""
         return {}
 
-    def zero_state(self, m, dtype) -> tuple[np.ndarray, ...]:
-        """Return what has been seen before the first step: zeros, (m, n_in) and (m, 1), or ()."""
-        if self.how == "last":
-            return ()
-        return np.zeros((m, self.n_in), dtype), np.zeros((m, 1), dtype)
+    def state_shapes(self, m: int) -> tuple[tuple[int, ...], ...]:
+        """Return the shapes of the states of m sequences: (m, n_in) and (m, 1), or ()."""
+        return ((m, self.n_in), (m, 1)) if self.states else ()
 
-    def forward(self, x, parameters, state=None, lengths=None, *, keep_tape=True):
-        """Pool each sequence's steps, and what `state` has seen before them.
+    @operation
+    def forward(
+        self,
+        x: Batch,
+        parameters: Parameters,
+        state: State | None = None,
+        lengths: Sequence[int] | np.ndarray | None = None,
+        *,
+        keep_tape: bool = True,
+    ) -> tuple[np.ndarray, State, Any]:
+        """Pool the time steps of each sequence, and those that `state` holds already.
 
         Parameters
         ----------
@@ -104,16 +135,15 @@ class Pool(Layer):
         ------
         ShapeError
         """
-        where = "Pool.forward"
-        x, lengths = as_batch(where, x, lengths)
-        door = Door(where, n_in=self.n_in)
-        x = door.array("x", x, "m T_x n_in")
+        x, lengths = as_batch(x, lengths)
+        check = ArrayChecker(n_in=self.n_in)
+        x = check.array("x", x, "m T_x n_in")
         m, T_x, _ = x.shape
-        lengths = door.lengths("lengths", lengths, m, T_x)
+        lengths = check.lengths("lengths", lengths, m, T_x)
         lengths = np.full(m, T_x) if lengths is None else lengths
-        state = self._check_state(door, "state", state, m)
-        how = {"last": self._last, "mean": self._mean, "max": self._max}[self.how]
-        y, final, kept = how(x, lengths, state)
+        state = self._checked_state("state", state, m, x.dtype)
+        pool = {"last": self._last, "mean": self._mean, "max": self._max}[self.pooling]
+        y, final, kept = pool(x, lengths, state)
         return y[:, np.newaxis], final, (x.shape, x.dtype, lengths, kept) if keep_tape else None
 
     def _last(self, x, lengths, state):
@@ -148,8 +178,11 @@ class Pool(Layer):
         top = np.where(count > 0, np.take_along_axis(seen, best, axis=1)[:, 0], top)
         return np.where(count > 0, top, 0), (top, count), (best, count)
 
-    def backward(self, tape, dy, dstate=None):
-        """Undo `forward`.
+    @operation
+    def backward(
+        self, tape: Any, dy: np.ndarray, dstate: State | None = None, *, need_dx: bool = True
+    ) -> tuple[np.ndarray | None, State, dict[str, np.ndarray]]:
+        """Backpropagate through `forward`.
 
         Parameters
         ----------
@@ -170,21 +203,17 @@ class Pool(Layer):
         ------
         ShapeError
         """
-        where = "Pool.backward"
-        need_tape(where, tape)
+        need_tape(tape)
         (m, T_x, _), dtype, lengths, kept = tape
-        door = Door(where, m=m, n_in=self.n_in)
-        dy = door.array("dy", dy, "m 1 n_in")[:, 0]
-        if dy.dtype != dtype:
-            raise ShapeError(f"{where}: dy is {dy.dtype}; expected {dtype}, as y is.")
-        dstate = self._check_state(door, "dstate", dstate, m)
+        dy = checked_gradient(dy, (m, 1, self.n_in), dtype)[:, 0]
+        dstate = self._checked_state("dstate", dstate, m, dtype)
         dx = np.zeros((m, T_x, self.n_in), dtype)
-        if self.how == "last":
+        if self.pooling == "last":
             some = lengths > 0
             for columns, t in self._halves(lengths):
                 dx[some, t[some], columns] = dy[some, columns]
             return dx, (), {}
-        if self.how == "mean":
+        if self.pooling == "mean":
             total, count = kept
             d_total = dstate[0] + _mean_of(dy, count)
             d_count = dstate[1] - _mean_of(dy * _mean_of(total, count), count).sum(
@@ -199,56 +228,43 @@ class Pool(Layer):
         np.put_along_axis(d_seen, best, d_top[:, np.newaxis], axis=1)
         return d_seen[:, 1:], (d_seen[:, 0], dstate[1]), {}
 
-    def advance(self, xt, state):
-        """Take one step, nothing checked: xt (m, n_in) -> what is pooled so far, and the state."""
-        if self.how == "last":
+    def advance(self, xt: np.ndarray, state: State) -> tuple[np.ndarray, State]:
+        """Pool one more time step, unchecked: xt (m, n_in) -> the output and the next state."""
+        if self.pooling == "last":
             return xt, ()
         total, count = state
-        if self.how == "max":
+        if self.pooling == "max":
             top = np.where(count > 0, np.maximum(total, xt), xt)
             return top, (top, count + np.ones((), xt.dtype))
         total, count = total + xt, count + np.ones((), xt.dtype)
         return total / count, (total, count)
 
-    def step(self, xt, parameters, state):
-        """Take one step: xt (m, n_in) -> what is pooled so far, (m, n_in), and the state.
+    @operation
+    def step(
+        self, xt: np.ndarray, parameters: Parameters, state: State | None
+    ) -> tuple[np.ndarray, State]:
+        """Pool one more time step: xt (m, n_in) -> the output, (m, n_in), and the next state.
 
         Raises
         ------
         ConfigError
-            The last steps of both directions need the whole sequence: they cannot stream.
+            The pool of the last steps of both directions needs the whole sequence.
         ShapeError
         """
-        self._refuse_two_directions("Pool.step")
-        door = Door("Pool.step", n_in=self.n_in)
-        xt = door.array("xt", xt, "m n_in")
-        return self.advance(xt, self._check_state(door, "state", state, len(xt)))
+        need_one_direction(self.bidirectional and self.pooling == "last")
+        xt = ArrayChecker(n_in=self.n_in).array("xt", xt, "m n_in")
+        return self.advance(xt, self._checked_state("state", state, len(xt), xt.dtype))
 
-    def stepper(self, parameters, m):
-        """Prepare to pool m sequences side by side as they arrive.
+    def stepper(self, parameters: Parameters, m: int) -> Stepper:
+        """Prepare to pool m sequences, one time step at a time.
 
         Raises
         ------
         ConfigError
-            The last steps of both directions need the whole sequence: they cannot stream.
+            The pool of the last steps of both directions needs the whole sequence.
         """
-        self._refuse_two_directions("Pool.stream")
+        need_one_direction(self.bidirectional and self.pooling == "last")
         return _PoolStepper(self, m)
-
-    def _refuse_two_directions(self, where):
-        if self.bidirectional and self.how == "last":
-            raise ConfigError(f"{where}: the layer is bidirectional; it needs whole sequences.")
-
-    def _check_state(self, door, name, state, m) -> tuple[np.ndarray, ...]:
-        expected = self.zero_state(m, door.dtype)
-        if state is None:
-            return expected
-        if len(state) != len(expected):
-            raise ShapeError(
-                f"{door.where}: {name} has {len(state)} arrays; expected {len(expected)}."
-            )
-        specs = ("m n_in", "m 1")[: len(expected)]
-        return tuple(door.array(name, s, spec) for s, spec in zip(state, specs, strict=True))
 
 
 def _mean_of(total, count):

@@ -2,16 +2,10 @@
 
 from typing import Any
 
-from ..layers import GRU, LSTM, RNN, Dense, Dropout, Layer, Pool
+from ..layers import Dense, Dropout, Layer, Pool
+from ..layers.pool import Pooling
+from ..layers.recurrent import recurrent_layer
 from ..network import Network
-
-_LAYERS: dict[str, Any] = {
-    "lstm": LSTM,
-    "gru": GRU,
-    "gru_reset_after": lambda n_x, n_a, **how: GRU(n_x, n_a, reset="after", **how),
-    "rnn": RNN,
-    "rnn_relu": lambda n_x, n_a, **how: RNN(n_x, n_a, activation="relu", **how),
-}
 
 
 def recurrent_network(
@@ -21,7 +15,7 @@ def recurrent_network(
     n_out: int,
     *,
     bidirectional: bool = False,
-    pooling: str | None = None,
+    pooling: Pooling | None = None,
 ) -> Network:
     """Build the network that the hyper-parameters of a model describe.
 
@@ -45,11 +39,11 @@ def recurrent_network(
     for k in range(model.layers):
         if k and model.dropout:
             layers.append(Dropout(n_x, model.dropout))
-        layers.append(_LAYERS[model.cell](n_x, model.units, bidirectional=bidirectional))
+        layers.append(recurrent_layer(model.cell, n_x, model.units, bidirectional=bidirectional))
         n_x = layers[-1].n_out
     if pooling is not None:
         layers.append(Pool(n_x, pooling, bidirectional=bidirectional))
     if model.dropout:
         layers.append(Dropout(n_x, model.dropout))
     layers.append(Dense(n_x, n_out))
-    return Network(layers, learned_state=model.initial_state == "learned")
+    return Network(layers, initial_state=model.initial_state)

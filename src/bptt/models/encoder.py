@@ -6,7 +6,7 @@ import numpy as np
 
 from ..checks import is_whole
 from ..errors import ConfigError, ShapeError
-from ..layers import Columns, Embedding, Words
+from ..layers import Embedding, FeatureEmbedding, WordEmbedding
 from .hyperparameters import refusal
 from .sequences import check_whole, kind_of, numeric, text_of
 from .text import Vocabulary
@@ -198,12 +198,12 @@ class Reader:
             if not self.categories:
                 return [], self.n_features
             tokens = {j: (1 + len(v), model.embedding) for j, v in self.categories.items()}
-            layer = Columns(self.n_features, tokens)
+            layer = FeatureEmbedding(self.n_features, tokens)
         elif self.letters is None:
             layer = Embedding(self._n_words(), model.embedding)
         else:
             letters = 2 + len(self.letters)
-            layer = Words(
+            layer = WordEmbedding(
                 self._n_words(), model.embedding, letters, model.char_embedding, model.char_units
             )
         return [layer], layer.n_out

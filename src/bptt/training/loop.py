@@ -43,7 +43,7 @@ def gradients(network, parameters, objective, batch, state=None, rng=None):
         state = network.initial_state(parameters, len(batch.x))
     z, state, tape = network.forward(batch.x, parameters, state, batch.lengths, rng=rng)
     total, weight, dz = objective(z, batch)
-    _, dstate0, g = network.backward(tape, dz)
+    _, dstate0, g = network.backward(tape, dz, need_dx=False)
     g |= network.initial_state_gradients(dstate0 if batch.fresh else None)
     return total, weight, g, state
 
@@ -206,7 +206,7 @@ def _fault(run, network, batch, loss, g):
         return "the loss"
     for name, value in g.items():
         if not np.isfinite(value).all():
-            return f"the gradient {name}"
+            return f"the gradient of {name}"
     return "the norm of all gradients"
 
 

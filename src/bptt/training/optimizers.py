@@ -90,12 +90,12 @@ class Optimizer:
         ----------
         parameters : dict of str to ndarray
         gradients : dict of str to ndarray
-            d + name for each of them.
+            Of each of them, by the same names.
         scale : float
             Multiplies every gradient: of clipping, of an average.
         """
         for name, w in parameters.items():
-            g = gradients[f"d{name}"]
+            g = gradients[name]
             if scale != 1:
                 g = g * w.dtype.type(scale)
             self._apply(name, w, g)
@@ -237,7 +237,7 @@ class Adam(Optimizer):
         self.state["t"] += 1
         t = int(self.state["t"])
         decay = [self._decay(name) if self.weight_decay else 0.0 for name in parameters]
-        given = [gradients[f"d{name}"] for name in parameters]
+        given = [gradients[name] for name in parameters]
         if any(decay) and not self.decoupled:
             scaled = zip(parameters.items(), given, strict=True)
             given = [self._decayed(name, w, g * w.dtype.type(scale)) for (name, w), g in scaled]
