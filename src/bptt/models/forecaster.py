@@ -1,26 +1,29 @@
-"""What a series does next."""
+"""Forecast time series."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from ..checks import is_number
-from ..errors import BpttError, ConfigError
-from ..training import GaussianNLL, Pinball, SquaredError
+from ..errors import BpttError, ConfigError, operation
+from ..training import Checkpoints, Progress
+from ..training.display import DisplayMode
+from ..training.fitting import PathLike
 from .architecture import recurrent_network
 from .base import Model
 from .encoder import MOST_FEATURES, finite_row, mean_and_scale, scale_row
 from .files import digest, register
-from .forecast_outputs import ROWS, ForecastStream, Outlook, n_outputs
+from .forecast_outputs import OUTPUTS, Output, OutputName
 from .hyperparameters import Choice, Levels, Whole, check, option, redefault, refusal
+from .predictor import ROWS, ForecastStream, Predictor
 from .scikit_learn import check_fitted
 from .sequences import r2
 from .windows import Framing, Windows, as_series, check_steps, check_width
 
 Strategy = Literal["direct", "recursive"]
-Output = Literal["point", "gaussian", "quantile"]
 Residual = Literal["window", "target", "none"]
 _MOST_KEPT = 2**16  # numbers of the training set's ends that a file holds
 _TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
@@ -31,9 +34,10 @@ _TOO_LARGE = "the result is not finite; the model's parameters are too large to 
 class Forecaster(Model):
     """Forecast one or several time series, univariate or multivariate.
 
-    The network reads the last `window` steps, scaled, and says what the next `horizon` steps differ
-    by from a naive forecast: the last value, or the values of a season ago. What is held out for
-    validation is each series' end.
+    The network reads the last `window` time steps, standardized, and predicts the difference of the
+    next `horizon` steps from a naive forecast: the last value, or the last season. Several series
+    are forecast by one network, which reads one of them at a time. For validation, the end of each
+    series is held out.
 
     Parameters
     ----------
@@ -105,11 +109,11 @@ class Forecaster(Model):
     Attributes
     ----------
     mean_, scale_ : ndarray of float64, shape (k,)
-        Of the training part of the series.
+        Mean and standard deviation of the training part of the series.
     change_scale_ : float
-        Root mean square of what the network predicts, in scaled units.
+        Root mean square of the differences that the network predicts, in standardized units.
     context_ : ndarray of float64, shape (n_series, window, k), or None
-        The ends of the series that `fit` was given: what ``predict()`` goes on from.
+        The ends of the series that `fit` was given: ``predict()`` without X continues them.
     network_, parameters_, history_, interrupted_
         See `bptt.models.base.Model`; the losses are means over forecast values.
 
@@ -139,9 +143,9 @@ class Forecaster(Model):
         "append it to the window, and repeat.",
         group="Model",
     )
-    output: Output = option(
+    output: OutputName = option(
         "point",
-        Choice(Output),
+        Choice(OutputName),
         '"point": a number, trained by squared error. "gaussian": mean and variance, trained by '
         'likelihood. "quantile": the quantiles `levels`, trained by pinball loss; the median is '
         "the forecast (direct only).",
@@ -181,37 +185,39 @@ class Forecaster(Model):
     command, reads, separator = "forecast", "series", ","
     example = "load.csv --columns load,oil --window 96 --horizon 24 --output gaussian"
 
+    @operation
     def fit(
         self,
-        X,
-        y=None,
+        X: Any,
+        y: None = None,
         *,
-        lengths=None,
-        validation=None,
-        progress="auto",
-        checkpoint=None,
-        resume=None,
-        on_step=None,
-    ):
-        """Train; return the model.
+        lengths: Sequence[int] | None = None,
+        validation: Any = None,
+        progress: DisplayMode = "auto",
+        checkpoint: Checkpoints | PathLike | None = None,
+        resume: PathLike | None = None,
+        on_step: Callable[[Progress], Any] | None = None,
+    ) -> Self:
+        """Train on one or several series; return the model.
 
         Parameters
         ----------
-        X : ndarray, shape (n,) or (n, k): one series; or a list of them
+        X : ndarray, shape (n,) or (n, k), or list of them
+            One series of k values per time step, or several.
         y : None
-            Not looked at; for scikit-learn.
-        lengths : sequence of int, optional
-            Of the series of an array (m, n, k): steps that exist.
+            Ignored; present for scikit-learn.
+        lengths : sequence of m int, optional
+            True lengths of the series in an array (m, n, k).
         validation : as X, optional
-            Scored after each epoch, in place of the held-out ends of `X`.
+            Scored after each epoch, instead of the held-out ends of `X`.
         progress, checkpoint, resume, on_step
             See `SequenceClassifier.fit`.
 
         Raises
         ------
         ShapeError, ConfigError
-            A hyper-parameter or a series that makes no sense: NaN, too short for
-            `window` + `horizon`.
+            A hyper-parameter or a series that cannot be used: NaN, shorter than `window` +
+            `horizon`.
         CheckpointError
             A checkpoint cannot be read or written.
         BpttError
@@ -220,7 +226,7 @@ class Forecaster(Model):
         where = f"{type(self).__name__}.fit"
         check(self)
         series, single = as_series(where, X, lengths)
-        framing = Framing(self.window, self._said(), self.residual, self.season)
+        framing = Framing(self.window, self._steps(), self.residual, self.season)
         needed, why = framing.window + framing.horizon, "window + horizon"
         cuts = [len(x) for x in series]
         if validation is None and self.validation_fraction:
@@ -247,7 +253,7 @@ class Forecaster(Model):
         self.context_ = np.stack([x[-self.window :] for x in series])
         self._single = single
         return self._train(
-            self._objective(),
+            self._output().objective(),
             source,
             scored,
             digest(series, None),
@@ -258,31 +264,30 @@ class Forecaster(Model):
             on_step=on_step,
         )
 
-    def _said(self):
-        """Return the steps that the network itself says."""
+    def _steps(self):
+        """Return the number of steps that the network forecasts at once."""
         return self.horizon if self.strategy == "direct" else 1
 
     def _learn_scale(self, where, series):
         self.mean_, self.scale_ = mean_and_scale(where, "X", np.concatenate(series))
 
     def _scaled(self, series):
-        with np.errstate(over="ignore"):  # `_unscaled` says of what is infinite that it is
+        with np.errstate(over="ignore"):  # `_unscaled` refuses what is not finite
             return [((x - self.mean_) / self.scale_).astype(np.float32) for x in series]
 
-    def _objective(self):
-        if self.output == "quantile":
-            return Pinball(self.levels)
-        return GaussianNLL() if self.output == "gaussian" else SquaredError()
+    def _output(self) -> Output:
+        return OUTPUTS[self.output](self.levels)
 
     # -- forecasts ---------------------------------------------------------------------------
 
-    def predict(self, X=None):
-        """Forecast what comes after a series.
+    @operation
+    def predict(self, X: Any = None) -> np.ndarray:
+        """Forecast the next `horizon` steps of a series.
 
         Parameters
         ----------
         X : ndarray, shape (n,) or (n, k), or a list of them, optional
-            The last `window` steps are read. Where None, the series that `fit` was given.
+            Its last `window` steps are read. Default: the series that `fit` was given.
 
         Returns
         -------
@@ -292,7 +297,7 @@ class Forecaster(Model):
         Raises
         ------
         ShapeError, ConfigError
-            The model is not fitted; a series that is too short, or not as those of the training.
+            The model is not fitted; a series is too short, or has another number of values.
         BpttError
             The model's parameters are too large to compute with.
         """
@@ -300,16 +305,18 @@ class Forecaster(Model):
         forecast = self._point("predict", ends)
         return forecast[0] if single else forecast
 
-    def predict_interval(self, X=None, coverage=0.9):
-        """Forecast an interval that holds each value with probability `coverage`.
+    @operation
+    def predict_interval(
+        self, X: Any = None, coverage: float = 0.9
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Forecast intervals that contain each value with probability `coverage`.
 
         Parameters
         ----------
         X
             As for `predict`.
         coverage : float
-            In (0, 1). Of a model of quantiles, the difference of two of its levels that lie about
-            0.5.
+            In (0, 1). With "quantile", the difference of two levels that are symmetric about 0.5.
 
         Returns
         -------
@@ -318,33 +325,27 @@ class Forecaster(Model):
         Raises
         ------
         ShapeError, ConfigError, BpttError
-            As for `predict`; a model of points knows no intervals.
+            As for `predict`; a model with output "point" has no intervals.
         """
         where = f"{type(self).__name__}.predict_interval"
         if not (is_number(coverage) and 0 < coverage < 1):
             raise ConfigError(f"{where}: coverage is {coverage!r}; expected a number in (0, 1).")
-        if self.output == "point":
-            raise refusal(self, "output", "'gaussian' or 'quantile' for intervals")
+        tails = self._output().tails(coverage)
         ends, single = self._ends("predict_interval", X)
-        tails = (0.5 - coverage / 2, 0.5 + coverage / 2)
-        if self.output == "quantile" and None in map(self._outlook().place, tails):
-            raise ConfigError(
-                f"{where}: coverage is {coverage:g}; expected one whose ends {tails[0]:g} and "
-                f"{tails[1]:g} are among the levels {tuple(self.levels)}."
-            )
         z = self._scaled([ends])[0]
-        bounds = self._outlook().interval(z, self.horizon, tails, self.seed)
+        bounds = self._predictor().interval(z, self.horizon, tails, self.seed)
         lower, upper = (self._unscaled("predict_interval", b) for b in bounds)
         return (lower[0], upper[0]) if single else (lower, upper)
 
-    def backtest(self, X, stride=1):
-        """Forecast from every step of a series that has a window before and a horizon after it.
+    @operation
+    def backtest(self, X: Any, stride: int = 1) -> tuple[np.ndarray, np.ndarray]:
+        """Forecast from every step of a series that has a full window and a full horizon.
 
         Parameters
         ----------
         X : ndarray, shape (n,) or (n, k), or a list of them
         stride : int
-            Steps between forecasts.
+            Distance between the starts of two forecasts, in steps.
 
         Returns
         -------
@@ -369,10 +370,11 @@ class Forecaster(Model):
             actual.append(future)
         return np.concatenate(forecasts), np.concatenate(actual)
 
-    def score(self, X, y=None):
-        """R2 of the forecasts of `backtest`: the mean over the steps and values of a forecast.
+    @operation
+    def score(self, X: Any, y: None = None) -> float:
+        """Return R2 of the forecasts of `backtest`, averaged over the steps and values.
 
-        1 is perfect, 0 as good as the mean of `X`.
+        1 is perfect; 0 is as good as the mean of `X`.
 
         Raises
         ------
@@ -420,8 +422,9 @@ class Forecaster(Model):
             for t, row in enumerate(series, start=1):
                 yield [*[str(i)] * several, str(t), *(f"{v:.8g}" for v in row.reshape(-1))]
 
-    def stream(self, m=1) -> Any:
-        """Forecast m series side by side as their values arrive.
+    @operation
+    def stream(self, m: int = 1) -> Any:
+        """Forecast m series in parallel as their values arrive.
 
         Returns
         -------
@@ -433,7 +436,8 @@ class Forecaster(Model):
             The model is not fitted.
         """
         check_fitted(self)
-        return ForecastStream(self, m)
+        forecast = partial(self._point, "stream")
+        return ForecastStream(forecast, m, self.window, self.horizon, len(self.mean_))
 
     def _ends(self, method, X):
         """Return the last `window` steps of every series, (m, window, k), and whether it is one."""
@@ -442,7 +446,7 @@ class Forecaster(Model):
         if X is None:
             if self.context_ is None:
                 raise ConfigError(
-                    f"{where}: the file did not keep the series' ends; expected X with them."
+                    f"{where}: the file does not hold the ends of the series; expected X with them."
                 )
             return self.context_, self._single
         series, single = as_series(where, X)
@@ -454,19 +458,16 @@ class Forecaster(Model):
             check_width(where, "X" if single else f"X[{i}]", x, len(self.mean_), "as in fit")
         check_steps(where, series, single, least, what)
 
-    def _outlook(self):
-        return Outlook(
-            self.network_,
-            self.parameters_,
-            Framing(self.window, self._said(), self.residual, self.season, self.change_scale_),
-            self.output,
-            self.levels,
+    def _predictor(self):
+        framing = Framing(
+            self.window, self._steps(), self.residual, self.season, self.change_scale_
         )
+        return Predictor(self.network_, self.parameters_, framing, self._output())
 
     def _point(self, method, windows):
         """Forecast windows (m, window, k) in their own units: (m, horizon, k)."""
         return self._unscaled(
-            method, self._outlook().point(self._scaled([windows])[0], self.horizon)
+            method, self._predictor().point(self._scaled([windows])[0], self.horizon)
         )
 
     def _unscaled(self, method, z):
@@ -480,13 +481,13 @@ class Forecaster(Model):
         """Yield what no hyper-parameter may be beside the others."""
         if self.season > self.window:
             yield "season", f"at most window = {self.window}"
-        if self.output == "quantile" and self.strategy == "recursive":
+        if self.strategy == "recursive" and not self._output().recursive:
             yield "output", "'point' or 'gaussian' with strategy 'recursive'"
 
     def build_network(self):
         """Build the network."""
         k = len(self.mean_)
-        n_out = n_outputs(self.output, self.levels) * self._said() * k
+        n_out = self._output().n_outputs * self._steps() * k
         return recurrent_network(self, [], k, n_out, pooling="last")
 
     def fitted_state(self) -> dict[str, Any]:
@@ -503,17 +504,17 @@ class Forecaster(Model):
     def restore_state(self, state):
         """Set the fitted attributes from those of a file."""
         if not isinstance(state["mean"], list) or not 1 <= len(state["mean"]) <= MOST_FEATURES:
-            raise ConfigError("its mean is no list of numbers.")
+            raise ConfigError("its mean is not a list of numbers.")
         k = len(state["mean"])
         self.mean_ = finite_row("mean", state["mean"], k)
         self.scale_ = scale_row("scale", state["scale"], k)
         (self.change_scale_,) = scale_row("change_scale", [state["change_scale"]], 1).tolist()
         self._single, self.context_ = state["single"], None
         if not isinstance(self._single, bool):
-            raise ConfigError("its single is no bool.")
+            raise ConfigError("its single is not a bool.")
         if state["context"] is not None:
             flat = state["context"]
             n = len(flat) if isinstance(flat, list) else -1
             if n < 1 or n % (self.window * k) or (self._single and n != self.window * k):
-                raise ConfigError(f"its context is not of windows ({self.window}, {k}).")
+                raise ConfigError(f"its context does not consist of windows ({self.window}, {k}).")
             self.context_ = finite_row("context", flat, n).reshape(-1, self.window, k)

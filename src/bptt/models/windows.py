@@ -1,4 +1,4 @@
-"""Windows of series: what a forecaster reads, what it shall say, and what it says it against."""
+"""Windows of a series: model inputs, targets, and the naive forecast they are relative to."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from .sequences import as_sequences, from_elsewhere, numeric
 
 
 def as_series(where, X, lengths=None):
-    """Return the series of X, each (n, k), and whether X is a single one.
+    """Return the series of X, each (n, k), and whether X is a single series.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def as_series(where, X, lengths=None):
 
 
 def check_width(where, name, x, k, whence):
-    """Refuse a series of another number of values at a step.
+    """Raise where a series has another number of values per time step.
 
     Raises
     ------
@@ -47,7 +47,7 @@ def check_width(where, name, x, k, whence):
 
 
 def check_steps(where, series, single, least, what):
-    """Refuse a series that is too short.
+    """Raise where a series is too short.
 
     Raises
     ------
@@ -62,15 +62,15 @@ def check_steps(where, series, single, least, what):
 
 
 class Framing:
-    """What the network reads of a window, and the forecast that its outputs are changes of.
+    """Turns windows into network inputs, and into the naive forecast that targets are relative to.
 
     (1)  x = z - z<last>                   residual "window"; else x = z
     (2)  base<h> = z<last - season + 1 + (h - 1) mod season>,  h = 1 .. horizon
                                            residual "none": 0
     (3)  target = (z<last + h> - base<h>) / scale
 
-    With a season of 1 the base is the last value. The scale is the root of the mean square of what
-    it divides, over the training set: one number, so that squared errors keep their proportions.
+    With a season of 1 the base is the last value. The scale is the root mean square of the
+    differences over the training set: one number, so that squared errors keep their proportions.
     """
 
     def __init__(self, window, horizon, residual, season, scale=1.0):
@@ -86,7 +86,7 @@ class Framing:
 
 
 class Windows:
-    """Every window of some series with what comes after it: a source of batches for training.
+    """All windows of some series with the steps after them: a source of batches.
 
     Parameters
     ----------
@@ -94,12 +94,12 @@ class Windows:
     framing : Framing
     batch_size : int
     stride : int
-        Steps between the beginnings of windows.
+        Distance between the starts of windows, in steps.
 
     Attributes
     ----------
     starts : ndarray of int64
-        Of the windows, in the series put one behind the other.
+        Starts of the windows in the concatenated series.
     """
 
     def __init__(self, series, framing, batch_size, stride=1):
@@ -122,12 +122,12 @@ class Windows:
         return -(-len(order) // self._batch_size)
 
     def cut(self, which):
-        """Return windows (m, window, k) and what comes after them, (m, horizon, k)."""
+        """Return windows (m, window, k) and the steps after them, (m, horizon, k)."""
         rows = self._rows[self.starts[which][:, np.newaxis] + self._span]
         return np.split(rows, [self.framing.window], axis=1)
 
     def batches(self, order):
-        """Yield every batch: one target a window, (m, horizon * k)."""
+        """Yield every batch; the target of a window is (horizon * k,)."""
         for i in range(0, len(order), self._batch_size):
             window, future = self.cut(order[i : i + self._batch_size])
             x, base = self.framing.read(window)
@@ -135,7 +135,7 @@ class Windows:
             yield Batch(x, target.reshape(len(x), -1))
 
     def change_scale(self):
-        """Return the root of the mean square of the targets, before they are divided by it."""
+        """Return the root mean square of the targets before scaling."""
         total, n = 0.0, 0
         for batch in self.batches(self.order(None)):
             total += float(np.sum(batch.target.astype(np.float64) ** 2))
