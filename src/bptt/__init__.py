@@ -1,15 +1,16 @@
 """Recurrent neural networks on ordinary CPUs, every gradient written out by hand.
 
-* The course functions, by their names: `rnn_cell_forward` ... `lstm_backward`, `gru_backward`;
-  the batch-first family in `bptt.batch_first`. The textbook itself: `bptt.equations`.
-* `check_grads` for any forward/backward pair, yours too.
-* Layers and networks: `RNN`, `LSTM`, `GRU`, `Embedding`, `Dense`, `Network`.
+* Functions of the course, by their names: `rnn_cell_forward` ... `lstm_backward`, `gru_backward`;
+  the batch-first functions of CS231n in `bptt.batch_first`; the equations in `bptt.equations`.
+* `check_grads` for any pair of a forward and a backward function.
+* Layers and networks: `RNN`, `LSTM`, `GRU`, `Embedding`, `Dense`, `Network`; more in `bptt.layers`.
 * Models: `LanguageModel`, `SequenceClassifier`, `SequenceRegressor`, `SequenceTagger`,
-  `Forecaster`, each saved to one file and read back by `load`.
+  `Forecaster`, each saved to one file and loaded by `load`.
+* `bptt.training`, `bptt.readers`, `bptt.corpus`: optimizers and checkpoints; data files; texts.
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .config import show_config
 from .course import (
@@ -51,6 +52,11 @@ from .network import Network
 from .stream import Stream
 
 if TYPE_CHECKING:
+    from . import cli as cli
+    from . import corpus as corpus
+    from . import models as models
+    from . import readers as readers
+    from . import training as training
     from .models import (
         Forecaster,
         LanguageModel,
@@ -60,16 +66,18 @@ if TYPE_CHECKING:
         load,
     )
 
-__version__ = "0.1.0"
+    __version__: str
 
-_LAZY = {  # what needs more than NumPy
-    "Forecaster": ".models",
-    "LanguageModel": ".models",
-    "SequenceClassifier": ".models",
-    "SequenceRegressor": ".models",
-    "SequenceTagger": ".models",
-    "load": ".models",
-}
+# Imported when they are used: they need more than NumPy.
+_MODULES = ("cli", "corpus", "models", "readers", "training")
+_MODELS = (
+    "Forecaster",
+    "LanguageModel",
+    "SequenceClassifier",
+    "SequenceRegressor",
+    "SequenceTagger",
+    "load",
+)
 
 __all__ = [
     "GRU",
@@ -118,11 +126,18 @@ __all__ = [
 ]
 
 
-def __getattr__(name):
-    if name in _LAZY:
-        return getattr(import_module(_LAZY[name], __name__), name)
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    if name in _MODELS:
+        return getattr(import_module(".models", __name__), name)
+    if name == "__version__":
+        from .config import version
+
+        return version()
     raise AttributeError(f"module 'bptt' has no attribute {name!r}")
 
 
-def __dir__():
-    return __all__
+def __dir__() -> list[str]:
+    loaded = ("course", "engine", "equations", "errors", "gradcheck", "layers", "network", "stream")
+    return [*__all__, *_MODULES, *loaded, "__version__"]

@@ -1,4 +1,4 @@
-"""What this installation is and which engine serves it."""
+"""The version of the package and the configuration of the machine."""
 
 import platform
 import sys
@@ -6,7 +6,14 @@ import sys
 import numpy as np
 
 
-def show_config():
+def version() -> str:
+    """Return the version of the installed package."""
+    from importlib import metadata  # here, because its import takes longer than bptt's own
+
+    return metadata.version("bptt")
+
+
+def show_config() -> None:
     """Print versions, the machine, the engine's provider and NumPy's BLAS.
 
     Examples
@@ -14,11 +21,11 @@ def show_config():
     >>> show_config()  # doctest: +ELLIPSIS
     bptt     ...
     """
-    from . import __version__, engine
+    from . import engine
 
     blas = np.show_config(mode="dicts")["Build Dependencies"]["blas"]  # type: ignore[index]
     rows = {
-        "bptt": __version__,
+        "bptt": version(),
         **engine.provider().describe(),
         "numpy": np.__version__,
         "blas": f"{blas.get('name')} {blas.get('version')}",

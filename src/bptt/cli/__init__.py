@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from .. import __version__
+from .. import config
 from ..errors import BpttError
 from ..safe_files import printable
 from . import info, plot, predict, sample, score, train
@@ -36,7 +36,7 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
 ):
     if version:
-        typer.echo(f"bptt {__version__}")
+        typer.echo(f"bptt {config.version()}")
         raise typer.Exit
 
 

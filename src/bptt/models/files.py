@@ -10,6 +10,7 @@ import platform
 import numpy as np
 
 from ..checks import is_number
+from ..config import version
 from ..errors import CheckpointError, ConfigError
 from ..safe_files import printable
 from ..training.array_files import load_arrays, save_arrays
@@ -46,9 +47,7 @@ def save(model, path, run=None, data=None):
     CheckpointError
         The file cannot be written; what was there before is untouched.
     """
-    from .. import __version__
-
-    versions = {"bptt": __version__, "numpy": np.__version__, "python": platform.python_version()}
+    versions = {"bptt": version(), "numpy": np.__version__, "python": platform.python_version()}
     arrays = dict(model.parameters_)
     config = {
         "kind": type(model).__name__,
