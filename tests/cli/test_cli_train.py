@@ -260,7 +260,7 @@ def test_forecast_reads_the_columns_of_a_table(run):
     arguments += [*SMALL, "--validation-fraction", 0.2, "--test", "x.csv"]
     status, out, err = run("train", "forecast", "x.csv", "--columns", "oil", *arguments)
     assert (status, err) == (0, "")
-    assert out.startswith("Training on 160 steps x 1 columns of x.csv.\n")
+    assert out.startswith("Training on 160 steps x 1 column of x.csv; 20% held out.\n")
     model = bptt.load("model.safetensors")
     assert (model.window, model.horizon, model.levels) == (12, 3, (0.1, 0.5, 0.9))
     series = read_series("x.csv", columns=["oil"]).X[0]

@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _sentence(error):
     """Return the sentence of one of Typer's errors, with a suggestion for an unknown option."""
     if near := getattr(error, "possibilities", None):
-        return f"{error.message}. Did you mean {near[0]}?"
+        return f"{error.message}. Did you mean {near[0]!r}?"
     return error.format_message()
 
 

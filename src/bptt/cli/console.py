@@ -1,4 +1,4 @@
-"""What the command line shows and writes: plain sentences, whole files, nothing that steers."""
+"""Output of the commands: sentences, files written at once, no control characters."""
 
 import contextlib
 import os
@@ -13,43 +13,43 @@ from rich.console import Console as RichConsole
 from ..errors import BpttError, CheckpointError
 from ..safe_files import printable, reason, write_atomically
 
-MARK = "\ufffd"  # stands for what is not shown
+MARK = "\ufffd"  # in place of a character that is not shown
 
 
 class Console(RichConsole):
-    """Prints plain text; goes on in silence where nobody reads any more (``| head``)."""
+    """Print plain text; print nothing more after a broken pipe (``| head``)."""
 
     def __init__(self, *, quiet=False):
         super().__init__(highlight=False, markup=False, emoji=False, quiet=quiet)
         self.soft_wrap = not self.is_terminal
 
     def say(self, sentence, **how):
-        """Print a line, whatever the names in it hold."""
+        """Print a line, without the control characters that names in it may hold."""
         self.print(printable(sentence), **how)
 
     def on_broken_pipe(self):
-        """Train on, though nobody sees it."""
+        """Continue the work without output."""
         self.quiet = True
         silence_stdout()
 
 
 def silence_stdout():
-    """Send what is still to come nowhere, so that Python does not complain as it exits."""
+    """Discard all further output, so that Python does not report an error at exit."""
     with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def fail(sentence, status) -> NoReturn:
     """Print one sentence to standard error and exit."""
-    if sentence:  # none where the help was all there is to say
+    if sentence:  # empty if the help was printed instead
         print(f"bptt: {printable(sentence)}", file=sys.stderr)  # noqa: T201
     sys.exit(status)
 
 
 def shown(text):
-    """Return a text as standard output gets it: a terminal gets no control characters.
+    """Return a text for standard output; for a terminal, without control characters.
 
-    A model, and the data it was trained on, may be anybody's.
+    Models and data may come from anybody.
     """
     if not sys.stdout.isatty():
         return text
@@ -57,13 +57,13 @@ def shown(text):
 
 
 def field(text):
-    """Return an entry of a line: what would end the entry or the line becomes a mark."""
+    """Return an entry of a table's row, with a mark for each character that would end it."""
     separates = ("Cc", "Zl", "Zp")
     return "".join(MARK if unicodedata.category(c) in separates else c for c in str(text))
 
 
 def check_destination(out):
-    """Refuse a file that cannot be written before the work, not after hours of it.
+    """Raise an error if a file cannot be written: before the work, not after hours of it.
 
     Raises
     ------
@@ -88,7 +88,7 @@ def _obstacle(out):
 
 
 def put(text, out):
-    """Write a text to a file, at once or not at all; to standard output where there is none.
+    """Write a text to a file atomically, or to standard output if `out` is None.
 
     Raises
     ------

@@ -100,17 +100,19 @@ def of_model(model: type) -> list[Parameter]:
 
 
 def _of_field(f):
-    kind, text, panel = declared(f).kind, declared(f).sentence, declared(f).group
-    text, default = text.replace("None:", "Without:"), f.default
-    if default is True:
-        text = f"Turn off: {text[0].lower()}{text[1:]}"
-    elif kind.type is str:
-        default = None if default is None else kind.write(default)
-        text = text if kind.choices else f"{text} Write {kind.spelled}."
+    kind, text, panel, unit = vars(declared(f)).values()
+    if kind.type is bool:
+        text = f"Turn off: {text[0].lower()}{text[1:]}" if f.default else text
+        return parameter(spelled(f), text, bool, panel=panel)
+    text = text.replace("None:", "Without:") + (f" Write {kind.spelled}." if kind.spelled else "")
     return parameter(
-        spelled(f), text, kind.type, default,
-        metavar=kind.metavar, choices=kind.choices, panel=panel,
-    )  # fmt: skip
+        spelled(f),
+        text,
+        default=None if f.default is None else kind.write(f.default),
+        metavar=kind.metavar or (unit.upper() if unit else _METAVARS[kind.type]),
+        choices=kind.choices,
+        panel=panel,
+    )
 
 
 def spelled(f) -> str:
@@ -124,20 +126,19 @@ def values(model: type, given: dict[str, Any]) -> dict[str, Any]:
     Raises
     ------
     ConfigError
-        A list or a pair is not written as one.
+        A value is not written as its kind is: no number, no list of numbers.
     """
     result = {}
     for f in fields(model):
         value, kind = given[spelled(f)], declared(f).kind
-        if f.default is True:
-            value = not value
-        elif isinstance(value, str) and not kind.choices:
+        if kind.type is bool:
+            value = value != f.default  # a flag that is given changes the default
+        elif value is not None:
             try:
                 value = kind.read(value)
             except ValueError:
-                raise ConfigError(
-                    f"{flag(f.name)} is {value!r}; expected {kind.spelled}."
-                ) from None
+                expected = kind.spelled or kind.expected
+                raise ConfigError(f"{flag(f.name)} is {value!r}; expected {expected}.") from None
         result[f.name] = value
     return result
 

@@ -4,12 +4,12 @@ import contextlib
 import inspect
 import shlex
 from dataclasses import fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ..checks import suggestion
 from ..errors import BpttError, ConfigError, DataError, operation
 from ..models import load
 from ..models.files import KINDS
@@ -37,11 +37,9 @@ class _Kinds(Group):
     def parse_args(self, ctx, args):
         named = args and args[0] in (*self.commands, *ctx.help_option_names)
         if not (named or (ctx.resilient_parsing and not args)):  # completing the name itself
-            near = get_close_matches(args[0], self.commands, cutoff=0.8) if args else []
+            near = suggestion(args[0], self.commands) if args and "." not in args[0] else ""
             if near and not Path(args[0]).exists():
-                raise ConfigError(
-                    f"train: {args[0]!r} is neither a command nor a file. Did you mean {near[0]}?"
-                )
+                raise ConfigError(f"train: {args[0]!r} is neither a command nor a file.{near}")
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
 

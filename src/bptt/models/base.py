@@ -293,8 +293,9 @@ class Model(ABC):
         return f"{len(X):,} sequences"
 
     def opening(self, X: Any, y: Any = None, source: str = "X") -> str:
-        """Return what `fit` trains on, in words: the first line of ``bptt train``."""
-        return f"{self.extent(X, y)} of {source}"
+        """Return what `fit` trains on and holds out: the first line of ``bptt train``."""
+        part = f"; {self.validation_fraction:.0%} held out" if self.validation_fraction else ""
+        return f"{self.extent(X, y)} of {source}{part}"
 
     def score_text(self, X: Any, y: Any = None) -> str:
         """Return the score on data in words, as ``bptt score`` prints it: "accuracy 0.9730"."""

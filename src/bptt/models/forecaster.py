@@ -388,7 +388,8 @@ class Forecaster(Model):
         """Return the amount of data in words: "160 steps x 2 columns" or "3 series"."""
         if isinstance(X, list):
             return f"{len(X):,} series"
-        return f"{len(X):,} steps x {np.size(X) // len(X)} columns"
+        k = np.size(X) // len(X)
+        return f"{len(X):,} steps x {k} column{'s' * (k != 1)}"
 
     def score_text(self, X, y=None):
         """Return the score in words, as ``bptt score`` prints it."""

@@ -507,7 +507,7 @@ class LanguageModel(Model):
     def opening(self, X, y=None, source="X"):
         """Return what `fit` trains on and holds out, in words: the first line of ``bptt train``."""
         training, held_out = self.split(X)
-        return f"{super().opening(training, y, source)}; {len(held_out):,} held out"
+        return f"{self.extent(training)} of {source}; {len(held_out):,} held out"
 
     def score_text(self, X, y=None):
         """Return cross-entropy and perplexity on texts in words, as ``bptt score`` prints them."""
