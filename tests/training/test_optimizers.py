@@ -7,6 +7,7 @@ from bptt.errors import ConfigError
 from bptt.training import SGD, Adam, AdamW, RMSprop, clip_by_global_norm
 
 SHAPES = {"lstm0.Wf": (3, 5), "lstm0.bf": (3, 1), "embedding0.We": (7, 2)}
+WEIGHTS = ("lstm0.Wf", "embedding0.We")
 
 
 def draw(rng, dtype=np.float64, scale=1.0):
@@ -218,12 +219,12 @@ def test_rmsprop_follows_its_rule(momentum):
 
 
 def test_adamw_decays_weights_beside_the_gradient_and_biases_not_at_all():
-    start, gradients, after = run(AdamW(0.1, weight_decay=0.3), steps=5)
+    start, gradients, after = run(AdamW(0.1, weight_decay=0.3, weights=WEIGHTS), steps=5)
     for name, w in start.items():
         theta, m, v = w.copy(), np.zeros_like(w), np.zeros_like(w)
         for t, gradient in enumerate(gradients, start=1):
             g = gradient[name]
-            if ".W" in name:
+            if name in WEIGHTS:
                 theta = theta - 0.1 * 0.3 * theta  # Loshchilov & Hutter 2019, algorithm 2
             m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
             theta = theta - 0.1 * (m / (1 - 0.9**t)) / (np.sqrt(v / (1 - 0.999**t)) + 1e-8)
@@ -231,14 +232,16 @@ def test_adamw_decays_weights_beside_the_gradient_and_biases_not_at_all():
 
 
 @pytest.mark.parametrize("kind", [SGD, RMSprop, Adam])
-def test_weight_decay_is_the_gradient_of_half_the_square(kind):
+@pytest.mark.parametrize("weights", [WEIGHTS, tuple(SHAPES)])
+def test_weight_decay_is_the_gradient_of_half_the_square(kind, weights):
     rng = np.random.default_rng(0)
     plain, decayed = draw(rng), {}
     decayed = {name: w.copy() for name, w in plain.items()}
     g = draw(rng)
-    added = {name: g[name] + (0.2 * w if ".W" in name else 0) for name, w in plain.items()}
+    added = {name: g[name] + (0.2 * w if name in weights else 0) for name, w in plain.items()}
     kind(0.1).update(plain, added)
-    kind(0.1, weight_decay=0.2).update(decayed, g)
+    chosen = None if weights == tuple(SHAPES) else weights
+    kind(0.1, weight_decay=0.2, weights=chosen).update(decayed, g)
     for name, w in plain.items():
         np.testing.assert_allclose(decayed[name], w, rtol=1e-12)
 

@@ -236,8 +236,8 @@ class Model(ABC):
         self.network_ = self.build_network()
         self.parameters_ = self.network_.init(rng)
         kind = OPTIMIZERS[self.optimizer]
-        momentum = {"momentum": self.momentum} if self.optimizer in ("sgd", "rmsprop") else {}
-        optimizer = kind(self.learning_rate, weight_decay=self.weight_decay, **momentum)
+        settings = {name: getattr(self, name) for name in kind.settings}
+        optimizer = kind(**settings, weights=self.network_.weights())
         schedule = Schedule(self.schedule, self.learning_rate, self.warmup)
         run = Run(self.parameters_, optimizer, schedule, rng)
         if resume is not None:

@@ -1,76 +1,98 @@
-"""The fit loop: one for all models, over any source of batches; it can stop and go on."""
+"""The training loop: one for all models and sources of batches; it can stop and be resumed."""
 
 import math
 import time
+from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
 
 from ..errors import BpttError
+from ..network import Network
+from .batches import Batch, Source
 from .inference import infer
+from .objectives import Objective
 from .optimizers import clip_scale, global_norm
 from .progress import Progress
+from .run import Run
 
 RECENT = 50  # steps of the running mean of the loss
 
 
-def gradients(network, parameters, objective, batch, state=None, rng=None):
+def gradients(
+    network: Network,
+    parameters: dict[str, np.ndarray],
+    objective: Objective,
+    batch: Batch,
+    state: tuple | None = None,
+    rng: np.random.Generator | None = None,
+) -> tuple[float, float, dict[str, np.ndarray], tuple]:
     """Run one batch forward and backward.
 
     Parameters
     ----------
     network : Network
     parameters : dict of str to ndarray
-    objective : callable
-        (z, batch) -> (total, weight, dz): see `bptt.training.objectives`.
+    objective : callable (y, batch) -> (total, weight, dy)
+        See `bptt.training.objectives`.
     batch : Batch
     state : tuple, optional
-        That the batch before ended in; not looked at where the batch begins afresh.
+        Final state of the batch before; ignored if the batch is fresh.
     rng : numpy.random.Generator, optional
-        Of dropout.
+        Draws the dropout masks.
 
     Returns
     -------
     total : float
-        The loss, summed over what counts in it.
+        Sum of the losses.
     weight : float
-        How much counts: total / weight is the mean.
+        total / weight is the mean loss.
     gradients : dict of str to ndarray
-        Of the total: those of two batches add up to those of both together.
+        Of the total, keyed like the parameters; those of two batches add up to those of both
+        together.
     state : tuple
+        Final state.
     """
     if batch.fresh or state is None:
         state = network.initial_state(parameters, len(batch.x))
-    z, state, tape = network.forward(batch.x, parameters, state, batch.lengths, rng=rng)
-    total, weight, dz = objective(z, batch)
-    _, dstate0, g = network.backward(tape, dz, need_dx=False)
+    y, state, tape = network.forward(batch.x, parameters, state, batch.lengths, rng=rng)
+    total, weight, dy = objective(y, batch)
+    _, dstate0, g = network.backward(tape, dy, need_dx=False)
     g |= network.initial_state_gradients(dstate0 if batch.fresh else None)
     return total, weight, g, state
 
 
 def train(
-    run, network, objective, source, validation=None, *, epochs, grad_clip=None, patience=None
-):
-    """Train a network: every step's gradients, averaged over what counts, clipped, applied.
+    run: Run,
+    network: Network,
+    objective: Objective,
+    source: Source,
+    validation: Source | None = None,
+    *,
+    epochs: int,
+    grad_clip: float | None = None,
+    patience: int | None = None,
+) -> Iterator[Progress]:
+    """Train a network; in each step the mean gradients of a batch are clipped and applied.
 
-    A generator: each `next` makes one step, so that whoever runs it may stop between steps, save
-    `run`, and go on from there another time with the same bits.
+    A generator: each `next` makes one step. The caller can stop between steps, save `run`, and
+    resume later; the result is bit-identical to an uninterrupted run.
 
     Parameters
     ----------
     run : Run
     network : Network
-    objective : callable
-        (z, batch) -> (total, weight, dz): see `bptt.training.objectives`.
-    source, validation : TextStreams, Documents or SequenceBatches
-        Without the second there is no validation.
+    objective : callable (y, batch) -> (total, weight, dy)
+        See `bptt.training.objectives`.
+    source, validation : Source
+        `TextStreams`, `Documents`, `SequenceBatches` or another one; no validation where None.
     epochs : int
-        Times through the source.
+        Passes over the source.
     grad_clip : float or None
-        Largest norm of all gradients together.
+        Largest Euclidean norm of all gradients together; None: no clipping.
     patience : int or None
-        Epochs without a lower validation loss after which the training stops; ``run.best`` keeps
-        the parameters with the lowest. None: neither.
+        Early stopping: training stops after this many epochs without a lower validation loss;
+        ``run.best`` holds the parameters with the lowest. None: no early stopping.
 
     Yields
     ------
@@ -151,7 +173,7 @@ def _validate(run, network, objective, validation):
 
 
 def _end_epoch(run, validation, patience):
-    """Write the epoch's row, look at the schedule and the patience, turn to the next epoch."""
+    """Append the epoch's row to the history, update schedule and early stopping, begin the next."""
     run.history.append(run.row(validation))
     run.schedule.end_epoch(run.history[-1]["loss"] if validation is None else validation)
     if validation is not None and patience is not None:
@@ -165,15 +187,17 @@ def _end_epoch(run, validation, patience):
     run.total = run.weight = run.norms = 0.0
 
 
-def evaluate(network, parameters, objective, source):
-    """Return the mean loss over a source, nothing shuffled and nothing left out.
+def evaluate(
+    network: Network, parameters: dict[str, np.ndarray], objective: Objective, source: Source
+) -> float:
+    """Return the mean loss over a source, without shuffling and dropout.
 
     Parameters
     ----------
     network : Network
     parameters : dict of str to ndarray
-    objective : callable
-    source : TextStreams, Documents or SequenceBatches
+    objective : callable (y, batch) -> (total, weight, dy)
+    source : Source
 
     Returns
     -------
@@ -196,7 +220,7 @@ def _not_finite(run, network, batch, loss, g):
 
 
 def _fault(run, network, batch, loss, g):
-    """Name what is not finite: the first in the order in which it was computed."""
+    """Return the name of what is not finite: the first in the order of computation."""
     for name, p in run.parameters.items():
         if not np.isfinite(p).all():
             return f"the parameter {name}"

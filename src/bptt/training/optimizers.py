@@ -1,32 +1,26 @@
-"""Optimizers: rules that turn gradients into new parameters. Their state is a dict of arrays."""
+"""Optimizers: update parameters by their gradients. Their state is a dict of arrays."""
 
 import math
+from collections.abc import Collection, Mapping
+from typing import ClassVar
 
 import numpy as np
 
 from ..checks import FLOAT32_MAX, is_number
 from ..engine import provider
 from ..equations import updates
-from ..errors import ConfigError
+from ..errors import ConfigError, operation
+
+Arrays = dict[str, np.ndarray]
 
 
-def global_norm(gradients):
-    """Return the Euclidean norm of all gradients together.
-
-    Parameters
-    ----------
-    gradients : dict of str to ndarray
-
-    Returns
-    -------
-    float
-        Not finite where a gradient is not.
-    """
+def global_norm(gradients: Mapping[str, np.ndarray]) -> float:
+    """Return the Euclidean norm of all gradients together; not finite where a gradient is not."""
     return math.sqrt(provider().squared_norm(list(gradients.values())))
 
 
-def clip_scale(norm, max_norm):
-    """Return the factor that brings a norm down to a limit: max_norm / norm, at most 1.
+def clip_scale(norm: float, max_norm: float | None) -> float:
+    """Return the factor that reduces a norm to a limit: max_norm / norm, at most 1.
 
     (Pascanu, Mikolov & Bengio 2013, algorithm 1.)
 
@@ -34,26 +28,26 @@ def clip_scale(norm, max_norm):
     ----------
     norm : float
     max_norm : float or None
-        No limit where None.
+        None: no limit.
     """
     return 1.0 if max_norm is None or not max_norm < norm < np.inf else max_norm / norm
 
 
-def clip_by_global_norm(gradients, max_norm):
+def clip_by_global_norm(gradients: Arrays, max_norm: float | None) -> tuple[Arrays, float]:
     """Scale all gradients down together, where their joint norm exceeds a limit.
 
     Parameters
     ----------
     gradients : dict of str to ndarray
     max_norm : float or None
-        No limit where None.
+        None: no limit.
 
     Returns
     -------
     gradients : dict of str to ndarray
         The same arrays where nothing was clipped.
     norm : float
-        Before clipping. Not finite where a gradient is not: the caller must not go on.
+        Before clipping. Not finite where a gradient is not; then do not apply the gradients.
     """
     norm = global_norm(gradients)
     scale = clip_scale(norm, max_norm)
@@ -63,53 +57,68 @@ def clip_by_global_norm(gradients, max_norm):
 
 
 class Optimizer:
-    """What the rules share: the learning rate, weight decay, and a state by name.
-
-    Weight decay acts on weight matrices (names that begin with ``W``), not on biases and initial
-    states.
+    """Base class of the optimizers: learning rate, weight decay, and a state by name.
 
     Parameters
     ----------
     learning_rate : float
-        May be set anew before every update.
+        Can be changed before every update.
     weight_decay : float
-        Adds weight_decay w to the gradient of a weight w: the gradient of half its square.
+        L2 penalty: weight_decay * w is added to the gradient of a weight w.
+    weights : collection of str, optional
+        Names of the parameters that weight decay acts on: see `Network.weights`. Default: all.
+
+    Raises
+    ------
+    ConfigError
     """
 
-    squares = ""  # the moment, if any, that is a mean of squares: never negative
+    settings: ClassVar[tuple[str, ...]] = ("learning_rate", "weight_decay")  # of a model
+    squares = ""  # the moment, if any, that is a mean of squares and so never negative
 
-    def __init__(self, learning_rate, weight_decay=0.0):
-        self.learning_rate = self._positive("learning_rate", learning_rate)
-        self.weight_decay = self._check("weight_decay", weight_decay, ">= 0", lambda v: v >= 0)
-        self.state: dict[str, np.ndarray] = {}
+    @operation
+    def __init__(
+        self,
+        learning_rate: float,
+        weight_decay: float = 0.0,
+        *,
+        weights: Collection[str] | None = None,
+        **fractions: float,
+    ):
+        self.learning_rate = _checked("learning_rate", learning_rate, "> 0")
+        self.weight_decay = _checked("weight_decay", weight_decay, ">= 0")
+        for name, value in fractions.items():
+            setattr(self, name, _checked(name, value, "in [0, 1)"))
+        self._weights = None if weights is None else frozenset(weights)
+        self.state: Arrays = {}
 
-    def update(self, parameters, gradients, scale=1.0):
+    def update(self, parameters: Arrays, gradients: Arrays, scale: float = 1.0) -> None:
         """Change `parameters` in place.
 
         Parameters
         ----------
         parameters : dict of str to ndarray
         gradients : dict of str to ndarray
-            Of each of them, by the same names.
+            With the same keys.
         scale : float
-            Multiplies every gradient: of clipping, of an average.
+            Factor of all gradients: from clipping, from averaging.
         """
         for name, w in parameters.items():
             g = gradients[name]
             if scale != 1:
                 g = g * w.dtype.type(scale)
-            self._apply(name, w, g)
+            self._apply(name, w, self._decayed(name, w, g))
 
     def _apply(self, name, w, g):
         raise NotImplementedError
 
     def _decayed(self, name, w, g):
-        """Return the gradient with that of the weight decay."""
+        """Return the gradient with the weight decay added."""
         decay = self._decay(name)
         return g + w.dtype.type(decay) * w if decay else g
 
     def _decay(self, name):
-        return self.weight_decay if name.rpartition(".")[2].startswith("W") else 0.0
+        return self.weight_decay if self._weights is None or name in self._weights else 0.0
 
     def _moment(self, kind, name, w):
         key = f"{kind}.{name}"
@@ -118,32 +127,15 @@ class Optimizer:
         return self.state[key]
 
     def _moments(self, kind, parameters):
-        """Return those of all parameters; looked up together, because a step is short."""
+        """Return the moments of all parameters; looked up together, because a step is short."""
         try:
             return [self.state[f"{kind}.{name}"] for name in parameters]
         except KeyError:
             return [self._moment(kind, name, w) for name, w in parameters.items()]
 
-    def _positive(self, name, value):
-        return self._check(name, value, "> 0", lambda v: v > 0)
-
-    def _fraction(self, name, value):
-        return self._check(name, value, "in [0, 1)", lambda v: 0 <= v < 1)
-
-    def _check(self, name, value, expected, holds):
-        kind = type(self).__name__
-        if not (is_number(value) and holds(value)):
-            raise ConfigError(f"{kind}: {name} is {value!r}; expected a number {expected}.")
-        if value > FLOAT32_MAX:  # type: ignore[operator]
-            raise ConfigError(f"{kind}: {name} is {value!r}; expected a number < 3.4e38.")
-        return float(value)
-
 
 class SGD(Optimizer):
-    """Stochastic gradient descent with momentum (Polyak 1964; Sutskever et al. 2013).
-
-    (1)  v <- momentum v + g
-    (2)  w <- w - learning_rate v
+    """Stochastic gradient descent with momentum (`bptt.equations.updates` (1), (2)).
 
     Parameters
     ----------
@@ -151,28 +143,30 @@ class SGD(Optimizer):
     momentum : float
         In [0, 1); 0 is plain gradient descent.
     weight_decay : float
+    weights : collection of str, optional
+        See `Optimizer`.
     """
 
-    def __init__(self, learning_rate=0.1, momentum=0.0, weight_decay=0.0):
-        super().__init__(learning_rate, weight_decay)
-        self.momentum = self._fraction("momentum", momentum)
+    settings = (*Optimizer.settings, "momentum")
+    momentum: float
+
+    def __init__(
+        self,
+        learning_rate: float = 0.1,
+        momentum: float = 0.0,
+        weight_decay: float = 0.0,
+        *,
+        weights: Collection[str] | None = None,
+    ):
+        super().__init__(learning_rate, weight_decay, weights=weights, momentum=momentum)
 
     def _apply(self, name, w, g):
-        updates.sgd(
-            w,
-            self._decayed(name, w, g),
-            self._moment("v", name, w),
-            learning_rate=self.learning_rate,
-            momentum=self.momentum,
-        )
+        v = self._moment("v", name, w)
+        updates.sgd(w, g, v, learning_rate=self.learning_rate, momentum=self.momentum)
 
 
 class RMSprop(Optimizer):
-    """RMSprop (Tieleman & Hinton 2012, lecture 6.5), with momentum.
-
-    (1)  s <- alpha s + (1 - alpha) g^2
-    (2)  v <- momentum v + g / (sqrt(s) + epsilon)
-    (3)  w <- w - learning_rate v
+    """RMSprop with momentum (`bptt.equations.updates` (3) to (5)).
 
     Parameters
     ----------
@@ -180,24 +174,38 @@ class RMSprop(Optimizer):
     alpha : float
         Decay of the mean square, in [0, 1).
     momentum : float
+        In [0, 1).
     epsilon : float
     weight_decay : float
+    weights : collection of str, optional
+        See `Optimizer`.
     """
 
+    settings = (*Optimizer.settings, "momentum")
     squares = "s"
+    alpha: float
+    momentum: float
 
     def __init__(
-        self, learning_rate=2e-3, alpha=0.99, momentum=0.0, epsilon=1e-8, weight_decay=0.0
+        self,
+        learning_rate: float = 2e-3,
+        alpha: float = 0.99,
+        momentum: float = 0.0,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        *,
+        weights: Collection[str] | None = None,
     ):
-        super().__init__(learning_rate, weight_decay)
-        self.alpha = self._fraction("alpha", alpha)
-        self.momentum = self._fraction("momentum", momentum)
-        self.epsilon = self._positive("epsilon", epsilon)
+        super().__init__(
+            learning_rate, weight_decay, weights=weights, alpha=alpha, momentum=momentum
+        )
+        with operation(type(self).__name__):
+            self.epsilon = _checked("epsilon", epsilon, "> 0")
 
     def _apply(self, name, w, g):
         updates.rmsprop(
             w,
-            self._decayed(name, w, g),
+            g,
             self._moment("s", name, w),
             self._moment("v", name, w),
             learning_rate=self.learning_rate,
@@ -208,11 +216,7 @@ class RMSprop(Optimizer):
 
 
 class Adam(Optimizer):
-    """Adam (Kingma & Ba 2015, algorithm 1), in one pass of the engine.
-
-    (1)  m <- beta1 m + (1 - beta1) g
-    (2)  v <- beta2 v + (1 - beta2) g^2
-    (3)  w <- w - learning_rate (m / (1 - beta1^t)) / (sqrt(v / (1 - beta2^t)) + epsilon)
+    """Adam (Kingma & Ba 2015; `bptt.equations.updates` (6) to (9)), computed by the engine.
 
     Parameters
     ----------
@@ -221,18 +225,31 @@ class Adam(Optimizer):
         Decay of the two moments, in [0, 1).
     epsilon : float
     weight_decay : float
+    weights : collection of str, optional
+        See `Optimizer`.
     """
 
-    squares, decoupled = "v", False
+    squares = "v"
+    decoupled: ClassVar[bool] = False
+    beta1: float
+    beta2: float
 
-    def __init__(self, learning_rate=2e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.0):
-        super().__init__(learning_rate, weight_decay)
-        self.beta1 = self._fraction("beta1", beta1)
-        self.beta2 = self._fraction("beta2", beta2)
-        self.epsilon = self._positive("epsilon", epsilon)
+    def __init__(
+        self,
+        learning_rate: float = 2e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.0,
+        *,
+        weights: Collection[str] | None = None,
+    ):
+        super().__init__(learning_rate, weight_decay, weights=weights, beta1=beta1, beta2=beta2)
+        with operation(type(self).__name__):
+            self.epsilon = _checked("epsilon", epsilon, "> 0")
         self.state["t"] = np.zeros((), np.int64)
 
-    def update(self, parameters, gradients, scale=1.0):
+    def update(self, parameters: Arrays, gradients: Arrays, scale: float = 1.0) -> None:
         """Change `parameters` in place: see `Optimizer.update`."""
         self.state["t"] += 1
         t = int(self.state["t"])
@@ -263,13 +280,43 @@ class Adam(Optimizer):
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2).
 
-    As `Adam`, without a decay in the gradient; (3) also subtracts learning_rate weight_decay w.
+    Weights shrink by learning_rate * weight_decay in each step; their gradients do not change.
     """
 
     decoupled = True
 
-    def __init__(self, learning_rate=2e-3, beta1=0.9, beta2=0.999, epsilon=1e-8, weight_decay=0.01):
-        super().__init__(learning_rate, beta1, beta2, epsilon, weight_decay)
+    def __init__(
+        self,
+        learning_rate: float = 2e-3,
+        beta1: float = 0.9,
+        beta2: float = 0.999,
+        epsilon: float = 1e-8,
+        weight_decay: float = 0.01,
+        *,
+        weights: Collection[str] | None = None,
+    ):
+        super().__init__(learning_rate, beta1, beta2, epsilon, weight_decay, weights=weights)
 
 
-OPTIMIZERS = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
+def _checked(name, value, expected):
+    holds = (
+        is_number(value)
+        and {
+            "> 0": value > 0,
+            ">= 0": value >= 0,
+            "in [0, 1)": 0 <= value < 1,
+        }[expected]
+    )
+    if not holds:
+        raise ConfigError(f"{name} is {value!r}; expected a number {expected}.")
+    if value > FLOAT32_MAX:  # an update would make parameters infinite
+        raise ConfigError(f"{name} is {value!r}; expected a number < 3.4e38.")
+    return float(value)
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {
+    "sgd": SGD,
+    "rmsprop": RMSprop,
+    "adam": Adam,
+    "adamw": AdamW,
+}
