@@ -4,7 +4,7 @@
 """
 
 from tests.cells.mingru import MINGRU
+from tests.cells.momentum_lstm import MOMENTUM_LSTM
 from tests.cells.peephole_lstm import PEEPHOLE_LSTM
-from tests.cells.slstm import SLSTM
 
-OWN = {cell.name: cell for cell in (MINGRU, PEEPHOLE_LSTM, SLSTM)}
+OWN = {cell.name: cell for cell in (MINGRU, PEEPHOLE_LSTM, MOMENTUM_LSTM)}

@@ -20,6 +20,7 @@ from tests.support.cases import (
     PATTERNS,
     SIZES,
     STEPS,
+    WITH_OWN,
     cell_pair,
     checked_case,
     kink_margin,
@@ -43,10 +44,10 @@ def check_entries(pair):
 
 
 @pytest.mark.parametrize("m", EXAMPLES)
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", WITH_OWN)
 def test_one_step(name, m):
     case = checked_case(name, m=m, T_x=1)
-    pair = cell_pair(CELLS[name], case)
+    pair = cell_pair(WITH_OWN[name], case)
     check(pair)
     check_entries(pair)
 
@@ -54,26 +55,26 @@ def test_one_step(name, m):
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("m", EXAMPLES)
 @pytest.mark.parametrize("T_x", STEPS)
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", WITH_OWN)
 def test_through_time_with_gradients_on_the_final_states(name, T_x, m, pattern):
     case = checked_case(name, m=m, T_x=T_x, lengths=pattern_lengths(pattern, m, T_x))
-    check(sequence_pair(CELLS[name], case))
+    check(sequence_pair(WITH_OWN[name], case))
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
 @pytest.mark.parametrize("T_x", [2, 5])
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", WITH_OWN)
 def test_every_entry_through_time(name, T_x, pattern):
     case = checked_case(name, T_x=T_x, lengths=pattern_lengths(pattern, 4, T_x), seed=1)
-    check_entries(sequence_pair(CELLS[name], case))
+    check_entries(sequence_pair(WITH_OWN[name], case))
 
 
 @pytest.mark.parametrize("pattern", ["uniform", "ragged"])
 @pytest.mark.parametrize("T", [1, 4, 6])
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", WITH_OWN)
 def test_loss_that_looks_at_the_first_steps_only(name, T, pattern):
     case = checked_case(name, lengths=pattern_lengths(pattern, 4, 7))
-    check(sequence_pair(CELLS[name], case, T=T))
+    check(sequence_pair(WITH_OWN[name], case, T=T))
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)

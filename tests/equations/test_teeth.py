@@ -38,6 +38,7 @@ from bptt.equations import (
     sequences,
 )
 from bptt.layers import Dropout, FeatureEmbedding, Pool, Recurrent, WordEmbedding, base
+from tests.cells import mingru, momentum_lstm, peephole_lstm
 from tests.support import gradient_cases as cases
 from tests.support.mutants import applied, mutants
 
@@ -123,6 +124,21 @@ TARGETS = [
             "dbu dbr dbc dbca",
             D_ACTIVATIONS,
         ),
+    ),
+    Target(
+        mingru.mingru_backward,
+        partial(cases.cell_cases, "mingru"),
+        ("ut cct", "a_prev xt da_next", "dzu dcct", "Wu Wc", "dWu dWc", "dbu dbc"),
+    ),
+    Target(
+        peephole_lstm.peephole_backward,
+        partial(cases.cell_cases, "peephole_lstm"),
+        ("ft it cct ot", "c_prev c_next tanh_c", "da_next dc_next dc", "f i c o", "pf pi po"),
+    ),
+    Target(
+        momentum_lstm.momentum_backward,
+        partial(cases.cell_cases, "momentum_lstm"),
+        ("ft it cct ot", "c_prev c", "da dc dv", "f i c o"),
     ),
     Target(
         gru.gru_variant,
@@ -274,6 +290,7 @@ EQUIVALENT = {
         )
     ],
     "regression.pinball_entries": [Same("a < 0 -> a <= 0", "differs at the kink alone")],
+    "tests.cells.peephole_lstm.peephole_backward": [Same("len(a) -> len(b)", SAME_SIZE)],
     "layers.pool.Pool.backward": [
         Same("a > 0 -> a >= 0", "differs where nothing was counted, and dy is 0 there")
     ],

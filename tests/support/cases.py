@@ -1,7 +1,7 @@
-"""The registry of cells and the seeded random cases that the tests share.
+"""The registry of the built-in cells and the seeded random cases that the tests share.
 
-The four public functions of every cell are brought to one form here: states go in and come out as
-tuples, (a,) or (a, c). A new cell is one row in `CELLS`.
+A cell's functions have one form here: states go in and come out as tuples, (a,) or (a, c). A new
+cell is one row in `CELLS`; all else is read from its record.
 
 >>> case = make_case("lstm", m=4, T_x=7, lengths=[5, 0, 7, 2])
 >>> (a, c), y, caches = CELLS["lstm"].forward(case.x, case.state0, case.parameters, case.lengths)
@@ -13,7 +13,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 import bptt.equations
+from bptt import course
 from bptt.checks import shape_of
+from bptt.equations import functions
+from tests.cells import OWN
 
 # No two sizes are equal, and none is a number of steps or examples that the tests use.
 SIZES = {"n_x": 3, "n_a": 5, "n_y": 6}
@@ -25,16 +28,20 @@ EXAMPLES = (1, 4)
 
 @dataclass(frozen=True)
 class CellUnderTest:
-    """One cell's public functions, looked up in `module` at each call (so it can be replaced)."""
+    """One cell's functions: those of the course by `prefix`, else what they share.
+
+    Those of the course are looked up in `module` at each call (so it can be replaced).
+    """
 
     name: str
-    prefix: str  # of its functions: rnn_cell_forward, ...
+    prefix: str | None = None  # rnn_cell_forward, ...
     keywords: dict = field(default_factory=dict)
     module: object = bptt.equations
+    own: bptt.equations.Cell | None = None  # a record that is not registered
 
     @property
     def cell(self):
-        return bptt.equations.CELLS[self.name]
+        return self.own or bptt.equations.CELLS[self.name]
 
     @property
     def states(self):
@@ -59,38 +66,58 @@ class CellUnderTest:
         """The same cell with the functions of another module."""
         return replace(self, module=module)
 
+    @property
+    def _loop(self):
+        return functions.EQUATIONS if self.module is bptt.equations else course.ENGINE
+
     def _function(self, suffix):
         return getattr(self.module, f"{self.prefix}_{suffix}")
 
     def cell_forward(self, xt, states, parameters):
-        *after, y, cache = self._function("cell_forward")(xt, *states, parameters, **self.keywords)
+        if self.prefix:
+            call = self._function("cell_forward")
+            *after, y, cache = call(xt, *states, parameters, **self.keywords)
+        else:
+            xt, *states = functions.check_step(self.cell, xt, states, parameters)
+            *after, cache = self.cell.recurrence(xt, *states, parameters)
+            y = functions.predict(after[0], *(parameters[p] for p in self.head))
         return tuple(after), y, cache
 
     def cell_backward(self, dstates, cache):
-        return self._function("cell_backward")(*dstates, cache, **self.keywords)
+        if self.prefix:
+            return self._function("cell_backward")(*dstates, cache, **self.keywords)
+        functions.check_gradients(self.cell, dstates, cache)
+        return self.cell.backward(*dstates, cache)
 
     def forward(self, x, state0, parameters, lengths=None):
-        a0, *c0 = state0
-        keywords = self.keywords | ({"c0": c0[0]} if c0 else {})
-        a, y, *c, caches = self._function("forward")(x, a0, parameters, lengths, **keywords)
-        return (a, *c), y, caches
+        if self.prefix:
+            a0, *c0 = state0
+            keywords = self.keywords | ({"c0": c0[0]} if c0 else {})
+            found = self._function("forward")(x, a0, parameters, lengths, **keywords)
+        else:
+            found = functions.run_forward(self.cell, x, state0, parameters, lengths, self._loop)
+        a, y, *others, caches = found
+        return (a, *others), y, caches
 
     def backward(self, da, caches, dfinal=None):
-        names = (f"d{s}_final" for s in self.states)
-        finals = {} if dfinal is None else dict(zip(names, dfinal, strict=True))
+        dfinal = dfinal or (None,) * len(self.states)
+        if not self.prefix:
+            return functions.run_backward(self.cell, da, dfinal, caches, self._loop)
+        finals = {f"d{s}_final": ds for s, ds in zip(self.states, dfinal, strict=True)}
         return self._function("backward")(da, caches, **finals)
 
 
 CELLS = {
-    name: CellUnderTest(name, prefix, keywords)
-    for name, prefix, keywords in [
-        ("rnn", "rnn", {}),
-        ("rnn_relu", "rnn", {"activation": "relu"}),
-        ("lstm", "lstm", {}),
-        ("gru", "gru", {}),
-        ("gru_reset_after", "gru", {}),
-    ]
+    row.name: row
+    for row in (
+        CellUnderTest("rnn", "rnn"),
+        CellUnderTest("rnn_relu", "rnn", {"activation": "relu"}),
+        CellUnderTest("lstm", "lstm"),
+        CellUnderTest("gru", "gru"),
+        CellUnderTest("gru_reset_after", "gru"),
+    )
 }
+WITH_OWN = CELLS | {name: CellUnderTest(name, own=cell) for name, cell in OWN.items()}
 
 
 @dataclass(frozen=True)
@@ -124,8 +151,7 @@ class Case:
 
 def make_parameters(name, rng, dtype=np.float64, **sizes):
     """Random parameters of a cell and its output layer, biases included."""
-    spec = CELLS[name]
-    sizes = SIZES | sizes
+    spec, sizes = WITH_OWN[name], SIZES | sizes
     shapes = {p: shape_of(s, **sizes) for p, s in {**spec.table, **spec.head}.items()}
     return {p: (0.6 * rng.standard_normal(s)).astype(dtype) for p, s in shapes.items()}
 
@@ -138,7 +164,7 @@ def make_case(name, *, m=M, T_x=T_X, lengths=None, dtype=np.float64, seed=0, **s
     def draw(*shape):
         return rng.standard_normal(shape).astype(dtype)
 
-    states = len(CELLS[name].states)
+    states = len(WITH_OWN[name].states)
     return Case(
         parameters=make_parameters(name, rng, dtype, **sizes),
         x=draw(n["n_x"], m, T_x),

@@ -14,7 +14,14 @@ import bptt
 from bptt import GRU, LSTM, RNN, Dense, Embedding, Network, batch_first, engine, equations
 from bptt.equations import losses, regression
 from bptt.layers import Dropout, FeatureEmbedding, Pool, WordEmbedding
-from tests.support.cases import CELLS, cell_pair, checked_case, ragged_lengths, sequence_pair
+from tests.support.cases import (
+    CELLS,
+    WITH_OWN,
+    cell_pair,
+    checked_case,
+    ragged_lengths,
+    sequence_pair,
+)
 
 M, N_X, N_A, N_Y = 7, 3, 5, 6
 N_TOKENS = 9
@@ -36,14 +43,14 @@ class Case(NamedTuple):
 
 def cell_case(name):
     """One step of a cell."""
-    return Case(*cell_pair(CELLS[name], checked_case(name, m=M, T_x=1)))
+    return Case(*cell_pair(WITH_OWN[name], checked_case(name, m=M, T_x=1)))
 
 
 def sequence_case(name, T_x, ragged=False, T=None, module=equations):
     """A cell through time; with T its loss sees the hidden states of the first T steps only."""
     lengths = ragged_lengths(M, T_x) if ragged else None
     given = checked_case(name, m=M, T_x=T_x, lengths=lengths)
-    return Case(*sequence_pair(CELLS[name].within(module), given, T))
+    return Case(*sequence_pair(WITH_OWN[name].within(module), given, T))
 
 
 def own_loop_case(name, T_x):
