@@ -15,6 +15,7 @@ from tests.support.cli_cases import (
     cases,
     settle,
     write_conll,
+    write_csv,
     write_series,
     write_ts,
 )
@@ -81,6 +82,8 @@ def test_the_commands_run_in_order_on_small_data(tmp_path, monkeypatch, capsys):
         Path(name).write_text(TEXT)
     write_ts("vowels.ts", *cases())
     write_ts("others.ts", *cases(6, seed=1))
+    X, _ = cases()
+    write_csv("runs.csv", X, [str(len(x)) for x in X], label="score", sequence="run")
     for name in ("english.conllu", "dev.conllu", "new.conllu"):
         write_conll(name, universal=True)
     write_series("load.csv", 130)

@@ -84,8 +84,8 @@ def write_ts(path, X, y):
     Path(path).write_text("\n".join(lines) + "\n")
 
 
-def write_csv(path, X, y, label="label", delimiter=","):
-    rows = [["id", "a", "b", label]]
+def write_csv(path, X, y, label="label", delimiter=",", sequence="id"):
+    rows = [[sequence, "a", "b", label]]
     for i, (x, own) in enumerate(zip(X, y, strict=True)):
         rows += [[f"s{i}", f"{a:.3f}", f"{b:.3f}", own] for a, b in x]
     Path(path).write_text("".join(delimiter.join(row) + "\n" for row in rows))
