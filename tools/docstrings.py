@@ -1,4 +1,7 @@
-"""Write the Parameters section of every model's docstring from its hyper-parameters.
+"""Write the parts of the models' docstrings that are declared elsewhere.
+
+* The Parameters section of every model, from its hyper-parameters.
+* The entries for `progress` and all after it of every `fit`, from the docstring of `Model.fit`.
 
 ``python tools/docstrings.py`` rewrites the sources; with ``--check`` it changes nothing and exits
 with 1 where a section does not agree with the declarations.
@@ -12,10 +15,12 @@ from dataclasses import fields
 from pathlib import Path
 
 import bptt.models
+from bptt.models.base import Model
 from bptt.models.hyperparameters import CellChoice, declared
 
 INDENT, WIDTH = " " * 4, 100
 GROUPS = ("Model", "Input", "Training")
+FIRST = f"{INDENT * 2}progress : "
 HEADING = f"{INDENT}Parameters\n{INDENT}----------\n"
 
 
@@ -36,23 +41,41 @@ def section(model):
     return HEADING + "\n".join(entries) + "\n"
 
 
+def run_options():
+    """Return the entries of the options that every `fit` has, indented."""
+    doc = textwrap.indent(inspect.getdoc(Model.fit) or "", INDENT * 2)
+    return doc[doc.index(FIRST) :].rstrip() + "\n"
+
+
 def rewritten(source, models):
-    """Return a module's source with the sections of its models as they should be."""
+    """Return a module's source with the docstrings of its models as they should be."""
     lines = source.splitlines(keepends=True)
-    classes = {c.name: c for c in ast.parse(source).body if isinstance(c, ast.ClassDef)}
-    for model in sorted(models, key=lambda m: -classes[m.__name__].lineno):  # last one first
-        doc = classes[model.__name__].body[0]
-        text = "".join(lines[doc.lineno - 1 : doc.end_lineno])
-        before, _, after = text.partition(HEADING)
-        _, blank, rest = after.partition("\n\n")
-        lines[doc.lineno - 1 : doc.end_lineno] = [before + section(model) + blank[1:] + rest]
+    names = {m.__name__: m for m in models}
+    for node in reversed(ast.parse(source).body):  # the last one first: line numbers stay
+        if not isinstance(node, ast.ClassDef):
+            continue
+        methods = [n for n in node.body if getattr(n, "name", "") == "fit"]
+        for method in methods if node.name != "Model" else ():
+            replace(lines, method.body[0], FIRST, run_options())
+        if node.name in names:
+            replace(lines, node.body[0], HEADING, section(names[node.name]))
     return "".join(lines)
+
+
+def replace(lines, doc, begin, text):
+    """Replace the part of a docstring from `begin` to the next empty line."""
+    old = "".join(lines[doc.lineno - 1 : doc.end_lineno])
+    before, found, after = old.partition(begin)
+    assert found, f"line {doc.lineno} has no {begin.strip()!r}"
+    _, blank, rest = after.partition("\n\n")
+    lines[doc.lineno - 1 : doc.end_lineno] = [before + text + blank[1:] + rest]
 
 
 def main(check):
     """Rewrite, or check, the modules of all models."""
     models = [m for m in vars(bptt.models).values() if inspect.isclass(m)]
-    paths = {m: Path(inspect.getsourcefile(m) or "") for m in models}
+    bases = {base for m in models for base in m.__mro__ if issubclass(base, Model)}
+    paths = {m: Path(inspect.getsourcefile(m) or "") for m in bases}
     wrong = []
     for path in dict.fromkeys(paths.values()):
         source = path.read_text(encoding="utf-8")

@@ -177,7 +177,7 @@ MISTAKES = [
     # the options
     (
         "train text.txt --cell tcn",
-        "LanguageModel: cell is 'tcn'; expected one of rnn, rnn_relu, lstm, gru, gru_reset_after",
+        "cell is 'tcn'; expected one of rnn, rnn_relu, lstm, gru, gru_reset_after",
     ),
     (
         "train text.txt --optimizer lion",
@@ -185,7 +185,7 @@ MISTAKES = [
     ),
     (
         "train text.txt --patience 0",
-        "LanguageModel: patience is 0; expected None or a whole number >= 1.",
+        "patience is 0; expected None or a whole number >= 1.",
     ),
     ("train text.txt --dropout 1", r"dropout is 1.0; expected a number in \[0, 1\)."),
     ("train text.txt --documents page", "split is 'page'; expected one of file, paragraph, line."),
@@ -236,19 +236,19 @@ MISTAKES = [
     ("train text.txt --cell", "Option '--cell' requires an argument"),
     ("train text.txt --units many", "train text: --units is 'many'; expected a whole number >= 1."),
     ("train text.txt --units 1.5", "--units is '1.5'; expected a whole number >= 1."),
-    ("train text.txt --units 0", "LanguageModel: units is 0; expected a whole number >= 1."),
-    ("train text.txt --units -8", "LanguageModel: units is -8; expected a whole number >= 1."),
+    ("train text.txt --units 0", "units is 0; expected a whole number >= 1."),
+    ("train text.txt --units -8", "units is -8; expected a whole number >= 1."),
     ("train text.txt --units 99999999999", r"expected a whole number < 2\*\*30."),
-    ("train text.txt --layers 0", "LanguageModel: layers is 0; expected a whole number >= 1."),
+    ("train text.txt --layers 0", "layers is 0; expected a whole number >= 1."),
     ("train text.txt --seq-length 0", "seq_length is 0; expected a whole number >= 1."),
     ("train text.txt --batch-size 0", "batch_size is 0; expected a whole number >= 1."),
-    ("train text.txt --epochs 0", "LanguageModel: epochs is 0; expected a whole number >= 1."),
+    ("train text.txt --epochs 0", "epochs is 0; expected a whole number >= 1."),
     ("train text.txt --learning-rate 0", "learning_rate is 0.0; expected a number > 0."),
     ("train text.txt --learning-rate nan", "learning_rate is nan; expected a number > 0."),
     ("train text.txt --learning-rate inf", "learning_rate is inf; expected a number < 3.4e38."),
     ("train text.txt --learning-rate fast", "--learning-rate is 'fast'; expected a number > 0."),
     ("train text.txt --grad-clip -1", "grad_clip is -1.0; expected a number > 0."),
-    ("train text.txt --seed -1", "LanguageModel: seed is -1; expected a whole number >= 0."),
+    ("train text.txt --seed -1", "seed is -1; expected a whole number >= 0."),
     ("train text.txt --speed 9", "No such option: --speed"),
     # where to write
     (f"{TRAIN} --out no/m", "train text: --out no/m is in a directory that does not exist;"),

@@ -103,7 +103,7 @@ def test_the_command_line_reads_what_it_writes(kind, value):
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
-        ({"window": 4, "season": 5}, "Forecaster: season is 5; expected at most window = 4"),
+        ({"window": 4, "season": 5}, "^season is 5; expected at most window = 4"),
         ({"output": "quantile", "strategy": "recursive"}, "output is 'quantile'; expected 'point'"),
     ],
 )

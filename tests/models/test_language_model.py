@@ -33,7 +33,7 @@ def test_hyperparameters_are_read_and_set_by_name():
     assert (model.units, model.seed) == (9, 4)
     assert model.set_params() is model
     with pytest.raises(
-        ConfigError, match=r"LanguageModel: there is no 'unit'; expected one of cell"
+        ConfigError, match=r"LanguageModel.set_params: there is no 'unit'; expected one of cell"
     ):
         model.set_params(unit=3)
     with pytest.raises(TypeError):
@@ -149,7 +149,8 @@ def test_hyperparameters_that_make_no_sense_are_refused(name, value, expected):
     for use in (model.fit, model.split):
         with pytest.raises(ConfigError) as caught:
             use(TEXT)
-        assert str(caught.value) == f"LanguageModel: {name} is {value!r}; expected {expected}."
+        where = f"LanguageModel.{use.__name__}"
+        assert str(caught.value) == f"{where}: {name} is {value!r}; expected {expected}."
     assert not hasattr(model, "parameters_")
 
 
@@ -190,9 +191,7 @@ def test_what_is_not_fitted_says_so(tmp_path):
         lambda: model.generate(),
         lambda: model.save(tmp_path / "m"),
     ):
-        with pytest.raises(
-            ConfigError, match=r"LanguageModel: not fitted yet; expected fit or load"
-        ):
+        with pytest.raises(ConfigError, match=r"the model is not fitted yet; expected fit or load"):
             use()
     assert not list(tmp_path.iterdir())
 

@@ -204,7 +204,9 @@ def test_top_p_keeps_the_likeliest_that_reach_it(documents):
     ],
 )
 def test_hyperparameters_that_make_no_sense(name, value, expected):
-    with pytest.raises(ConfigError, match=rf"^LanguageModel: {name} is .*; expected {expected}"):
+    with pytest.raises(
+        ConfigError, match=rf"^LanguageModel.fit: {name} is .*; expected {expected}"
+    ):
         small(**{name: value}).fit("abc" * 40, progress="silent")
 
 

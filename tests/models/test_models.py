@@ -328,14 +328,17 @@ BAD = [
     (fit([np.zeros((2, 0))] * N), "X[0] has 0 feature(s) (2, 0); expected a minimum of 1."),
     (fit([np.zeros((2, 2, 2))] * N), "X[0] has shape (2, 2, 2); expected (steps, features)."),
     (fit([[[1.0], [1.0, 2.0]]] * N), "X[0] is no array of numbers"),
-    (fit([np.zeros((2, 2), complex)] * N), "X[0]: Complex data not supported; expected"),
+    (
+        fit([np.zeros((2, 2), complex)] * N),
+        "X[0] cannot be read: Complex data not supported; expected",
+    ),
     (fit([*SERIES[:-1], "text"]), "X[0] is a ndarray; expected a str, as the others are."),
     (fit([*STRINGS[:-1], SERIES[0]]), "X[11] is a ndarray; expected a str, as the others are."),
     (fit([*SENTENCES[:-1], "text"]), "X[11] is a str; expected a list of words, each a str."),
     (fit([*SENTENCES[:-1], ["a", 1]]), "X[11] holds 1; expected a list of words, each a str."),
     (said(STRINGS), "X[0] holds text; expected numbers, as in fit."),
     (fit(y=None), "requires y to be passed, but the target y is None; expected one target"),
-    (fit(y=LABELS[:-1]), "y has 11 targets; expected 12, one a sequence."),
+    (fit(y=LABELS[:-1]), "y has 11 targets; expected 12, one for each sequence."),
     (fit(y=[0.5] * N), "y holds 0.5. Unknown label type: continuous numbers"),
     (fit(y=["a", 1] * 6), None),  # NumPy makes text of both
     (

@@ -1,9 +1,10 @@
-"""Models: scikit-learn manners around a network. `load` reads back whatever `save` wrote."""
+"""Models: networks with the interface of scikit-learn. `load` reads what `save` wrote."""
 
-from .classifier import SequenceClassifier, SequenceRegressor
+from .classifier import SequenceClassifier
 from .files import load
 from .forecaster import Forecaster
 from .language_model import LanguageModel
+from .regressor import SequenceRegressor
 from .tagger import SequenceTagger
 
 __all__ = [

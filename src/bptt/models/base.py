@@ -1,15 +1,20 @@
-"""What models share: hyper-parameters, training, files; scikit-learn's manners."""
+"""The base of all models: hyper-parameters, training, saving."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
+
+import numpy as np
 
 from ..checks import suggestion
 from ..equations import Cell
-from ..errors import ConfigError
+from ..errors import ConfigError, operation
 from ..network import Network
 from ..stream import Stream
-from ..training import Checkpoints, Display, Run, Schedule, fit
+from ..training import Checkpoints, Display, Progress, Run, Schedule, fit
+from ..training.display import DisplayMode
+from ..training.fitting import PathLike
 from ..training.optimizers import OPTIMIZERS
 from . import files
 from .hyperparameters import CellChoice, Choice, Number, Optional, Whole, option
@@ -22,17 +27,20 @@ ScheduleName = Literal["constant", "cosine", "plateau"]
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class Model(ABC):
-    """Hyper-parameters live in the constructor, unchanged; what `fit` learns ends in ``_``.
+    """A network with the interface of scikit-learn, trained, scored and saved as a whole.
+
+    Hyper-parameters are set in the constructor and never changed; attributes that `fit` learns end
+    in an underscore.
 
     Attributes
     ----------
     network_ : Network
     parameters_ : dict of str to ndarray of float32
     history_ : list of dict
-        One row an epoch: epoch, step, loss, validation, grad_norm, learning_rate, seconds,
-        steps_per_second. Where the training was interrupted the last row is that of its last step.
+        One entry for each epoch: epoch, step, loss, validation, grad_norm, learning_rate, seconds,
+        steps_per_second. If the training was interrupted, the last entry is for its last step.
     interrupted_ : bool
-        Whether Ctrl-C, or `on_step`, ended the training early.
+        Whether Ctrl-C or `on_step` ended the training early.
     """
 
     cell: str | Cell = option(
@@ -148,41 +156,38 @@ class Model(ABC):
     example: ClassVar[str] = ""  # arguments of the command, for its help
     separator: ClassVar[str] = "\t"  # between the entries of `prediction_rows` in a file
 
-    def get_params(self, deep=True):
-        """Return the hyper-parameters by name."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
-
-    def set_params(self, **params):
-        """Set hyper-parameters by name; return the model.
-
-        Raises
-        ------
-        ConfigError
-            No such hyper-parameter.
-        """
-        names = [f.name for f in fields(self)]
-        for name, value in params.items():
-            if name not in names:
-                raise ConfigError(
-                    f"{type(self).__name__}: there is no {name!r}; "
-                    f"expected one of {', '.join(names)}.{suggestion(name, names)}"
-                )
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self):
-        changed = (
-            f"{f.name}={getattr(self, f.name)!r}"
-            for f in fields(self)
-            if getattr(self, f.name) != f.default
-        )
-        return f"{type(self).__name__}({', '.join(changed)})"
-
-    def rules(self):
-        """Yield what no hyper-parameter may be beside the others: its name, what is expected."""
-        yield from ()
-
     # -- what each model defines -------------------------------------------------------------
+
+    @abstractmethod
+    def fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        validation: Any = None,
+        progress: DisplayMode = "auto",
+        checkpoint: Checkpoints | PathLike | None = None,
+        resume: PathLike | None = None,
+        on_step: Callable[[Progress], Any] | None = None,
+    ) -> Self:
+        """Train the model; return it.
+
+        ``tools/docstrings.py`` copies the entries from `progress` on to every model's `fit`.
+
+        Parameters
+        ----------
+        X, y, validation
+            See each model.
+        progress : {"auto", "silent"} or rich.console.Console
+            "auto": a live display in a terminal or a notebook, otherwise a line every few seconds
+            and at the end of each epoch, on standard error.
+        checkpoint : Checkpoints, str or path-like, optional
+            Where and how often to save the training, so that it can be resumed.
+        resume : str or path-like, optional
+            A checkpoint to resume from. The result is bit-identical to an uninterrupted training.
+        on_step : callable (Progress) -> bool, optional
+            Called after each step; a true result ends the training early.
+        """
 
     @abstractmethod
     def build_network(self) -> Network:
@@ -202,13 +207,49 @@ class Model(ABC):
             The state is damaged.
         """
 
+    def rules(self) -> Iterator[tuple[str, str]]:
+        """Yield what the hyper-parameters break together: a name, and what is expected of it."""
+        yield from ()
+
+    # -- hyper-parameters --------------------------------------------------------------------
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the hyper-parameters by name; `deep` has no effect."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @operation
+    def set_params(self, **params: Any) -> Self:
+        """Set hyper-parameters by name; return the model.
+
+        Raises
+        ------
+        ConfigError
+            There is no such hyper-parameter.
+        """
+        names = [f.name for f in fields(self)]
+        for name, value in params.items():
+            if name not in names:
+                raise ConfigError(
+                    f"there is no {name!r}; expected one of {', '.join(names)}."
+                    f"{suggestion(name, names)}"
+                )
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        changed = (
+            f"{f.name}={getattr(self, f.name)!r}"
+            for f in fields(self)
+            if getattr(self, f.name) != f.default
+        )
+        return f"{type(self).__name__}({', '.join(changed)})"
+
     @property
-    def loss_unit(self):
-        """The unit of the losses in ``history_``: "nats per sequence"."""
+    def loss_unit(self) -> str:
+        """Unit of the losses in ``history_``: "nats per sequence"."""
         return f"{self.unit} per {self.items[:-1]}".strip()
 
     def _show_loss(self, loss):
-        """Write a loss with its unit."""
         return f"{loss:.4f} {self.unit}".strip()
 
     # -- training ----------------------------------------------------------------------------
@@ -234,7 +275,7 @@ class Model(ABC):
             checkpoint = Checkpoints(checkpoint)
         display = Display(progress, self.epochs, self.items, self._show_loss)
         self.network_ = self.build_network()
-        self.parameters_ = self.network_.init(rng)
+        self.parameters_: dict[str, np.ndarray] = self.network_.init(rng)
         kind = OPTIMIZERS[self.optimizer]
         settings = {name: getattr(self, name) for name in kind.settings}
         optimizer = kind(**settings, weights=self.network_.weights())
@@ -260,8 +301,11 @@ class Model(ABC):
 
     # -- files and streams -------------------------------------------------------------------
 
-    def save(self, path):
-        """Write the model to one file, atomically: all that is fitted, history, versions.
+    @operation
+    def save(self, path: PathLike) -> None:
+        """Save the model to one file: parameters, hyper-parameters, history, versions.
+
+        The file is replaced in one step: it holds the old content or the new one.
 
         Parameters
         ----------
@@ -270,13 +314,14 @@ class Model(ABC):
         Raises
         ------
         CheckpointError
-            The file cannot be written; what was there before is untouched.
+            The file cannot be written; its old content is unchanged.
         """
         check_fitted(self)
         files.save(self, path)
 
-    def stream(self, m=1):
-        """Read m sequences side by side, a step of each at a time: see `bptt.Stream`.
+    @operation
+    def stream(self, m: int = 1) -> Any:
+        """Process m sequences in parallel, one time step at a time: see `bptt.Stream`.
 
         Raises
         ------
@@ -307,6 +352,6 @@ class Model(ABC):
 
     # -- scikit-learn ------------------------------------------------------------------------
 
-    def __sklearn_tags__(self):
-        """Return what scikit-learn asks for."""
+    def __sklearn_tags__(self) -> Any:
+        """Return the tags of scikit-learn."""
         return tags()

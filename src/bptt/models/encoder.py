@@ -1,43 +1,48 @@
-"""How a model turns sequences into arrays: learnt from the training set, kept in its file."""
+"""The encoder of a model: sequences in the user's form become arrays for the network.
 
+It is learned from the training set and kept in the model's file.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 
 from ..checks import is_whole
 from ..errors import ConfigError, ShapeError
-from ..layers import Embedding, FeatureEmbedding, WordEmbedding
+from ..layers import Embedding, FeatureEmbedding, Layer, WordEmbedding
 from .hyperparameters import refusal
-from .sequences import check_whole, kind_of, numeric, text_of
+from .scaling import finite_row, mean_and_scale, scale_row
+from .sequences import check_categories, kind_of, numeric, text_of
 from .text import Vocabulary
 
-LONGEST_WORD = 24  # characters: of longer words the first and the last half of as many are read
+LONGEST_WORD = 24  # characters; of a longer word the first 12 and the last 12 are read
 KINDS = ("numbers", "characters", "words")
 MOST_FEATURES = 2**20  # that a file may ask for
-LARGEST = 1e150  # its square is a float64 still
 
 
 @dataclass
-class Reader:
+class Encoder:
     """How a model reads its sequences.
 
     Attributes
     ----------
     kind : {"numbers", "characters", "words"}
     n_features : int
-        Columns of a step of numbers; else 1.
+        Features of a time step of numbers; 1 for text.
     mean, scale : ndarray of float64, shape (n_features,), or None
-        Of every column over the steps of the training set; 0 and 1 in columns of categories.
+        Of every feature over the steps of the training set; 0 and 1 for categories.
     categories : dict of int to ndarray of int64
-        Column to the sorted values seen in the training set; all others are one unknown value.
+        Column to the sorted values in the training set; any other value is the unknown one.
     vocabulary : Vocabulary or None
         Of characters, or of words.
     letters : Vocabulary or None
-        Characters of words.
+        Characters of the words.
     lowercase : bool
     """
 
-    kind: str
+    kind: Literal["numbers", "characters", "words"]
     n_features: int = 1
     mean: np.ndarray | None = None
     scale: np.ndarray | None = None
@@ -47,121 +52,112 @@ class Reader:
     lowercase: bool = False
 
     @classmethod
-    def learn(cls, where, sequences, model):
-        """Learn from the training set, as the hyper-parameters of a model say.
+    def learn(cls, sequences: Sequence[Any], model: Any) -> "Encoder":
+        """Return the encoder for a training set, by the hyper-parameters of a model.
 
         Raises
         ------
         ShapeError, ConfigError
         """
         kind = next((k for k in map(kind_of, sequences) if k != "numbers"), "numbers")
-        if kind != "numbers":
-            if model.categories is not None:
-                raise refusal(model, "categories", f"None, because X holds {kind}")
-            texts = [text_of(where, i, s, kind) for i, s in enumerate(sequences)]
-            if kind == "characters":
-                return cls(
-                    kind, vocabulary=Vocabulary.of(texts, model.max_vocabulary, model.min_count)
-                )
-            words = [[_key(w, model.lowercase) for w in t] for t in texts]
-            letters = Vocabulary.of(w for t in texts for w in t) if model.char_units else None
-            return cls(
-                kind,
-                vocabulary=Vocabulary.of(words, model.max_vocabulary, model.min_count),
-                letters=letters,
-                lowercase=model.lowercase,
-            )
-        arrays = [numeric(where, f"X[{i}]", x) for i, x in enumerate(sequences)]
-        reader = cls(kind, arrays[0].shape[1])
+        if kind == "numbers":
+            return cls._of_numbers(sequences, model)
+        if model.categories is not None:
+            raise refusal(model, "categories", f"None, because X holds {kind}")
+        texts = [text_of(i, s, kind) for i, s in enumerate(sequences)]
+        limits = model.max_vocabulary, model.min_count
+        if kind == "characters":
+            return cls(kind, vocabulary=Vocabulary.of(texts, *limits))
+        words = [[_key(w, model.lowercase) for w in t] for t in texts]
+        letters = Vocabulary.of(w for t in texts for w in t) if model.char_units else None
+        vocabulary = Vocabulary.of(words, *limits)
+        return cls(kind, vocabulary=vocabulary, letters=letters, lowercase=model.lowercase)
+
+    @classmethod
+    def _of_numbers(cls, sequences, model):
+        arrays = [numeric(f"X[{i}]", x) for i, x in enumerate(sequences)]
+        encoder = cls("numbers", arrays[0].shape[1])
         for i, x in enumerate(arrays):
-            reader._check_features(where, f"X[{i}]", x, "as X[0]")
-        if reader.n_features == 0:
-            raise ShapeError(
-                f"{where}: X[0] has 0 feature(s) {arrays[0].shape}; expected a minimum of 1."
-            )
+            encoder._check_features(f"X[{i}]", x, "as X[0]")
+        if encoder.n_features == 0:
+            raise ShapeError(f"X[0] has 0 feature(s) {arrays[0].shape}; expected a minimum of 1.")
         rows = np.concatenate(arrays)
         if not len(rows):
-            raise ShapeError(f"{where}: X holds no step at all; expected at least one.")
-        for j in reader._category_columns(model):
+            raise ShapeError("X holds no step at all; expected at least one.")
+        for j in encoder._category_columns(model):
             for i, x in enumerate(arrays):
-                check_whole(where, i, x[:, j], j)
-            reader.categories[j] = np.unique(rows[:, j].astype(np.int64))
+                check_categories(i, x[:, j], j)
+            encoder.categories[j] = np.unique(rows[:, j].astype(np.int64))
         if model.standardize:
-            reader._learn_scale(where, rows.astype(np.float64, copy=False))
-        return reader
+            mean, scale = mean_and_scale("X", rows.astype(np.float64, copy=False))
+            columns = list(encoder.categories)
+            mean[columns], scale[columns] = 0.0, 1.0
+            encoder.mean, encoder.scale = mean, scale
+        return encoder
 
     def _category_columns(self, model):
         if model.categories is None:
             return []
         if model.categories == "all":
             return list(range(self.n_features))
-        wrong = [j for j in model.categories if not 0 <= j < self.n_features]
-        if wrong:
+        if any(j >= self.n_features for j in model.categories):
             raise refusal(model, "categories", f"columns in 0..{self.n_features - 1}, as X[0] has")
         return sorted(set(model.categories))
 
-    def _learn_scale(self, where, rows):
-        mean, scale = mean_and_scale(where, "X", rows)
-        for j in self.categories:
-            mean[j], scale[j] = 0.0, 1.0
-        self.mean, self.scale = mean, scale
-
-    def _check_features(self, where, name, x, whence):
+    def _check_features(self, name, x, reason):
         if x.shape[1] != self.n_features:
             raise ShapeError(
-                f"{where}: {name} has {x.shape[1]} features; expected {self.n_features}, {whence}."
+                f"{name} has {x.shape[1]} features; expected {self.n_features}, {reason}."
             )
 
-    # -- reading -----------------------------------------------------------------------------
+    # -- encoding ----------------------------------------------------------------------------
 
-    def read(self, where, sequences):
-        """Turn sequences into what the network takes.
+    def encode(self, sequences: Sequence[Any]) -> list[np.ndarray]:
+        """Return what the network reads.
 
         Returns
         -------
         list of ndarray
-            Each (T_i, n_features) of float32; (T_i,) or (T_i, 1 + LONGEST_WORD) of int.
+            Each (T_i, n_features) of float32; (T_i,) or (T_i, 1 + LONGEST_WORD) of int for text.
 
         Raises
         ------
         ShapeError, ConfigError
         """
         if self.kind == "numbers":
-            return [self._read_numbers(where, i, x) for i, x in enumerate(sequences)]
-        texts = [text_of(where, i, s, self.kind) for i, s in enumerate(sequences)]
-        if self.kind == "characters" or self.letters is None:
-            return [self._numbers(t) for t in texts]
+            return [self._encode_numbers(i, x) for i, x in enumerate(sequences)]
+        texts = [text_of(i, s, self.kind) for i, s in enumerate(sequences)]
+        if self.letters is None:
+            return [self._ids(t) for t in texts]
         distinct = sorted({w for t in texts for w in t})
         place = {w: k for k, w in enumerate(distinct)}
         table = self._spell(distinct)
         return [table[[place[w] for w in t]] for t in texts]
 
-    def read_step(self, where, xt, m):
-        """Turn one step of m sequences into what the network steps with."""
+    def encode_step(self, xt: Any, m: int) -> np.ndarray:
+        """Return what the network reads of one time step of m sequences."""
         if self.kind == "numbers":
             xt = np.asarray(xt)
             xt = xt[:, np.newaxis] if xt.ndim == 1 and self.n_features == 1 else xt
             if xt.shape != (m, self.n_features):
-                raise ShapeError(
-                    f"{where}: xt has shape {xt.shape}; expected {(m, self.n_features)}."
-                )
-            return self._scaled(where, "xt", numeric(where, "xt", xt))
+                raise ShapeError(f"xt has shape {xt.shape}; expected {(m, self.n_features)}.")
+            return self._scaled("xt", numeric("xt", xt))
         steps = [xt] if isinstance(xt, str) else list(xt)
         if len(steps) != m or not all(isinstance(s, str) for s in steps):
-            raise ShapeError(f"{where}: xt is {xt!r:.60}; expected {m} of {self.kind}, each a str.")
-        return self._numbers(steps) if self.letters is None else self._spell(steps)
+            raise ShapeError(f"xt is {xt!r:.60}; expected {m} of {self.kind}, each a str.")
+        return self._ids(steps) if self.letters is None else self._spell(steps)
 
-    def _read_numbers(self, where, i, x):
+    def _encode_numbers(self, i, x):
         name = f"X[{i}]"
         if kind_of(x) != "numbers":
-            raise ShapeError(f"{where}: {name} holds text; expected numbers, as in fit.")
-        x = numeric(where, name, x)
-        self._check_features(where, name, x, "as in fit")
+            raise ShapeError(f"{name} holds text; expected numbers, as in fit.")
+        x = numeric(name, x)
+        self._check_features(name, x, "as in fit")
         for j in self.categories:
-            check_whole(where, i, x[:, j], j)
-        return self._scaled(where, name, x)
+            check_categories(i, x[:, j], j)
+        return self._scaled(name, x)
 
-    def _scaled(self, where, name, x):
+    def _scaled(self, name, x):
         with np.errstate(all="ignore"):
             y = x.astype(np.float64)
             if self.mean is not None:
@@ -172,47 +168,46 @@ class Reader:
             known = values[k] == x[:, j] if len(values) else np.zeros(len(x), bool)
             y[:, j] = np.where(known, 1 + k, 0)
         if not np.isfinite(y).all():
-            raise ConfigError(f"{where}: {name} holds numbers too large for float32.")
+            raise ConfigError(f"{name} holds numbers too large for float32.")
         return y
 
-    def _numbers(self, tokens):
+    def _ids(self, tokens):
         assert self.vocabulary is not None
         return self.vocabulary.ids([_key(t, self.lowercase) for t in tokens])
 
     def _spell(self, words):
-        """Return a row for each word: its number, its letters' numbers, zeros."""
+        """Return a row for each word: its id, the ids of its characters, zeros."""
         assert self.letters is not None
         table = np.zeros((len(words), 1 + LONGEST_WORD), np.int32)
-        table[:, 0] = self._numbers(words)
+        table[:, 0] = self._ids(words)
         for row, word in zip(table, words, strict=True):
             if len(word) > LONGEST_WORD:
                 word = word[: LONGEST_WORD // 2] + word[-LONGEST_WORD // 2 :]
-            row[1 : 1 + len(word)] = self.letters.ids(word) + 1  # 0 is no letter, 1 unknown
+            row[1 : 1 + len(word)] = self.letters.ids(word) + 1  # 0: no character, 1: unknown
         return table
 
-    # -- the network, and files --------------------------------------------------------------
+    # -- network and file --------------------------------------------------------------------
 
-    def layers(self, model):
-        """Return the layers that take what `read` makes, and the features that they give."""
+    def layers(self, model: Any) -> tuple[list[Layer], int]:
+        """Return the embedding that reads what `encode` returns, if any, and its features."""
         if self.kind == "numbers":
             if not self.categories:
                 return [], self.n_features
             tokens = {j: (1 + len(v), model.embedding) for j, v in self.categories.items()}
             layer = FeatureEmbedding(self.n_features, tokens)
-        elif self.letters is None:
-            layer = Embedding(self._n_words(), model.embedding)
+            return [layer], layer.n_out
+        assert self.vocabulary is not None
+        n_tokens = 1 + len(self.vocabulary)
+        if self.letters is None:
+            layer = Embedding(n_tokens, model.embedding)
         else:
-            letters = 2 + len(self.letters)
+            n_letters = 2 + len(self.letters)
             layer = WordEmbedding(
-                self._n_words(), model.embedding, letters, model.char_embedding, model.char_units
+                n_tokens, model.embedding, n_letters, model.char_embedding, model.char_units
             )
         return [layer], layer.n_out
 
-    def _n_words(self):
-        assert self.vocabulary is not None
-        return 1 + len(self.vocabulary)
-
-    def to_json(self):
+    def to_json(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
         return {
             "kind": self.kind,
@@ -226,79 +221,35 @@ class Reader:
         }
 
     @classmethod
-    def from_json(cls, fitted, model):
-        """Undo `to_json`, trusting nothing.
+    def from_json(cls, state: dict[str, Any], model: Any) -> "Encoder":
+        """Undo `to_json`; the content of a file is not trusted.
 
         Raises
         ------
         ConfigError, KeyError, TypeError, ValueError
         """
-        kind, n = fitted["kind"], fitted["n_features"]
+        kind, n = state["kind"], state["n_features"]
         if kind not in KINDS or not is_whole(n) or not 1 <= n <= MOST_FEATURES:
             raise ConfigError(f"it reads {n!r} features of {kind!r}.")
-        reader = cls(kind, n, lowercase=fitted["lowercase"])
-        if not isinstance(reader.lowercase, bool):
+        encoder = cls(kind, n, lowercase=state["lowercase"])
+        if not isinstance(encoder.lowercase, bool):
             raise ConfigError("its lowercase is no bool.")
-        if fitted["mean"] is not None:
-            reader.mean = finite_row("mean", fitted["mean"], n)
-            reader.scale = scale_row("scale", fitted["scale"], n)
-        for j, values in fitted["categories"]:
+        if state["mean"] is not None:
+            encoder.mean = finite_row("mean", state["mean"], n)
+            encoder.scale = scale_row("scale", state["scale"], n)
+        for j, values in state["categories"]:
             if not is_whole(j) or not 0 <= j < n or not all(map(is_whole, values)):
                 raise ConfigError("its categories are no lists of whole numbers.")
-            reader.categories[j] = np.array(values, np.int64)
-            if (np.diff(reader.categories[j]) <= 0).any():
+            encoder.categories[j] = np.array(values, np.int64)
+            if (np.diff(encoder.categories[j]) <= 0).any():
                 raise ConfigError("its categories are not in order.")
         if kind != "numbers":
-            reader.vocabulary = Vocabulary.from_json(fitted["vocabulary"])
+            encoder.vocabulary = Vocabulary.from_json(state["vocabulary"])
         if kind == "words" and model.char_units:
-            reader.letters = Vocabulary.from_json(fitted["letters"])
-        if kind != "numbers" and reader.categories:
+            encoder.letters = Vocabulary.from_json(state["letters"])
+        if kind != "numbers" and encoder.categories:
             raise ConfigError("it has categories of text.")
-        return reader
-
-
-def mean_and_scale(where, name, rows):
-    """Return mean and standard deviation of columns; the latter 1 for what is constant.
-
-    Raises
-    ------
-    ConfigError
-    """
-    with np.errstate(all="ignore"):
-        mean, scale = rows.mean(axis=0), rows.std(axis=0)
-        scale[scale <= 1e-12 * np.abs(mean)] = 1.0  # constant, but for rounding
-    if not (np.isfinite(mean) & np.isfinite(scale)).all():
-        raise ConfigError(f"{where}: {name} holds numbers too large to square; expected < 1e150.")
-    return mean, scale
-
-
-def finite_row(name, values, n):
-    """Read n finite numbers of a file.
-
-    Raises
-    ------
-    ConfigError
-    """
-    is_row = isinstance(values, list) and len(values) == n
-    if not is_row or not all(isinstance(v, (int, float)) for v in values):
-        raise ConfigError(f"its {name} is no list of {n} numbers.")
-    row = np.array([float(v) for v in values], np.float64)
-    if not (np.abs(row) <= LARGEST).all():
-        raise ConfigError(f"its {name} is not finite, or too large to square.")
-    return row
-
-
-def scale_row(name, values, n):
-    """Read n numbers of a file that something is divided by.
-
-    Raises
-    ------
-    ConfigError
-    """
-    row = finite_row(name, values, n)
-    if not (row >= 1 / LARGEST).all():
-        raise ConfigError(f"its {name} is not above 0.")
-    return row
+        return encoder
 
 
 def _key(word, lowercase):

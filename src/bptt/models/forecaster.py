@@ -2,23 +2,23 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal, Self
 
 import numpy as np
 
 from ..checks import is_number
-from ..errors import BpttError, ConfigError, operation
+from ..errors import BpttError, ConfigError, operation, within
 from ..training import Checkpoints, Progress
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
 from .architecture import recurrent_network
 from .base import Model
-from .encoder import MOST_FEATURES, finite_row, mean_and_scale, scale_row
+from .encoder import MOST_FEATURES
 from .files import digest, register
 from .forecast_outputs import OUTPUTS, Output, OutputName
 from .hyperparameters import Choice, Levels, Whole, check, option, redefault, refusal
 from .predictor import ROWS, ForecastStream, Predictor
+from .scaling import finite_row, mean_and_scale, scale_row
 from .scikit_learn import check_fitted
 from .sequences import r2
 from .windows import Framing, Windows, as_series, check_steps, check_width
@@ -210,8 +210,15 @@ class Forecaster(Model):
             True lengths of the series in an array (m, n, k).
         validation : as X, optional
             Scored after each epoch, instead of the held-out ends of `X`.
-        progress, checkpoint, resume, on_step
-            See `SequenceClassifier.fit`.
+        progress : {"auto", "silent"} or rich.console.Console
+            "auto": a live display in a terminal or a notebook, otherwise a line every few seconds
+            and at the end of each epoch, on standard error.
+        checkpoint : Checkpoints, str or path-like, optional
+            Where and how often to save the training, so that it can be resumed.
+        resume : str or path-like, optional
+            A checkpoint to resume from. The result is bit-identical to an uninterrupted training.
+        on_step : callable (Progress) -> bool, optional
+            Called after each step; a true result ends the training early.
 
         Raises
         ------
@@ -223,25 +230,25 @@ class Forecaster(Model):
         BpttError
             A gradient or a loss is not finite; ``parameters_`` are those of the last good step.
         """
-        where = f"{type(self).__name__}.fit"
         check(self)
-        series, single = as_series(where, X, lengths)
+        series, single = as_series(X, lengths)
         framing = Framing(self.window, self._steps(), self.residual, self.season)
         needed, why = framing.window + framing.horizon, "window + horizon"
         cuts = [len(x) for x in series]
         if validation is None and self.validation_fraction:
             cuts = [int((1 - self.validation_fraction) * len(x)) for x in series]
             why += " beside what is held out"
-        check_steps(where, [x[:c] for x, c in zip(series, cuts, strict=True)], single, needed, why)
+        check_steps([x[:c] for x, c in zip(series, cuts, strict=True)], single, needed, why)
         training = [x[:c] for x, c in zip(series, cuts, strict=True)]
-        self._learn_scale(where, training)
+        self.mean_, self.scale_ = mean_and_scale("X", np.concatenate(training))
         source = Windows(self._scaled(training), framing, self.batch_size, self.stride)
         self.change_scale_ = framing.scale = source.change_scale()
         if validation is not None:
-            held_out, alone = as_series(f"{where}, validation", validation)
-            for x in held_out:
-                check_width(f"{where}, validation", "X", x, len(self.mean_), "as X has in fit")
-            check_steps(f"{where}, validation", held_out, alone, needed, "window + horizon")
+            with within("validation"):
+                held_out, alone = as_series(validation)
+                for x in held_out:
+                    check_width("X", x, len(self.mean_), "as X has in fit")
+                check_steps(held_out, alone, needed, "window + horizon")
         else:
             held_out = [x[c - self.window :] for x, c in zip(series, cuts, strict=True)]
             held_out = [x for x in held_out if len(x) >= needed]
@@ -267,9 +274,6 @@ class Forecaster(Model):
     def _steps(self):
         """Return the number of steps that the network forecasts at once."""
         return self.horizon if self.strategy == "direct" else 1
-
-    def _learn_scale(self, where, series):
-        self.mean_, self.scale_ = mean_and_scale(where, "X", np.concatenate(series))
 
     def _scaled(self, series):
         with np.errstate(over="ignore"):  # `_unscaled` refuses what is not finite
@@ -301,8 +305,8 @@ class Forecaster(Model):
         BpttError
             The model's parameters are too large to compute with.
         """
-        ends, single = self._ends("predict", X)
-        forecast = self._point("predict", ends)
+        ends, single = self._ends(X)
+        forecast = self._point(ends)
         return forecast[0] if single else forecast
 
     @operation
@@ -327,14 +331,13 @@ class Forecaster(Model):
         ShapeError, ConfigError, BpttError
             As for `predict`; a model with output "point" has no intervals.
         """
-        where = f"{type(self).__name__}.predict_interval"
         if not (is_number(coverage) and 0 < coverage < 1):
-            raise ConfigError(f"{where}: coverage is {coverage!r}; expected a number in (0, 1).")
+            raise ConfigError(f"coverage is {coverage!r}; expected a number in (0, 1).")
         tails = self._output().tails(coverage)
-        ends, single = self._ends("predict_interval", X)
+        ends, single = self._ends(X)
         z = self._scaled([ends])[0]
         bounds = self._predictor().interval(z, self.horizon, tails, self.seed)
-        lower, upper = (self._unscaled("predict_interval", b) for b in bounds)
+        lower, upper = (self._unscaled(b) for b in bounds)
         return (lower[0], upper[0]) if single else (lower, upper)
 
     @operation
@@ -357,16 +360,15 @@ class Forecaster(Model):
         ShapeError, ConfigError, BpttError
             As for `predict`.
         """
-        where = f"{type(self).__name__}.backtest"
         check_fitted(self)
-        series, single = as_series(where, X)
-        self._check_series(where, series, single, self.window + self.horizon, "window + horizon")
+        series, single = as_series(X)
+        self._check_series(series, single, self.window + self.horizon, "window + horizon")
         all_windows = Framing(self.window, self.horizon, "none", 1)
         windows = Windows(series, all_windows, ROWS, stride)
         forecasts, actual = [], []
         for i in range(0, len(windows.starts), ROWS):
             window, future = windows.cut(np.arange(i, min(i + ROWS, len(windows.starts))))
-            forecasts.append(self._point("backtest", window))
+            forecasts.append(self._point(window))
             actual.append(future)
         return np.concatenate(forecasts), np.concatenate(actual)
 
@@ -437,27 +439,25 @@ class Forecaster(Model):
             The model is not fitted.
         """
         check_fitted(self)
-        forecast = partial(self._point, "stream")
-        return ForecastStream(forecast, m, self.window, self.horizon, len(self.mean_))
+        return ForecastStream(self._point, m, self.window, self.horizon, len(self.mean_))
 
-    def _ends(self, method, X):
+    def _ends(self, X):
         """Return the last `window` steps of every series, (m, window, k), and whether it is one."""
         check_fitted(self)
-        where = f"{type(self).__name__}.{method}"
         if X is None:
             if self.context_ is None:
                 raise ConfigError(
-                    f"{where}: the file does not hold the ends of the series; expected X with them."
+                    "the file does not hold the ends of the series; expected X with them."
                 )
             return self.context_, self._single
-        series, single = as_series(where, X)
-        self._check_series(where, series, single, self.window, "a window")
+        series, single = as_series(X)
+        self._check_series(series, single, self.window, "a window")
         return np.stack([x[-self.window :] for x in series]), single
 
-    def _check_series(self, where, series, single, least, what):
+    def _check_series(self, series, single, least, what):
         for i, x in enumerate(series):
-            check_width(where, "X" if single else f"X[{i}]", x, len(self.mean_), "as in fit")
-        check_steps(where, series, single, least, what)
+            check_width("X" if single else f"X[{i}]", x, len(self.mean_), "as in fit")
+        check_steps(series, single, least, what)
 
     def _predictor(self):
         framing = Framing(
@@ -465,15 +465,13 @@ class Forecaster(Model):
         )
         return Predictor(self.network_, self.parameters_, framing, self._output())
 
-    def _point(self, method, windows):
+    def _point(self, windows):
         """Forecast windows (m, window, k) in their own units: (m, horizon, k)."""
-        return self._unscaled(
-            method, self._predictor().point(self._scaled([windows])[0], self.horizon)
-        )
+        return self._unscaled(self._predictor().point(self._scaled([windows])[0], self.horizon))
 
-    def _unscaled(self, method, z):
+    def _unscaled(self, z):
         if not np.isfinite(z).all():
-            raise BpttError(f"{type(self).__name__}.{method}: {_TOO_LARGE}")
+            raise BpttError(f"{_TOO_LARGE}")
         return z * self.scale_ + self.mean_
 
     # -- hyper-parameters, network and file --------------------------------------------------

@@ -334,4 +334,4 @@ def refusal(model: Any, name: str, expected: str) -> ConfigError:
     given = getattr(model, name)
     kind = next(declared(f).kind for f in fields(model) if f.name == name)
     near = suggestion(given, kind.choices)
-    return ConfigError(f"{type(model).__name__}: {name} is {given!r}; expected {expected}.{near}")
+    return ConfigError(f"{name} is {given!r}; expected {expected}.{near}")

@@ -1,19 +1,117 @@
-"""Class labels: strings or whole numbers, as the numbers of their classes and back."""
+"""Class labels as targets: str or whole numbers become class ids, logits become probabilities."""
 
 from collections import Counter
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ..equations.activations import softmax
 from ..errors import ConfigError, ShapeError
 from ..training import CrossEntropy
-from .hyperparameters import Optional, Weights, option, refusal
-from .supervised import SequenceModel, each
+from .hyperparameters import refusal
+from .targets import Arrays, each, one_each
 
 
-def as_labels(where, name, y):
+class Labels:
+    """Class labels, one for each sequence or one for each time step.
+
+    Parameters
+    ----------
+    classes : ndarray, shape (n_classes,)
+        Sorted.
+    """
+
+    def __init__(self, classes: np.ndarray):
+        self.classes = classes
+        self.n_outputs = len(classes)
+
+    @staticmethod
+    def read(sequences: Sequence[Any], y: Any, per_step: bool) -> Arrays:
+        """Return the labels of sequences as arrays.
+
+        Raises
+        ------
+        ShapeError, ConfigError
+        """
+        return (
+            _labels_of_steps(sequences, y) if per_step else as_labels("y", one_each(sequences, y))
+        )
+
+    @classmethod
+    def learn(cls, targets: Arrays) -> "Labels":
+        """Collect the classes of a training set."""
+        labels = [t for t in each(targets) if len(t)]
+        return cls(np.unique(np.concatenate(labels)) if labels else np.zeros(0, np.int64))
+
+    def encode(self, targets: Arrays) -> Arrays:
+        """Return the class ids of labels.
+
+        Raises
+        ------
+        ConfigError
+            A label is no class of the training set.
+        """
+        if isinstance(targets, np.ndarray):
+            return class_ids("y", targets, self.classes)
+        return [class_ids(f"y[{i}]", t, self.classes) for i, t in enumerate(targets)]
+
+    def objective(self, ids: Arrays, model: Any) -> CrossEntropy:
+        """Return the cross-entropy with the class weights of a model."""
+        return CrossEntropy(class_weights(model, self.classes, np.concatenate(each(ids))))
+
+    def decode(self, logits: np.ndarray) -> np.ndarray:
+        """Return the probabilities of the classes, ndarray of float64, shape (n, n_classes)."""
+        return softmax(logits.T.astype(np.float64)).T
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        return {"classes": self.classes.tolist()}
+
+    @classmethod
+    def from_json(cls, state: dict[str, Any]) -> "Labels":
+        """Undo `to_json`; the content of a file is not trusted.
+
+        Raises
+        ------
+        ConfigError, KeyError
+        """
+        values = state["classes"]
+        kinds = Counter(type(v) for v in values) if isinstance(values, list) else Counter()
+        if len(kinds) != 1 or next(iter(kinds)) not in (str, int, bool, float):
+            raise ConfigError("its classes are no list of labels of one kind.")
+        classes = np.array(values)
+        if classes.dtype.kind not in "iubUf" or len(np.unique(classes)) != len(classes):
+            raise ConfigError("its classes are not distinct labels.")
+        return cls(classes)
+
+
+def _labels_of_steps(sequences, y):
+    """Return a list of arrays of labels, one label for each time step."""
+    if y is None:
+        raise ConfigError(
+            "requires y to be passed, but the target y is None; expected a label for every step."
+        )
+    if len(y) != len(sequences):
+        raise ShapeError(f"y has {len(y)} sequences of labels; expected {len(sequences)}.")
+    padded = isinstance(y, np.ndarray) and y.ndim == 2
+    targets = []
+    for i, (labels, x) in enumerate(zip(y, sequences, strict=True)):
+        if isinstance(labels, str) or np.ndim(labels) == 0:
+            raise ShapeError(f"y[{i}] is {labels!r}; expected a label for every step.")
+        labels = as_labels(f"y[{i}]", labels[: len(x)] if padded else labels)
+        if len(labels) != len(x):
+            raise ShapeError(
+                f"y[{i}] has {len(labels)} labels; expected {len(x)}, because X[{i}] has as many "
+                f"steps."
+            )
+        targets.append(labels)
+    if len({t.dtype.kind for t in targets if len(t)}) > 1:
+        raise ConfigError("y mixes text and numbers; expected labels of one kind.")
+    return targets
+
+
+def as_labels(name: str, y: Any) -> np.ndarray:
     """Return labels as an array of str, int64 or bool, or of whole floats.
 
     Raises
@@ -26,7 +124,7 @@ def as_labels(where, name, y):
     y = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
     y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
     if y.ndim != 1:
-        raise ShapeError(f"{where}: {name} has shape {y.shape}; expected one label each, (n,).")
+        raise ShapeError(f"{name} has shape {y.shape}; expected one label each, (n,).")
     if len(y) == 0:
         return np.zeros(0, np.int64)
     if y.dtype.kind == "O":
@@ -34,30 +132,30 @@ def as_labels(where, name, y):
         if kinds not in ({str}, {int}, {bool}):
             shown = ", ".join(sorted(k.__name__ for k in kinds))
             raise ConfigError(
-                f"{where}: {name} holds {shown}. Unknown label type; expected labels of one kind."
+                f"{name} holds {shown}. Unknown label type; expected labels of one kind."
             )
         y = np.array(y.tolist())
     if y.dtype.kind == "f":
         wrong = ~(np.isfinite(y) & (y == np.floor(y)))
         if wrong.any():
             raise ConfigError(
-                f"{where}: {name} holds {y[wrong][0]}. Unknown label type: continuous numbers (or "
+                f"{name} holds {y[wrong][0]}. Unknown label type: continuous numbers (or "
                 f"NaN, inf) are for a regressor; expected class labels, str or whole numbers."
             )
         return y.astype(np.float64)
     if y.dtype.kind not in "iubU":
         what = "Complex data not supported" if y.dtype.kind == "c" else f"it is {y.dtype}"
-        raise ConfigError(f"{where}: {name}: {what}; expected labels, str or whole numbers.")
+        raise ConfigError(f"{name} cannot be read: {what}; expected labels, str or whole numbers.")
     return y.astype(np.int64) if y.dtype.kind in "iu" else y
 
 
-def numbers_of(where, name, labels, classes):
-    """Return the place of each label among the classes.
+def class_ids(name: str, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return the index of each label among the classes.
 
     Raises
     ------
     ConfigError
-        A label that is none of them: named with its index.
+        A label is no class of the training set.
     """
     if len(labels) == 0:
         return np.zeros(0, np.int64)
@@ -72,14 +170,14 @@ def numbers_of(where, name, labels, classes):
         listed = ", ".join(repr(c) for c in classes[:10].tolist())
         more = f", ... ({len(classes)} in all)" if len(classes) > 10 else ""
         raise ConfigError(
-            f"{where}: {name}[{i}] is {labels[i].item()!r}; expected one of {listed}{more}, "
+            f"{name}[{i}] is {labels[i].item()!r}; expected one of {listed}{more}, "
             f"the classes of the training set."
         )
     return places
 
 
-def weights_of(model, classes, numbers):
-    """Return the weight of every class, as ``class_weight`` says; None where all are 1.
+def class_weights(model: Any, classes: np.ndarray, ids: np.ndarray) -> np.ndarray | None:
+    """Return the weight of every class by ``class_weight`` of a model; None where all are 1.
 
     "balanced" is n / (classes * n of the class), as in scikit-learn.
 
@@ -91,8 +189,8 @@ def weights_of(model, classes, numbers):
     if given is None:
         return None
     if given == "balanced":
-        counts = np.bincount(numbers, minlength=len(classes))
-        return len(numbers) / (len(classes) * np.maximum(counts, 1))
+        counts = np.bincount(ids, minlength=len(classes))
+        return len(ids) / (len(classes) * np.maximum(counts, 1))
     known = classes.tolist()
     strange = [c for c in given if c not in known]
     if strange:
@@ -101,76 +199,3 @@ def weights_of(model, classes, numbers):
     if not weights.any():
         raise refusal(model, "class_weight", "weights that are not all 0")
     return weights
-
-
-def classes_from_json(values):
-    """Read the classes of a file.
-
-    Raises
-    ------
-    ConfigError
-    """
-    kinds = Counter(type(v) for v in values) if isinstance(values, list) else Counter()
-    if len(kinds) != 1 or next(iter(kinds)) not in (str, int, bool, float):
-        raise ConfigError("its classes are no list of labels of one kind.")
-    classes = np.array(values)
-    if classes.dtype.kind not in "iubUf" or len(np.unique(classes)) != len(classes):
-        raise ConfigError("its classes are not distinct labels.")
-    return classes
-
-
-@dataclass(kw_only=True, repr=False, eq=False)
-class Classes(SequenceModel):
-    """A model whose targets are classes."""
-
-    unit = "nats"
-    measure = "accuracy"
-    class_weight: Literal["balanced"] | dict[Any, float] | None = option(
-        None,
-        Optional(Weights()),
-        'Factor of the loss of each class; classes that are not in the dict have 1. "balanced": '
-        "inversely proportional to the frequency of the class. None: 1 for all.",
-        group="Training",
-    )
-
-    def _learn(self, targets):
-        labels = [as_labels("", "y", t) for t in each(targets) if len(t)]
-        self.classes_ = np.unique(np.concatenate(labels)) if labels else np.zeros(0, np.int64)
-
-    def _objective(self, targets):
-        numbers = np.concatenate(each(targets))
-        return CrossEntropy(weights_of(self, self.classes_, numbers))
-
-    def _n_out(self):
-        return len(self.classes_)
-
-    def _numbers(self, where, name, labels):
-        return numbers_of(where, name, labels, self.classes_)
-
-    def _decoded(self, z):
-        return softmax(z.T.astype(np.float64)).T
-
-    def score_text(self, X, y=None):
-        """Return the accuracy in words; `y` may hold labels as text, as data files do."""
-        return super().score_text(X, _renamed(y, {str(c): c for c in self.classes_.tolist()}))
-
-    def describe(self):
-        """Return what the fitted model reads, and its classes: lines of ``bptt info``."""
-        listed = ", ".join(map(str, self.classes_[:20].tolist()))
-        return [*super().describe(), f"classes: {listed}" + ", ..." * (len(self.classes_) > 20)]
-
-    def fitted_state(self):
-        """Return the fitted attributes, ready for JSON."""
-        return super().fitted_state() | {"classes": self.classes_.tolist()}
-
-    def restore_state(self, state):
-        """Set the fitted attributes from those of a file."""
-        super().restore_state(state)
-        self.classes_ = classes_from_json(state["classes"])
-
-
-def _renamed(labels, names):
-    """Return labels, or lists of them, with those replaced that have another name."""
-    if isinstance(labels, list):
-        return [_renamed(label, names) for label in labels]
-    return names.get(labels, labels)

@@ -201,11 +201,11 @@ class LanguageModel(Model):
             "auto": a live display in a terminal or a notebook, otherwise a line every few seconds
             and at the end of each epoch, on standard error.
         checkpoint : Checkpoints, str or path-like, optional
-            Where, and how often, to save the training state.
+            Where and how often to save the training, so that it can be resumed.
         resume : str or path-like, optional
-            Checkpoint to resume from; the result is bit-identical to an uninterrupted run.
+            A checkpoint to resume from. The result is bit-identical to an uninterrupted training.
         on_step : callable (Progress) -> bool, optional
-            Called after every step; a true result ends the training early.
+            Called after each step; a true result ends the training early.
 
         Raises
         ------

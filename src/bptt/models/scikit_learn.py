@@ -19,7 +19,7 @@ def check_fitted(model: Any) -> None:
         if "sklearn.exceptions" in sys.modules:
             kinds += (sys.modules["sklearn.exceptions"].NotFittedError,)
         error = type("NotFittedError", kinds, {})
-        raise error(f"{type(model).__name__}: not fitted yet; expected fit or load first.")
+        raise error("the model is not fitted yet; expected fit or load first.")
 
 
 def tags(

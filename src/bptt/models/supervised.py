@@ -1,50 +1,50 @@
-"""What the models share that learn from sequences with targets."""
+"""Models that learn from sequences with targets: what they share."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from ..errors import BpttError, ConfigError
+from ..errors import BpttError, ConfigError, operation, within
+from ..network import Network
 from ..stream import Stream
-from ..training import SequenceBatches
+from ..training import Checkpoints, Progress, SequenceBatches
+from ..training.display import DisplayMode
+from ..training.fitting import PathLike
 from .architecture import recurrent_network
 from .base import Model
-from .encoder import Reader
+from .encoder import Encoder
 from .files import digest
 from .hyperparameters import Columns, Flag, Optional, Whole, check, option, redefault, refusal
 from .scikit_learn import check_fitted
 from .sequences import as_sequences, outputs
-
-_TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
+from .targets import Target, each
 
 
 class ModelStream(Stream):
-    """A model that reads m sequences side by side, a step of each at a time.
+    """A model that processes m sequences in parallel, one time step at a time.
 
-    As `bptt.Stream`, but ``step`` takes what the model's ``predict`` takes of one step, and returns
-    what the model says. ``state`` can be kept and set again; ``reset`` begins anew.
+    Like `bptt.Stream`, but ``step`` takes one time step in the form that the model's ``predict``
+    takes, and returns predictions. ``state`` can be kept and set again; ``reset`` starts anew.
     """
 
-    def __init__(self, model, m, encode, decode):
+    def __init__(self, model: "SequenceModel", m: int, encoder: Encoder, target: Target):
         super().__init__(model.network_, model.parameters_, m)
-        self._initial = model.network_.initial_state(model.parameters_, m)
-        self._encode, self._decode = encode, decode
-        self.reset()
+        self._encoder, self._target = encoder, target
 
-    def step(self, xt):
+    @operation
+    def step(self, xt: Any) -> np.ndarray:
         """Run one step: see the model's ``stream``."""
-        return self._decode(super().step(self._encode(xt)))
-
-    def reset(self):
-        """Start again from the model's initial state."""
-        self.state = self._initial
+        return self._target.decode(super().step(self._encoder.encode_step(xt, self.m)))
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
 class SequenceModel(Model):
-    """A recurrent network that learns from sequences with targets: what its kinds share."""
+    """A recurrent network that learns from sequences with targets.
+
+    An `Encoder` turns the sequences into arrays, a `Target` the targets.
+    """
 
     bidirectional: bool = option(
         False,
@@ -99,98 +99,80 @@ class SequenceModel(Model):
     )
     validation_fraction: float = redefault(Model, "validation_fraction", 0.0)
 
-    pooling = None  # the outputs are one for each step
-
-    # -- what each kind says of itself -------------------------------------------------------
-
-    def _targets(self, where, name, sequences, y):
-        """Check targets; return an array (n, ...) or a list of arrays, one a step."""
-        raise NotImplementedError
-
-    def _learn(self, targets):
-        """Set the fitted attributes that the targets tell."""
-        raise NotImplementedError
-
-    def _encoded(self, where, name, targets):
-        """Turn targets into what the objective takes."""
-        raise NotImplementedError
-
-    def _objective(self, targets):
-        raise NotImplementedError
-
-    def _n_out(self):
-        raise NotImplementedError
+    target: ClassVar[type[Target]]
+    pooling = None  # a prediction for each time step
 
     # -- fit ---------------------------------------------------------------------------------
 
+    @operation
     def fit(
         self,
-        X,
-        y=None,
+        X: Any,
+        y: Any = None,
         *,
-        lengths=None,
-        validation=None,
-        progress="auto",
-        checkpoint=None,
-        resume=None,
-        on_step=None,
-    ):
-        """Train; return the model.
+        lengths: Sequence[int] | np.ndarray | None = None,
+        validation: tuple[Any, Any] | None = None,
+        progress: DisplayMode = "auto",
+        checkpoint: Checkpoints | PathLike | None = None,
+        resume: PathLike | None = None,
+        on_step: Callable[[Progress], Any] | None = None,
+    ) -> Self:
+        """Train the model; return it.
 
-        Ctrl-C ends the training after the step it lands in and leaves a usable model
-        (``interrupted_`` is then True); a second Ctrl-C leaves at once.
+        Ctrl-C ends the training after the current step and leaves a usable model
+        (``interrupted_`` is then True); a second Ctrl-C stops at once.
 
         Parameters
         ----------
-        X : list of n sequences
-            Each an array (T_i, n_features) or (T_i,), a str (read as characters), or a list of
-            words. Or an array (n, T, n_features) or (n, T), with `lengths` where they differ.
-        y : the targets of the n sequences
-            See the model.
+        X : list of n sequences, or ndarray, shape (n, T, n_features) or (n, T)
+            A sequence is an array (T_i, n_features) or (T_i,), a str (read as characters), or a
+            list of words.
+        y : list or ndarray
+            The targets of the n sequences: one for each, or for a tagger one for each time step.
         lengths : sequence of n int, optional
-            Of the sequences of an array: steps that exist.
+            With an array `X`: numbers of valid time steps.
         validation : (X, y), optional
             Scored after each epoch, in place of a held-out part of `X`.
-        progress : {"auto", "silent"}
-            "auto": on standard error, a bar in a terminal, else (in a notebook) a line every few
-            seconds and at the end of an epoch.
+        progress : {"auto", "silent"} or rich.console.Console
+            "auto": a live display in a terminal or a notebook, otherwise a line every few seconds
+            and at the end of each epoch, on standard error.
         checkpoint : Checkpoints, str or path-like, optional
-            Where, and how often, the training saves itself.
+            Where and how often to save the training, so that it can be resumed.
         resume : str or path-like, optional
-            A checkpoint to go on from: the results have the bits of a run never interrupted.
+            A checkpoint to resume from. The result is bit-identical to an uninterrupted training.
         on_step : callable (Progress) -> bool, optional
-            Called after every step; a true result ends the training early.
+            Called after each step; a true result ends the training early.
 
         Raises
         ------
         ShapeError, ConfigError
-            A hyper-parameter, a sequence or a target that makes no sense, named by its index.
+            A hyper-parameter, a sequence or a target is not valid.
         CheckpointError
             A checkpoint cannot be read or written.
         BpttError
             A gradient or a loss is not finite; ``parameters_`` are those of the last good step.
         """
-        where = f"{type(self).__name__}.fit"
         check(self)
-        sequences = as_sequences(where, X, lengths)
-        targets = self._targets(where, "y", sequences, y)
+        sequences, targets = self._read(X, y, lengths)
         rng = np.random.default_rng(self.seed)
-        held_out = self._held_out(len(sequences), rng) if validation is None else []
+        n_held_out = 0 if validation is not None else int(self.validation_fraction * len(sequences))
+        held_out = np.sort(rng.permutation(len(sequences))[:n_held_out]) if n_held_out else []
         training = np.setdiff1d(np.arange(len(sequences)), held_out)
-        self._reader = Reader.learn(where, [sequences[i] for i in training], self)
-        self._learn(targets)
-        encoded = self._encoded(where, "y", targets)
-        inputs = self._reader.read(where, sequences)
-        scored = self._validation(validation, inputs, encoded, held_out)
+        self._encoder = Encoder.learn([sequences[i] for i in training], self)
+        self._target = self.target.learn(targets)
+        inputs, encoded = self._encoder.encode(sequences), self._target.encode(targets)
+        scored = None
+        if validation is not None:
+            with within("validation"):
+                scored = self._validation(validation)
+        elif n_held_out:
+            scored = SequenceBatches(*_some(inputs, encoded, held_out), self.batch_size)
         if self.patience is not None and scored is None:
             raise refusal(
                 self, "patience", "None where nothing is held out (validation_fraction = 0)"
             )
-        objective = self._objective(encoded)
-        if self._reader.kind == "numbers":
-            self.n_features_in_ = self._reader.n_features
         return self._train(
-            objective,
+            self._target.objective(encoded, self),
             SequenceBatches(*_some(inputs, encoded, training), self.batch_size),
             scored,
             digest([*inputs, *each(encoded)], self.fitted_state()),
@@ -201,45 +183,33 @@ class SequenceModel(Model):
             on_step=on_step,
         )
 
-    def _held_out(self, n, rng):
-        """Draw the sequences that are held out."""
-        n_held_out = int(self.validation_fraction * n)
-        return np.sort(rng.permutation(n)[:n_held_out]) if n_held_out else []
+    def _read(self, X, y, lengths=None):
+        sequences = as_sequences(X, lengths)
+        return sequences, self.target.read(sequences, y, per_step=self.pooling is None)
 
-    def _validation(self, given, inputs, encoded, held_out):
-        if given is None:
-            if not len(held_out):
-                return None
-            return SequenceBatches(*_some(inputs, encoded, held_out), self.batch_size)
-        where = f"{type(self).__name__}.fit, validation"
+    def _validation(self, given):
         if not isinstance(given, (tuple, list)) or len(given) != 2:
-            raise ConfigError(f"{where}: it is a {type(given).__name__}; expected a pair (X, y).")
-        sequences = as_sequences(where, given[0])
-        targets = self._targets(where, "y", sequences, given[1])
-        return SequenceBatches(
-            self._reader.read(where, sequences),
-            self._encoded(where, "y", targets),
-            self.batch_size,
-        )
+            raise ConfigError(f"it is a {type(given).__name__}; expected a pair (X, y).")
+        sequences, targets = self._read(*given)
+        inputs, encoded = self._encoder.encode(sequences), self._target.encode(targets)
+        return SequenceBatches(inputs, encoded, self.batch_size)
 
-    # -- what a fitted model says ------------------------------------------------------------
+    # -- predictions -------------------------------------------------------------------------
 
-    def _outputs(self, method, X, lengths):
+    def _outputs(self, X, lengths):
         """Run the network over X: a list of arrays (T_i, n_out), or (1, n_out) where it pools."""
         check_fitted(self)
-        where = f"{type(self).__name__}.{method}"
-        arrays = self._reader.read(where, as_sequences(where, X, lengths))
+        arrays = self._encoder.encode(as_sequences(X, lengths))
         z = outputs(self.network_, self.parameters_, arrays)
         if not all(np.isfinite(row).all() for row in z):
-            raise BpttError(f"{where}: {_TOO_LARGE}")
+            raise BpttError(
+                "the result is not finite; the model's parameters are too large to compute with."
+            )
         return z
 
-    def _decoded(self, z):
-        """Turn outputs (n, n_out) into what a stream returns."""
-        raise NotImplementedError
-
-    def stream(self, m=1):
-        """Read m sequences side by side, a step of each at a time.
+    @operation
+    def stream(self, m: int = 1) -> ModelStream:
+        """Process m sequences in parallel, one time step at a time.
 
         Parameters
         ----------
@@ -248,9 +218,9 @@ class SequenceModel(Model):
         Returns
         -------
         ModelStream
-            ``step`` takes a step of each: an array (m, n_features), or a list of m characters or
-            words. It returns what the model says of all steps so far: probabilities (m, classes),
-            or the predicted numbers.
+            ``step`` takes one time step of each: an array (m, n_features), or a list of m
+            characters or words. It returns predictions from all steps so far: probabilities
+            (m, n_classes), or numbers.
 
         Raises
         ------
@@ -258,59 +228,55 @@ class SequenceModel(Model):
             The model is not fitted, or it is bidirectional: it needs whole sequences.
         """
         check_fitted(self)
-        where = f"{type(self).__name__}.stream"
-        return ModelStream(self, m, lambda x: self._reader.read_step(where, x, m), self._decoded)
+        return ModelStream(self, m, self._encoder, self._target)
 
-    def describe(self):
+    def describe(self) -> list[str]:
         """Return what the fitted model reads: a line of ``bptt info``."""
         if self.vocabulary_ is None:
             return [f"reads {self.n_features_in_} features a step"]
         return [f"vocabulary: {len(self.vocabulary_)} tokens"]
 
-    # -- hyper-parameters, network and file --------------------------------------------------
+    # -- network, file and fitted attributes --------------------------------------------------
 
-    def build_network(self):
+    def build_network(self) -> Network:
         """Build the network."""
-        below, n_x = self._reader.layers(self)
+        below, n_x = self._encoder.layers(self)
+        n_out = self._target.n_outputs
         return recurrent_network(
-            self, below, n_x, self._n_out(), bidirectional=self.bidirectional, pooling=self.pooling
+            self, below, n_x, n_out, bidirectional=self.bidirectional, pooling=self.pooling
         )
 
     def fitted_state(self) -> dict[str, Any]:
         """Return the fitted attributes, ready for JSON."""
-        return {"reader": self._reader.to_json()}
+        return {"reader": self._encoder.to_json(), **self._target.to_json()}
 
-    def restore_state(self, state):
+    def restore_state(self, state: dict[str, Any]) -> None:
         """Set the fitted attributes from those of a file."""
-        self._reader = Reader.from_json(state["reader"], self)
-        if self._reader.kind == "numbers":
-            self.n_features_in_ = self._reader.n_features
+        self._encoder = Encoder.from_json(state["reader"], self)
+        self._target = self.target.from_json(state)
 
     @property
-    def mean_(self):
+    def n_features_in_(self) -> int:
+        """Number of features of a time step; text has none."""
+        if self._encoder.kind != "numbers":
+            raise AttributeError("the model reads text, which has no features")
+        return self._encoder.n_features
+
+    @property
+    def mean_(self) -> np.ndarray | None:
         """Means of the features over the training set; None where they are not standardized."""
-        return self._fitted_reader().mean
+        return self._encoder.mean
 
     @property
-    def scale_(self):
+    def scale_(self) -> np.ndarray | None:
         """Standard deviations of the features over the training set, or None."""
-        return self._fitted_reader().scale
+        return self._encoder.scale
 
     @property
-    def vocabulary_(self):
-        """Characters or words that are known, sorted; None for numbers."""
-        vocabulary = self._fitted_reader().vocabulary
+    def vocabulary_(self) -> list[str] | None:
+        """Known characters or words, sorted; None where the model reads numbers."""
+        vocabulary = self._encoder.vocabulary
         return None if vocabulary is None else vocabulary.tokens
-
-    def _fitted_reader(self):
-        if not hasattr(self, "_reader"):
-            raise AttributeError(f"{type(self).__name__} is not fitted")
-        return self._reader
-
-
-def each(targets):
-    """Return the arrays of targets, which are one array or a list of them."""
-    return [targets] if isinstance(targets, np.ndarray) else targets
 
 
 def _some(inputs, targets, chosen):

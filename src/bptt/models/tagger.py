@@ -1,26 +1,24 @@
-"""One label for every step of a sequence."""
+"""Sequence tagging: one label for each time step."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import ConfigError, ShapeError
+from .classifier import LabelModel
 from .files import register
 from .hyperparameters import redefault
-from .labels import Classes, as_labels
-from .scikit_learn import check_fitted, tags
-from .sequences import as_sequences
+from .scikit_learn import tags
 
 
 @register
 @dataclass(kw_only=True, repr=False, eq=False)
-class SequenceTagger(Classes):
-    """Label every time step of a sequence: parts of speech, phases of a signal.
+class SequenceTagger(LabelModel):
+    """Tag sequences: predict one label for each time step, such as a part of speech.
 
-    Sequences are arrays of numbers, of categories, or of both, strings, or lists of words. A word
-    is what its own vector says beside what a character-level LSTM makes of its spelling; one that
-    the training set holds less than `min_count` times has the vector of the unknown word, which so
-    learns what rare words are like. Unless told otherwise, it reads in both directions.
+    A sequence is an array of numbers or categories, a str, or a list of words. Each word is
+    represented by a word embedding concatenated with the final states of a character-level LSTM.
+    Words that occur less than `min_count` times in the training set share the embedding of the
+    unknown word, which thus learns what rare words have in common.
 
     Parameters
     ----------
@@ -94,11 +92,9 @@ class SequenceTagger(Classes):
     Attributes
     ----------
     classes_ : ndarray, shape (n_classes,)
-        Sorted.
-    mean_, scale_ : ndarray of float64, shape (n_features,), or None
-    vocabulary_ : list of str, or None
-    network_, parameters_, history_, interrupted_
-        See `bptt.models.base.Model`; the losses are nats per step.
+        The classes of the training set, sorted.
+    mean_, scale_, vocabulary_, network_, parameters_, history_, interrupted_
+        See `SequenceClassifier`. The losses are nats per step.
 
     Examples
     --------
@@ -109,99 +105,14 @@ class SequenceTagger(Classes):
     ['DET', 'NOUN', 'VERB']
     """
 
-    bidirectional: bool = redefault(Classes, "bidirectional", True)
-    embedding: int = redefault(Classes, "embedding", 64)
-    min_count: int = redefault(Classes, "min_count", 2)
-    char_units: int = redefault(Classes, "char_units", 32)
+    bidirectional: bool = redefault(LabelModel, "bidirectional", True)
+    embedding: int = redefault(LabelModel, "embedding", 64)
+    min_count: int = redefault(LabelModel, "min_count", 2)
+    char_units: int = redefault(LabelModel, "char_units", 32)
 
     items = "steps"
     command, reads = "tag", "tags"
     example = "english.conllu --validation dev.conllu --dropout 0.5 --epochs 10"
-
-    def _targets(self, where, name, sequences, y):
-        if y is None:
-            raise ConfigError(
-                f"{where}: requires y to be passed, but the target y is None; expected a label "
-                f"for every step."
-            )
-        if len(y) != len(sequences):
-            raise ShapeError(
-                f"{where}: {name} has {len(y)} sequences of labels; expected {len(sequences)}."
-            )
-        padded = isinstance(y, np.ndarray) and y.ndim == 2
-        targets = []
-        for i, (labels, x) in enumerate(zip(y, sequences, strict=True)):
-            if isinstance(labels, str) or np.ndim(labels) == 0:
-                raise ShapeError(
-                    f"{where}: {name}[{i}] is {labels!r}; expected a label for every step."
-                )
-            labels = as_labels(where, f"{name}[{i}]", labels[: len(x)] if padded else labels)
-            if len(labels) != len(x):
-                raise ShapeError(
-                    f"{where}: {name}[{i}] has {len(labels)} labels; expected {len(x)}, because "
-                    f"X[{i}] has as many steps."
-                )
-            targets.append(labels)
-        kinds = {t.dtype.kind for t in targets if len(t)}
-        if len(kinds) > 1:
-            raise ConfigError(f"{where}: {name} mixes text and numbers; expected labels of a kind.")
-        return targets
-
-    def _encoded(self, where, name, targets):
-        return [self._numbers(where, f"{name}[{i}]", t) for i, t in enumerate(targets)]
-
-    def predict_proba(self, X, lengths=None):
-        """Probability of every class at each step.
-
-        Parameters
-        ----------
-        X, lengths
-            As for `fit`.
-
-        Returns
-        -------
-        list of ndarray of float64, each (T_i, n_classes)
-            In the order of ``classes_``.
-
-        Raises
-        ------
-        ShapeError, ConfigError
-            The model is not fitted; a sequence that is not as those of the training set.
-        BpttError
-            The model's parameters are too large to compute with.
-        """
-        return [self._decoded(z) for z in self._outputs("predict_proba", X, lengths)]
-
-    def predict(self, X, lengths=None):
-        """Likeliest class of each step.
-
-        Returns
-        -------
-        list of ndarray, each (T_i,)
-            Of the labels that `fit` was given.
-
-        Raises
-        ------
-        ShapeError, ConfigError, BpttError
-            As for `predict_proba`.
-        """
-        return [self.classes_[z.argmax(axis=1)] for z in self._outputs("predict", X, lengths)]
-
-    def score(self, X, y, lengths=None):
-        """Accuracy: the share of all steps whose class is predicted.
-
-        Raises
-        ------
-        ShapeError, ConfigError, BpttError
-            As for `predict_proba`; a label that is no class of the training set.
-        """
-        check_fitted(self)
-        where = f"{type(self).__name__}.score"
-        sequences = as_sequences(where, X, lengths)
-        truth = self._encoded(where, "y", self._targets(where, "y", sequences, y))
-        z = self._outputs("score", X, lengths)
-        right = [row.argmax(axis=1) == t for row, t in zip(z, truth, strict=True)]
-        return float(np.mean(np.concatenate(right)))
 
     def extent(self, X, y=None):
         """Return the amount of data in words: "12 sequences of 40 steps with 4 tags"."""
@@ -217,5 +128,5 @@ class SequenceTagger(Classes):
             yield ()
 
     def __sklearn_tags__(self):
-        """Return what scikit-learn asks for: it has no word for a label a step."""
-        return tags(None, target=True)
+        """Return what scikit-learn asks for: none of its kinds has a label for each step."""
+        return tags(target=True)

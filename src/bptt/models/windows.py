@@ -1,13 +1,15 @@
 """Windows of a series: model inputs, targets, and the naive forecast they are relative to."""
 
+from typing import Any
+
 import numpy as np
 
 from ..errors import ConfigError, ShapeError
 from ..training import Batch
-from .sequences import as_sequences, from_elsewhere, numeric
+from .sequences import as_plain, as_sequences, numeric
 
 
-def as_series(where, X, lengths=None):
+def as_series(X: Any, lengths: Any = None) -> tuple[list[np.ndarray], bool]:
     """Return the series of X, each (n, k), and whether X is a single series.
 
     Parameters
@@ -19,23 +21,22 @@ def as_series(where, X, lengths=None):
     ------
     ShapeError, ConfigError
     """
-    X = from_elsewhere(where, X)
+    X = as_plain(X)
     several = isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) > 0
     several = several or (isinstance(X, np.ndarray) and (X.ndim > 2 or X.dtype.kind == "O"))
     if not several:
         if isinstance(X, (str, dict, set)) or X is None:
-            raise ShapeError(f"{where}: X is a {type(X).__name__}; expected a series of numbers.")
-        return [numeric(where, "X", X).astype(np.float64)], True
+            raise ShapeError(f"X is a {type(X).__name__}; expected a series of numbers.")
+        return [numeric("X", X).astype(np.float64)], True
     series = [
-        numeric(where, f"X[{i}]", x).astype(np.float64)
-        for i, x in enumerate(as_sequences(where, X, lengths))
+        numeric(f"X[{i}]", x).astype(np.float64) for i, x in enumerate(as_sequences(X, lengths))
     ]
     for i, x in enumerate(series):
-        check_width(where, f"X[{i}]", x, series[0].shape[1], "as X[0]")
+        check_width(f"X[{i}]", x, series[0].shape[1], "as X[0]")
     return series, False
 
 
-def check_width(where, name, x, k, whence):
+def check_width(name, x, k, whence):
     """Raise where a series has another number of values per time step.
 
     Raises
@@ -43,10 +44,10 @@ def check_width(where, name, x, k, whence):
     ShapeError
     """
     if x.shape[1] != k:
-        raise ShapeError(f"{where}: {name} has {x.shape[1]} features; expected {k}, {whence}.")
+        raise ShapeError(f"{name} has {x.shape[1]} features; expected {k}, {whence}.")
 
 
-def check_steps(where, series, single, least, what):
+def check_steps(series, single, least, what):
     """Raise where a series is too short.
 
     Raises
@@ -56,9 +57,7 @@ def check_steps(where, series, single, least, what):
     for i, x in enumerate(series):
         if len(x) < least:
             name = "X" if single else f"X[{i}]"
-            raise ConfigError(
-                f"{where}: {name} has {len(x)} steps; expected at least {least}, {what}."
-            )
+            raise ConfigError(f"{name} has {len(x)} steps; expected at least {least}, {what}.")
 
 
 class Framing:

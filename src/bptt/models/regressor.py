@@ -1,0 +1,176 @@
+"""Sequence regression: one number, or several, for each sequence."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import operation
+from .classifier import Pooling, SequenceClassifier
+from .files import register
+from .hyperparameters import redefault
+from .scikit_learn import check_fitted, tags
+from .sequences import r2
+from .supervised import SequenceModel
+from .values import Values
+
+
+@register
+@dataclass(kw_only=True, repr=False, eq=False)
+class SequenceRegressor(SequenceModel):
+    """Predict one number, or several, for each sequence.
+
+    A sequence is an array of numbers or categories, a str, or a list of words. Sequences may differ
+    in length.
+
+    Parameters
+    ----------
+    cell : str or bptt.equations.Cell, default="lstm"
+        Recurrent cell. "gru_reset_after" applies the reset gate after the matrix product, as
+        PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after.
+    units : int, default=128
+        Hidden units of each recurrent layer; of each direction where there are two.
+    layers : int, default=1
+        Number of stacked recurrent layers.
+    dropout : float, default=0.0
+        Probability that a feature is set to zero during training, between recurrent layers and
+        before the output layer.
+    input_dropout : float, default=0.0
+        Dropout probability of the input of the first recurrent layer.
+    initial_state : {"zero", "learned"}, default="zero"
+        State before the first time step: zeros, or learned like the weights.
+    bidirectional : bool, default=False
+        Process each sequence in both directions. A bidirectional model cannot stream.
+    embedding : int, default=32
+        Size of the embedding of a category, character or word.
+    char_units : int, default=0
+        Hidden units of a bidirectional LSTM over the characters of each word; its final states are
+        concatenated with the word's embedding. 0: none.
+    char_embedding : int, default=16
+        Size of the embedding of a character in that LSTM.
+    pooling : {"last", "mean", "max"}, default="last"
+        How the time steps of a sequence become one: the final state (of both directions, where
+        there are two), or the mean or maximum over all steps.
+    standardize : bool, default=True
+        Scale numeric features to mean 0 and standard deviation 1, computed on the training set.
+    categories : sequence of int, "all" or None, default=None
+        Columns of X with integer categories; each gets an embedding.
+    max_vocabulary : int or None, default=None
+        Keep only the most frequent characters or words; all others are read as one unknown token.
+        None: keep all.
+    min_count : int, default=1
+        Characters or words that occur less often in the training set are read as one unknown token.
+    lowercase : bool, default=True
+        Look words up in lower case. The characters that `char_units` reads keep their case.
+    batch_size : int, default=32
+        Sequences, windows of a series, or parallel streams of a text in one training step.
+    epochs : int, default=10
+        Passes over the training data.
+    optimizer : {"adam", "adamw", "rmsprop", "sgd"}, default="adam"
+        Optimization algorithm.
+    learning_rate : float, default=0.002
+        Step size of the optimizer; with a schedule or a warm-up, its largest value.
+    momentum : float, default=0.9
+        Momentum of "sgd" and "rmsprop". "adam" and "adamw" ignore it.
+    weight_decay : float, default=0.0
+        L2 penalty: `weight_decay * weight` is added to the gradient. With "adamw", decoupled decay:
+        weights shrink by `learning_rate * weight_decay` each step. Not applied to biases.
+    grad_clip : float, default=5.0
+        Largest Euclidean norm of all gradients together; larger gradients are scaled down to it.
+    schedule : {"constant", "cosine", "plateau"}, default="constant"
+        Learning rate after the warm-up: constant; decreasing to 0 along a cosine; or halved after 2
+        epochs without a lower loss.
+    warmup : int (steps), default=0
+        Training steps in which the learning rate increases linearly to `learning_rate`.
+    patience : int or None (epochs), default=None
+        Early stopping: training stops after this many epochs without a lower validation loss, and
+        the parameters with the lowest are kept. None: train for all epochs, keep the last
+        parameters.
+    validation_fraction : float, default=0.0
+        Fraction of the data that is held out and scored after each epoch. 0: none.
+    seed : int, default=0
+        Seed of the random numbers: initial parameters, order of the batches, dropout, held-out
+        data.
+
+    Attributes
+    ----------
+    y_mean_, y_scale_ : ndarray of float64, shape (n_targets,)
+        Mean and standard deviation of the targets; the network predicts standardized targets.
+    mean_, scale_, vocabulary_, network_, parameters_, history_, interrupted_
+        See `SequenceClassifier`. The losses are half squared errors of standardized targets.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = [rng.normal(size=(rng.integers(3, 9), 1)) for _ in range(60)]
+    >>> y = [x.sum() for x in X]
+    >>> model = SequenceRegressor(cell="gru", units=16, epochs=60, learning_rate=0.02)
+    >>> model.fit(X, y, progress="silent").score(X, y) > 0.9
+    True
+    """
+
+    pooling: Pooling = redefault(SequenceClassifier, "pooling", "last")
+
+    items = "numbers"
+    command, reads = "regress", "numbers"
+    example = "engines.csv --sequence engine --label remaining --test others.csv"
+    target = Values
+
+    @property
+    def y_mean_(self) -> np.ndarray:
+        """Means of the targets over the training set."""
+        return self._target.mean
+
+    @property
+    def y_scale_(self) -> np.ndarray:
+        """Standard deviations of the targets over the training set."""
+        return self._target.scale
+
+    @operation
+    def predict(self, X: Any, lengths: Any = None) -> np.ndarray:
+        """Return the predicted targets of each sequence.
+
+        Parameters
+        ----------
+        X, lengths
+            As for `fit`.
+
+        Returns
+        -------
+        ndarray of float64, shape (n,) or (n, n_targets)
+            In the shape that ``y`` had in `fit`.
+
+        Raises
+        ------
+        ShapeError, ConfigError
+            The model is not fitted, or a sequence is not like those of the training set.
+        BpttError
+            The parameters are too large to compute with.
+        """
+        z = np.concatenate(self._outputs(X, lengths))
+        return self._target.decode(z)
+
+    @operation
+    def score(self, X: Any, y: Any, lengths: Any = None) -> float:
+        """Return the coefficient of determination R2, averaged over the targets.
+
+        1 is perfect; 0 is as good as predicting the mean of ``y``.
+
+        Raises
+        ------
+        ShapeError, ConfigError, BpttError
+            As for `predict`.
+        """
+        check_fitted(self)
+        _, truth = self._read(X, y, lengths)
+        self._target.encode(truth)  # refuses another number of targets
+        return r2(truth, self.predict(X, lengths))
+
+    def prediction_rows(self, X):
+        """Yield the numbers predicted for each sequence: rows of ``bptt predict``."""
+        for row in self.predict(X).reshape(len(X), -1):
+            yield tuple(f"{v:.8g}" for v in row)
+
+    def __sklearn_tags__(self):
+        """Return what scikit-learn asks for."""
+        return tags("regressor", target=True, multi_output=True)
