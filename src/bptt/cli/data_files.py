@@ -11,49 +11,49 @@ from typing import Any, NamedTuple
 from .. import corpus
 from ..errors import ConfigError, DataError
 from ..readers import Data, read_conll, read_json_lines, read_series, read_table, read_ts
-from .options import Parameter, flag, parameter
+from .options import flag, panel
 
 # All are None if not given, so that an option that a model or a format does not have is refused.
-OPTIONS: dict[str, Parameter] = {
-    "documents": parameter(
+OPTIONS = panel(
+    "Data",
+    (
         "documents",
         "Read documents that do not continue one another instead of one running text: each file, "
         "each paragraph (between blank lines) or each line is one.",
-        choices=("file", "paragraph", "line"),
-        panel="Data",
+        str,
+        None,
+        None,
+        ("file", "paragraph", "line"),
     ),
-    "label": parameter(
+    (
         "label",
         "Column (tables) or key (JSON lines) of the labels. A column is a name, or a number from "
         "0; negative numbers count from the end. Without: label.",
-        metavar="COLUMN",
-        panel="Data",
+        str,
+        None,
+        "COLUMN",
     ),
-    "sequence": parameter(
+    (
         "sequence",
         "Tables: column that tells which sequence a row is a step of; without it each row is a "
         "sequence and its values are the steps. JSON lines: key of the sequence; without: "
         "sequence.",
-        metavar="COLUMN",
-        panel="Data",
+        str,
+        None,
+        "COLUMN",
     ),
-    "columns": parameter(
+    (
         "columns",
         "Tables: columns of numbers, separated by commas. Without: all columns that are neither "
         "named in another option nor dates.",
-        metavar="COLUMN,...",
-        panel="Data",
+        str,
+        None,
+        "COLUMN,...",
     ),
-    "text": parameter(
-        "text", "Tables: column of a text, read instead of numbers.", metavar="COLUMN", panel="Data"
-    ),
-    "word": parameter(
-        "word", "CoNLL: column of the word, from 0. Without: 0; CoNLL-U: 1.", int, panel="Data"
-    ),
-    "tag": parameter(
-        "tag", "CoNLL: column of the tag, from 0. Without: 1; CoNLL-U: 3.", int, panel="Data"
-    ),
-}
+    ("text", "Tables: column of a text, read instead of numbers.", str, None, "COLUMN"),
+    ("word", "CoNLL: column of the word, from 0. Without: 0; CoNLL-U: 1.", int),
+    ("tag", "CoNLL: column of the tag, from 0. Without: 1; CoNLL-U: 3.", int),
+)
 
 
 class Format(NamedTuple):

@@ -18,7 +18,7 @@ from ..models import hyperparameters
 from ..models.hyperparameters import declared
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Model file written by `bptt train`.")]
-_METAVARS = {int: "INT", float: "FLOAT", str: "TEXT", bool: ""}
+_METAVARS = {int: "INT", float: "FLOAT", str: "TEXT", Path: "FILE", bool: ""}
 
 
 class _Shown:
@@ -47,9 +47,9 @@ def parameter(
     text: str,
     hint: Any = str,
     default: Any = None,
-    *,
     metavar: str | None = None,
     choices: tuple[str, ...] = (),
+    *,
     panel: str,
 ) -> Parameter:
     """Return an option of a command: a keyword argument of the function behind it.
@@ -59,7 +59,7 @@ def parameter(
     name : str
         Of the argument: "batch_size" is the option ``--batch-size``.
     text : str
-        One sentence or more for the help.
+        For the help: one sentence or more.
     hint : type
         bool: a flag.
     default : of that type, optional
@@ -70,7 +70,7 @@ def parameter(
     panel : str
         Heading in the help.
     """
-    metavar = _METAVARS.get(hint) if metavar is None else metavar
+    metavar = metavar or _METAVARS[hint]
     if choices:
         text, metavar = f"{text} One of {', '.join(choices)}.", "NAME"
     if hint is bool:
@@ -78,7 +78,7 @@ def parameter(
     elif default is None:
         hint = hint | None
     else:
-        text = f"{text} [default: {default}]"
+        text += f" [default: {default}]" if default != "" else ""
     option = typer.Option(
         flag(name),
         help=text,
@@ -90,6 +90,11 @@ def parameter(
     return Parameter(
         name, Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[hint, option]
     )
+
+
+def panel(heading: str, *rows: tuple[Any, ...]) -> dict[str, Parameter]:
+    """Return the options under a heading of the help, by name: the arguments of `parameter`."""
+    return {row[0]: parameter(*row, panel=heading) for row in rows}
 
 
 def of_model(model: type) -> list[Parameter]:
@@ -109,7 +114,7 @@ def _of_field(f):
         spelled(f),
         text,
         default=None if f.default is None else kind.write(f.default),
-        metavar=kind.metavar or (unit.upper() if unit else _METAVARS[kind.type]),
+        metavar=kind.metavar or (unit and unit.upper()) or _METAVARS[kind.type],
         choices=kind.choices,
         panel=panel,
     )

@@ -16,7 +16,7 @@ def plot(
     model: Model,
     out: Annotated[
         Path,
-        typer.Option(metavar="FILE", help="Picture to write; its ending is .png or .svg."),
+        typer.Option(metavar="FILE", help="Picture to write; its name ends in .png or .svg."),
     ] = Path("history.png"),
 ):
     """Plot a training: losses, gradient norm and learning rate of each epoch.

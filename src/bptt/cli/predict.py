@@ -13,9 +13,20 @@ from . import data_files, options
 from .console import check_destination, field, put
 from .options import Model
 
+_OPTIONS = options.panel(
+    "Options",
+    ("out", "File to write. Without: standard output.", Path),
+    (
+        "coverage",
+        "Add intervals that contain each value with this probability, above 0 and below 1 "
+        "(forecasters with --output gaussian or quantile).",
+        float,
+    ),
+)
+
 
 @operation
-@options.takes(*data_files.OPTIONS.values())
+@options.takes(*_OPTIONS.values(), *data_files.OPTIONS.values())
 def predict(
     model: Model,
     file: Annotated[
@@ -24,17 +35,6 @@ def predict(
             metavar="FILE",
             help="Data, in a format that the model trains on; labels are not needed. Without a "
             "file, a forecaster continues the series that it was trained on.",
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE", help="File to write. Without: standard output."),
-    ] = None,
-    coverage: Annotated[
-        float | None,
-        typer.Option(
-            help="Add intervals that contain each value with this probability, above 0 and below 1 "
-            "(forecasters with --output gaussian or quantile)."
         ),
     ] = None,
     **given,
@@ -47,7 +47,7 @@ def predict(
 
     A table with a column of labels needs --label here too: the labels are not features.
     """
-    m = load(model)
+    m, out, coverage = load(model), given["out"], given["coverage"]
     if not hasattr(m, "prediction_rows"):
         raise ConfigError(
             f"{model} holds a {type(m).__name__}; expected another model, because this one "

@@ -17,7 +17,7 @@ from ..models.hyperparameters import check
 from ..training import Checkpoints
 from . import data_files, options
 from .console import Console, check_destination, fail
-from .options import Command, Group, flag, parameter
+from .options import Command, Group, flag, panel
 from .score import scored
 
 HELP = """Train a model and save it to one file.
@@ -49,7 +49,8 @@ def group() -> typer.Typer:
     app = typer.Typer(cls=_Kinds, help=HELP, rich_markup_mode="markdown")
     kinds = [kind for kind in KINDS.values() if hasattr(kind, "command")]
     for kind in sorted(kinds, key=lambda kind: kind.command != DEFAULT):
-        summary, files = inspect.getdoc(kind).partition("\n")[0], data_files.CONTENTS[kind.reads]
+        summary, *_ = (inspect.getdoc(kind) or "").split("\n")
+        files = data_files.CONTENTS[kind.reads]
         example = f"`bptt train {kind.command} {kind.example or 'FILE'}`"
         text = f"{summary}\n\n{files.files}\n\n{example}"
         app.command(kind.command, cls=Command, help=text)(_command(kind, files.options))
@@ -58,13 +59,9 @@ def group() -> typer.Typer:
 
 def _command(kind, data_options):
     """Return the command that trains a kind of model."""
+    data = [data_files.OPTIONS[name] for name in data_options]
 
-    @options.takes(
-        *(data_files.OPTIONS[name] for name in data_options),
-        *_DATA,
-        *options.of_model(kind),
-        *_RUN,
-    )
+    @options.takes(*data, *_DATA.values(), *options.of_model(kind), *_RUN.values())
     def command(
         context: typer.Context,
         files: Annotated[
@@ -79,43 +76,37 @@ def _command(kind, data_options):
     return command
 
 
-_DATA = [
-    parameter(name, text, Path, metavar="FILE", panel="Data")
-    for name, text in (
-        (
-            "validation",
-            "File to score after each epoch. Without: the part of the data that is held out "
-            "(--validation-fraction).",
-        ),
-        ("test", "File to score after the training."),
-    )
-]
-_RUN = [
-    parameter(
-        "out", "File to write the model to.", Path, Path("model.safetensors"), metavar="FILE",
-        panel="Files and output",
+_DATA = panel(
+    "Data",
+    (
+        "validation",
+        "File to score after each epoch. Without: the part of the data that is held out "
+        "(--validation-fraction).",
+        Path,
     ),
-    parameter(
+    ("test", "File to score after the training.", Path),
+)
+_RUN = panel(
+    "Files and output",
+    ("out", "File to write the model to.", Path, Path("model.safetensors")),
+    (
         "checkpoint_minutes",
         "Minutes between checkpoints. They are saved beside the model, with the number of steps in "
         "their names (model-00001200.safetensors). 0: save one after every step. The last one is "
         "written when the training ends; it can be resumed with more epochs.",
-        float, 5.0, panel="Files and output",
+        float,
+        5.0,
     ),
-    parameter(
-        "keep", "Number of checkpoints to keep, the last ones.", int, 2, panel="Files and output"
-    ),
-    parameter(
+    ("keep", "Number of checkpoints to keep, the last ones.", int, 2),
+    (
         "resume",
         "Checkpoint to resume from; the result is bit-identical to that of an uninterrupted run. "
         "Give the same data. The hyper-parameters come from the checkpoint; only --epochs may be "
         "changed.",
-        Path, metavar="FILE", panel="Files and output",
+        Path,
     ),
-    parameter(
-        "quiet", "Print only errors, and what Ctrl-C has saved.", bool, panel="Files and output"
-    ),
-]  # fmt: skip
+    ("quiet", "Print only errors, and what Ctrl-C has saved.", bool),
+)
 
 
 def train(context, kind, files, given):
