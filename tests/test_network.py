@@ -253,3 +253,22 @@ def test_no_state_is_a_state_of_zeros():
     assert same_bits(network.forward(TOKENS, p)[:2], network.forward(TOKENS, p, zeros)[:2])
     y, _, tape = network.forward(TOKENS, p)
     assert same_bits(network.backward(tape, y), network.backward(tape, y, zeros))
+
+
+def test_what_is_not_finite_is_traced_to_its_gate():
+    network = Network([LSTM(3, 4), GRU(4, 5), Dense(5, 2)])
+    parameters = network.init(np.random.default_rng(0))
+    x = np.zeros((2, 6, 3), np.float32)
+
+    def first():
+        return network.find_fault(x, parameters, [6, 3])
+
+    assert first() is None
+    x[1, 4] = np.nan  # padding
+    assert first() is None
+    parameters["dense0.Wy"][0] = np.inf
+    assert first() == "the output of dense0"
+    parameters["gru0.Wc"][2] = np.nan
+    assert first() == "cct of gru0 at step 0"
+    x[0, 4, 1] = np.nan
+    assert first() == "ft of lstm0 at step 4"

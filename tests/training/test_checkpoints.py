@@ -1,140 +1,101 @@
-"""Checkpoints: what is saved comes back to the bit, and what would not come back is refused."""
+"""Checkpoints of a training: how many are kept, full disks, errors that name the last one."""
+
+import contextlib
+import subprocess
 
 import numpy as np
 import pytest
-import safetensors.numpy
 
-from bptt.errors import ConfigError, ShapeError
-from bptt.training.array_files import MAX_HEADER, load_arrays, save_arrays
-
-CONFIG = {
-    "units": 3,
-    "vocabulary": "aé語😀\ud800\0\n\"'",
-    "deep": [{"x": None}, True, 1e-300, 2**127],
-}
-ARRAYS = {"z": np.arange(6, dtype=np.float32).reshape(2, 3), "a": np.array([True, False, True])}
-
-
-def assert_same(path, arrays=ARRAYS, config=CONFIG):
-    loaded, loaded_config = load_arrays(path)
-    assert loaded_config == config
-    assert list(loaded) == list(arrays)
-    for name, array in arrays.items():
-        assert (loaded[name].dtype, loaded[name].shape) == (array.dtype, array.shape)
-        assert loaded[name].tobytes() == array.tobytes()
+from bptt.errors import BpttError, CheckpointError, ConfigError
+from bptt.training import (
+    Checkpoints,
+)
+from tests.support.trainings import (
+    TEXT,
+    assert_same,
+    quiet,
+    tiny,
+)
 
 
-@pytest.fixture
-def saved(path):
-    save_arrays(path, ARRAYS, CONFIG)
-    return path
-
-
-# Round trips
-
-
-@pytest.mark.parametrize("dtype", list("?bhiqBHIQefd"))
-def test_every_dtype_shape_and_layout_comes_back(path, dtype):
-    base = np.random.default_rng(3).integers(0, 2**15, (4, 6)).astype(dtype)
-    read_only = base.copy()
-    read_only.flags.writeable = False
-    arrays = {
-        "plain": base,
-        "fortran": np.asfortranarray(base),
-        "strided": base[::-2, 1::3],
-        "broadcast": np.broadcast_to(base[:, :1], (4, 5)),
-        "swapped": base.astype(base.dtype.newbyteorder(">")),
-        "read-only": read_only,
-        "scalar": base[1, 2, ...],
-        "empty": base[:0],
-        "long empty": np.zeros((3, 0, 2**40), dtype),
-    }
-    before = {name: (a.tobytes(), a.flags.writeable) for name, a in arrays.items()}
-    save_arrays(path, arrays, {})
-    assert before == {name: (a.tobytes(), a.flags.writeable) for name, a in arrays.items()}
-    loaded, config = load_arrays(path)
-    assert config == {}
-    assert list(loaded) == list(arrays)
-    for name, array in loaded.items():
-        np.testing.assert_array_equal(array, arrays[name], strict=False)
-        assert (array.dtype, array.shape) == (np.dtype(dtype), arrays[name].shape)
-        assert array.flags.carray  # C-ordered, aligned, writable
-
-
-def test_floats_come_back_to_the_bit(path):
-    bits = np.array([0x7FF8000000000001, 0xFFF0000000000000, 1 << 63, 1, 0x7FF4000000000000], "u8")
-    save_arrays(path, {"w": bits.view("f8")}, CONFIG)
-    assert_same(path, {"w": bits.view("f8")})
-
-
-def test_names_and_order_come_back_and_nothing_is_needed(path):
-    names = ["lstm0.Wf", "a", "Z", "é語😀", "", "../../x", "b c", "dtype"]
-    arrays = {name: np.full(k, k, np.int16) for k, name in enumerate(names)}
-    save_arrays(str(path), arrays, CONFIG)
-    assert_same(str(path), arrays)
-    save_arrays(path, {}, {})
-    assert_same(path, {}, {})
-
-
-def test_equal_content_gives_equal_bytes_and_safetensors_reads_them(saved, tmp_path):
-    for k in range(5):
-        save_arrays(tmp_path / f"{k}", ARRAYS, CONFIG)
-        assert (tmp_path / f"{k}").read_bytes() == saved.read_bytes()
-    other = safetensors.numpy.load_file(saved)
-    assert {name: a.tolist() for name, a in other.items()} == {
-        name: a.tolist() for name, a in ARRAYS.items()
-    }
-
-
-# What cannot be saved
+def test_the_last_files_are_kept_and_nobody_elses_are_touched(tmp_path):
+    for other in ("m-1.safetensors", "mm-00000001.safetensors", "m-00000001.txt"):
+        (tmp_path / other).write_text("mine")
+    places = Checkpoints(tmp_path / "m.safetensors", minutes=0, keep=3)
+    model = quiet(tiny(epochs=1), TEXT, checkpoint=places)
+    n = model.history_[-1]["step"]
+    own = sorted(p.name for p in tmp_path.iterdir() if p.read_bytes() != b"mine")
+    assert own == [f"m-{k:08d}.safetensors" for k in (n - 2, n - 1, n)]
+    assert len(list(tmp_path.iterdir())) == 6
+    # A run that goes on counts the files before it among its own.
+    places = Checkpoints(tmp_path / "m.safetensors", keep=2)
+    quiet(tiny(epochs=2), TEXT, checkpoint=places, resume=tmp_path / own[-1])
+    left = sorted(p.name for p in tmp_path.iterdir() if p.read_bytes() != b"mine")
+    assert left == [own[-1], f"m-{2 * n:08d}.safetensors"]
 
 
 @pytest.mark.parametrize(
-    "array",
+    ("settings", "words"),
     [
-        np.array([None, "x"]),
-        np.array(["text"]),
-        np.zeros(2, complex),
-        np.zeros(2, np.longdouble),
-        np.zeros(2, "M8[s]"),
-        np.zeros(2, [("x", "f4")]),
-        np.ma.masked_array([1.0, 2.0], [True, False]),
-        [1.0, 2.0],
-        np.float64(1),
+        ({"minutes": -1}, "minutes is -1; expected a number >= 0"),
+        ({"minutes": "5"}, "minutes is '5'"),
+        ({"keep": 0}, "keep is 0; expected a whole number >= 1"),
+        ({"keep": 1.5}, r"keep is 1\.5"),
     ],
 )
-def test_arrays_that_cannot_be_stored_are_refused_by_name(saved, array):
-    with pytest.raises(ShapeError, match=r"^save: lstm0\.Wf .*expected"):
-        save_arrays(saved, {"z": ARRAYS["z"], "lstm0.Wf": array}, CONFIG)
-    assert_same(saved)
+def test_settings_of_checkpoints_that_make_no_sense(settings, words):
+    with pytest.raises(ConfigError, match=words):
+        Checkpoints("m", **settings)
 
 
-@pytest.mark.parametrize("name", ["__metadata__", 3, None])
-def test_names_that_cannot_be_stored_are_refused(saved, name):
-    with pytest.raises(ConfigError, match="name an array"):
-        save_arrays(saved, {name: ARRAYS["z"]}, {})
-    assert_same(saved)
+def small_disk(tmp_path):
+    """A file system of 256 KiB, where this process may make one."""
+    place = tmp_path / "small"
+    place.mkdir()
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(place)], capture_output=True
+    )
+    return place if made.returncode == 0 else None
 
 
-def nested(depth):
-    result = []
-    for _ in range(depth):
-        result = [result]
-    return result
+def test_a_full_disk_gives_a_clear_error_and_leaves_the_checkpoint_before(tmp_path):
+    place = small_disk(tmp_path)
+    if place is None:
+        pytest.skip("mounting a small file system is not allowed here")
+    try:
+        places = Checkpoints(place / "m", minutes=0, keep=2)
+        filler = place / "filler"
+
+        def fill(progress):
+            if progress.step == 3:
+                with contextlib.suppress(OSError), open(filler, "wb", buffering=0) as file:
+                    while True:
+                        file.write(bytes(4096))
+
+        with pytest.raises(CheckpointError, match=r"cannot write .*: No space left on device"):
+            quiet(tiny(), TEXT, checkpoint=places, on_step=fill)
+        assert places.last.name == "m-00000002"
+        assert sorted(p.name for p in place.iterdir()) == ["filler", "m-00000001", "m-00000002"]
+        filler.unlink()
+        assert_same(quiet(tiny(), TEXT), quiet(tiny(), TEXT, resume=places.last))
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        *({"x": x} for x in (float("nan"), float("inf"), (1, 2), {1: 2}, {3}, b"", np.ones(2))),
-        [1],
-        None,
-        {1: 2},
-        {"x": nested(100_000)},
-        {"x": "y" * MAX_HEADER},
-    ],
-)
-def test_config_that_would_not_come_back_is_refused(saved, config):
-    with pytest.raises(ConfigError, match=r"^save: config [^\n]*\.$"):
-        save_arrays(saved, ARRAYS, config)
-    assert_same(saved)
+def test_what_is_not_finite_names_the_last_checkpoint(tmp_path):
+    places = Checkpoints(tmp_path / "m", minutes=0)
+    model = tiny(epochs=2, dropout=0, input_dropout=0, cell="lstm")
+
+    def spoil(progress):
+        if progress.step == 4:  # finite, their difference is not
+            by = model.parameters_["dense0.by"]
+            by[:, 0] = np.linspace(-3e38, 3e38, len(by))
+
+    with pytest.raises(BpttError) as caught:
+        quiet(model, TEXT, checkpoint=places, on_step=spoil)
+    message = str(caught.value)
+    assert message.startswith(
+        "LanguageModel.fit: training stopped at step 5: the loss is not finite;"
+    )
+    assert "Try a learning rate below 0.002." in message
+    assert message.endswith(f"The last checkpoint is {places.last}.")

@@ -1,4 +1,4 @@
-"""A checkpoint on the disk is old or new, never between, whatever fails or whoever kills."""
+"""Atomic writes: a file holds the old or the new content, whatever fails or is killed."""
 
 import errno
 import os
@@ -34,6 +34,11 @@ def assert_one_sentence(error, path):
     assert message.startswith(f"save: cannot write {path}: ")
     assert message.endswith(".")
     assert message.isprintable()
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "model.bptt"
 
 
 @pytest.fixture
