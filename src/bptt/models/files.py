@@ -11,6 +11,7 @@ import numpy as np
 
 from ..checks import is_number
 from ..config import version
+from ..equations import CELLS, Cell
 from ..errors import CheckpointError, ConfigError
 from ..safe_files import printable
 from ..training.array_files import load_arrays, save_arrays
@@ -89,6 +90,11 @@ def load(path):
         raise CheckpointError(f"load: {path} holds a {what}; expected one of {', '.join(KINDS)}.")
     try:
         model = kind(**{n: _lively(v) for n, v in _dict(config, "hyperparameters").items()})
+        if isinstance(model.cell, str) and model.cell not in CELLS:
+            raise ConfigError(
+                f"its cell {model.cell!r} is not registered; if it is your own, call "
+                f"bptt.equations.register(cell) before load"
+            )
         check(model)
         if model.layers > len(arrays):  # before a list of them is built
             raise refusal(model, "layers", f"at most the {len(arrays)} arrays beside it")
@@ -209,6 +215,8 @@ def _dict(config, name):
 
 def _plain(value):
     """Turn a hyper-parameter into what JSON keeps: it knows no tuple, and no key but str."""
+    if isinstance(value, Cell):
+        return value.name
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):

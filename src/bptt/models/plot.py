@@ -3,6 +3,7 @@
 import io
 from pathlib import Path
 
+from ..equations import cell_of
 from ..errors import CheckpointError, ConfigError
 from ..safe_files import reason, write_atomically
 from .scikit_learn import check_fitted
@@ -68,7 +69,8 @@ def _figure(model, rows):
     rate.set_ylabel("learning rate")
     rate.set_xlabel("epoch")
     rate.xaxis.set_major_locator(MaxNLocator(integer=True))
-    title = f"{type(model).__name__}: {model.layers} x {model.cell.upper()} of {model.units} units"
+    cell = cell_of(model.cell).name.upper()
+    title = f"{type(model).__name__}: {model.layers} x {cell} of {model.units} units"
     figure.suptitle(f"{title}, {rows[-1]['step']:,} steps in {rows[-1]['seconds']:,.0f} s")
     for axes in (loss, norm, rate):
         axes.grid(alpha=0.3)
