@@ -6,6 +6,7 @@ import pytest
 from bptt import GRU, LSTM, RNN, Dense, Embedding, Network, check_grads
 from bptt.equations import softmax_cross_entropy
 from bptt.gradcheck import entry_errors
+from bptt.layers import Dropout, FeatureEmbedding, Pool, WordEmbedding
 from tests.support.cases import copies, same_bits
 from tests.support.gradient_cases import (
     N_A,
@@ -108,6 +109,22 @@ def test_parameters_are_those_of_the_layers_under_full_names(make):
     }
     assert list(network.shapes().items()) == list(expected.items())
     assert {name: p.shape for name, p in draw(network).items()} == expected
+
+
+def test_weight_decay_acts_on_all_but_biases_and_initial_states():
+    layers = [
+        FeatureEmbedding(N_X, {1: (9, 2)}),
+        RNN(N_X + 1, N_A, bidirectional=True),
+        GRU(2 * N_A, 4, n_layers=2, cell="gru_reset_after"),
+        Dropout(4, 0.5),
+        Pool(4),
+        Dense(4, N_Y),
+    ]
+    words = Network([WordEmbedding(9, 2, 9, 3, 4), LSTM(10, 2)])
+    for network in (characters(), words, Network(layers, initial_state="learned")):
+        matrices = [name for name in network.shapes() if name.rpartition(".")[2][0] == "W"]
+        assert list(network.weights()) == matrices
+        assert set(network.weights()) < network.shapes().keys()
 
 
 def test_layers_draw_in_order_from_one_generator():
