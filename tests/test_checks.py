@@ -1,11 +1,11 @@
-"""The checks at the public doors: what passes, and the one sentence for what does not."""
+"""The checks at the public checks: what passes, and the one sentence for what does not."""
 
 import re
 
 import numpy as np
 import pytest
 
-from bptt.checks import Door, float_array
+from bptt.checks import ArrayChecker, float_array
 from bptt.errors import ShapeError
 
 
@@ -22,27 +22,27 @@ def test_float_arrays_pass_as_they_are(dtype):
     read_only = base.copy()
     read_only.flags.writeable = False
     for value in (base, base.T, base[::-2, 1::3], np.broadcast_to(base[:1], (3, 6)), read_only):
-        assert float_array("demo", "x", value) is value
-    assert float_array("demo", "x", dtype(2)).dtype == dtype
+        assert float_array("x", value) is value
+    assert float_array("x", dtype(2)).dtype == dtype
 
 
 def test_byte_swapped_arrays_are_copied_into_native_order():
     value = np.array([1.5, -2.0], ">f4")
-    native = float_array("demo", "x", value)
+    native = float_array("x", value)
     assert native.dtype == np.float32
     assert native.dtype.isnative
     assert native.tolist() == [1.5, -2.0]
 
 
 def test_a_python_float_is_a_scalar():
-    assert float_array("demo", "x", 2.0).dtype == np.float64
+    assert float_array("x", 2.0).dtype == np.float64
 
 
 @pytest.mark.parametrize("dtype", ["int64", "bool", "float16", "complex128", "object"])
 def test_other_dtypes_are_refused(dtype):
     value = np.zeros(3, dtype)
-    with refused(f"demo: x is {value.dtype}; expected float32 or float64."):
-        float_array("demo", "x", value)
+    with refused(f"x is {value.dtype}; expected float32 or float64."):
+        float_array("x", value)
 
 
 @pytest.mark.parametrize(
@@ -56,129 +56,126 @@ def test_other_dtypes_are_refused(dtype):
     ],
 )
 def test_other_types_are_refused(value, kind):
-    with refused(f"demo: x is a {kind}; expected a NumPy array of float32 or float64."):
-        float_array("demo", "x", value)
+    with refused(f"x is a {kind}; expected a NumPy array of float32 or float64."):
+        float_array("x", value)
 
 
-# Door.array
+# ArrayChecker.array
 
 
-def test_a_door_learns_sizes_and_holds_later_arrays_to_them():
-    door = Door("demo", n_y=6)
+def test_a_check_learns_sizes_and_holds_later_arrays_to_them():
+    check = ArrayChecker(n_y=6)
     W = np.zeros((4, 7))
-    assert door.array("W", W, "n_a n_a+n_x") is W
-    assert (door["n_a"], door["n_x"], door["n_y"]) == (4, 3, 6)
-    door.array("b", np.zeros((4, 1)), "n_a 1")
-    door.array("x", np.zeros((3, 2, 5)), "n_x m T_x")
-    assert (door["m"], door["T_x"]) == (2, 5)
+    assert check.array("W", W, "n_a n_a+n_x") is W
+    assert (check["n_a"], check["n_x"], check["n_y"]) == (4, 3, 6)
+    check.array("b", np.zeros((4, 1)), "n_a 1")
+    check.array("x", np.zeros((3, 2, 5)), "n_x m T_x")
+    assert (check["m"], check["T_x"]) == (2, 5)
     with refused(
-        "demo: a0 has shape (4, 3); expected (n_a, m) with m = 2, because x is (3, 2, 5) = "
-        "(n_x, m, T_x)."
+        "a0 has shape (4, 3); expected (n_a, m) with m = 2, because x is (3, 2, 5) = (n_x, m, T_x)."
     ):
-        door.array("a0", np.zeros((4, 3)), "n_a m")
-    with refused("demo: y has shape (5,); expected (n_y,) with n_y = 6, as constructed."):
-        door.array("y", np.zeros(5), "n_y")
-    with refused("demo: c0 is float32; expected float64, because W is float64."):
-        door.array("c0", np.zeros((4, 2), np.float32), "n_a m")
-    with refused("demo: b has shape (4, 2); expected (n_a, 1)."):
-        door.array("b", np.zeros((4, 2)), "n_a 1")
-    with refused("demo: a has shape (4, 2); expected (n_a, m, T_x)."):
-        door.array("a", np.zeros((4, 2)), "n_a m T_x")
+        check.array("a0", np.zeros((4, 3)), "n_a m")
+    with refused("y has shape (5,); expected (n_y,) with n_y = 6, as constructed."):
+        check.array("y", np.zeros(5), "n_y")
+    with refused("c0 is float32; expected float64, because W is float64."):
+        check.array("c0", np.zeros((4, 2), np.float32), "n_a m")
+    with refused("b has shape (4, 2); expected (n_a, 1)."):
+        check.array("b", np.zeros((4, 2)), "n_a 1")
+    with refused("a has shape (4, 2); expected (n_a, m, T_x)."):
+        check.array("a", np.zeros((4, 2)), "n_a m T_x")
 
 
 def test_a_sum_of_sizes_is_held_from_both_sides():
-    door = Door("demo")
-    door.array("Wf", np.zeros((4, 7)), "n_a n_a+n_x")
+    check = ArrayChecker()
+    check.array("Wf", np.zeros((4, 7)), "n_a n_a+n_x")
     with refused(
-        "demo: Wi has shape (4, 8); expected (n_a, n_a + n_x) with n_x = 3, because Wf is (4, 7) "
+        "Wi has shape (4, 8); expected (n_a, n_a + n_x) with n_x = 3, because Wf is (4, 7) "
         "= (n_a, n_a + n_x)."
     ):
-        door.array("Wi", np.zeros((4, 8)), "n_a n_a+n_x")
+        check.array("Wi", np.zeros((4, 8)), "n_a n_a+n_x")
 
 
 def test_a_sum_that_is_too_small():
     with refused(
-        "demo: Wf has shape (5, 3); expected (n_a, n_a + n_x) with n_x = 0 or more, "
-        "because n_a = 5."
+        "Wf has shape (5, 3); expected (n_a, n_a + n_x) with n_x = 0 or more, because n_a = 5."
     ):
-        Door("demo").array("Wf", np.zeros((5, 3)), "n_a n_a+n_x")
+        ArrayChecker().array("Wf", np.zeros((5, 3)), "n_a n_a+n_x")
 
 
 def test_empty_axes_are_sizes_like_others():
-    door = Door("demo")
-    door.array("x", np.zeros((3, 0, 4)), "n_x m T_x")
-    assert door["m"] == 0
+    check = ArrayChecker()
+    check.array("x", np.zeros((3, 0, 4)), "n_x m T_x")
+    assert check["m"] == 0
     with refused(
-        "demo: a0 has shape (5, 1); expected (n_a, m) with m = 0, because x is (3, 0, 4) "
-        "= (n_x, m, T_x)."
+        "a0 has shape (5, 1); expected (n_a, m) with m = 0, because x is (3, 0, 4) = (n_x, m, T_x)."
     ):
-        door.array("a0", np.zeros((5, 1)), "n_a m")
+        check.array("a0", np.zeros((5, 1)), "n_a m")
 
 
-# Door.lengths
+# ArrayChecker.lengths
 
 
 @pytest.mark.parametrize(
     "value", [[2, 0, 3], (3, 3, 1), np.array([0, 0, 0]), np.array([1, 2, 3], np.uint8)]
 )
 def test_lengths(value):
-    lengths = Door("demo").lengths("lengths", value, 3, 3)
+    lengths = ArrayChecker().lengths("lengths", value, 3, 3)
     assert lengths.dtype == np.int64
     assert lengths.tolist() == list(value)
     assert lengths is not value
 
 
 def test_full_lengths_are_no_lengths():
-    assert Door("demo").lengths("lengths", None, 3, 3) is None
-    assert Door("demo").lengths("lengths", [3, 3, 3], 3, 3) is None
-    assert Door("demo").lengths("lengths", [], 0, 3) is None
+    assert ArrayChecker().lengths("lengths", None, 3, 3) is None
+    assert ArrayChecker().lengths("lengths", [3, 3, 3], 3, 3) is None
+    assert ArrayChecker().lengths("lengths", [], 0, 3) is None
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ([1.0, 2.0], "demo: lengths are float64; expected 2 integers in 0..3."),
-        ([True, False], "demo: lengths are bool; expected 2 integers in 0..3."),
-        (["1", "2"], "demo: lengths are <U1; expected 2 integers in 0..3."),
-        ([1], "demo: lengths have shape (1,); expected (2,), one a sequence."),
-        ([[1, 2]], "demo: lengths have shape (1, 2); expected (2,), one a sequence."),
-        (2, "demo: lengths have shape (); expected (2,), one a sequence."),
-        ([], "demo: lengths have shape (0,); expected (2,), one a sequence."),
+        ([1.0, 2.0], "lengths are float64; expected 2 integers in 0..3."),
+        ([True, False], "lengths are bool; expected 2 integers in 0..3."),
+        (["1", "2"], "lengths are <U1; expected 2 integers in 0..3."),
+        ([1], "lengths have shape (1,); expected (2,), one a sequence."),
+        ([[1, 2]], "lengths have shape (1, 2); expected (2,), one a sequence."),
+        (2, "lengths have shape (); expected (2,), one a sequence."),
+        ([], "lengths have shape (0,); expected (2,), one a sequence."),
         (
             [3, 4],
-            "demo: lengths[1] is 4; expected 0..3, because there are T_x = 3 steps.",
+            "lengths[1] is 4; expected 0..3, because there are T_x = 3 steps.",
         ),
         (
             [-1, 4],
-            "demo: lengths[0] is -1; expected 0..3, because there are T_x = 3 steps.",
+            "lengths[0] is -1; expected 0..3, because there are T_x = 3 steps.",
         ),
     ],
 )
 def test_wrong_lengths(value, message):
     with refused(message):
-        Door("demo").lengths("lengths", value, 2, 3)
+        ArrayChecker().lengths("lengths", value, 2, 3)
 
 
-# Door.indices
+# ArrayChecker.indices
 
 
 def test_indices():
     value = np.array([[0, 4], [2, 1]], np.uint8)
-    assert Door("demo").indices("x", value, 5, "tokens") is value
+    assert ArrayChecker().indices("x", value, 5, "tokens") is value
     empty = np.zeros((0, 3), int)
-    assert Door("demo").indices("x", empty, 0, "tokens") is empty
+    assert ArrayChecker().indices("x", empty, 0, "tokens") is empty
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ([0], "demo: x is list; expected an array of integers."),
-        (np.zeros(2), "demo: x is float64; expected an array of integers."),
-        (np.zeros(2, bool), "demo: x is bool; expected an array of integers."),
-        (np.array([0, 5]), "demo: x holds 5; expected 0..4, because there are 5 tokens."),
-        (np.array([-1, 5]), "demo: x holds -1; expected 0..4, because there are 5 tokens."),
+        ([0], "x is list; expected an array of integers."),
+        (np.zeros(2), "x is float64; expected an array of integers."),
+        (np.zeros(2, bool), "x is bool; expected an array of integers."),
+        (np.array([0, 5]), "x holds 5; expected 0..4, because there are 5 tokens."),
+        (np.array([-1, 5]), "x holds -1; expected 0..4, because there are 5 tokens."),
     ],
 )
 def test_wrong_indices(value, message):
     with refused(message):
-        Door("demo").indices("x", value, 5, "tokens")
+        ArrayChecker().indices("x", value, 5, "tokens")

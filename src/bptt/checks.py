@@ -6,14 +6,14 @@ of the public function to the messages.
 
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, partial, wraps
+from functools import cache, partial
 from itertools import repeat
 from operator import attrgetter, is_, itemgetter
 from typing import Any, TypeGuard
 
 import numpy as np
 
-from .errors import ShapeError, operation
+from .errors import ShapeError
 
 FLOATS = (np.float32, np.float64)
 FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -21,7 +21,7 @@ _PLAIN = tuple(np.dtype(t) for t in FLOATS)  # native byte order; NumPy has one 
 _shape, _dtype = attrgetter("shape"), attrgetter("dtype")
 
 
-def float_array(*arguments) -> np.ndarray:
+def float_array(name: str, value: Any) -> np.ndarray:
     """Return `value` as a native-endian float32 or float64 array, or refuse it.
 
     Parameters
@@ -36,10 +36,6 @@ def float_array(*arguments) -> np.ndarray:
     ShapeError
         For every other type or dtype: nothing is cast silently.
     """
-    *where, name, value = arguments
-    if where:
-        with operation(where[0]):
-            return float_array(name, value)
     if type(value) is np.ndarray and value.dtype.char in "fd" and value.dtype.isnative:
         return value  # the common case: every public call comes through here
     if isinstance(value, float):
@@ -89,7 +85,9 @@ def shape_of(spec, **sizes) -> tuple[int, ...]:
     )
 
 
-def parameters_of(*arguments):
+def parameters_of(
+    table: Mapping[str, str], parameters: Mapping[str, Any]
+) -> tuple[dict[str, np.ndarray], "ArrayChecker"]:
     """Check a parameter dict against a table; further names in it are ignored.
 
     Parameters
@@ -110,13 +108,6 @@ def parameters_of(*arguments):
     ShapeError
         A name is missing, or an array has a wrong shape or another dtype than the rest.
     """
-    *where, table, parameters = arguments
-    if where:
-        with operation(where[0]):
-            own, check = parameters_of(table, parameters)
-        door = Door(where[0])
-        door.__dict__.update(check.__dict__)
-        return own, door
     refuse_missing(table, parameters)
     check = ArrayChecker()
     return {name: check.array(name, parameters[name], spec) for name, spec in table.items()}, check
@@ -129,10 +120,10 @@ class ParameterChecker:
     ----------
     table : mapping of str to str
         Name to symbolic shape.
+    sizes : mapping of str to int
+        Symbol to size.
     prefix : str
         In front of every name in the dicts that are checked; the results have the bare names.
-    **sizes : int
-        The size of every symbol.
 
     Attributes
     ----------
@@ -141,7 +132,7 @@ class ParameterChecker:
 
     Examples
     --------
-    >>> check = ParameterChecker({"W": "n_y n_a", "b": "n_y 1"}, "top.", n_y=2, n_a=3)
+    >>> check = ParameterChecker({"W": "n_y n_a", "b": "n_y 1"}, {"n_y": 2, "n_a": 3}, "top.")
     >>> check.shapes
     {'W': (2, 3), 'b': (2, 1)}
     >>> own, dtype = check({"top.W": np.ones((2, 3)), "top.b": np.ones((2, 1)), "other": 5})
@@ -149,7 +140,7 @@ class ParameterChecker:
     (['W', 'b'], dtype('float64'))
     """
 
-    def __init__(self, table: Mapping[str, str], prefix: str = "", **sizes: int):
+    def __init__(self, table: Mapping[str, str], sizes: Mapping[str, int], prefix: str = ""):
         self.shapes = {name: shape_of(spec, **sizes) for name, spec in table.items()}
         self._table = {prefix + name: spec for name, spec in table.items()}
         self._sizes, self._prefix = sizes, prefix
@@ -180,7 +171,7 @@ class ParameterChecker:
         ShapeError
         """
         try:  # what follows is fast, because a short sequence takes microseconds
-            arrays = self._get(parameters)
+            arrays: tuple[Any, ...] = self._get(parameters)
         except KeyError:
             arrays = ()
         if {*map(type, arrays)} == {np.ndarray} and [*map(_shape, arrays)] == self._in_order:
@@ -370,28 +361,6 @@ W is (4, 7) = (n_a, n_a + n_x).
                 f"{name} holds {bad}; expected 0..{limit - 1}, because there are {limit} {what}."
             )
         return value
-
-
-def _named(method):
-    @wraps(method)
-    def call(self, *args):
-        with operation(self.where):
-            return method(self, *args)
-
-    return call
-
-
-class Door(ArrayChecker):
-    """The form with `where`, until every caller is converted."""
-
-    def __init__(self, where, **sizes):
-        super().__init__(**sizes)
-        self.where = where
-
-    array = _named(ArrayChecker.array)
-    shape = _named(ArrayChecker.shape)
-    lengths = _named(ArrayChecker.lengths)
-    indices = _named(ArrayChecker.indices)
 
 
 def is_whole(value) -> TypeGuard[int]:

@@ -118,7 +118,7 @@ class within(_Named):
 def operation(what: str) -> _Named: ...
 @overload
 def operation(what: _F) -> _F: ...
-def operation(what):
+def operation(what: Any) -> Any:
     """Give the errors of a public function the name of the operation.
 
     The innermost operation that an error leaves is put in front of its message, once.

@@ -1,6 +1,7 @@
 """A stack of layers with named parameters: forward, backward, step."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -53,22 +54,23 @@ class Network:
     @operation
     def __init__(
         self,
-        layers: Iterable[Layer] | Mapping[str, Layer],
+        layers: Sequence[Layer] | Mapping[str, Layer],
         *,
         initial_state: Literal["zero", "learned"] = "zero",
     ):
         if initial_state not in ("zero", "learned"):
             raise ConfigError(f"initial_state is {initial_state!r}; expected 'zero' or 'learned'.")
-        if not isinstance(layers, Mapping):
-            named, numbers = {}, {}
+        self.layers: dict[str, Layer] = {}
+        if isinstance(layers, Mapping):
+            self.layers.update(layers)
+        else:
+            numbers = Counter()
             for layer in layers:
                 kind = type(layer).__name__.lower()
-                number = numbers.get(kind, 0)
-                named[f"{kind}{number}"], numbers[kind] = layer, number + 1
-            layers = named
-        if not layers:
+                self.layers[f"{kind}{numbers[kind]}"] = layer
+                numbers[kind] += 1
+        if not self.layers:
             raise ConfigError("layers is empty; expected at least one layer.")
-        self.layers: dict[str, Layer] = dict(layers)
         names = list(self.layers)
         pairs = list(pairwise(names))
         for below, name in pairs:
@@ -273,10 +275,10 @@ class Network:
         ------
         ShapeError, ConfigError
         """
-        need_tape(tape)
-        assert tape is not None
-        dstate = self._each("dstate", dstate)
-        gradients, dstates, d = {}, [], dy
+        tapes = need_tape(tape)
+        before = self._each("dstate", dstate)
+        gradients, dstates = {}, []
+        d: Any = dy
         for i, (name, layer) in reversed(list(enumerate(self.layers.items()))):
             if name in self._tables:  # d is the gradient of the table
                 d, ds0, g = None, (), dict.fromkeys(self._own[name].shapes, d)
@@ -284,7 +286,7 @@ class Network:
                 d, ds0, g = None, (), {}
             else:
                 below = need_dx or i > self._lowest
-                d, ds0, g = layer.backward(tape[i], d, dstate[i], need_dx=below)
+                d, ds0, g = layer.backward(tapes[i], d, before[i], need_dx=below)
             dstates.append(ds0)
             gradients[name] = g
         ordered = {f"{name}.{key}": g for name in self.layers for key, g in gradients[name].items()}
@@ -381,4 +383,5 @@ class Network:
 
 def _checker(name: str, shapes: Mapping[str, tuple[int, ...]]) -> ParameterChecker:
     """Return what selects and checks the parameters of one layer, by their full names."""
-    return ParameterChecker({k: " ".join(map(str, s)) for k, s in shapes.items()}, f"{name}.")
+    table = {key: " ".join(map(str, shape)) for key, shape in shapes.items()}
+    return ParameterChecker(table, {}, f"{name}.")

@@ -28,7 +28,7 @@ class Chain:
     ):
         self._steppers, self._join, self._split = steppers, join, split
         if len(steppers) == 1:
-            self.step = steppers[0].step  # a step takes microseconds: nothing in between
+            vars(self)["step"] = steppers[0].step  # nothing in between: it takes microseconds
 
     def step(self, xt: np.ndarray) -> np.ndarray:
         """Run one step of all of them."""

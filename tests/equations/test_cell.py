@@ -169,26 +169,26 @@ def test_a_record_that_makes_no_sense(changes, message):
 # Parameters held against the record
 
 
-def test_check_returns_the_table_s_names_and_a_door_that_knows_the_sizes():
+def test_check_returns_the_table_s_names_and_a_check_that_knows_the_sizes():
     parameters = CELLS["gru"].init(rng(), **SIZES)
     swapped = parameters | {"bu": parameters["bu"].astype(">f4"), "more": None}
-    own, door = parameters_of("demo", CELLS["gru"].parameters, swapped)
+    own, check = parameters_of(CELLS["gru"].parameters, swapped)
     assert list(own) == list(CELLS["gru"].parameters)
     assert own["Wu"] is parameters["Wu"]
     assert own["bu"].dtype.isnative
-    assert (door["n_a"], door["n_x"], door.dtype) == (5, 3, np.float32)
+    assert (check["n_a"], check["n_x"], check.dtype) == (5, 3, np.float32)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"Wa": 0}, "demo: parameters has Wa; expected Wax, Waa, ba, so Wax, Waa, ba is missing."),
-        ({}, "demo: parameters has no entry; expected Wax, Waa, ba, so Wax, Waa, ba is missing."),
+        ({"Wa": 0}, "parameters has Wa; expected Wax, Waa, ba, so Wax, Waa, ba is missing."),
+        ({}, "parameters has no entry; expected Wax, Waa, ba, so Wax, Waa, ba is missing."),
     ],
 )
 def test_check_says_what_is_missing(change, message):
     with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
-        parameters_of("demo", CELLS["rnn"].parameters, change)
+        parameters_of(CELLS["rnn"].parameters, change)
 
 
 @pytest.mark.parametrize(
@@ -196,22 +196,22 @@ def test_check_says_what_is_missing(change, message):
     [
         (
             {"Waa": np.zeros((5, 4), np.float32)},
-            "demo: Waa has shape (5, 4); expected (n_a, n_a) with n_a = 5, because Wax is (5, 3) "
+            "Waa has shape (5, 4); expected (n_a, n_a) with n_a = 5, because Wax is (5, 3) "
             "= (n_a, n_x).",
         ),
-        ({"ba": np.zeros(5, np.float32)}, "demo: ba has shape (5,); expected (n_a, 1)."),
-        ({"ba": np.zeros((5, 2), np.float32)}, "demo: ba has shape (5, 2); expected (n_a, 1)."),
+        ({"ba": np.zeros(5, np.float32)}, "ba has shape (5,); expected (n_a, 1)."),
+        ({"ba": np.zeros((5, 2), np.float32)}, "ba has shape (5, 2); expected (n_a, 1)."),
         (
             {"ba": np.zeros((5, 1))},
-            "demo: ba is float64; expected float32, because Wax is float32.",
+            "ba is float64; expected float32, because Wax is float32.",
         ),
-        ({"Wax": [[0.0]]}, "demo: Wax is a list; expected a NumPy array of float32 or float64."),
+        ({"Wax": [[0.0]]}, "Wax is a list; expected a NumPy array of float32 or float64."),
     ],
 )
 def test_check_says_what_does_not_fit(change, message):
     parameters = CELLS["rnn"].init(rng(), **SIZES) | change
     with pytest.raises(ShapeError, match=f"^{re.escape(message)}$"):
-        parameters_of("demo", CELLS["rnn"].parameters, parameters)
+        parameters_of(CELLS["rnn"].parameters, parameters)
 
 
 # Initial values
@@ -249,14 +249,16 @@ def test_init_of_per_unit_weights_by_a_function():
 
 
 def test_init_refuses_names_that_the_cell_does_not_have():
-    message = "init: biases of rnn has bf; expected names among ba."
+    message = "Cell.init: biases of rnn has bf; expected names among ba."
     with pytest.raises(ConfigError, match=f"^{re.escape(message)}$"):
         CELLS["rnn"].init(rng(), **SIZES, initial={"bf": 1.0})
 
 
 @pytest.mark.parametrize("dtype", [np.float16, int, complex, ">f4"])
 def test_init_refuses_other_dtypes(dtype):
-    with pytest.raises(ConfigError, match=r"^init: dtype is .*; expected float32 or float64\.$"):
+    with pytest.raises(
+        ConfigError, match=r"^Cell.init: dtype is .*; expected float32 or float64\.$"
+    ):
         CELLS["rnn"].init(rng(), dtype=dtype, **SIZES)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..checks import shape_of
-from ..errors import ConfigError
+from ..errors import ConfigError, operation
 from .initializers import Initializer, glorot_uniform, orthogonal, parameter_array
 
 Kind = Literal["joint", "recurrent", "input", "bias", "per_unit"]
@@ -172,6 +172,7 @@ class Cell:
         n_a, columns = parameters[name].shape
         return {"n_x": columns - n_a * (self.kinds[name] == "joint"), "n_a": n_a}
 
+    @operation
     def init(
         self,
         rng: "np.random.Generator",
@@ -206,7 +207,7 @@ class Cell:
         if wrong:
             expected = [n for n, spec in self.parameters.items() if spec == "n_a 1"]
             raise ConfigError(
-                f"init: biases of {self.name} has {', '.join(wrong)}; "
+                f"biases of {self.name} has {', '.join(wrong)}; "
                 f"expected names among {', '.join(expected)}."
             )
         values = {**self.initial, **(initial or {})}

@@ -47,5 +47,5 @@ def parameter_array(value: np.ndarray, dtype: type | np.dtype) -> np.ndarray:
         Another dtype.
     """
     if np.dtype(dtype) not in (np.float32, np.float64):
-        raise ConfigError(f"init: dtype is {np.dtype(dtype)}; expected float32 or float64.")
+        raise ConfigError(f"dtype is {np.dtype(dtype)}; expected float32 or float64.")
     return np.ascontiguousarray(value, dtype=dtype)

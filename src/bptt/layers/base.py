@@ -108,6 +108,10 @@ class Layer(ABC):
         """Step through m sequences as they arrive, from a state of zeros: see `bptt.Stream`."""
         return Stream(self, parameters, m)
 
+    def table(self, parameters: Parameters) -> np.ndarray:
+        """Check and return the table of a layer that `is_table`, (n_tokens, n_x)."""
+        raise NotImplementedError
+
     def find_fault(self, tape: Any, name: str) -> str | None:
         """Describe the first value on a tape that is not finite; `name` is the layer's."""
         return None
@@ -172,8 +176,8 @@ def whole_number(name: str, value: Any) -> int:
     return int(value)
 
 
-def need_tape(tape: Any) -> None:
-    """Refuse the tape of a forward pass that kept none.
+def need_tape(tape: Any) -> Any:
+    """Return a tape; refuse that of a forward pass that kept none.
 
     Raises
     ------
@@ -181,6 +185,7 @@ def need_tape(tape: Any) -> None:
     """
     if tape is None:
         raise ConfigError("tape is None; expected that of forward with keep_tape=True.")
+    return tape
 
 
 def need_one_direction(bidirectional: bool) -> None:

@@ -33,7 +33,7 @@ class Dense(StepwiseLayer):
         self.n_out = whole_number("n_y", n_y)
         self.weight_init = weight_init
         table = {"Wy": "n_y n_a", "by": "n_y 1"}
-        self._check = ParameterChecker(table, n_a=self.n_in, n_y=self.n_out)
+        self._check = ParameterChecker(table, {"n_a": self.n_in, "n_y": self.n_out})
 
     @operation
     def init(
@@ -41,7 +41,7 @@ class Dense(StepwiseLayer):
     ) -> dict[str, np.ndarray]:
         """Draw the weights by `weight_init`; the bias starts at 0."""
         Wy = self.weight_init(rng, (self.n_out, self.n_in))
-        by = np.zeros((self.n_out, 1))
+        by, dtype = np.zeros((self.n_out, 1)), np.dtype(dtype)
         return {"Wy": parameter_array(Wy, dtype), "by": parameter_array(by, dtype)}
 
     def weights(self) -> tuple[str, ...]:

@@ -33,7 +33,9 @@ class Embedding(StepwiseLayer):
         self.n_in = whole_number("n_tokens", n_tokens)
         self.n_out = whole_number("n_x", n_x)
         self.scale = scale
-        self._check = ParameterChecker({"We": "n_tokens n_x"}, n_tokens=self.n_in, n_x=self.n_out)
+        self._check = ParameterChecker(
+            {"We": "n_tokens n_x"}, {"n_tokens": self.n_in, "n_x": self.n_out}
+        )
 
     @operation
     def init(
@@ -41,7 +43,7 @@ class Embedding(StepwiseLayer):
     ) -> dict[str, np.ndarray]:
         """Draw the vectors from a normal distribution."""
         We = self.scale * rng.standard_normal((self.n_in, self.n_out))
-        return {"We": parameter_array(We, dtype)}
+        return {"We": parameter_array(We, np.dtype(dtype))}
 
     def weights(self) -> tuple[str, ...]:
         """Return the names of the parameters that weight decay acts on: We."""

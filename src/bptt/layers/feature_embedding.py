@@ -56,7 +56,7 @@ class FeatureEmbedding(StepwiseLayer):
         sizes = {f"n_tokens{j}": e.n_in for j, e in self.embeddings.items()}
         sizes |= {f"n_x{j}": e.n_out for j, e in self.embeddings.items()}
         table = {name: f"n_tokens{j} n_x{j}" for j, name in self._names.items()}
-        self._check = ParameterChecker(table, **sizes)
+        self._check = ParameterChecker(table, sizes)
 
     def __repr__(self) -> str:
         tokens = {j: (e.n_in, e.n_out) for j, e in self.embeddings.items()}
@@ -94,9 +94,10 @@ class FeatureEmbedding(StepwiseLayer):
     def _map_backward(self, kept, d_rows, own, need_dx):
         gradients, start = {}, len(self.numeric)
         for j, name in self._names.items():
-            dWe = np.zeros(own[name].shape, d_rows.dtype)
-            np.add.at(dWe, kept[j], d_rows[:, start : start + dWe.shape[1]])
-            gradients[name], start = dWe, start + dWe.shape[1]
+            end = start + self.embeddings[j].n_out
+            gradients[name] = np.zeros(own[name].shape, d_rows.dtype)
+            np.add.at(gradients[name], kept[j], d_rows[:, start:end])
+            start = end
         if not need_dx:
             return None, gradients
         d_in = np.zeros((len(d_rows), self.n_in), d_rows.dtype)  # 0 in the categorical columns

@@ -116,7 +116,9 @@ class Recurrent(Layer):
             below = self.n_x if k == 0 else self.n_out
             for reverse in (False, True)[: 1 + self.bidirectional]:
                 prefix = f"layer{k}." * (self.n_layers > 1) + "reverse." * reverse
-                check = ParameterChecker(self.cell.parameters, prefix, n_x=below, n_a=self.n_a)
+                check = ParameterChecker(
+                    self.cell.parameters, {"n_x": below, "n_a": self.n_a}, prefix
+                )
                 self.slots.append(_Slot(prefix, k, below, reverse, check))
 
     def __repr__(self) -> str:
@@ -145,7 +147,7 @@ class Recurrent(Layer):
                 rng,
                 slot.n_in,
                 self.n_a,
-                dtype=dtype,
+                dtype=np.dtype(dtype),
                 input_init=self.input_init,
                 recurrent_init=self.recurrent_init,
                 initial=self.biases,
@@ -204,19 +206,17 @@ class Recurrent(Layer):
         ------
         ShapeError
         """
-        x, lengths = as_batch(x, lengths)
+        y, lengths = as_batch(x, lengths)
         by_slot, dtype = self._own(parameters)
         if table is not None:
-            if not (is_plain(table, dtype) and table.ndim == 2 and table.shape[1] == self.n_x):
-                check = self.slots[0].check.arrays(parameters)
-                table = check.array("table", table, "n_tokens n_x")
-            x, lengths = checked_tokens(x, lengths, len(table))
+            table = self._features("table", table, "n_tokens n_x", parameters, dtype)
+            y, lengths = checked_tokens(y, lengths, len(table))
         else:
-            x = self._features("x", x, "m T_x n_x", parameters, dtype)
+            y = self._features("x", y, "m T_x n_x", parameters, dtype)
             if lengths is not None:
-                lengths = ArrayChecker().lengths("lengths", lengths, *x.shape[:2])
-        state = self._checked_state("state", state, len(x), dtype)
-        run, y, tapes, finals = provider().forward, x, [], []
+                lengths = ArrayChecker().lengths("lengths", lengths, *y.shape[:2])
+        state = self._checked_state("state", state, len(y), dtype)
+        run, tapes, finals = provider().forward, [], []
         for k in range(self.n_layers):
             outputs = []
             for i, slot in enumerate(self.slots):
@@ -268,27 +268,27 @@ class Recurrent(Layer):
         """
         need_tape(tape)
         m, T_x = tape[0].shape
-        dy = checked_gradient(dy, (m, T_x, self.n_out), tape[0].dtype)
-        dstate = self._checked_state("dstate", dstate, m, dy.dtype)
+        d: Any = checked_gradient(dy, (m, T_x, self.n_out), tape[0].dtype)
+        dstate = self._checked_state("dstate", dstate, m, d.dtype)
         run, by_slot, dstates = provider().backward, [], []
         for k in reversed(range(self.n_layers)):
             dx = []
             for i, slot in reversed(list(enumerate(self.slots))):
                 if slot.layer != k:
                     continue
-                own = dy[:, :, self.n_a :] if slot.reverse else dy[:, :, : self.n_a]
+                own = d[:, :, self.n_a :] if slot.reverse else d[:, :, : self.n_a]
                 own_dstate = tuple([s[i] for s in dstate])
                 dx_slot, ds0, g = run(tape[i], own, own_dstate, need_dx=need_dx or k > 0)
                 dx.append(dx_slot)
                 dstates.append(ds0)
                 by_slot.append(g)
-            dy = None if dx[0] is None else sum(dx[1:], start=dx[0])  # both read the same input
+            d = None if dx[0] is None else sum(dx[1:], start=dx[0])  # both read the same input
         gradients = {
             slot.prefix + name: own[name]
             for slot, own in zip(self.slots, by_slot[::-1], strict=True)
             for name in slot.check.shapes
         }
-        return dy, _stacked(dstates[::-1]), gradients
+        return d, _stacked(dstates[::-1]), gradients
 
     def find_fault(self, tape: Any, name: str) -> str | None:
         """Describe the first gate or state on a tape that is not finite: "ft of lstm0 at step 3".
@@ -493,7 +493,7 @@ class GRU(_Variants):
 def recurrent_layer(cell: str | Cell, n_x: int, n_a: int, **options: Unpack[_Options]) -> Recurrent:
     """Return an `RNN`, `LSTM` or `GRU` for a cell of theirs, a `Recurrent` for any other."""
     record = cell_of(cell)
-    for kind in (RNN, LSTM, GRU):
-        if record.name in kind.variants:
-            return kind(n_x, n_a, cell=record.name, **options)
+    kinds: list[Any] = [kind for kind in (RNN, LSTM, GRU) if record.name in kind.variants]
+    if kinds:
+        return kinds[0](n_x, n_a, cell=record.name, **options)
     return Recurrent(record, n_x, n_a, **options)

@@ -65,7 +65,7 @@ class WordEmbedding(StepwiseLayer):
         self.n_in, self.n_out = self.words.n_in, n_x + self.lstm.n_out
         table = {"We": "n_words n_x", "characters.We": "n_characters n_c"}
         table |= {f"lstm.{n}": " ".join(map(str, s)) for n, s in self.lstm.shapes().items()}
-        self._check = ParameterChecker(table, **sizes)
+        self._check = ParameterChecker(table, sizes)
 
     def __repr__(self) -> str:
         characters = f"{self.characters.n_in}, {self.characters.n_out}, {self.lstm.n_a}"
