@@ -1,19 +1,23 @@
-"""`bptt train`: every kind of model from every format, checkpoints, going on."""
+"""`bptt train`: every kind of model from every format."""
 
 import json
 import math
 import re
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import pytest
 
 import bptt
-from bptt import LanguageModel, SequenceClassifier, SequenceTagger
+from bptt import LanguageModel, SequenceClassifier, SequenceRegressor, SequenceTagger
 from bptt.corpus import default_corpus
+from bptt.equations import CELLS
+from bptt.models.files import KINDS as MODELS
 from bptt.readers import read_series
 from tests.support.cases import same_bits
 from tests.support.cli_cases import (
+    BRIEF,
     SENTENCES,
     TAGS,
     TEXT,
@@ -25,8 +29,6 @@ from tests.support.cli_cases import (
     write_series,
     write_ts,
 )
-
-# A language model
 
 
 def test_train_prints_progress_and_saves(run):
@@ -164,11 +166,6 @@ def test_quiet_is_quiet(run):
     assert Path("model.safetensors").exists()
 
 
-# The other kinds, from every format
-
-SMALL = ["--units", 6, "--batch-size", 4, "--epochs", 3, "--learning-rate", 0.03]
-
-
 @pytest.mark.parametrize(
     ("name", "write", "options"),
     [
@@ -188,7 +185,7 @@ SMALL = ["--units", 6, "--batch-size", 4, "--epochs", 3, "--learning-rate", 0.03
 def test_classify_reads_every_format_alike(run, name, write, options):
     X, y = cases()
     write(name, X, y)
-    arguments = ["train", "classify", name, *options, *SMALL, "--bidirectional"]
+    arguments = ["train", "classify", name, *options, *BRIEF, "--bidirectional"]
     status, out, err = run(*arguments, "--pooling", "mean", "--no-standardize", "--test", name)
     assert (status, err) == (0, "")
     assert out.startswith(f"Training on 24 sequences with 2 classes of {name}.\n")
@@ -203,10 +200,53 @@ def test_classify_reads_every_format_alike(run, name, write, options):
     assert out.splitlines()[-1] == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "write", "options"),
+    [
+        ("x.csv", write_csv, ["--sequence", "id"]),
+        ("x.jsonl", write_json_lines, []),
+    ],
+)
+def test_regress_reads_numbers(run, name, write, options):
+    X, _ = cases()
+    y = [len(x) / 2 for x in X]
+    write(name, X, list(map(str, y)))
+    status, out, err = run("train", "regress", name, *options, *BRIEF, "--test", name)
+    assert (status, err) == (0, "")
+    assert out.startswith(f"Training on 24 sequences of {name}.\n")
+    model = bptt.load("model.safetensors")
+    same = SequenceRegressor(units=6, batch_size=4, epochs=3, learning_rate=0.03)
+    same.fit(X, y, progress="silent")
+    assert same_bits(model.parameters_, same.parameters_)
+    assert out.splitlines()[-1] == f"{name}: R2 {same.score(X, y):.4f} (24 sequences)"
+
+
+def test_a_model_of_ones_own_gets_its_command_from_its_class(run, monkeypatch):
+    class Sorter(SequenceClassifier):
+        """Sort sequences into boxes."""
+
+        command = "sort"
+
+    monkeypatch.setitem(MODELS, "Sorter", Sorter)
+    assert "Sort sequences into boxes." in run("train", "--help")[1]
+    assert "--pooling " in run("train", "sort", "--help")[1]
+    write_ts("x.ts", *cases())
+    assert run("train", "sort", "x.ts", *BRIEF, "--quiet") == (0, "", "")
+    assert type(bptt.load("model.safetensors")) is Sorter
+    assert run("score", "model.safetensors", "x.ts")[1].startswith("accuracy ")
+
+
+def test_a_cell_of_ones_own_is_a_choice(run, monkeypatch):
+    monkeypatch.setitem(CELLS, "mine", replace(CELLS["gru"], name="mine"))
+    assert "gru_reset_after, mine." in " ".join(run("train", "text", "--help")[1].split())
+    assert run("train", "text.txt", *TINY, "--epochs", 1, "--cell", "mine", "--quiet")[0] == 0
+    assert bptt.load("model.safetensors").cell == "mine"
+
+
 def test_classify_reads_texts_and_several_files(run):
     Path("a.csv").write_text("name,label\nada,x\nbob,y\n" * 1 + "eve,x\n")
     Path("b.csv").write_text("name,label\nzoe,y\n")
-    arguments = ["a.csv", "b.csv", "--text", "name", *SMALL, "--class-weight", "x=2,y=0.5"]
+    arguments = ["a.csv", "b.csv", "--text", "name", *BRIEF, "--class-weight", "x=2,y=0.5"]
     status, out, _ = run("train", "classify", *arguments)
     assert status == 0
     assert out.startswith("Training on 4 sequences with 2 classes of a.csv, b.csv.\n")
@@ -232,7 +272,7 @@ def test_tag_reads_every_format_alike(run, name, universal, options):
         Path(name).write_text("".join(lines))
     else:
         write_conll(name, universal)
-    arguments = [name, *options, *SMALL, "--no-bidirectional", "--char-units", 0, "--test", name]
+    arguments = [name, *options, *BRIEF, "--no-bidirectional", "--char-units", 0, "--test", name]
     status, out, err = run("train", "tag", *arguments)
     assert (status, err) == (0, "")
     assert out.startswith(f"Training on 12 sequences of 40 steps with 4 tags of {name}.\n")
@@ -247,7 +287,7 @@ def test_tag_reads_every_format_alike(run, name, universal, options):
 def test_tag_reads_a_table_with_a_row_a_step(run):
     X, y = cases()
     write_csv("x.csv", X, y)
-    status, out, _ = run("train", "tag", "x.csv", "--sequence", "id", *SMALL)
+    status, out, _ = run("train", "tag", "x.csv", "--sequence", "id", *BRIEF)
     assert status == 0
     steps = sum(map(len, X))
     assert f"Training on 24 sequences of {steps} steps with 2 tags of x.csv." in out
@@ -257,7 +297,7 @@ def test_forecast_reads_the_columns_of_a_table(run):
     write_series("x.csv")
     write_series("x.tsv", delimiter="\t")
     arguments = ["--window", 12, "--horizon", 3, "--output", "quantile", "--levels", "0.1,0.5,0.9"]
-    arguments += [*SMALL, "--validation-fraction", 0.2, "--test", "x.csv"]
+    arguments += [*BRIEF, "--validation-fraction", 0.2, "--test", "x.csv"]
     status, out, err = run("train", "forecast", "x.csv", "--columns", "oil", *arguments)
     assert (status, err) == (0, "")
     assert out.startswith("Training on 160 steps x 1 column of x.csv; 20% held out.\n")
@@ -270,89 +310,3 @@ def test_forecast_reads_the_columns_of_a_table(run):
     assert len(bptt.load("model.safetensors").mean_) == 2
     assert run("train", "forecast", "x.csv", "x.csv", *arguments)[0] == 0
     assert bptt.load("model.safetensors").predict().shape == (2, 3, 2)
-
-
-# Checkpoints and going on
-
-LINES = {
-    "text": ["text", "text.txt", *TINY, "--dropout", 0.2, "--schedule", "cosine"],
-    "documents": ["text", "text.txt", "--documents", "line", *TINY],
-    "classify": ["classify", "x.ts", *SMALL[:4], "--dropout", 0.1, "--validation-fraction", 0.2],
-    "tag": ["tag", "x.conll", *SMALL[:4], "--char-units", 3],
-    "forecast": ["forecast", "x.csv", *SMALL[:4], "--window", 12, "--optimizer", "sgd"],
-}
-
-
-def files():
-    return sorted(p.name for p in Path().glob("*.safetensors"))
-
-
-@pytest.mark.parametrize("kind", LINES)
-def test_going_on_gives_the_bits_of_a_run_never_interrupted(run, kind):
-    write_ts("x.ts", *cases())
-    write_conll("x.conll")
-    write_series("x.csv")
-    line = ["train", *LINES[kind], "--epochs", 2]
-    assert run(*line, "--out", "whole.safetensors")[0] == 0
-    every = ["--checkpoint-minutes", 0, "--keep", 1000]
-    assert run(*line, *every, "--out", "part.safetensors")[0] == 0
-    whole, places = bptt.load("whole.safetensors"), [f for f in files() if f.startswith("part-")]
-    assert len(places) == whole.history_[-1]["step"]
-    place = places[len(places) // 3]
-    data = LINES[kind][: 4 if kind == "documents" else 2]
-    status, _, err = run("train", *data, "--resume", place, "--out", "again.safetensors")
-    assert (status, err) == (0, "")
-    again = bptt.load("again.safetensors")
-    assert again.get_params() == whole.get_params()
-    assert same_bits(again.parameters_, whole.parameters_)
-    timeless = [
-        [{k: v for k, v in row.items() if "second" not in k} for row in model.history_]
-        for model in (whole, again)
-    ]
-    assert timeless[0] == timeless[1]
-
-
-def test_going_on_for_more_epochs(run):
-    line = ["train", "text.txt", *TINY, "--epochs", 2]
-    assert run(*line, "--keep", 1)[0] == 0
-    assert files() == ["model-00000082.safetensors", "model.safetensors"]
-    arguments = ["--resume", "model-00000082.safetensors", "--epochs", 3, "--out", "b.safetensors"]
-    assert run("train", "text.txt", *TINY, *arguments)[0] == 0
-    before = ["model-00000082.safetensors", "model.safetensors"]
-    assert files() == ["b-00000123.safetensors", "b.safetensors", *before]
-    assert run(*line[:-1], 3, "--out", "c.safetensors")[0] == 0
-    b, c = bptt.load("b.safetensors"), bptt.load("c.safetensors")
-    assert b.epochs == 3
-    assert same_bits(b.parameters_, c.parameters_)
-
-
-def test_a_training_that_had_ended_is_left_as_it_is(run):
-    assert run("train", "text.txt", *TINY, "--epochs", 1, "--keep", 1)[0] == 0
-    before = Path("model.safetensors").read_bytes()
-    place = "model-00000041.safetensors"
-    status, out, err = run("train", "text.txt", "--resume", place)
-    assert (status, err) == (0, "")
-    assert f"\nNothing left to train: {place} had ended after epoch 1.\n" in out
-    assert files() == [place, "model.safetensors"]
-    assert Path("model.safetensors").read_bytes() == before
-
-
-def test_other_data_are_refused(run):
-    assert run("train", "text.txt", *TINY, "--epochs", 1, "--keep", 1)[0] == 0
-    Path("text.txt").write_text(TEXT[::-1])
-    status, _, err = run("train", "text.txt", "--resume", "model-00000041.safetensors")
-    assert status == 2
-    assert err.endswith("was trained on other data; expected the same.\n")
-
-
-def test_the_last_checkpoints_stay_and_nobody_elses_are_touched(run):
-    line = ["train", "text.txt", *TINY, "--epochs", 1]
-    Path("model-00000007.safetensors").write_text("mine")
-    assert run(*line)[0] == 0
-    first = ["model-00000007.safetensors", "model-00000041.safetensors", "model.safetensors"]
-    assert files() == first
-    assert run(*line, "--checkpoint-minutes", 0, "--out", "m.safetensors")[0] == 0
-    own = ["m-00000040.safetensors", "m-00000041.safetensors", "m.safetensors"]
-    assert files() == [*own, *first]
-    assert run(*line, "--checkpoint-minutes", 0, "--keep", 3, "--out", "k.safetensors")[0] == 0
-    assert "k-00000039.safetensors" in files()

@@ -1,22 +1,12 @@
-"""The command line: what a user sees when all is well, and after every mistake."""
+"""A user's mistake: one sentence and exit status 2."""
 
-import importlib.metadata
-import math
 import re
 import subprocess
-import warnings
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-import bptt
-from bptt import Forecaster, LanguageModel
-from bptt.cli import main
-from bptt.models.files import KINDS as MODELS
 from tests.support.cli_cases import (
-    COMMANDS,
-    KINDS,
     TEXT,
     TINY,
     cases,
@@ -24,118 +14,6 @@ from tests.support.cli_cases import (
     write_json_lines,
     write_ts,
 )
-
-# When all is well
-
-
-@pytest.mark.filterwarnings("default")
-def test_a_warning_is_one_line(run, trained, monkeypatch):
-    def generate(*_, **__):
-        warnings.warn("bptt: slow today.", RuntimeWarning, stacklevel=2)
-        yield "x"
-
-    monkeypatch.setattr(LanguageModel, "generate", generate)
-    assert run("sample", trained) == (0, "x\n", "bptt: slow today.\n")
-
-
-def test_sample_prints_the_prompt_and_what_follows(run, trained):
-    status, out, err = run("sample", trained, "--prompt", "the ", "--length", 30, "--seed", 4)
-    assert (status, err) == (0, "")
-    assert out == "the " + bptt.load(trained).sample("the ", 30, seed=4) + "\n"
-    assert run("sample", trained, "--prompt", "the ", "--length", 30, "--seed", 4)[1] == out
-    assert run("sample", trained, "--prompt", "the ", "--length", 30, "--seed", 5)[1] != out
-    cold = run("sample", trained, "--length", 9, "--temperature", 0)[1]
-    assert cold == bptt.load(trained).sample("", 9, temperature=0) + "\n"
-    assert cold == run("sample", trained, "--length", 9, "--top-k", 1)[1]
-    assert len(run("sample", trained)[1]) == 401
-    nucleus = run("sample", trained, "--length", 30, "--seed", 4, "--top-p", 0.5, "--stop", "mat")[
-        1
-    ]
-    expected = bptt.load(trained).sample("", 30, top_p=0.5, stop="mat", seed=4)
-    assert nucleus == expected + "\n"
-    assert "mat" not in nucleus
-
-
-def test_score_prints_nats_bits_and_perplexity(run, trained):
-    status, out, err = run("score", trained, "text.txt")
-    nats = bptt.load(trained).cross_entropy(TEXT)
-    assert (status, err) == (0, "")
-    assert out == (
-        f"cross-entropy {nats:.4f} nats ({nats / math.log(2):.4f} bits) per character, "
-        f"perplexity {math.exp(nats):.3f} (1,440 characters)\n"
-    )
-
-
-def test_info_shows_layers_parameters_history_and_versions(run, trained):
-    status, out, err = run("info", trained)
-    assert (status, err) == (0, "")
-    model = bptt.load(trained)
-    assert out.startswith(f"{trained}: LanguageModel\n")
-    for name, value in model.get_params().items():
-        assert f"{name} {value}" in out
-    assert f"vocabulary: {len(model.vocabulary_)} characters" in out
-    for name, w in model.parameters_.items():
-        assert re.search(rf"{re.escape(name)} +{re.escape(str(w.shape))} +{w.size:,}\b", out)
-    total = sum(w.size for w in model.parameters_.values())
-    assert re.search(rf"all +{total:,}\b", out)
-    assert "lstm0: LSTM(64, 8)" in out
-    for row in model.history_:
-        assert re.search(
-            rf"{row['epoch']} +{row['step']} +{row['loss']:.4f} +{row['validation']:.4f}", out
-        )
-    assert out.rstrip().endswith(", ".join(f"{k} {v}" for k, v in model.versions_.items()))
-    assert "\x1b" not in out
-    assert max(map(len, out.splitlines()[3:])) <= 80
-
-
-def test_version_and_the_installed_command(run):
-    assert run("--version") == (0, f"bptt {bptt.__version__}\n", "")
-    (entry,) = importlib.metadata.entry_points(group="console_scripts", name="bptt")
-    assert entry.load() is main
-
-
-def test_help_of_every_command(run):
-    status, out, err = run("--help")
-    assert (status, err) == (0, "")
-    shown = re.findall(r"^│ ([a-z]+) ", out, re.MULTILINE)
-    assert shown == COMMANDS
-    for name in [*COMMANDS, *(f"train {kind}" for kind in KINDS)]:
-        status, out, err = run(*name.split(), "--help")
-        assert (status, err) == (0, "")
-        assert f"Usage: bptt {name} " in out
-    assert all(re.search(rf"^│ {kind} ", run("train", "--help")[1], re.MULTILINE) for kind in KINDS)
-    out = run("sample", "--help")[1]
-    options = "prompt length temperature top-k top-p stop seed"
-    assert all(f"--{option} " in out for option in options.split())
-
-
-@pytest.mark.parametrize("model", MODELS.values(), ids=[m.command for m in MODELS.values()])
-def test_every_hyperparameter_of_a_model_is_an_option_with_help_and_default(
-    run, monkeypatch, model
-):
-    monkeypatch.setenv("COLUMNS", "400")  # every text on one line
-    out = run("train", model.command, "-h")[1]
-    rows = {row.split()[0]: row for row in out.split("\n│ --")[1:]}
-    for f in fields(model):
-        name = f.name.replace("_", "-")
-        row = rows[f"no-{name}" if f.default is True else name]
-        assert re.search(r"  [A-Z\"][^│]{10,}[.\]]", row), row  # a sentence
-        if not isinstance(f.default, (bool, tuple)) and f.default is not None:
-            assert f"[default: {f.default}]" in row
-    for name in ("out", "checkpoint-minutes", "keep", "resume", "quiet", "validation", "test"):
-        assert name in rows
-    if model is Forecaster:
-        assert "[default: 0.05,0.5,0.95]" in rows["levels"]
-        assert "One of point, gaussian, quantile." in rows["output"]
-
-
-def test_without_a_command_it_shows_the_help(run):
-    status, out, err = run()
-    assert (status, err) == (2, "")
-    assert all(f"│ {name} " in out for name in COMMANDS)
-
-
-# Every mistake: one sentence, exit status 2
 
 
 @pytest.fixture
@@ -160,7 +38,11 @@ def files(trained):
 
 
 TRAIN = f"train text.txt {' '.join(TINY)}"
+
+
 NO_MODEL = "expected a model file of bptt, format version 1."
+
+
 MISTAKES = [
     # the text
     ("train missing", "read_text: cannot read missing: No such file or directory."),
@@ -250,6 +132,11 @@ MISTAKES = [
     ("train text.txt --grad-clip -1", "grad_clip is -1.0; expected a number > 0."),
     ("train text.txt --seed -1", "seed is -1; expected a whole number >= 0."),
     ("train text.txt --speed 9", "No such option: --speed"),
+    # misspelled
+    ("train text.txt --cell lsmt", r"train text: cell is 'lsmt'; .*\. Did you mean 'lstm'\?"),
+    ("train text.txt --schedule cosin", r"schedule is 'cosin'; .*\. Did you mean 'cosine'\?"),
+    ("train --untis 9 text.txt", r"No such option: --untis\. Did you mean '--units'\?"),
+    ("train clasify x.ts", "train: 'clasify' is neither a command nor a file. Did you mean 'class"),
     # where to write
     (f"{TRAIN} --out no/m", "train text: --out no/m is in a directory that does not exist;"),
     (f"{TRAIN} --out folder", "train text: --out folder is a directory;"),
@@ -298,7 +185,7 @@ MISTAKES = [
     ("score model", "Missing argument 'FILE'"),
     ("info", "Missing argument 'MODEL'"),
     ("info model model", "Got unexpected extra argument"),
-    ("trian", "No such command 'trian'"),
+    ("trian", r"No such command 'trian'\. Did you mean 'train'\?"),
     ("--verbose", "No such option: --verbose"),
 ]
 

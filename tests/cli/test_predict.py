@@ -1,69 +1,26 @@
-"""`bptt predict`, `score`, `info` and `plot` for models of every kind."""
+"""`bptt predict`."""
 
 import csv
 import os
 import re
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 import bptt
-from bptt import Forecaster, LanguageModel, SequenceClassifier, SequenceRegressor, SequenceTagger
+from bptt import Forecaster, SequenceClassifier, SequenceTagger
 from bptt.readers import read_series
 from tests.support.cli_cases import (
     SENTENCES,
-    TAGS,
-    TEXT,
+    SMALL,
     Terminal,
     cases,
     command,
-    train_text,
-    write_conll,
-    write_csv,
-    write_json_lines,
-    write_series,
-    write_ts,
 )
 
-SMALL = {"units": 6, "epochs": 8, "batch_size": 4, "learning_rate": 0.03}
-
-
-@pytest.fixture(autouse=True)
-def data(here):
-    """Data of every kind in every test's directory."""
-    X, y = cases()
-    write_ts("x.ts", X, y)
-    write_csv("x.csv", X, y)
-    write_json_lines("x.jsonl", X, y)
-    write_conll("x.conll")
-    write_series("series.csv")
-
-
-@pytest.fixture(scope="module")
-def models(tmp_path_factory):
-    """A file of every kind of model."""
-    folder = tmp_path_factory.mktemp("models")
-    X, y = cases()
-    t = np.arange(160)
-    series = np.stack([np.sin(t / 4), np.cos(t / 4) + 5], axis=1).round(4)
-    framing = {"window": 12, "horizon": 3, "output": "gaussian"}
-    fitted = {
-        "classify": SequenceClassifier(**SMALL).fit(X, y, progress="silent"),
-        "regress": SequenceRegressor(**SMALL).fit(X, [len(x) for x in X], progress="silent"),
-        "tag": SequenceTagger(**SMALL).fit(SENTENCES, TAGS, progress="silent"),
-        "forecast": Forecaster(**SMALL, **framing).fit(series, progress="silent"),
-        "several": Forecaster(**SMALL, **framing).fit([series, -series], progress="silent"),
-    }
-    for name, model in fitted.items():
-        model.save(folder / name)
-    train_text(folder)
-    return folder
-
-
-# bptt predict
+pytestmark = pytest.mark.usefixtures("data")
 
 
 @pytest.mark.parametrize(
@@ -240,107 +197,3 @@ def test_no_name_in_a_file_steers_the_terminal(run):
     Forecaster(window=3, **SMALL).fit(np.zeros((30, 2)), progress="silent").save("f")
     assert "\x1b" not in "".join(run("predict", "f", "s.csv")[1:])
     assert "\x1b" not in "".join(run("score", "f", "s.csv")[1:])
-
-
-# bptt score, info, plot
-
-
-@pytest.mark.parametrize(
-    ("name", "arguments", "measure"),
-    [
-        ("classify", ["x.ts"], "accuracy"),
-        ("classify", ["x.csv", "--sequence", "id"], "accuracy"),
-        ("classify", ["x.jsonl"], "accuracy"),
-        ("tag", ["x.conll"], "accuracy"),
-        ("forecast", ["series.csv"], "R2"),
-    ],
-)
-def test_score_names_the_measure(run, models, name, arguments, measure):
-    status, out, err = run("score", models / name, *arguments)
-    assert (status, err) == (0, "")
-    model = bptt.load(models / name)
-    X, y = {
-        "classify": cases(),
-        "tag": (SENTENCES, TAGS),
-        "forecast": (read_series("series.csv").X[0], None),
-    }[name]
-    assert out.startswith(f"{measure} {model.score(X, y):.4f} ")
-    assert out.count("\n") == 1
-
-
-def test_labels_that_were_whole_numbers_are_found_in_a_file_of_text(run):
-    X, y = cases()
-    numbers = [int(label == "up") for label in y]
-    model = SequenceClassifier(**SMALL).fit(X, numbers, progress="silent")
-    model.save("m")
-    write_csv("n.csv", X, [str(k) for k in numbers])
-    status, out, _ = run("score", "m", "n.csv", "--sequence", "id")
-    assert status == 0
-    assert out.startswith(f"accuracy {model.score(X, numbers):.4f} ")
-
-
-def test_a_regressor_is_scored_on_numbers(run, models):
-    X, _ = cases()
-    write_csv("n.csv", X, [str(len(x)) for x in X], label="n")
-    status, out, _ = run("score", models / "regress", "n.csv", "--sequence", "id", "--label", "n")
-    expected = bptt.load(models / "regress").score(X, [len(x) for x in X])
-    assert (status, out) == (0, f"R2 {expected:.4f} (24 sequences)\n")
-    status, _, err = run("score", models / "regress", "x.csv", "--sequence", "id")
-    assert status == 2
-    assert "x.csv: a label is not a number; expected numbers" in err
-
-
-def test_a_file_without_labels_is_not_scored(run, models):
-    Path("x.ts").write_text("@univariate false\n@classLabel false\n@data\n1,2:3,4\n")
-    status, _, err = run("score", models / "classify", "x.ts")
-    assert status == 2
-    assert err == "bptt: score: x.ts has no labels; expected a label for each sequence.\n"
-
-
-def test_a_model_that_knows_nothing_has_a_perplexity_all_the_same(run, monkeypatch):
-    monkeypatch.setattr(LanguageModel, "score", lambda *_: -1e5)
-    sizes = {"units": 4, "seq_length": 8, "batch_size": 4, "epochs": 1}
-    LanguageModel(**sizes).fit(TEXT, progress="silent").save("m")
-    status, out, _ = run("score", "m", "text.txt")
-    assert status == 0
-    assert "perplexity inf " in out
-
-
-@pytest.mark.parametrize(
-    ("name", "knowledge"),
-    [
-        ("classify", "reads 2 features a step\nclasses: down, up\n"),
-        ("regress", "reads 2 features a step\n\n"),
-        ("tag", "vocabulary: 7 tokens\nclasses: ADV, DET, NOUN, VERB\n"),
-        ("forecast", "reads 12 steps of 2 values, forecasts 3\n"),
-        ("model.safetensors", "vocabulary: 12 characters and one symbol for all others; learned "),
-    ],
-)
-def test_info_of_every_kind(run, models, name, knowledge):
-    status, out, err = run("info", models / name)
-    assert (status, err) == (0, "")
-    assert knowledge in out
-    model = bptt.load(models / name)
-    assert out.startswith(f"{models / name}: {type(model).__name__}\n")
-    in_unit = f"in {model.loss_unit}" if model.unit else model.loss_unit
-    assert f"\nTraining, losses {in_unit}\n" in out
-
-
-@pytest.mark.parametrize("name", ["classify", "tag", "forecast", "model.safetensors"])
-def test_plot_of_every_kind(run, models, name):
-    assert run("plot", models / name) == (0, "Saved the plot to history.png.\n", "")
-    assert Path("history.png").read_bytes().startswith(b"\x89PNG")
-    assert run("plot", models / name, "--out", "h.svg")[0] == 0
-    assert "<svg" in Path("h.svg").read_text()
-
-
-def test_sample_is_for_language_models(run, models):
-    status, out, err = run("sample", models / "tag")
-    assert (status, out) == (2, "")
-    assert "holds a SequenceTagger; expected a LanguageModel" in err
-
-
-def test_only_plot_loads_matplotlib_and_nothing_loads_scikit_learn():
-    code = "import sys, bptt.cli; print({'matplotlib', 'sklearn', 'pydoc_data'} & set(sys.modules))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
-    assert done.stdout == "set()\n"

@@ -1,23 +1,19 @@
-"""The command line and its surroundings: failures, pipes, Ctrl-C, a terminal."""
+"""`bptt train` that fails, is interrupted, or has no reader; in a terminal."""
 
-import io
-import os
 import re
 import shlex
 import signal
 import subprocess
-import sys
 from pathlib import Path
-
-import pytest
 
 import bptt
 from bptt import LanguageModel
-from bptt.cli import main
 from tests.support.cases import same_bits
-from tests.support.cli_cases import TINY, Terminal, command
-
-# Work that fails: one sentence, exit status 1
+from tests.support.cli_cases import (
+    TINY,
+    Terminal,
+    command,
+)
 
 
 def test_a_training_that_explodes_says_so_and_keeps_the_last_good_parameters(run):
@@ -41,61 +37,6 @@ def test_a_model_larger_than_memory_says_so(run):
     assert status == 1
     assert re.fullmatch(r"bptt: out of memory: [^\n]+\.\n", err)
     assert not Path("model.safetensors").exists()
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="/dev/full is absent")
-def test_output_that_cannot_be_written_says_so(trained):
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            command("info", trained), stdout=full, stderr=subprocess.PIPE, text=True, timeout=60
-        )
-    assert done.returncode == 1
-    assert done.stderr == "bptt: cannot write the output: No space left on device.\n"
-
-
-def test_an_output_that_cannot_show_every_character_shows_a_mark(trained, monkeypatch):
-    raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    with pytest.raises(SystemExit) as stop:
-        main(["sample", str(trained), "--prompt", "é\udcff→", "--length", "3", "--seed", "1"])
-    sys.stdout.flush()
-    assert stop.value.code == 0
-    assert raw.getvalue().startswith(b"???")
-
-
-# Pipes and Ctrl-C
-
-
-def test_sample_streams_and_is_silent_when_nobody_reads_any_more(trained):
-    process = subprocess.Popen(
-        command("sample", trained, "--prompt", "on ", "--length", 10**9),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        bufsize=0,
-    )
-    first = b""
-    while len(first) < 30:  # it comes while there is no end in sight
-        first += process.stdout.read(30)
-    assert first.startswith(b"on ")
-    process.stdout.close()
-    assert process.stderr.read() == b""
-    process.stderr.close()
-    assert process.wait(30) == 0
-
-
-def test_each_character_is_shown_before_the_next_is_drawn(trained, monkeypatch):
-    raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="utf-8"))
-
-    def generate(*_, **__):
-        for k in range(1, 4):
-            yield "x"
-            assert raw.getvalue() == b"on " + b"x" * k
-
-    monkeypatch.setattr(LanguageModel, "generate", generate)
-    with pytest.raises(SystemExit) as stop:
-        main(["sample", str(trained), "--prompt", "on "])
-    assert stop.value.code == 0
 
 
 def test_training_goes_on_when_nobody_reads_any_more(monkeypatch):
@@ -185,15 +126,6 @@ def test_a_second_ctrl_c_says_which_checkpoint_is_the_last(run, monkeypatch):
     assert (status, err) == (130, sentence)
 
 
-def test_ctrl_c_ends_a_sample_with_its_line(run, trained, monkeypatch):
-    def generate(*_, **__):
-        yield from "abc"
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(LanguageModel, "generate", generate)
-    assert run("sample", trained) == (130, "abc\n", "bptt: interrupted.\n")
-
-
 def test_in_a_terminal_a_live_bar_shows_everything_and_ctrl_c_saves():
     arguments = ["train", "text.txt", *TINY, "--epochs", 10**5, "--out", "live.safetensors"]
     terminal = Terminal(*arguments)
@@ -222,18 +154,3 @@ def test_in_a_terminal_a_live_bar_shows_everything_and_ctrl_c_saves():
     )
     assert "\x1b[?25h" in terminal.shown  # the cursor is back
     assert_saved_at([line for line in lines if line], "live.safetensors")
-
-
-def test_a_terminal_gets_no_control_characters_from_a_model():
-    text = "the \x1b[2J\a cat\n" * 60
-    model = LanguageModel(units=8, seq_length=8, batch_size=4, epochs=1).fit(text)
-    model.save("m.safetensors")
-    terminal = Terminal("sample", "m.safetensors", "--length", 300, "--seed", 0)
-    try:
-        terminal.read_until(None)
-        assert terminal.process.wait(30) == 0
-    finally:
-        terminal.close()
-    assert "�" in terminal.shown
-    assert "\x1b" not in terminal.shown
-    assert "\a" not in terminal.shown
