@@ -239,6 +239,7 @@ WRITER = textwrap.dedent("""
 
 
 @posix
+@pytest.mark.slow
 def test_killed_at_any_moment_the_file_is_old_or_new(path):
     randomness = random.Random(7)
     command = [sys.executable, "-c", WRITER, str(path)]

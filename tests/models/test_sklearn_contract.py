@@ -75,6 +75,7 @@ every_supervised = pytest.mark.parametrize("name", SUPERVISED)
 
 @pytest.mark.filterwarnings("ignore")  # the checks' own
 @pytest.mark.parametrize("kind", [SequenceClassifier, SequenceRegressor])
+@pytest.mark.slow
 def test_check_estimator(kind):
     results = estimator_checks.check_estimator(kind(**LEARNS), on_fail=None, on_skip=None)
     by_status = {
@@ -279,6 +280,7 @@ def test_a_search_picks_the_best_language_model():
     assert search.best_score_ == max(search.cv_results_["mean_test_score"]) < 0
 
 
+@pytest.mark.slow
 def test_a_search_runs_in_parallel():
     grid = {"units": [3, 5]}
     alone = GridSearchCV(SequenceClassifier(**SMALL), grid, cv=2).fit(SERIES, LABELS, **QUIET)

@@ -112,6 +112,7 @@ def test_parameters_survive_the_way_to_pytorch_and_back(cell):
 
 
 @every_cell
+@pytest.mark.slow
 def test_pytorch_with_converted_weights_computes_what_bptt_computes(cell):
     pytest.importorskip("torch")
     from peers import ours, pytorch
@@ -263,6 +264,7 @@ def test_a_contender_computes_only_while_it_is_asked(tmp_path):
         contender.close()
 
 
+@pytest.mark.slow
 def test_a_quick_run_without_peers_reports_and_exits_with_zero(tmp_path):
     out = tmp_path / "build" / "report.md"
     command = [sys.executable, bench.__file__, "--quick", "--out", str(out)]

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="limits memory a
 
 
 @pytest.mark.parametrize("target", ["data", "checkpoints"])
+@pytest.mark.slow
 def test_changed_files_are_loaded_rightly_or_refused(target, tmp_path):
     rows = runner.fuzz(target, 400, seed=7, folder=tmp_path)
     assert [row for row in rows if row["what"] in runner.FAULTS] == []
@@ -27,6 +28,7 @@ def test_changed_files_are_loaded_rightly_or_refused(target, tmp_path):
     assert max(row["peak"] for row in rows) < 100 * 1024
 
 
+@pytest.mark.slow
 def test_the_fuzzer_sees_faults_and_keeps_their_files(tmp_path):
     rows = runner.fuzz("faults", 14, 5, folder=tmp_path, memory=256, seconds=1)
     assert [row["k"] for row in rows] == list(range(14))

@@ -34,6 +34,7 @@ def commands():
     return [shlex.split(line[2:], comments=True) for line in lines]
 
 
+@pytest.mark.slow
 def test_every_block_of_code_runs_in_order(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     python = blocks("python")

@@ -125,6 +125,7 @@ def latest(directory):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL is POSIX")
+@pytest.mark.slow
 def test_killed_twenty_times_and_resumed_each_time_the_bits_are_those_of_one_run(tmp_path, capsys):
     """Every kill loses at most what came after the last checkpoint; every file can be read."""
 
