@@ -77,7 +77,7 @@ class Point(Output):
 class Gaussian(Output):
     """Mean and variance of a Gaussian, trained by likelihood; parts are mean and deviation."""
 
-    n_outputs = 2
+    n_outputs: int = 2
 
     def objective(self) -> Objective:
         """Return the negative log-likelihood."""
@@ -107,11 +107,11 @@ class Quantiles(Output):
         Probabilities in (0, 1), increasing, 0.5 among them.
     """
 
-    recursive = False
+    recursive: bool = False
 
     def __init__(self, levels: Sequence[float]):
         self.levels = levels
-        self.n_outputs = len(levels)
+        self.n_outputs: int = len(levels)
 
     def objective(self) -> Objective:
         """Return the pinball loss."""

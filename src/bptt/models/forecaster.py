@@ -1,13 +1,14 @@
 """Forecast time series."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
 from ..checks import is_number
 from ..errors import BpttError, ConfigError, operation, within
+from ..network import Network
 from ..training import Checkpoints, Progress
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
@@ -21,10 +22,9 @@ from .predictor import ROWS, ForecastStream, Predictor
 from .scaling import finite_row, mean_and_scale, scale_row
 from .scikit_learn import check_fitted
 from .sequences import r2
-from .windows import Framing, Windows, as_series, check_steps, check_width
+from .windows import Framing, Residual, Windows, as_series, check_steps, check_width
 
 Strategy = Literal["direct", "recursive"]
-Residual = Literal["window", "target", "none"]
 _MOST_KEPT = 2**16  # numbers of the training set's ends that a file holds
 _TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
 
@@ -182,7 +182,9 @@ class Forecaster(Model):
     validation_fraction: float = redefault(Model, "validation_fraction", 0.0)
 
     items = "windows"
-    command, reads, separator = "forecast", "series", ","
+    command: ClassVar[str] = "forecast"
+    reads: ClassVar[str] = "series"
+    separator: ClassVar[str] = ","
     example = "load.csv --columns load,oil --window 96 --horizon 24 --output gaussian"
 
     @operation
@@ -240,9 +242,12 @@ class Forecaster(Model):
             why += " beside what is held out"
         check_steps([x[:c] for x, c in zip(series, cuts, strict=True)], single, needed, why)
         training = [x[:c] for x, c in zip(series, cuts, strict=True)]
-        self.mean_, self.scale_ = mean_and_scale("X", np.concatenate(training))
+        mean, scale = mean_and_scale("X", np.concatenate(training))
+        self.mean_: np.ndarray = mean
+        self.scale_: np.ndarray = scale
         source = Windows(self._scaled(training), framing, self.batch_size, self.stride)
-        self.change_scale_ = framing.scale = source.change_scale()
+        self.change_scale_: float = source.change_scale()
+        framing.scale = self.change_scale_
         if validation is not None:
             with within("validation"):
                 held_out, alone = as_series(validation)
@@ -257,7 +262,7 @@ class Forecaster(Model):
             raise refusal(
                 self, "patience", "None where nothing is held out (validation_fraction = 0)"
             )
-        self.context_ = np.stack([x[-self.window :] for x in series])
+        self.context_: np.ndarray | None = np.stack([x[-self.window :] for x in series])
         self._single = single
         return self._train(
             self._output().objective(),
@@ -386,22 +391,24 @@ class Forecaster(Model):
         forecast, actual = self.backtest(X)
         return r2(actual, forecast)
 
-    def extent(self, X, y=None):
+    def extent(self, X: Any, y: Any = None) -> str:
         """Return the amount of data in words: "160 steps x 2 columns" or "3 series"."""
         if isinstance(X, list):
             return f"{len(X):,} series"
         k = np.size(X) // len(X)
         return f"{len(X):,} steps x {k} column{'s' * (k != 1)}"
 
-    def score_text(self, X, y=None):
+    def score_text(self, X: Any, y: Any = None) -> str:
         """Return the score in words, as ``bptt score`` prints it."""
         return f"{super().score_text(X)} of forecasts of {self.horizon} steps"
 
-    def describe(self):
+    def describe(self) -> list[str]:
         """Return what the fitted model reads and predicts: a line of ``bptt info``."""
         return [f"reads {self.window} steps of {len(self.mean_)} values, forecasts {self.horizon}"]
 
-    def prediction_rows(self, X=None, coverage=None, columns=()):
+    def prediction_rows(
+        self, X: Any = None, coverage: float | None = None, columns: Sequence[str] = ()
+    ) -> Iterator[list[str]]:
         """Yield a heading, then each step of the forecast: rows of ``bptt predict``.
 
         Parameters
@@ -476,14 +483,14 @@ class Forecaster(Model):
 
     # -- hyper-parameters, network and file --------------------------------------------------
 
-    def rules(self):
+    def rules(self) -> Iterator[tuple[str, str]]:
         """Yield what no hyper-parameter may be beside the others."""
         if self.season > self.window:
             yield "season", f"at most window = {self.window}"
         if self.strategy == "recursive" and not self._output().recursive:
             yield "output", "'point' or 'gaussian' with strategy 'recursive'"
 
-    def build_network(self):
+    def build_network(self) -> Network:
         """Build the network."""
         k = len(self.mean_)
         n_out = self._output().n_outputs * self._steps() * k
@@ -500,14 +507,14 @@ class Forecaster(Model):
             "context": kept.reshape(-1).tolist() if 0 < kept.size <= _MOST_KEPT else None,
         }
 
-    def restore_state(self, state):
+    def restore_state(self, state: dict[str, Any]) -> None:
         """Set the fitted attributes from those of a file."""
         if not isinstance(state["mean"], list) or not 1 <= len(state["mean"]) <= MOST_FEATURES:
             raise ConfigError("its mean is not a list of numbers.")
         k = len(state["mean"])
         self.mean_ = finite_row("mean", state["mean"], k)
         self.scale_ = scale_row("scale", state["scale"], k)
-        (self.change_scale_,) = scale_row("change_scale", [state["change_scale"]], 1).tolist()
+        self.change_scale_ = float(scale_row("change_scale", [state["change_scale"]], 1)[0])
         self._single, self.context_ = state["single"], None
         if not isinstance(self._single, bool):
             raise ConfigError("its single is not a bool.")

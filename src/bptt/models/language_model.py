@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -119,7 +119,8 @@ class LanguageModel(Model):
     """
 
     unit = "nats"
-    command, reads = "text", "texts"
+    command: ClassVar[str] = "text"
+    reads: ClassVar[str] = "texts"
     example = "shakespeare.txt --units 256 --epochs 5 --out shakespeare.safetensors"
     tokenizer: TokenizerName | Callable[[str], list[str]] = option(
         "characters",
@@ -223,7 +224,7 @@ class LanguageModel(Model):
         texts = self._tokenized(training, held_out if validation is None else None)
         vocabulary = Vocabulary.of(texts, self.max_vocabulary, self.min_count)
         encoder = TextEncoder(self.tokenizer, vocabulary, not isinstance(training, str))
-        self.encoder_ = encoder
+        self.encoder_: TextEncoder = encoder
         encoded = [encoder.encode(t) for t in texts]
         if encoder.documents:
             source = Documents(encoded, self.batch_size, self.seq_length, self.burn_in)
@@ -500,16 +501,16 @@ class LanguageModel(Model):
 
     # -- the command line --------------------------------------------------------------------
 
-    def extent(self, X, y=None):
+    def extent(self, X: Any, y: Any = None) -> str:
         """Return the amount of data in words: "1,440 characters" or "24 documents"."""
         return f"{len(X):,} {'characters' if isinstance(X, str) else 'documents'}"
 
-    def opening(self, X, y=None, source="X"):
+    def opening(self, X: Any, y: Any = None, source: str = "X") -> str:
         """Return what `fit` trains on and holds out, in words: the first line of ``bptt train``."""
         training, held_out = self.split(X)
         return f"{self.extent(training)} of {source}; {len(held_out):,} held out"
 
-    def score_text(self, X, y=None):
+    def score_text(self, X: Any, y: Any = None) -> str:
         """Return cross-entropy and perplexity on texts in words, as ``bptt score`` prints them."""
         nats = -self.score(X)
         with np.errstate(over="ignore"):
@@ -520,7 +521,7 @@ class LanguageModel(Model):
             f"perplexity {perplexity:.3f}"
         )
 
-    def describe(self):
+    def describe(self) -> list[str]:
         """Return what the fitted model reads: a line of ``bptt info``."""
         kind = "documents" if self.documents_ else "one text"
         known = f"{len(self.vocabulary_)} {self.items} and one symbol for all others"

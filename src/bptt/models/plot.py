@@ -1,47 +1,50 @@
-"""A picture of a training: what its history holds, epoch by epoch."""
+"""Plot the training history of a model."""
 
 import io
+import os
 from pathlib import Path
+from typing import Any
 
 from ..equations import cell_of
-from ..errors import CheckpointError, ConfigError
+from ..errors import CheckpointError, ConfigError, operation
 from ..safe_files import reason, write_atomically
 from .scikit_learn import check_fitted
 
 SUFFIXES = (".png", ".svg")
 
 
-def plot_history(model, path):
-    """Draw a model's history: loss and validation, gradient norm, learning rate, against epochs.
+@operation("plot")
+def plot_history(model: Any, path: str | os.PathLike[str]) -> None:
+    """Plot loss and validation loss, gradient norm and learning rate against epochs.
 
-    Needs matplotlib (``pip install matplotlib``).
+    Needs matplotlib: ``pip install 'bptt[plot]'``.
 
     Parameters
     ----------
     model : a fitted model
     path : str or path-like
-        The file to write; its ending, ``.png`` or ``.svg``, says what it will be.
+        The file to write; its suffix, ``.png`` or ``.svg``, determines the format.
 
     Raises
     ------
     ConfigError
-        The model has no history, matplotlib is missing, or the ending is another one.
+        The model has no history, matplotlib is not installed, or the suffix is not supported.
     CheckpointError
         The file cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"plot: {path} ends in {path.suffix!r}; expected .png or .svg.")
+        raise ConfigError(f"{path} ends in {path.suffix!r}; expected .png or .svg.")
     check_fitted(model)
     rows = model.history_
     if not rows:
-        raise ConfigError("plot: the model's history is empty; expected at least one epoch.")
+        raise ConfigError("the model's history is empty; expected at least one epoch.")
     image = io.BytesIO()
     _figure(model, rows).savefig(image, format=path.suffix[1:].lower(), dpi=150)
     try:
         write_atomically(path, image.getbuffer())
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        raise CheckpointError(f"plot: cannot write {path}: {reason(error)}.") from error
+        raise CheckpointError(f"cannot write {path}: {reason(error)}.") from error
 
 
 def _figure(model, rows):
@@ -49,7 +52,7 @@ def _figure(model, rows):
         from matplotlib.figure import Figure  # no pyplot: no window system, no global state
         from matplotlib.ticker import MaxNLocator
     except ImportError as error:
-        raise ConfigError("plot: matplotlib is missing; expected it installed.") from error
+        raise ConfigError("matplotlib is missing; install it: pip install 'bptt[plot]'.") from error
     epochs = [row["epoch"] for row in rows]
     style = {"marker": "." if len(rows) <= 30 else "", "linewidth": 1.2}
     figure = Figure(figsize=(7, 7), layout="constrained")

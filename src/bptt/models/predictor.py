@@ -31,8 +31,10 @@ class Predictor:
     def __init__(
         self, network: Network, parameters: dict[str, np.ndarray], framing: Framing, output: Output
     ):
-        self.network, self.parameters = network, parameters
-        self.framing, self.output = framing, output
+        self.network = network
+        self.parameters = parameters
+        self.framing = framing
+        self.output = output
 
     def point(self, windows: np.ndarray, horizon: int) -> np.ndarray:
         """Forecast windows (m, window, k): (m, horizon, k)."""
@@ -99,13 +101,14 @@ class ForecastStream:
         horizon: int,
         k: int,
     ):
-        self._forecast, self.m = forecast, m
+        self._forecast = forecast
+        self.m = m
         self._window, self._horizon, self._k = window, horizon, k
         self.reset()
 
     def reset(self) -> None:
         """Forget all values."""
-        self.state = np.zeros((self.m, 0, self._k))
+        self.state: np.ndarray = np.zeros((self.m, 0, self._k))
 
     @operation("Forecaster.stream")
     def step(self, xt: np.ndarray) -> np.ndarray:

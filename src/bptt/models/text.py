@@ -53,7 +53,7 @@ class Vocabulary:
     """
 
     def __init__(self, tokens: Iterable[str]):
-        self.tokens = list(tokens)
+        self.tokens: list[str] = list(tokens)
         self._ids = {t: i for i, t in enumerate(self.tokens, start=1)}
 
     @classmethod

@@ -1,12 +1,15 @@
 """Windows of a series: model inputs, targets, and the naive forecast they are relative to."""
 
-from typing import Any
+from collections.abc import Iterator
+from typing import Any, Literal
 
 import numpy as np
 
 from ..errors import ConfigError, ShapeError
 from ..training import Batch
 from .sequences import as_plain, as_sequences, numeric
+
+Residual = Literal["window", "target", "none"]
 
 
 def as_series(X: Any, lengths: Any = None) -> tuple[list[np.ndarray], bool]:
@@ -36,7 +39,7 @@ def as_series(X: Any, lengths: Any = None) -> tuple[list[np.ndarray], bool]:
     return series, False
 
 
-def check_width(name, x, k, whence):
+def check_width(name: str, x: np.ndarray, k: int, whence: str) -> None:
     """Raise where a series has another number of values per time step.
 
     Raises
@@ -47,7 +50,7 @@ def check_width(name, x, k, whence):
         raise ShapeError(f"{name} has {x.shape[1]} features; expected {k}, {whence}.")
 
 
-def check_steps(series, single, least, what):
+def check_steps(series: list[np.ndarray], single: bool, least: int, what: str) -> None:
     """Raise where a series is too short.
 
     Raises
@@ -72,11 +75,16 @@ class Framing:
     differences over the training set: one number, so that squared errors keep their proportions.
     """
 
-    def __init__(self, window, horizon, residual, season, scale=1.0):
-        self.window, self.horizon, self.residual = window, horizon, residual
-        self.season, self.scale = season, scale
+    def __init__(
+        self, window: int, horizon: int, residual: Residual, season: int, scale: float = 1.0
+    ):
+        self.window = window
+        self.horizon = horizon
+        self.residual = residual
+        self.season = season
+        self.scale: float = scale
 
-    def read(self, z):
+    def read(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Turn windows (m, window, k) into inputs (1) and bases (2), (m, horizon, k)."""
         x = z - z[:, -1:] if self.residual == "window" else z
         if self.residual == "none":
@@ -101,31 +109,34 @@ class Windows:
         Starts of the windows in the concatenated series.
     """
 
-    def __init__(self, series, framing, batch_size, stride=1):
-        self.framing, self._batch_size = framing, batch_size
+    def __init__(
+        self, series: list[np.ndarray], framing: Framing, batch_size: int, stride: int = 1
+    ):
+        self.framing = framing
+        self._batch_size = batch_size
         self._rows = np.concatenate(series)
         self._span = np.arange(framing.window + framing.horizon)
         starts, before = [], 0
         for z in series:
             starts.append(np.arange(before, before + len(z) - len(self._span) + 1, stride))
             before += len(z)
-        self.starts = np.concatenate(starts).astype(np.int64)
+        self.starts: np.ndarray = np.concatenate(starts).astype(np.int64)
 
-    def order(self, rng):
+    def order(self, rng: np.random.Generator | None) -> np.ndarray:
         """Draw the order of the windows."""
         n = len(self.starts)
         return np.arange(n) if rng is None else rng.permutation(n)
 
-    def count(self, order):
+    def count(self, order: np.ndarray) -> int:
         """Return the number of batches of an epoch."""
         return -(-len(order) // self._batch_size)
 
-    def cut(self, which):
+    def cut(self, which: np.ndarray) -> list[np.ndarray]:
         """Return windows (m, window, k) and the steps after them, (m, horizon, k)."""
         rows = self._rows[self.starts[which][:, np.newaxis] + self._span]
         return np.split(rows, [self.framing.window], axis=1)
 
-    def batches(self, order):
+    def batches(self, order: np.ndarray) -> Iterator[Batch]:
         """Yield every batch; the target of a window is (horizon * k,)."""
         for i in range(0, len(order), self._batch_size):
             window, future = self.cut(order[i : i + self._batch_size])
@@ -133,7 +144,7 @@ class Windows:
             target = (future - base) / np.float32(self.framing.scale)
             yield Batch(x, target.reshape(len(x), -1))
 
-    def change_scale(self):
+    def change_scale(self) -> float:
         """Return the root mean square of the targets before scaling."""
         total, n = 0.0, 0
         for batch in self.batches(self.order(None)):

@@ -40,8 +40,9 @@ class Lines:
     """
 
     def __init__(self, path: Path):
-        self.path, self.name = path, shown(os.fspath(path), 300, "")
-        self.number = 0  # of the line last read: 1, 2, ...
+        self.path: Path = path
+        self.name: str = shown(os.fspath(path), 300, "")
+        self.number: int = 0  # of the line last read: 1, 2, ...
 
     def __iter__(self) -> Iterator[str]:
         """Yield the lines without their ends and without a byte-order mark."""

@@ -38,7 +38,9 @@ class Checkpoints:
             raise ConfigError(f"minutes is {minutes!r}; expected a number >= 0.")
         if not is_whole(keep) or keep < 1:
             raise ConfigError(f"keep is {keep!r}; expected a whole number >= 1.")
-        self.path, self.minutes, self.keep = Path(path), minutes, keep
+        self.path: Path = Path(path)
+        self.minutes: float = minutes
+        self.keep: int = keep
         self.last: Path | None = None
         self._files: list[Path] = []
         self._saved = time.monotonic()

@@ -47,7 +47,9 @@ class Display:
     ):
         if isinstance(mode, str) and mode not in MODES:
             raise ConfigError(f"progress is {mode!r}; expected one of {', '.join(MODES)}.")
-        self.epochs, self.items, self.show = epochs, items, show
+        self.epochs = epochs
+        self.items = items
+        self.show = show
         self._validation = ""
         self._view = None if mode == "silent" else _view(mode)
 
@@ -136,7 +138,7 @@ class _Notebook:
             self._show([*self._epochs, f"step {p.step:,}/{p.n_steps:,} {bar} {speed}", losses])
 
     def _show(self, lines):
-        from IPython.display import display
+        from IPython.display import display  # type: ignore[import-not-found]
 
         self._shown = time.monotonic()
         content = {"text/plain": "\n".join(lines)}

@@ -62,6 +62,11 @@ def fit(
     CheckpointError
         A checkpoint cannot be written.
     """
+
+    def write():
+        if checkpoint is not None and save is not None:
+            checkpoint.write(run.step, save)
+
     display = display or Display("silent", epochs)
     steps = train(
         run, network, objective, source, validation,
@@ -76,12 +81,11 @@ def fit(
                     run.interrupted = True
                     break
                 if checkpoint is not None and checkpoint.due():
-                    checkpoint.write(run.step, save)
+                    write()
     except BpttError as error:
         if checkpoint is None or checkpoint.last is None or isinstance(error, CheckpointError):
             raise
         raise BpttError(f"{error} The last checkpoint is {checkpoint.last}.") from error
-    if checkpoint is not None:
-        checkpoint.write(run.step, save)
+    write()
     run.restore_best()  # after the last checkpoint, which resumes from the last parameters
     return run

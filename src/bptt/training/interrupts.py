@@ -15,7 +15,7 @@ class Interrupts:
     """
 
     def __init__(self) -> None:
-        self.requested = False
+        self.requested: bool = False
 
     def __enter__(self) -> "Interrupts":
         self._previous: Any = None

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -24,9 +25,9 @@ def gradients(
     parameters: dict[str, np.ndarray],
     objective: Objective,
     batch: Batch,
-    state: tuple | None = None,
+    state: tuple[Any, ...] | None = None,
     rng: np.random.Generator | None = None,
-) -> tuple[float, float, dict[str, np.ndarray], tuple]:
+) -> tuple[float, float, dict[str, np.ndarray], tuple[Any, ...]]:
     """Run one batch forward and backward.
 
     Parameters

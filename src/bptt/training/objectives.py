@@ -101,7 +101,9 @@ class CrossEntropy(Objective):
     target_axes = 2
 
     def __init__(self, class_weights: Sequence[float] | np.ndarray | None = None):
-        self.class_weights = None if class_weights is None else np.asarray(class_weights, float)
+        self.class_weights: np.ndarray | None = None
+        if class_weights is not None:
+            self.class_weights = np.asarray(class_weights, float)
 
     def rows(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
         """Compute the nats of each row's class from logits y: see `Objective.rows`."""
@@ -150,7 +152,7 @@ class Pinball(Objective):
     """
 
     def __init__(self, levels: Sequence[float]):
-        self.levels = np.asarray(levels, np.float64)
+        self.levels: np.ndarray = np.asarray(levels, np.float64)
 
     def rows(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
         """Compute the loss of each row, of weight n times levels: see `Objective.rows`."""

@@ -74,7 +74,7 @@ class Optimizer:
     """
 
     settings: ClassVar[tuple[str, ...]] = ("learning_rate", "weight_decay")  # of a model
-    squares = ""  # the moment, if any, that is a mean of squares and so never negative
+    squares: ClassVar[str] = ""  # the moment that is a mean of squares: never negative
 
     @operation
     def __init__(
@@ -85,8 +85,8 @@ class Optimizer:
         weights: Collection[str] | None = None,
         **fractions: float,
     ):
-        self.learning_rate = _checked("learning_rate", learning_rate, "> 0")
-        self.weight_decay = _checked("weight_decay", weight_decay, ">= 0")
+        self.learning_rate: float = _checked("learning_rate", learning_rate, "> 0")
+        self.weight_decay: float = _checked("weight_decay", weight_decay, ">= 0")
         for name, value in fractions.items():
             setattr(self, name, _checked(name, value, "in [0, 1)"))
         self._weights = None if weights is None else frozenset(weights)
@@ -147,7 +147,7 @@ class SGD(Optimizer):
         See `Optimizer`.
     """
 
-    settings = (*Optimizer.settings, "momentum")
+    settings: ClassVar[tuple[str, ...]] = (*Optimizer.settings, "momentum")
     momentum: float
 
     def __init__(
@@ -181,8 +181,8 @@ class RMSprop(Optimizer):
         See `Optimizer`.
     """
 
-    settings = (*Optimizer.settings, "momentum")
-    squares = "s"
+    settings: ClassVar[tuple[str, ...]] = (*Optimizer.settings, "momentum")
+    squares: ClassVar[str] = "s"
     alpha: float
     momentum: float
 
@@ -200,7 +200,7 @@ class RMSprop(Optimizer):
             learning_rate, weight_decay, weights=weights, alpha=alpha, momentum=momentum
         )
         with operation(type(self).__name__):
-            self.epsilon = _checked("epsilon", epsilon, "> 0")
+            self.epsilon: float = _checked("epsilon", epsilon, "> 0")
 
     def _apply(self, name, w, g):
         updates.rmsprop(
@@ -229,7 +229,7 @@ class Adam(Optimizer):
         See `Optimizer`.
     """
 
-    squares = "v"
+    squares: ClassVar[str] = "v"
     decoupled: ClassVar[bool] = False
     beta1: float
     beta2: float
@@ -246,7 +246,7 @@ class Adam(Optimizer):
     ):
         super().__init__(learning_rate, weight_decay, weights=weights, beta1=beta1, beta2=beta2)
         with operation(type(self).__name__):
-            self.epsilon = _checked("epsilon", epsilon, "> 0")
+            self.epsilon: float = _checked("epsilon", epsilon, "> 0")
         self.state["t"] = np.zeros((), np.int64)
 
     def update(self, parameters: Arrays, gradients: Arrays, scale: float = 1.0) -> None:
@@ -283,7 +283,7 @@ class AdamW(Adam):
     Weights shrink by learning_rate * weight_decay in each step; their gradients do not change.
     """
 
-    decoupled = True
+    decoupled: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -48,8 +48,11 @@ class Schedule:
     ):
         if kind not in SCHEDULES:
             raise ConfigError(f"kind is {kind!r}; expected one of {', '.join(SCHEDULES)}.")
-        self.kind, self.learning_rate, self.warmup = kind, float(learning_rate), warmup
-        self.factor, self.patience = factor, patience
+        self.kind: ScheduleName = kind
+        self.learning_rate: float = float(learning_rate)
+        self.warmup: int = warmup
+        self.factor: float = factor
+        self.patience: int = patience
         self.state: dict[str, Any] = {"drops": 0, "waited": 0, "best": None}
 
     def __call__(self, step: int, n_steps: int) -> float:
