@@ -16,13 +16,13 @@ from ..training import Checkpoints, Display, Progress, Run, Schedule, fit
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
 from ..training.optimizers import OPTIMIZERS
+from ..training.schedules import ScheduleName
 from . import files
 from .hyperparameters import CellChoice, Choice, Number, Optional, Whole, option
 from .scikit_learn import check_fitted, tags
 
 InitialState = Literal["zero", "learned"]
 OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd"]
-ScheduleName = Literal["constant", "cosine", "plateau"]
 
 
 @dataclass(kw_only=True, repr=False, eq=False)

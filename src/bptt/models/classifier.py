@@ -6,14 +6,13 @@ from typing import Any, Literal
 import numpy as np
 
 from ..errors import operation
+from ..layers.pool import Pooling
 from .files import register
 from .hyperparameters import Choice, Optional, Weights, option
 from .labels import Labels
 from .scikit_learn import check_fitted, tags
 from .supervised import SequenceModel
 from .targets import each
-
-Pooling = Literal["last", "mean", "max"]
 
 
 @dataclass(kw_only=True, repr=False, eq=False)

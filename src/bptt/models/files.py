@@ -1,21 +1,34 @@
-"""Models in files: one safetensors file each, the kind of model named in its configuration.
+"""Files of models: one safetensors file each; its configuration names the kind of model.
 
-A checkpoint is a model's file that also holds the state of its training, in arrays whose names
-begin with ``training/`` and in ``config["training"]``.
+A checkpoint is a model's file that also holds the training state: arrays whose names begin with
+``training/``, and ``config["training"]``.
 """
 
 import hashlib
 import platform
+import re
+from collections.abc import Iterable
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ..checks import is_number
 from ..config import version
 from ..equations import CELLS, Cell
-from ..errors import CheckpointError, ConfigError
+from ..errors import CheckpointError, ConfigError, operation
 from ..safe_files import printable
+from ..training import Run
 from ..training.array_files import load_arrays, save_arrays
+from ..training.batches import Source
+from ..training.fitting import PathLike
 from .hyperparameters import check, refusal
+
+if TYPE_CHECKING:
+    from .base import Model
+
+Arrays = dict[str, np.ndarray]
+Kind = TypeVar("Kind", bound=type)
 
 KINDS: dict[str, type] = {}  # by name: a file may hold no others
 _TRAINING = "training/"
@@ -25,34 +38,34 @@ _ROW = {
 }  # fmt: skip
 
 
-def register(kind):
+def register(kind: Kind) -> Kind:
     """Class decorator: files may hold this kind of model."""
     KINDS[kind.__name__] = kind
     return kind
 
 
-def save(model, path, run=None, data=None):
-    """Write a fitted model: its parameters, hyper-parameters and everything else that is fitted.
+def save(model: "Model", path: PathLike, run: Run | None = None, data: str | None = None) -> None:
+    """Save a fitted model: parameters, hyper-parameters and all other fitted attributes.
 
     Parameters
     ----------
     model : a registered model
     path : str or path-like
     run : Run, optional
-        The training that the model is in the middle of.
+        The training state, for a checkpoint.
     data : str, optional
-        `digest` of the data that it is trained on.
+        `digest` of the training data, for a checkpoint.
 
     Raises
     ------
     CheckpointError
-        The file cannot be written; what was there before is untouched.
+        The file cannot be written; its old content is unchanged.
     """
     versions = {"bptt": version(), "numpy": np.__version__, "python": platform.python_version()}
     arrays = dict(model.parameters_)
     config = {
         "kind": type(model).__name__,
-        "hyperparameters": {name: _plain(v) for name, v in model.get_params(deep=False).items()},
+        "hyperparameters": {name: _to_json(v) for name, v in model.get_params().items()},
         "fitted": model.fitted_state(),
         "history": model.history_,
         "interrupted": model.interrupted_,
@@ -64,8 +77,11 @@ def save(model, path, run=None, data=None):
     save_arrays(path, arrays, config)
 
 
-def load(path):
-    """Read a model that `save` wrote. Nothing in the file is executed.
+@operation
+def load(path: PathLike) -> Any:
+    """Load a model that `save` wrote. Nothing in the file is executed.
+
+    Files of earlier versions can be read too.
 
     Parameters
     ----------
@@ -74,22 +90,22 @@ def load(path):
     Returns
     -------
     LanguageModel, SequenceClassifier, SequenceRegressor, SequenceTagger or Forecaster
-        Fitted, with the same parameters to the last bit.
+        The fitted model; its parameters are bit-identical to the saved ones.
 
     Raises
     ------
     CheckpointError
-        The file is missing, truncated, corrupt, not a model of bptt, or does not fit its own
-        configuration.
+        The file is missing, damaged or no model of bptt; or its cell is not registered.
     """
-    arrays, config = load_arrays(path)
+    arrays, config = upgraded(*load_arrays(path))
     arrays = {name: a for name, a in arrays.items() if not name.startswith(_TRAINING)}
     kind = KINDS.get(str(config.get("kind")))
     if kind is None:
         what = printable(repr(config.get("kind")), 200)
-        raise CheckpointError(f"load: {path} holds a {what}; expected one of {', '.join(KINDS)}.")
+        raise CheckpointError(f"{path} holds a {what}; expected one of {', '.join(KINDS)}.")
     try:
-        model = kind(**{n: _lively(v) for n, v in _dict(config, "hyperparameters").items()})
+        given = _dict(config, "hyperparameters")
+        model = kind(**{name: _from_json(v) for name, v in given.items()})
         if isinstance(model.cell, str) and model.cell not in CELLS:
             raise ConfigError(
                 f"its cell {model.cell!r} is not registered; if it is your own, call "
@@ -109,20 +125,89 @@ def load(path):
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
         raise CheckpointError(
-            f"load: {path} does not describe a {kind.__name__}: {printable(why, 200).rstrip('.')}."
+            f"{path} does not describe a {kind.__name__}: {printable(why, 200).rstrip('.')}."
         ) from error
-    _check_arrays("load", path, arrays, model.network_.shapes())
+    _check_arrays(path, arrays, model.network_.shapes())
     model.parameters_ = arrays
     return model
 
 
-def digest(arrays, fitted):
-    """Return what tells one set of training data from another, for `resume`.
+@operation
+def resume(model: "Model", path: PathLike, run: Run, source: Source, data: str) -> None:
+    """Restore a training run and its parameters from a checkpoint.
+
+    Parameters
+    ----------
+    model : Model
+        Its hyper-parameters must be those of the checkpoint, except `epochs`.
+    path : str or path-like
+    run : Run
+        A new run of the model; changed in place.
+    source : Source
+        The training data.
+    data : str
+        `digest` of the training data.
+
+    Raises
+    ------
+    CheckpointError
+        The file cannot be read, or holds no training state.
+    ConfigError
+        The checkpoint is of another model, or of other data.
+    """
+    arrays, config = upgraded(*load_arrays(path))
+    state = config.get("training")
+    if not isinstance(state, dict):
+        raise CheckpointError(
+            f"{path} is a finished model without the state of its training; expected a checkpoint, "
+            f"as fit(checkpoint=...) leaves them."
+        )
+    own = {name: _to_json(v) for name, v in model.get_params().items()}
+    given = _dict(config, "hyperparameters") | {"epochs": own["epochs"]}
+    if config.get("kind") != type(model).__name__ or given != own:
+        other = next((n for n in own if own[n] != given.get(n)), "kind")
+        raise ConfigError(
+            f"{path} is a training with {other} {printable(repr(given.get(other)), 200)}; "
+            f"expected {own.get(other, type(model).__name__)!r}, as the model has."
+        )
+    if state.get("data") != data:
+        raise ConfigError(f"{path} was trained on other data; expected the same.")
+    parameters = {name: a for name, a in arrays.items() if not name.startswith(_TRAINING)}
+    _check_arrays(path, parameters, model.network_.shapes())
+    for name, p in parameters.items():
+        run.parameters[name][...] = p
+    training = {n.removeprefix(_TRAINING): a for n, a in arrays.items() if n.startswith(_TRAINING)}
+    run.restore(training, state, model.network_, source)
+
+
+_RENAMED = {"columns": "featureembedding", "words": "wordembedding", "optimiser": "optimizer"}
+_OLD_NAME = re.compile(r"(?<![^./])(?:(?:columns|words)(?=\d+\.)|optimiser(?=/))")
+
+
+def upgraded(arrays: Arrays, config: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
+    """Return the content of a file with the names of this version.
+
+    The version before called the hyper-parameter `optimizer` "optimiser", gave `max_vocabulary` and
+    `min_count` to some models only, and had other names for two layers:
+    ``training/optimiser/m.words0.We`` is now ``training/optimizer/m.wordembedding0.We``.
+    """
+    given, kind = config.get("hyperparameters"), KINDS.get(str(config.get("kind")))
+    if not isinstance(given, dict) or kind is None:
+        return arrays, config
+    given = {_RENAMED.get(name, name): value for name, value in given.items()}
+    added = {f.name: f.default for f in fields(kind) if f.name in ("max_vocabulary", "min_count")}
+    arrays = {_OLD_NAME.sub(lambda m: _RENAMED[m[0]], name): a for name, a in arrays.items()}
+    return arrays, config | {"hyperparameters": added | given}
+
+
+def digest(arrays: Iterable[np.ndarray], fitted: Any) -> str:
+    """Return a fingerprint of training data, which `resume` compares.
 
     Parameters
     ----------
     arrays : iterable of ndarray
-    fitted : what the numbers in them stand for, of plain types
+    fitted : plain types
+        What the numbers in the arrays stand for.
     """
     sha = hashlib.sha256(repr(fitted).encode())
     for array in arrays:
@@ -132,70 +217,17 @@ def digest(arrays, fitted):
     return sha.hexdigest()
 
 
-def resume(model, path, run, source, data):
-    """Put a run back to where a checkpoint left it, parameters included.
-
-    Parameters
-    ----------
-    model : a registered model, about to be trained
-        Its hyper-parameters and data must be those of the checkpoint; `epochs` may differ.
-    path : str or path-like
-    run : Run
-        Of the model, at its beginning; changed in place.
-    source : TextStreams, Documents, SequenceBatches or Windows
-        What it is trained on.
-    data : str
-        `digest` of that.
-
-    Raises
-    ------
-    CheckpointError
-        The file cannot be read, or holds no training.
-    ConfigError
-        It is a training of another model, or of other data.
-    """
-    arrays, config = load_arrays(path)
-    numbers = config.get("training")
-    if not isinstance(numbers, dict):
-        raise CheckpointError(
-            f"resume: {path} is a finished model without the state of its training; expected a "
-            f"checkpoint, as fit(checkpoint=...) leaves them."
-        )
-    own = {name: _plain(v) for name, v in model.get_params(deep=False).items()}
-    given = _dict(config, "hyperparameters") | {"epochs": own["epochs"]}
-    if config.get("kind") != type(model).__name__ or given != own:
-        other = next((n for n in own if own[n] != given.get(n)), "kind")
-        raise ConfigError(
-            f"resume: {path} is a training with {other} {printable(repr(given.get(other)), 200)}; "
-            f"expected {own.get(other, type(model).__name__)!r}, as the model has."
-        )
-    if numbers.get("data") != data:
-        raise ConfigError(f"resume: {path} was trained on other data; expected the same.")
-    parameters = {name: a for name, a in arrays.items() if not name.startswith(_TRAINING)}
-    _check_arrays("resume", path, parameters, model.network_.shapes())
-    for name, p in parameters.items():
-        run.parameters[name][...] = p
-    run.restore(
-        {n.removeprefix(_TRAINING): a for n, a in arrays.items() if n.startswith(_TRAINING)},
-        numbers,
-        model.network_,
-        source,
-    )
-
-
-def _check_arrays(where, path, arrays, expected):
+def _check_arrays(path, arrays, expected):
     given = {name: p.shape for name, p in arrays.items()}
     if given != expected:
         wrong = next(n for n in [*expected, *given] if given.get(n) != expected.get(n))
         raise CheckpointError(
-            f"{where}: {path}: {printable(wrong, 200)} has shape {given.get(wrong)}; "
-            f"expected {expected.get(wrong)}, because of the hyper-parameters beside it."
+            f"{path}: {printable(wrong, 200)} has shape {given.get(wrong)}; expected "
+            f"{expected.get(wrong)}, because of the hyper-parameters beside it."
         )
     wrong = [name for name, p in arrays.items() if p.dtype != np.float32]
     if wrong:
-        raise CheckpointError(
-            f"{where}: {path}: {wrong[0]} is {arrays[wrong[0]].dtype}; expected float32."
-        )
+        raise CheckpointError(f"{path}: {wrong[0]} is {arrays[wrong[0]].dtype}; expected float32.")
 
 
 def _is_history(history):
@@ -213,23 +245,23 @@ def _dict(config, name):
     return config[name]
 
 
-def _plain(value):
-    """Turn a hyper-parameter into what JSON keeps: it knows no tuple, and no key but str."""
+def _to_json(value):
+    """Return a hyper-parameter as JSON has it, which knows no tuple and no key but str."""
     if isinstance(value, Cell):
         return value.name
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):
-        return {"dict": [[_plain(k), _plain(v)] for k, v in value.items()]}
+        return {"dict": [[_to_json(k), _to_json(v)] for k, v in value.items()]}
     if isinstance(value, tuple):
-        return {"tuple": [_plain(v) for v in value]}
+        return {"tuple": [_to_json(v) for v in value]}
     if isinstance(value, list):
-        return [_plain(v) for v in value]
+        return [_to_json(v) for v in value]
     return value
 
 
-def _lively(value):
-    """Undo `_plain`, two levels deep at most."""
+def _from_json(value):
+    """Undo `_to_json`, two levels deep at most."""
     if isinstance(value, dict):
         ((kind, inside),) = value.items()
         if kind == "tuple":

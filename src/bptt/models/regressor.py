@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import operation
-from .classifier import Pooling, SequenceClassifier
+from ..layers.pool import Pooling
+from .classifier import SequenceClassifier
 from .files import register
 from .hyperparameters import redefault
 from .scikit_learn import check_fitted, tags
