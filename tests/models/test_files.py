@@ -1,12 +1,14 @@
-"""Forged files of every model are refused or harmless."""
+"""Files of models: those of the version before are read, forged ones refused or harmless."""
 
 import json
+import re
 
 import pytest
 
 import bptt
 from bptt.errors import BpttError, CheckpointError, ConfigError
 from bptt.training.array_files import load_arrays, save_arrays
+from tests.support.cases import same_bits
 from tests.support.model_cases import (
     MODELS,
 )
@@ -17,6 +19,41 @@ from tests.support.sequence_models import QUIET
 def case(request):
     row = MODELS[request.param]
     return row, row.build().fit(*row.data, **QUIET)
+
+
+def written_before(arrays, config):
+    """The content of a file as the version before wrote it: hand-made from one of today's."""
+    old = {"optimizer": "optimiser", "featureembedding": "columns", "wordembedding": "words"}
+
+    def renamed(name):
+        for new, before in old.items():
+            name = re.sub(rf"(^|/|\.){new}(?=\d+\.|/)", rf"\g<1>{before}", name)
+        return name
+
+    settings = {old.get(k, k): v for k, v in config["hyperparameters"].items()}
+    del settings["max_vocabulary" if config["kind"].startswith("Seq") else "min_count"]
+    arrays = {renamed(name): a for name, a in arrays.items()}
+    return arrays, config | {"hyperparameters": settings}
+
+
+@pytest.mark.parametrize("name", ["SequenceClassifier mixed", "SequenceTagger", "LanguageModel"])
+def test_files_and_checkpoints_of_the_version_before_are_read(name, tmp_path):
+    row = MODELS[name]
+    model = row.build().fit(*row.data, checkpoint=tmp_path / "model", **QUIET)
+    first = min(tmp_path.iterdir())
+    model.save(tmp_path / "whole")
+    for path in (first, tmp_path / "whole"):
+        arrays, config = written_before(*load_arrays(path))
+        assert "optimiser" in config["hyperparameters"]
+        assert not any("embedding0.characters" in n or "featureembedding" in n for n in arrays)
+        save_arrays(path, arrays, config)
+    assert any(n.startswith("training/optimiser/m.") for n in load_arrays(first)[0])
+    loaded = bptt.load(tmp_path / "whole")
+    assert same_bits(loaded.parameters_, model.parameters_)
+    assert row.outcomes(loaded) == row.outcomes(model)
+    longer = row.build().set_params(epochs=model.epochs + 1)
+    expected = row.build().set_params(epochs=model.epochs + 1).fit(*row.data, **QUIET)
+    assert same_bits(longer.fit(*row.data, resume=first, **QUIET).parameters_, expected.parameters_)
 
 
 def junk():

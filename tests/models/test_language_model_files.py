@@ -105,7 +105,7 @@ def forge(path, change):
             "cell is 'os.system'; expected one of rnn, rnn_relu, lstm, gru, gru_reset_after",
         ),
         ("cell", "lstm", "has shape None"),
-        ("cell", "x" * 10**5, "has the cell 'xxxx"),
+        ("cell", "x" * 10**5, "its cell 'xxxx"),
         ("cell", ["gru"], "cell is ['gru']"),
         ("cell", {"gru": 1}, "a hyper-parameter is a gru"),
         ("learning_rate", 0, "learning_rate is 0"),
