@@ -102,7 +102,7 @@ def forge(path, change):
         (
             "cell",
             "os.system",
-            "cell is 'os.system'; expected one of rnn, rnn_relu, lstm, gru, gru_reset_after",
+            "its cell 'os.system' is not registered",
         ),
         ("cell", "lstm", "has shape None"),
         ("cell", "x" * 10**5, "its cell 'xxxx"),

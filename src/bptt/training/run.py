@@ -168,6 +168,10 @@ class Run:
                 raise ValueError(f"its optimizer/{key:.40} is {a.dtype} {a.shape}")
             if not np.isfinite(a).all() or (a.min() < 0 and (squares or not name)):
                 raise ValueError(f"its optimizer/{key:.40} is not a valid state")
+        moments = {key.partition(".")[0] for key in given if "." in key}
+        complete = {f"{moment}.{name}" for moment in moments for name in self.parameters}
+        if self.step and (not moments or complete | self.optimizer.state.keys() != given.keys()):
+            raise ValueError("its optimizer's state is incomplete")
         return given
 
     def row(self, validation: float | None = None) -> dict[str, Any]:
