@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from .errors import ShapeError
+from .errors import BpttError, ShapeError
 
 FLOATS = (np.float32, np.float64)
 FLOAT32_MAX = float(np.finfo(np.float32).max)
@@ -361,6 +361,19 @@ W is (4, 7) = (n_a, n_a + n_x).
                 f"{name} holds {bad}; expected 0..{limit - 1}, because there are {limit} {what}."
             )
         return value
+
+
+def require_finite(result: np.ndarray) -> None:
+    """Raise where a result of trained parameters is not finite.
+
+    Raises
+    ------
+    BpttError
+    """
+    if not np.isfinite(result).all():
+        raise BpttError(
+            "the result is not finite; the model's parameters are too large to compute with."
+        )
 
 
 def is_whole(value) -> TypeGuard[int]:

@@ -277,7 +277,7 @@ class Model(ABC):
         self.network_ = self.build_network()
         self.parameters_: dict[str, np.ndarray] = self.network_.init(rng)
         kind = OPTIMIZERS[self.optimizer]
-        settings = {name: getattr(self, name) for name in kind.settings}
+        settings = {f.name: getattr(self, f.name) for f in fields(kind) if hasattr(self, f.name)}
         optimizer = kind(**settings, weights=self.network_.weights())
         schedule = Schedule(self.schedule, self.learning_rate, self.warmup)
         run = Run(self.parameters_, optimizer, schedule, rng)

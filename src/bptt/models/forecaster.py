@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from ..checks import is_number
-from ..errors import BpttError, ConfigError, operation, within
+from ..checks import is_number, require_finite
+from ..errors import ConfigError, operation, within
 from ..network import Network
 from ..training import Checkpoints, Progress
 from ..training.display import DisplayMode
@@ -26,7 +26,6 @@ from .windows import Framing, Residual, Windows, as_series, check_steps, check_w
 
 Strategy = Literal["direct", "recursive"]
 _MOST_KEPT = 2**16  # numbers of the training set's ends that a file holds
-_TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
 
 
 @register
@@ -477,8 +476,7 @@ class Forecaster(Model):
         return self._unscaled(self._predictor().point(self._scaled([windows])[0], self.horizon))
 
     def _unscaled(self, z):
-        if not np.isfinite(z).all():
-            raise BpttError(f"{_TOO_LARGE}")
+        require_finite(z)
         return z * self.scale_ + self.mean_
 
     # -- hyper-parameters, network and file --------------------------------------------------

@@ -7,9 +7,10 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from ..checks import require_finite
 from ..engine import provider
 from ..equations.sequences import valid_steps
-from ..errors import BpttError, ConfigError, operation
+from ..errors import ConfigError, operation
 from ..layers import Embedding
 from ..network import Network
 from ..training import Checkpoints, CrossEntropy, Documents, Progress, TextStreams, infer
@@ -19,7 +20,7 @@ from .architecture import recurrent_network
 from .base import Model
 from .files import digest, register
 from .hyperparameters import Choice, Optional, Whole, check, option, refusal
-from .sampling import TOO_LARGE, Sampler
+from .sampling import Sampler
 from .scikit_learn import check_fitted
 from .text import TextEncoder, Vocabulary, tokenize
 
@@ -416,8 +417,7 @@ class LanguageModel(Model):
             with np.errstate(all="ignore"):
                 each, _ = provider().softmax_cross_entropy(logits[valid], batch.target[valid])
             np.add.at(nats, order[group : group + _ROWS][np.nonzero(valid)[0]], each)
-        if not np.isfinite(nats).all():
-            raise BpttError(TOO_LARGE)
+        require_finite(nats)
         return nats, counts
 
     # -- samples -----------------------------------------------------------------------------

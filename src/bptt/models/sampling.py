@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import FLOAT32_MAX, is_number, is_whole
+from ..checks import FLOAT32_MAX, is_number, is_whole, require_finite
 from ..equations.activations import softmax
-from ..errors import BpttError, ConfigError, operation
+from ..errors import ConfigError, operation
 from .text import UNKNOWN
-
-TOO_LARGE = "the result is not finite; the model's parameters are too large to compute with."
 
 
 @dataclass
@@ -83,8 +81,7 @@ class Sampler:
 
     def _choose(self, z):
         """Draw a token from logits; never the unknown one, which stands for no text."""
-        if not np.isfinite(z).all():
-            raise BpttError(TOO_LARGE)
+        require_finite(z)
         z[UNKNOWN] = -np.inf
         if self.temperature == 0:
             return int(np.argmax(z))

@@ -6,7 +6,8 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from ..errors import BpttError, ConfigError, operation, within
+from ..checks import require_finite
+from ..errors import ConfigError, operation, within
 from ..network import Network
 from ..stream import Stream
 from ..training import Checkpoints, Progress, SequenceBatches
@@ -201,10 +202,8 @@ class SequenceModel(Model):
         check_fitted(self)
         arrays = self._encoder.encode(as_sequences(X, lengths))
         z = outputs(self.network_, self.parameters_, arrays)
-        if not all(np.isfinite(row).all() for row in z):
-            raise BpttError(
-                "the result is not finite; the model's parameters are too large to compute with."
-            )
+        for row in z:
+            require_finite(row)
         return z
 
     @operation

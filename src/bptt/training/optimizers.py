@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Collection, Mapping
+from dataclasses import KW_ONLY, dataclass, field, fields
 from typing import ClassVar
 
 import numpy as np
@@ -56,8 +57,15 @@ def clip_by_global_norm(gradients: Arrays, max_norm: float | None) -> tuple[Arra
     return {name: g * g.dtype.type(scale) for name, g in gradients.items()}, norm
 
 
+_RANGES = {  # of the settings, for checks and messages
+    "learning_rate": "> 0", "epsilon": "> 0", "weight_decay": ">= 0", "momentum": "in [0, 1)",
+    "alpha": "in [0, 1)", "beta1": "in [0, 1)", "beta2": "in [0, 1)",
+}  # fmt: skip
+
+
+@dataclass(eq=False)
 class Optimizer:
-    """Base class of the optimizers: learning rate, weight decay, and a state by name.
+    """Base class of the optimizers: settings, and a state of arrays by name.
 
     Parameters
     ----------
@@ -73,24 +81,18 @@ class Optimizer:
     ConfigError
     """
 
-    settings: ClassVar[tuple[str, ...]] = ("learning_rate", "weight_decay")  # of a model
+    learning_rate: float
+    _: KW_ONLY
+    weight_decay: float = 0.0
+    weights: Collection[str] | None = None
+    state: Arrays = field(init=False, repr=False, default_factory=dict)
     squares: ClassVar[str] = ""  # the moment that is a mean of squares: never negative
 
-    @operation
-    def __init__(
-        self,
-        learning_rate: float,
-        weight_decay: float = 0.0,
-        *,
-        weights: Collection[str] | None = None,
-        **fractions: float,
-    ):
-        self.learning_rate: float = _checked("learning_rate", learning_rate, "> 0")
-        self.weight_decay: float = _checked("weight_decay", weight_decay, ">= 0")
-        for name, value in fractions.items():
-            setattr(self, name, _checked(name, value, "in [0, 1)"))
-        self._weights = None if weights is None else frozenset(weights)
-        self.state: Arrays = {}
+    def __post_init__(self) -> None:
+        with operation(type(self).__name__):
+            for f in fields(self):
+                if f.name in _RANGES:
+                    setattr(self, f.name, _checked(f.name, getattr(self, f.name)))
 
     def update(self, parameters: Arrays, gradients: Arrays, scale: float = 1.0) -> None:
         """Change `parameters` in place.
@@ -118,7 +120,7 @@ class Optimizer:
         return g + w.dtype.type(decay) * w if decay else g
 
     def _decay(self, name):
-        return self.weight_decay if self._weights is None or name in self._weights else 0.0
+        return self.weight_decay if self.weights is None or name in self.weights else 0.0
 
     def _moment(self, kind, name, w):
         key = f"{kind}.{name}"
@@ -134,73 +136,48 @@ class Optimizer:
             return [self._moment(kind, name, w) for name, w in parameters.items()]
 
 
+@dataclass(eq=False)
 class SGD(Optimizer):
     """Stochastic gradient descent with momentum (`bptt.equations.updates` (1), (2)).
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate, weight_decay, weights
+        See `Optimizer`.
     momentum : float
         In [0, 1); 0 is plain gradient descent.
-    weight_decay : float
-    weights : collection of str, optional
-        See `Optimizer`.
     """
 
-    settings: ClassVar[tuple[str, ...]] = (*Optimizer.settings, "momentum")
-    momentum: float
-
-    def __init__(
-        self,
-        learning_rate: float = 0.1,
-        momentum: float = 0.0,
-        weight_decay: float = 0.0,
-        *,
-        weights: Collection[str] | None = None,
-    ):
-        super().__init__(learning_rate, weight_decay, weights=weights, momentum=momentum)
+    learning_rate: float = 0.1
+    momentum: float = field(default=0.0, kw_only=True)
 
     def _apply(self, name, w, g):
         v = self._moment("v", name, w)
         updates.sgd(w, g, v, learning_rate=self.learning_rate, momentum=self.momentum)
 
 
+@dataclass(eq=False)
 class RMSprop(Optimizer):
     """RMSprop with momentum (`bptt.equations.updates` (3) to (5)).
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate, weight_decay, weights
+        See `Optimizer`.
     alpha : float
         Decay of the mean square, in [0, 1).
     momentum : float
         In [0, 1).
     epsilon : float
-    weight_decay : float
-    weights : collection of str, optional
-        See `Optimizer`.
+        Added to the root mean square, > 0.
     """
 
-    settings: ClassVar[tuple[str, ...]] = (*Optimizer.settings, "momentum")
+    learning_rate: float = 2e-3
+    _: KW_ONLY
+    alpha: float = 0.99
+    momentum: float = 0.0
+    epsilon: float = 1e-8
     squares: ClassVar[str] = "s"
-    alpha: float
-    momentum: float
-
-    def __init__(
-        self,
-        learning_rate: float = 2e-3,
-        alpha: float = 0.99,
-        momentum: float = 0.0,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-        *,
-        weights: Collection[str] | None = None,
-    ):
-        super().__init__(
-            learning_rate, weight_decay, weights=weights, alpha=alpha, momentum=momentum
-        )
-        with operation(type(self).__name__):
-            self.epsilon: float = _checked("epsilon", epsilon, "> 0")
 
     def _apply(self, name, w, g):
         updates.rmsprop(
@@ -215,38 +192,30 @@ class RMSprop(Optimizer):
         )
 
 
+@dataclass(eq=False)
 class Adam(Optimizer):
     """Adam (Kingma & Ba 2015; `bptt.equations.updates` (6) to (9)), computed by the engine.
 
     Parameters
     ----------
-    learning_rate : float
+    learning_rate, weight_decay, weights
+        See `Optimizer`.
     beta1, beta2 : float
         Decay of the two moments, in [0, 1).
     epsilon : float
-    weight_decay : float
-    weights : collection of str, optional
-        See `Optimizer`.
+        Added to the root of the second moment, > 0.
     """
 
+    learning_rate: float = 2e-3
+    _: KW_ONLY
+    beta1: float = 0.9
+    beta2: float = 0.999
+    epsilon: float = 1e-8
     squares: ClassVar[str] = "v"
     decoupled: ClassVar[bool] = False
-    beta1: float
-    beta2: float
 
-    def __init__(
-        self,
-        learning_rate: float = 2e-3,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.0,
-        *,
-        weights: Collection[str] | None = None,
-    ):
-        super().__init__(learning_rate, weight_decay, weights=weights, beta1=beta1, beta2=beta2)
-        with operation(type(self).__name__):
-            self.epsilon: float = _checked("epsilon", epsilon, "> 0")
+    def __post_init__(self) -> None:
+        super().__post_init__()
         self.state["t"] = np.zeros((), np.int64)
 
     def update(self, parameters: Arrays, gradients: Arrays, scale: float = 1.0) -> None:
@@ -259,55 +228,35 @@ class Adam(Optimizer):
             scaled = zip(parameters.items(), given, strict=True)
             given = [self._decayed(name, w, g * w.dtype.type(scale)) for (name, w), g in scaled]
             decay, scale = [0.0] * len(given), 1.0
-        provider().adam(
-            list(parameters.values()),
-            given,
-            self._moments("m", parameters),
-            self._moments("v", parameters),
-            updates.AdamStep(
-                float(scale),
-                float(self.learning_rate),
-                self.beta1,
-                self.beta2,
-                self.epsilon,
-                decay,
-                1 - self.beta1**t,
-                1 - self.beta2**t,
-            ),
-        )
+        step = updates.AdamStep(
+            float(scale), float(self.learning_rate), self.beta1, self.beta2, self.epsilon, decay,
+            1 - self.beta1**t, 1 - self.beta2**t,
+        )  # fmt: skip
+        m, v = self._moments("m", parameters), self._moments("v", parameters)
+        provider().adam(list(parameters.values()), given, m, v, step)
 
 
+@dataclass(eq=False)
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, algorithm 2).
 
-    Weights shrink by learning_rate * weight_decay in each step; their gradients do not change.
+    Parameters
+    ----------
+    learning_rate, weights, beta1, beta2, epsilon
+        See `Adam`.
+    weight_decay : float
+        Weights shrink by learning_rate * weight_decay in each step; their gradients do not change.
     """
 
+    weight_decay: float = field(default=0.01, kw_only=True)
     decoupled: ClassVar[bool] = True
 
-    def __init__(
-        self,
-        learning_rate: float = 2e-3,
-        beta1: float = 0.9,
-        beta2: float = 0.999,
-        epsilon: float = 1e-8,
-        weight_decay: float = 0.01,
-        *,
-        weights: Collection[str] | None = None,
-    ):
-        super().__init__(learning_rate, beta1, beta2, epsilon, weight_decay, weights=weights)
 
-
-def _checked(name, value, expected):
-    holds = (
-        is_number(value)
-        and {
-            "> 0": value > 0,
-            ">= 0": value >= 0,
-            "in [0, 1)": 0 <= value < 1,
-        }[expected]
-    )
-    if not holds:
+def _checked(name, value):
+    expected = _RANGES[name]
+    if not is_number(value) or not {
+        "> 0": value > 0, ">= 0": value >= 0, "in [0, 1)": 0 <= value < 1
+    }[expected]:  # fmt: skip
         raise ConfigError(f"{name} is {value!r}; expected a number {expected}.")
     if value > FLOAT32_MAX:  # an update would make parameters infinite
         raise ConfigError(f"{name} is {value!r}; expected a number < 3.4e38.")
@@ -315,8 +264,5 @@ def _checked(name, value, expected):
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {
-    "sgd": SGD,
-    "rmsprop": RMSprop,
-    "adam": Adam,
-    "adamw": AdamW,
-}
+    "sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW,
+}  # fmt: skip
