@@ -4,8 +4,9 @@
 like the textbook's, ``caches[0][t]``; the tuple of a step is made when it is read.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -28,7 +29,7 @@ def _features_first(z):
     return z.transpose(2, 0, 1)
 
 
-class _Steps(Sequence):
+class _Steps(Sequence[Any]):
     """The step caches of a sequence, made from the tape when they are read."""
 
     def __init__(self, cell, x, state0, parameters, lengths, tape):
@@ -98,43 +99,50 @@ def _predict(a, Wy, by):
 
 ENGINE = Loop(_forward, _backward, _predict)
 
+_F = TypeVar("_F", bound=Callable[..., Any])
 
-@wraps(equations.rnn_forward)
+
+def _documented(function: _F) -> Callable[[Callable[..., Any]], _F]:
+    """Give a function the name, documentation and signature of one of the equations."""
+    return lambda own: cast(_F, wraps(function)(own))
+
+
+@_documented(equations.rnn_forward)
 @operation
 def rnn_forward(x, a0, parameters, seq_lengths=None, *, activation="tanh"):
     """On the engine: the documentation is that of the equations."""
     return run_forward(rnn_variant(activation), x, (a0,), parameters, seq_lengths, ENGINE)
 
 
-@wraps(equations.rnn_backward)
+@_documented(equations.rnn_backward)
 @operation
 def rnn_backward(da, caches, *, da_final=None):
     """On the engine: the documentation is that of the equations."""
     return run_backward(RNN, da, (da_final,), caches, ENGINE)
 
 
-@wraps(equations.lstm_forward)
+@_documented(equations.lstm_forward)
 @operation
 def lstm_forward(x, a0, parameters, seq_lengths=None, *, c0=None):
     """On the engine: the documentation is that of the equations."""
     return run_forward(LSTM, x, (a0, c0), parameters, seq_lengths, ENGINE)
 
 
-@wraps(equations.lstm_backward)
+@_documented(equations.lstm_backward)
 @operation
 def lstm_backward(da, caches, *, da_final=None, dc_final=None):
     """On the engine: the documentation is that of the equations."""
     return run_backward(LSTM, da, (da_final, dc_final), caches, ENGINE)
 
 
-@wraps(equations.gru_forward)
+@_documented(equations.gru_forward)
 @operation
 def gru_forward(x, a0, parameters, seq_lengths=None):
     """On the engine: the documentation is that of the equations."""
     return run_forward(gru_variant(parameters), x, (a0,), parameters, seq_lengths, ENGINE)
 
 
-@wraps(equations.gru_backward)
+@_documented(equations.gru_backward)
 @operation
 def gru_backward(da, caches, *, da_final=None):
     """On the engine: the documentation is that of the equations."""

@@ -203,6 +203,11 @@ class EntryError:
     analytic, numeric : float
     """
 
+    error: float
+    index: tuple[int, ...]
+    analytic: float
+    numeric: float
+
     def __init__(self, analytic: np.ndarray, numeric: np.ndarray):
         difference = np.abs(analytic - numeric)
         self.index = tuple(int(i) for i in np.unravel_index(np.argmax(difference), analytic.shape))

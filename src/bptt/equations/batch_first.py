@@ -11,6 +11,8 @@ hidden states, c cell states; a loss may depend on h only. dh is the gradient of
 loss, without what flows between steps. Gradients have the shapes of what they belong to.
 """
 
+from typing import Any
+
 import numpy as np
 
 from ..checks import ArrayChecker, float_array
@@ -36,6 +38,7 @@ __all__ = [
     "word_embedding_forward",
 ]
 
+_Cache = tuple[np.ndarray, np.ndarray]
 _GATES = {"rnn": ("a",), "lstm": ("i", "f", "o", "c")}  # columns of Wx, Wh, b: names here
 
 
@@ -120,7 +123,7 @@ def _backward(dh, caches):
 @operation
 def rnn_step_forward(
     x: np.ndarray, prev_h: np.ndarray, Wx: np.ndarray, Wh: np.ndarray, b: np.ndarray
-) -> tuple:
+) -> tuple[Any, ...]:
     """Compute one step of the plain RNN, tanh(x Wx + prev_h Wh + b): equation (1) of `rnn`.
 
     Parameters
@@ -198,7 +201,7 @@ def lstm_step_forward(
     Wx: np.ndarray,
     Wh: np.ndarray,
     b: np.ndarray,
-) -> tuple:
+) -> tuple[Any, ...]:
     """Compute one step of the LSTM: equations (1) to (6) of `lstm`.
 
     Parameters
@@ -272,7 +275,7 @@ def lstm_backward(dh: np.ndarray, cache: Caches) -> tuple[np.ndarray, ...]:
 
 
 @operation
-def word_embedding_forward(x: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, tuple]:
+def word_embedding_forward(x: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, _Cache]:
     """Look up the vector of every word: out[n, t] = W[x[n, t]].
 
     Parameters
@@ -293,7 +296,7 @@ def word_embedding_forward(x: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, tu
 
 
 @operation
-def word_embedding_backward(dout: np.ndarray, cache: tuple) -> np.ndarray:
+def word_embedding_backward(dout: np.ndarray, cache: _Cache) -> np.ndarray:
     """Compute the gradient of `word_embedding_forward`: each row of W sums over its word's uses.
 
     Parameters
@@ -317,7 +320,7 @@ def word_embedding_backward(dout: np.ndarray, cache: tuple) -> np.ndarray:
 @operation
 def temporal_affine_forward(
     x: np.ndarray, w: np.ndarray, b: np.ndarray
-) -> tuple[np.ndarray, tuple]:
+) -> tuple[np.ndarray, _Cache]:
     """Apply x w + b at every step: equation (1) of `losses`.
 
     Parameters
@@ -339,7 +342,7 @@ def temporal_affine_forward(
 
 
 @operation
-def temporal_affine_backward(dout: np.ndarray, cache: tuple) -> tuple[np.ndarray, ...]:
+def temporal_affine_backward(dout: np.ndarray, cache: _Cache) -> tuple[np.ndarray, ...]:
     """Compute the gradients of `temporal_affine_forward`: equations (2) to (4) of `losses`.
 
     Parameters

@@ -17,6 +17,9 @@ from ..errors import ConfigError, operation
 from .initializers import Initializer, glorot_uniform, orthogonal, parameter_array
 
 Kind = Literal["joint", "recurrent", "input", "bias", "per_unit"]
+Array = np.ndarray
+Parameters = Mapping[str, np.ndarray]
+Gradients = dict[str, np.ndarray]  # "d" + name
 
 _KINDS: dict[str, Kind] = {  # symbolic shape: what the array multiplies
     "n_a n_a+n_x": "joint",  # [a_prev ; xt], so its first n_a columns are recurrent
@@ -78,13 +81,14 @@ class Cell:
     per_unit: tuple[str, ...] = ()
     initial: Mapping[str, float | Initializer] = field(default_factory=dict)
     cache: Any
-    recurrence: Callable
-    backward: Callable
+    recurrence: Callable[..., Any]
+    backward: Callable[..., Gradients]
     head: Mapping[str, str] = field(default_factory=lambda: {"Wy": "n_y n_a", "by": "n_y 1"})
     kinds: Mapping[str, Kind] = field(init=False)
     weights: tuple[str, ...] = field(init=False)
 
-    def __post_init__(self):
+    @operation("Cell")
+    def __post_init__(self) -> None:
         self._check()
         kinds = {
             name: "per_unit" if name in self.per_unit else _KINDS[shape]
@@ -98,7 +102,7 @@ class Cell:
     def _check(self) -> None:
         def need(fits, given, expected):
             if not fits:
-                raise ConfigError(f"Cell: {given}; expected {expected}.")
+                raise ConfigError(f"{given}; expected {expected}.")
 
         name = self.name
         need(isinstance(name, str) and name.isidentifier(), f"name is {name!r}", "an identifier")
@@ -127,8 +131,8 @@ class Cell:
             wrong = [n for n in getattr(self, what) if self.parameters.get(n) != "n_a 1"]
             given = f"{what} of {name} holds {', '.join(wrong)}"
             need(not wrong, given, "parameters of shape 'n_a 1'")
-        kept = getattr(self.cache, "_fields", None)
-        need(kept is not None, f"cache of {name} is {self.cache!r}", "a NamedTuple class")
+        kept = getattr(self.cache, "_fields", ())
+        need(kept, f"cache of {name} is {self.cache!r}", "a NamedTuple class")
         missing = [f for f in (*(f"{s}_next" for s in self.states), *self.gates) if f not in kept]
         given = f"cache of {name} has the fields {', '.join(kept)}"
         need(not missing, given, f"also {', '.join(missing)}")
@@ -142,10 +146,10 @@ class Cell:
     def __copy__(self) -> "Cell":
         return self
 
-    def __deepcopy__(self, memo: dict) -> "Cell":
+    def __deepcopy__(self, memo: dict[int, Any]) -> "Cell":
         return self
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         if self.name in _built_in:
             return cell_of, (self.name,)
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
@@ -166,7 +170,7 @@ class Cell:
         """
         return {name: shape_of(spec, n_x=n_x, n_a=n_a) for name, spec in self.parameters.items()}
 
-    def sizes(self, parameters: Mapping[str, np.ndarray]) -> dict[str, int]:
+    def sizes(self, parameters: Parameters) -> dict[str, int]:
         """Return n_x and n_a, read from parameters whose shapes are known to fit."""
         name = next(n for n in self.parameters if self.kinds[n] in ("joint", "input"))
         n_a, columns = parameters[name].shape
@@ -231,6 +235,7 @@ CELLS: dict[str, Cell] = {}
 _built_in: set[str] = set()
 
 
+@operation
 def register(cell: Cell) -> Cell:
     """Register a cell, so that its name may stand for it and model files that hold it can be read.
 
@@ -247,7 +252,7 @@ def register(cell: Cell) -> Cell:
         `cell` is no `Cell`.
     """
     if not isinstance(cell, Cell):
-        raise ConfigError(f"register: cell is {cell!r}; expected a bptt.equations.Cell.")
+        raise ConfigError(f"cell is {cell!r}; expected a bptt.equations.Cell.")
     CELLS[cell.name] = cell
     return cell
 

@@ -8,7 +8,7 @@ import numpy as np
 from ..checks import ArrayChecker, float_array, parameters_of
 from ..errors import ShapeError
 from .activations import softmax
-from .cell import Cell
+from .cell import Cell, Gradients
 from .losses import output_forward
 from .sequences import Caches, backward_through_time, forward_through_time, valid_steps
 
@@ -16,9 +16,9 @@ from .sequences import Caches, backward_through_time, forward_through_time, vali
 class Loop(NamedTuple):
     """What runs a sequence: the equations here, the engine in `bptt.course`."""
 
-    forward: Callable  # (cell, x, state0, parameters, lengths) -> states, final, caches
-    backward: Callable  # (da, dstate, caches) -> gradients
-    predict: Callable  # (a, Wy, by) -> probabilities
+    forward: Callable[..., Any]  # (cell, x, state0, parameters, lengths) -> states, final, caches
+    backward: Callable[..., Gradients]  # (da, dstate, caches) -> gradients
+    predict: Callable[..., np.ndarray]  # (a, Wy, by) -> probabilities
 
 
 def predict(a: np.ndarray, Wy: np.ndarray, by: np.ndarray) -> np.ndarray:
@@ -32,11 +32,11 @@ EQUATIONS = Loop(forward_through_time, backward_through_time, predict)
 def run_forward(
     cell: Cell,
     x: Any,
-    state0: tuple,
+    state0: tuple[Any, ...],
     parameters: Mapping[str, Any],
     seq_lengths: Sequence[int] | np.ndarray | None,
     loop: Loop = EQUATIONS,
-) -> tuple:
+) -> tuple[Any, ...]:
     """Run a cell and its output layer over a batch of sequences.
 
     Parameters
@@ -70,8 +70,8 @@ def run_forward(
 
 
 def run_backward(
-    cell: Cell, da: Any, dstate_final: tuple, caches: Any, loop: Loop = EQUATIONS
-) -> dict[str, np.ndarray]:
+    cell: Cell, da: Any, dstate_final: tuple[Any, ...], caches: Any, loop: Loop = EQUATIONS
+) -> Gradients:
     """Undo the run of a cell over a batch of sequences: backpropagation through time.
 
     Parameters
@@ -108,7 +108,9 @@ def run_backward(
     return loop.backward(da, tuple(dstate), caches)
 
 
-def check_step(cell: Cell, xt: Any, states: tuple, parameters: Mapping[str, Any]) -> tuple:
+def check_step(
+    cell: Cell, xt: Any, states: tuple[Any, ...], parameters: Mapping[str, Any]
+) -> tuple[Any, ...]:
     """Check the inputs of one step; return xt (n_x, m) and the states, each (n_a, m)."""
     _, check = parameters_of({**cell.parameters, **cell.head}, parameters)
     xt = check.array("xt", xt, "n_x m")
@@ -116,7 +118,7 @@ def check_step(cell: Cell, xt: Any, states: tuple, parameters: Mapping[str, Any]
     return xt, *(check.array(n, s, "n_a m") for n, s in zip(names, states, strict=True))
 
 
-def check_gradients(cell: Cell, dstates: tuple, cache: tuple) -> None:
+def check_gradients(cell: Cell, dstates: tuple[Any, ...], cache: tuple[Any, ...]) -> None:
     """Check the gradients of a step's next states, which are the first entries of its cache."""
     for s, ds, output in zip(cell.states, dstates, cache, strict=False):
         g = float_array(f"d{s}_next", ds)

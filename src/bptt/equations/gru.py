@@ -49,15 +49,15 @@ With the reset after the product, these replace those of the same number:
 Through time: `sequences`, (1) to (6) there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import operation
 from .activations import d_sigmoid, d_tanh, sigmoid
-from .cell import Cell
+from .cell import Array, Cell, Gradients, Parameters
 from .functions import check_gradients, check_step, predict, run_backward, run_forward
 from .sequences import Caches
 
@@ -65,29 +65,29 @@ from .sequences import Caches
 class GRUCache(NamedTuple):
     """One step of the GRU with the reset gate before the product."""
 
-    a_next: np.ndarray
-    a_prev: np.ndarray
-    ut: np.ndarray
-    rt: np.ndarray
-    cct: np.ndarray
-    xt: np.ndarray
-    parameters: Mapping[str, np.ndarray]
+    a_next: Array
+    a_prev: Array
+    ut: Array
+    rt: Array
+    cct: Array
+    xt: Array
+    parameters: Parameters
 
 
 class GRUResetAfterCache(NamedTuple):
     """One step of the GRU with the reset gate after the product."""
 
-    a_next: np.ndarray
-    a_prev: np.ndarray
-    ut: np.ndarray
-    rt: np.ndarray
-    cct: np.ndarray
-    pct: np.ndarray
-    xt: np.ndarray
-    parameters: Mapping[str, np.ndarray]
+    a_next: Array
+    a_prev: Array
+    ut: Array
+    rt: Array
+    cct: Array
+    pct: Array
+    xt: Array
+    parameters: Parameters
 
 
-def gru_recurrence(xt, a_prev, parameters):
+def gru_recurrence(xt: Array, a_prev: Array, parameters: Parameters) -> tuple[Array, GRUCache]:
     """One step without the output layer: equations (1) to (4)."""
     p = parameters
     s = np.concatenate([a_prev, xt])
@@ -99,7 +99,7 @@ def gru_recurrence(xt, a_prev, parameters):
     return a_next, GRUCache(a_next, a_prev, ut, rt, cct, xt, p)
 
 
-def gru_recurrence_backward(da_next, cache):
+def gru_recurrence_backward(da_next: Array, cache: GRUCache) -> Gradients:
     """Undo `gru_recurrence`: equations (5) to (17)."""
     _, a_prev, ut, rt, cct, xt, p = cache
     n_a = a_prev.shape[0]
@@ -121,7 +121,9 @@ def gru_recurrence_backward(da_next, cache):
     }
 
 
-def gru_reset_after_recurrence(xt, a_prev, parameters):
+def gru_reset_after_recurrence(
+    xt: Array, a_prev: Array, parameters: Parameters
+) -> tuple[Array, GRUResetAfterCache]:
     """One step without the output layer: equations (1), (2), (3a), (3b), (4)."""
     p, n_a = parameters, a_prev.shape[0]
     s = np.concatenate([a_prev, xt])
@@ -133,7 +135,7 @@ def gru_reset_after_recurrence(xt, a_prev, parameters):
     return a_next, GRUResetAfterCache(a_next, a_prev, ut, rt, cct, pct, xt, p)
 
 
-def gru_reset_after_recurrence_backward(da_next, cache):
+def gru_reset_after_recurrence_backward(da_next: Array, cache: GRUResetAfterCache) -> Gradients:
     """Undo `gru_reset_after_recurrence`: equations (5) to (18a)."""
     _, a_prev, ut, rt, cct, pct, xt, p = cache
     n_a = a_prev.shape[0]
@@ -181,12 +183,12 @@ GRU_RESET_AFTER = replace(
 )
 
 
-def gru_variant(parameters: Mapping[str, np.ndarray]) -> Cell:
+def gru_variant(parameters: Parameters) -> Cell:
     """Return the cell of these parameters: with bca, the reset gate acts after the product."""
     return GRU_RESET_AFTER if "bca" in parameters else GRU
 
 
-def gru_of_caches(caches: tuple) -> Cell:
+def gru_of_caches(caches: tuple[Any, Any]) -> Cell:
     """Return the cell of a plain pair (step caches, x); for `Caches`, the common part of both."""
     steps, _ = caches
     return gru_variant(steps[0][-1]) if steps and not isinstance(caches, Caches) else GRU
@@ -194,8 +196,8 @@ def gru_of_caches(caches: tuple) -> Cell:
 
 @operation
 def gru_cell_forward(
-    xt: np.ndarray, a_prev: np.ndarray, parameters: Mapping[str, np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, GRUCache | GRUResetAfterCache]:
+    xt: Array, a_prev: Array, parameters: Parameters
+) -> tuple[Array, Array, GRUCache | GRUResetAfterCache]:
     """Compute one step of the GRU and its prediction: equations (1) to (4).
 
     Parameters
@@ -229,9 +231,7 @@ def gru_cell_forward(
 
 
 @operation
-def gru_cell_backward(
-    da_next: np.ndarray, cache: GRUCache | GRUResetAfterCache
-) -> dict[str, np.ndarray]:
+def gru_cell_backward(da_next: Array, cache: GRUCache | GRUResetAfterCache) -> Gradients:
     """Compute the gradients of `gru_cell_forward`: one step, equations (5) to (18a).
 
     Parameters
@@ -257,11 +257,11 @@ def gru_cell_backward(
 
 @operation
 def gru_forward(
-    x: np.ndarray,
-    a0: np.ndarray,
-    parameters: Mapping[str, np.ndarray],
-    seq_lengths: Sequence[int] | np.ndarray | None = None,
-) -> tuple:
+    x: Array,
+    a0: Array,
+    parameters: Parameters,
+    seq_lengths: Sequence[int] | Array | None = None,
+) -> tuple[Any, ...]:
     """Run the GRU over a batch of sequences, of equal or different lengths.
 
     Parameters
@@ -291,9 +291,7 @@ def gru_forward(
 
 
 @operation
-def gru_backward(
-    da: np.ndarray, caches: tuple, *, da_final: np.ndarray | None = None
-) -> dict[str, np.ndarray]:
+def gru_backward(da: Array, caches: tuple[Any, Any], *, da_final: Array | None = None) -> Gradients:
     """Compute the gradients of `gru_forward`: backpropagation through time.
 
     Parameters

@@ -182,7 +182,7 @@ def squared_error_entries(y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray
 
 
 def entrywise(
-    loss: Callable,
+    loss: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
     name: str,
     y: np.ndarray,
     target: np.ndarray,

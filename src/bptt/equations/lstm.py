@@ -41,33 +41,35 @@ copied versions print (8) to (10) without the parentheses that (7a) stands for; 
 the gradient check shows. Through time: `sequences`, (1) to (6) there.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..errors import operation
 from .activations import d_sigmoid, d_tanh, sigmoid
-from .cell import Cell
+from .cell import Array, Cell, Gradients, Parameters
 from .functions import check_gradients, check_step, predict, run_backward, run_forward
 
 
 class LSTMCache(NamedTuple):
     """One step of the LSTM, in the order of the course."""
 
-    a_next: np.ndarray
-    c_next: np.ndarray
-    a_prev: np.ndarray
-    c_prev: np.ndarray
-    ft: np.ndarray
-    it: np.ndarray
-    cct: np.ndarray
-    ot: np.ndarray
-    xt: np.ndarray
-    parameters: Mapping[str, np.ndarray]
+    a_next: Array
+    c_next: Array
+    a_prev: Array
+    c_prev: Array
+    ft: Array
+    it: Array
+    cct: Array
+    ot: Array
+    xt: Array
+    parameters: Parameters
 
 
-def lstm_recurrence(xt, a_prev, c_prev, parameters):
+def lstm_recurrence(
+    xt: Array, a_prev: Array, c_prev: Array, parameters: Parameters
+) -> tuple[Array, Array, LSTMCache]:
     """One step without the output layer: equations (1) to (6)."""
     p = parameters
     s = np.concatenate([a_prev, xt])
@@ -80,7 +82,7 @@ def lstm_recurrence(xt, a_prev, c_prev, parameters):
     return a_next, c_next, LSTMCache(a_next, c_next, a_prev, c_prev, ft, it, cct, ot, xt, p)
 
 
-def lstm_recurrence_backward(da_next, dc_next, cache):
+def lstm_recurrence_backward(da_next: Array, dc_next: Array, cache: LSTMCache) -> Gradients:
     """Undo `lstm_recurrence`: equations (7) to (21)."""
     _, c_next, a_prev, c_prev, ft, it, cct, ot, xt, p = cache
     n_a = a_prev.shape[0]
@@ -126,11 +128,11 @@ LSTM = Cell(
 
 @operation
 def lstm_cell_forward(
-    xt: np.ndarray,
-    a_prev: np.ndarray,
-    c_prev: np.ndarray,
-    parameters: Mapping[str, np.ndarray],
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, LSTMCache]:
+    xt: Array,
+    a_prev: Array,
+    c_prev: Array,
+    parameters: Parameters,
+) -> tuple[Array, Array, Array, LSTMCache]:
     """Compute one step of the LSTM and its prediction: equations (1) to (6).
 
     Parameters
@@ -163,9 +165,7 @@ def lstm_cell_forward(
 
 
 @operation
-def lstm_cell_backward(
-    da_next: np.ndarray, dc_next: np.ndarray, cache: LSTMCache
-) -> dict[str, np.ndarray]:
+def lstm_cell_backward(da_next: Array, dc_next: Array, cache: LSTMCache) -> Gradients:
     """Compute the gradients of `lstm_cell_forward`: one step, equations (7) to (21).
 
     Parameters
@@ -191,13 +191,13 @@ def lstm_cell_backward(
 
 @operation
 def lstm_forward(
-    x: np.ndarray,
-    a0: np.ndarray,
-    parameters: Mapping[str, np.ndarray],
-    seq_lengths: Sequence[int] | np.ndarray | None = None,
+    x: Array,
+    a0: Array,
+    parameters: Parameters,
+    seq_lengths: Sequence[int] | Array | None = None,
     *,
-    c0: np.ndarray | None = None,
-) -> tuple:
+    c0: Array | None = None,
+) -> tuple[Any, ...]:
     """Run the LSTM over a batch of sequences, of equal or different lengths.
 
     Parameters
@@ -232,12 +232,12 @@ def lstm_forward(
 
 @operation
 def lstm_backward(
-    da: np.ndarray,
-    caches: tuple,
+    da: Array,
+    caches: tuple[Any, Any],
     *,
-    da_final: np.ndarray | None = None,
-    dc_final: np.ndarray | None = None,
-) -> dict[str, np.ndarray]:
+    da_final: Array | None = None,
+    dc_final: Array | None = None,
+) -> Gradients:
     """Compute the gradients of `lstm_forward`: backpropagation through time.
 
     Parameters

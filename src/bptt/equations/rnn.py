@@ -22,15 +22,15 @@ dz is the gradient inside the activation:
 Through time: `sequences`, (1) to (6) there.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
 from ..errors import ConfigError, operation
 from .activations import d_relu, d_tanh, relu
-from .cell import Cell
+from .cell import Array, Cell, Gradients, Parameters
 from .functions import check_gradients, check_step, predict, run_backward, run_forward
 
 Activation = Literal["tanh", "relu"]
@@ -39,34 +39,34 @@ Activation = Literal["tanh", "relu"]
 class RNNCache(NamedTuple):
     """One step of the plain RNN, in the order of the course."""
 
-    a_next: np.ndarray
-    a_prev: np.ndarray
-    xt: np.ndarray
-    parameters: Mapping[str, np.ndarray]
+    a_next: Array
+    a_prev: Array
+    xt: Array
+    parameters: Parameters
 
 
-def rnn_recurrence(xt, a_prev, parameters):
+def rnn_recurrence(xt: Array, a_prev: Array, parameters: Parameters) -> tuple[Array, RNNCache]:
     """One step without the output layer: equation (1)."""
     Wax, Waa, ba = parameters["Wax"], parameters["Waa"], parameters["ba"]
     a_next = np.tanh(Wax @ xt + Waa @ a_prev + ba)  # (1)
     return a_next, RNNCache(a_next, a_prev, xt, parameters)
 
 
-def rnn_relu_recurrence(xt, a_prev, parameters):
+def rnn_relu_recurrence(xt: Array, a_prev: Array, parameters: Parameters) -> tuple[Array, RNNCache]:
     """One step without the output layer: equation (1r)."""
     Wax, Waa, ba = parameters["Wax"], parameters["Waa"], parameters["ba"]
     a_next = relu(Wax @ xt + Waa @ a_prev + ba)  # (1r)
     return a_next, RNNCache(a_next, a_prev, xt, parameters)
 
 
-def rnn_recurrence_backward(da_next, cache):
+def rnn_recurrence_backward(da_next: Array, cache: RNNCache) -> Gradients:
     """Undo `rnn_recurrence`: equations (2) to (7)."""
     a_next, a_prev, xt, parameters = cache
     dz = d_tanh(a_next) * da_next  # (2)
     return _product_backward(dz, a_prev, xt, parameters)
 
 
-def rnn_relu_recurrence_backward(da_next, cache):
+def rnn_relu_recurrence_backward(da_next: Array, cache: RNNCache) -> Gradients:
     """Undo `rnn_relu_recurrence`: equations (2r) to (7)."""
     a_next, a_prev, xt, parameters = cache
     dz = d_relu(a_next) * da_next  # (2r)
@@ -111,12 +111,12 @@ def rnn_variant(activation: str) -> Cell:
 
 @operation
 def rnn_cell_forward(
-    xt: np.ndarray,
-    a_prev: np.ndarray,
-    parameters: Mapping[str, np.ndarray],
+    xt: Array,
+    a_prev: Array,
+    parameters: Parameters,
     *,
     activation: Activation = "tanh",
-) -> tuple[np.ndarray, np.ndarray, RNNCache]:
+) -> tuple[Array, Array, RNNCache]:
     """Compute one step of the plain RNN and its prediction: equation (1) or (1r).
 
     Parameters
@@ -150,8 +150,8 @@ def rnn_cell_forward(
 
 @operation
 def rnn_cell_backward(
-    da_next: np.ndarray, cache: RNNCache, *, activation: Activation = "tanh"
-) -> dict[str, np.ndarray]:
+    da_next: Array, cache: RNNCache, *, activation: Activation = "tanh"
+) -> Gradients:
     """Compute the gradients of `rnn_cell_forward`: one step, equations (2) to (7).
 
     Parameters
@@ -178,13 +178,13 @@ def rnn_cell_backward(
 
 @operation
 def rnn_forward(
-    x: np.ndarray,
-    a0: np.ndarray,
-    parameters: Mapping[str, np.ndarray],
-    seq_lengths: Sequence[int] | np.ndarray | None = None,
+    x: Array,
+    a0: Array,
+    parameters: Parameters,
+    seq_lengths: Sequence[int] | Array | None = None,
     *,
     activation: Activation = "tanh",
-) -> tuple:
+) -> tuple[Any, ...]:
     """Run the plain RNN over a batch of sequences, of equal or different lengths.
 
     Parameters
@@ -225,9 +225,7 @@ def rnn_forward(
 
 
 @operation
-def rnn_backward(
-    da: np.ndarray, caches: tuple, *, da_final: np.ndarray | None = None
-) -> dict[str, np.ndarray]:
+def rnn_backward(da: Array, caches: tuple[Any, Any], *, da_final: Array | None = None) -> Gradients:
     """Compute the gradients of `rnn_forward`: backpropagation through time.
 
     Parameters

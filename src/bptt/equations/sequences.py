@@ -19,16 +19,17 @@ loop reaches the last step of its own sequence. Padding is never read: examples 
 are left out *before* any product (0 * NaN is NaN).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any, Self
 
 import numpy as np
 
 from ..checks import ArrayChecker, is_whole
 from ..errors import ConfigError, ShapeError, operation
-from .cell import Cell
+from .cell import Cell, Gradients, Parameters
 
 
-class Caches(tuple):
+class Caches(tuple[Any, Any]):
     """What a forward pass through time keeps: ``(step caches, x)``, a pair as in the course.
 
     ``caches[0][t]`` is the cache of step t. In a ragged batch its arrays have one column for each
@@ -45,15 +46,22 @@ class Caches(tuple):
 
     cell: Cell
     lengths: np.ndarray | None
-    parameters: Mapping[str, np.ndarray]
+    parameters: Parameters
 
-    def __new__(cls, steps, x, cell, lengths, parameters):
+    def __new__(
+        cls,
+        steps: Sequence[Any],
+        x: np.ndarray,
+        cell: Cell,
+        lengths: np.ndarray | None,
+        parameters: Parameters,
+    ) -> Self:
         """Make the pair and attach the rest."""
         self = super().__new__(cls, (steps, x))
         self.cell, self.lengths, self.parameters = cell, lengths, parameters
         return self
 
-    def __getnewargs__(self):
+    def __getnewargs__(self) -> tuple[Any, ...]:
         """Let `copy` and `pickle` rebuild all of it."""
         return (*self, self.cell, self.lengths, self.parameters)
 
@@ -95,7 +103,7 @@ def forward_through_time(
     cell: Cell,
     x: np.ndarray,
     state0: tuple[np.ndarray, ...],
-    parameters: Mapping[str, np.ndarray],
+    parameters: Parameters,
     lengths: np.ndarray | None,
     *,
     keep_caches: bool = True,
@@ -137,7 +145,7 @@ def forward_through_time(
 
 def backward_through_time(
     da: np.ndarray, dstate_final: tuple[np.ndarray, ...], caches: Caches
-) -> dict[str, np.ndarray]:
+) -> Gradients:
     """Backpropagate through a batch of sequences: equations (3) to (6).
 
     Parameters
@@ -238,9 +246,8 @@ def pad_sequences(
     check = ArrayChecker()
     checked = [check.array(f"sequences[{i}]", s, f"n_x T_{i}") for i, s in enumerate(sequences)]
     longest = max(s.shape[1] for s in checked)
-    if max_len is None:
-        max_len = longest
-    elif not is_whole(max_len) or max_len < 0:
+    max_len = longest if max_len is None else max_len
+    if not is_whole(max_len) or max_len < 0:
         raise ConfigError(f"max_len is {max_len!r}; expected a number of steps >= 0.")
     if longest > max_len:
         if not truncate:

@@ -10,7 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 
-def sgd(w, g, v, *, learning_rate, momentum=0.0):
+def sgd(
+    w: np.ndarray, g: np.ndarray, v: np.ndarray, *, learning_rate: float, momentum: float = 0.0
+) -> None:
     """Take one step of gradient descent with momentum (Polyak 1964; Sutskever et al. 2013).
 
     v is the velocity, 0 before the first step.
@@ -20,7 +22,17 @@ def sgd(w, g, v, *, learning_rate, momentum=0.0):
     w -= learning_rate * v  # (2)
 
 
-def rmsprop(w, g, s, v, *, learning_rate, alpha, momentum, epsilon):
+def rmsprop(
+    w: np.ndarray,
+    g: np.ndarray,
+    s: np.ndarray,
+    v: np.ndarray,
+    *,
+    learning_rate: float,
+    alpha: float,
+    momentum: float,
+    epsilon: float,
+) -> None:
     """Take one step of RMSprop with momentum (Tieleman & Hinton 2012, lecture 6.5).
 
     s is the running mean of squared gradients and v the velocity, both 0 before the first step.
@@ -56,7 +68,14 @@ class AdamStep(NamedTuple):
     correction2: float
 
 
-def adam(w, g, m, v, step, decay=0.0):
+def adam(
+    w: np.ndarray,
+    g: np.ndarray,
+    m: np.ndarray,
+    v: np.ndarray,
+    step: AdamStep,
+    decay: float = 0.0,
+) -> None:
     """Take one step of Adam (Kingma & Ba 2015, algorithm 1) on one array.
 
     m and v are the moments, 0 before the first step. `decay` is the decoupled weight decay of this
