@@ -92,6 +92,11 @@ inline constexpr CellInfo kCellInfo[] = {
     derived({"gru_reset_after", {"a"}, {"ut", "rt", "cct", "pct"},
              {joint("Wu", 0), bias("bu", 0), joint("Wr", 1), bias("br", 1), joint("Wc", 2, 3, 0), bias("bc", 2),
               bias("bca", 3)}}),
+#if defined(BPTT_TEST_CELLS)
+#define BPTT_ROWS
+#include "../tests/cells_of_tests.h"
+#undef BPTT_ROWS
+#endif
 };
 
 }  // namespace cell_table

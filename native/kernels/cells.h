@@ -184,6 +184,10 @@ struct CellMath<T, find_cell("gru_reset_after")> {
   }
 };
 
+#if defined(BPTT_TEST_CELLS)
+#include "../tests/cells_of_tests.h"
+#endif
+
 // Calls f(integral_constant<Cell, C>) for the cell of a row of the table.
 template <int I = 0, class F>
 BPTT_INLINE void with_cell(Cell cell, F f) {

@@ -45,24 +45,28 @@ std::vector<T> random_vector(Random& rng, std::size_t n, double scale) {
 // Parameters, data and results of one call, owned.
 template <class T>
 struct Layer {
+  using Vector = std::vector<T>;
   Problem p;
-  std::vector<std::vector<T>> params;
-  std::vector<T> x, a0, c0, dy, dy, d_c;      // x is (m, T, n_x); d_* gradients coming in
+  const CellInfo& cell;
+  std::vector<Vector> params;
+  Vector x, dy;                             // x (m, T, n_x); dy the gradient of the outputs
+  Vector state0[kMaxStates], dfinal[kMaxStates];  // (m, n_a); dfinal the gradients of the final states
   std::vector<index> lengths;
-  std::vector<T> out, a_last, c_last;
-  std::vector<T> dx, d_a0, d_c0;
-  std::vector<std::vector<T>> d_params;
+  Vector out, final_state[kMaxStates];
+  Vector dx, dstate0[kMaxStates];
+  std::vector<Vector> d_params;
   Tape<T> tape;
 
-  Layer(Cell cell, int n_x, int n_a, int m, int T_x, bool reverse, bool ragged, Random& rng) {
-    p.cell = cell, p.reverse = reverse, p.n_x = n_x, p.n_a = n_a, p.m = m, p.T = T_x;
-    const ParamInfo* info = kParams[int(cell)];
-    for (int i = 0; info[i].kind != ParamInfo::end; ++i)
-      params.push_back(random_vector<T>(rng, std::size_t(n_a * param_columns(info[i], n_x, n_a)), 0.6));
+  Layer(Cell which, int n_x, int n_a, int m, int T_x, bool reverse, bool ragged, Random& rng) : cell(info(which)) {
+    p.cell = which, p.reverse = reverse, p.n_x = n_x, p.n_a = n_a, p.m = m, p.T = T_x;
+    for (int i = 0; i < cell.n_params; ++i)
+      params.push_back(random_vector<T>(rng, std::size_t(n_a * param_columns(cell.params[i], n_x, n_a)), 0.6));
     x = random_vector<T>(rng, std::size_t(m) * T_x * n_x, 1);
-    a0 = random_vector<T>(rng, std::size_t(m) * n_a, 0.8), c0 = random_vector<T>(rng, std::size_t(m) * n_a, 1);
     dy = random_vector<T>(rng, std::size_t(m) * T_x * n_a, 1);
-    dy = random_vector<T>(rng, std::size_t(m) * n_a, 1), d_c = random_vector<T>(rng, std::size_t(m) * n_a, 1);
+    for (int i = 0; i < cell.n_states; ++i) {
+      state0[i] = random_vector<T>(rng, std::size_t(m) * n_a, 0.8);
+      dfinal[i] = random_vector<T>(rng, std::size_t(m) * n_a, 1);
+    }
     lengths.assign(m, T_x);
     if (ragged)
       for (index& n : lengths) n = rng.below(T_x + 1);
@@ -71,38 +75,48 @@ struct Layer {
   // The rest of the object must not move once p.lengths points into it.
   Layer(const Layer&) = delete;
 
-  bool has_c() const { return info(p.cell).has_c; }
   Weights<const T> weights() const {
     Weights<const T> w{};
     for (std::size_t i = 0; i < params.size(); ++i)
-      attach<const T>(kParams[int(p.cell)][i], params[i].data(), p.n_x, p.n_a, w);
+      attach<const T>(cell.params[i], params[i].data(), p.n_x, p.n_a, w);
     return w;
   }
+  // Row r of states, and those after it.
+  StateRows<const T> from(const Vector (&v)[kMaxStates], int r = 0) const {
+    StateRows<const T> rows;
+    for (int i = 0; i < cell.n_states; ++i) rows.of[i] = {v[i].data() + std::size_t(r) * p.n_a, p.n_a, 0};
+    return rows;
+  }
+  StateRows<T> to(Vector (&v)[kMaxStates], int m) const {
+    StateRows<T> rows;
+    for (int i = 0; i < cell.n_states; ++i) {
+      v[i].assign(std::size_t(m) * p.n_a, T(0));
+      rows.of[i] = {v[i].data(), p.n_a, 0};
+    }
+    return rows;
+  }
   void forward(bool keep = true) {
-    out.assign(dy.size(), T(99)), a_last.assign(a0.size(), T(0)), c_last.assign(a0.size(), T(0));
     Input<T> in;
     in.x = {x.data(), index(p.T) * p.n_x, p.n_x};
     run_forward(in, keep);
   }
   void run_forward(const Input<T>& in, bool keep) {
-    bptt::forward<T>(p, weights(), in, {a0.data(), p.n_a, 0}, {c0.data(), p.n_a, 0},
-                     {out.data(), index(p.T) * p.n_a, p.n_a}, {a_last.data(), p.n_a, 0},
-                     {has_c() ? c_last.data() : nullptr, p.n_a, 0}, keep ? &tape : nullptr);
+    out.assign(dy.size(), T(99));
+    bptt::forward<T>(p, weights(), in, from(state0), {out.data(), index(p.T) * p.n_a, p.n_a}, to(final_state, p.m),
+                     keep ? &tape : nullptr);
   }
-  void backward(T* dtable = nullptr) {
-    dx.assign(x.size(), T(99)), d_a0.assign(a0.size(), T(0)), d_c0.assign(a0.size(), T(0));
+  void backward(T* dtable = nullptr, bool need_dx = true) {
+    dx.assign(x.size(), T(99));
     d_params.clear();
     Gradients<T> g{};
     for (std::size_t i = 0; i < params.size(); ++i) {
       d_params.emplace_back(params[i].size());
-      attach<T>(kParams[int(p.cell)][i], d_params[i].data(), p.n_x, p.n_a, g.weights);
+      attach<T>(cell.params[i], d_params[i].data(), p.n_x, p.n_a, g.weights);
     }
-    if (!dtable) g.dx = {dx.data(), index(p.T) * p.n_x, p.n_x};
+    if (!dtable && need_dx) g.dx = {dx.data(), index(p.T) * p.n_x, p.n_x};
     g.dtable = dtable;
-    g.d_a0 = {d_a0.data(), p.n_a, 0};
-    g.d_c0 = {has_c() ? d_c0.data() : nullptr, p.n_a, 0};
-    bptt::backward<T>(tape, {dy.data(), index(p.T) * p.n_a, p.n_a}, {dy.data(), p.n_a, 0},
-                      {d_c.data(), p.n_a, 0}, g);
+    g.dstate0 = to(dstate0, p.m);
+    bptt::backward<T>(tape, {dy.data(), index(p.T) * p.n_a, p.n_a}, from(dfinal), g);
   }
   double loss() {  // whose gradients backward() gives
     forward(false);
@@ -110,8 +124,8 @@ struct Layer {
     for (int i = 0; i < p.m; ++i)
       for (index t = 0; t < lengths[i] * p.n_a; ++t)
         sum += double(out[std::size_t(i) * p.T * p.n_a + t]) * dy[std::size_t(i) * p.T * p.n_a + t];
-    for (std::size_t i = 0; i < a0.size(); ++i)
-      sum += double(a_last[i]) * dy[i] + (has_c() ? double(c_last[i]) * d_c[i] : 0);
+    for (int k = 0; k < cell.n_states; ++k)
+      for (std::size_t i = 0; i < state0[k].size(); ++i) sum += double(final_state[k][i]) * dfinal[k][i];
     return sum;
   }
 };
@@ -119,6 +133,13 @@ struct Layer {
 template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
   return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+}
+
+template <class T, std::size_t N>
+bool same_bits(const std::vector<T> (&a)[N], const std::vector<T> (&b)[N]) {
+  for (std::size_t i = 0; i < N; ++i)
+    if (!same_bits(a[i], b[i])) return false;
+  return true;
 }
 
 inline void for_each_isa(const std::function<void(const std::string&)>& f) {

@@ -26,15 +26,18 @@ static void against_differences(const std::string& isa, Layer<double>& l, Random
     }
   };
   compare(l.x, l.dx, "x");
-  compare(l.a0, l.d_a0, "a0");
-  if (l.has_c()) compare(l.c0, l.d_c0, "c0");
+  for (int i = 0; i < l.cell.n_states; ++i) compare(l.state0[i], l.dstate0[i], std::string(l.cell.states[i]) + "0");
   for (std::size_t i = 0; i < l.params.size(); ++i)
-    compare(l.params[i], l.d_params[i], kParams[int(l.p.cell)][i].name);
+    compare(l.params[i], l.d_params[i], l.cell.params[i].name);
   const auto first = l.d_params;
   const auto first_x = l.dx;
   l.backward();
   for (std::size_t i = 0; i < first.size(); ++i) check(same_bits(first[i], l.d_params[i]), label(isa, l.p) + " backward twice");
   check(same_bits(first_x, l.dx), label(isa, l.p) + " backward twice (x)");
+  l.backward(nullptr, false);
+  for (std::size_t i = 0; i < first.size(); ++i)
+    check(same_bits(first[i], l.d_params[i]), label(isa, l.p) + " without dx");
+  l.backward();
   for (int i = 0; i < l.p.m; ++i)  // padding
     for (index k = l.lengths[i] * l.p.n_x; k < index(l.p.T) * l.p.n_x; ++k)
       check(l.dx[std::size_t(i) * l.p.T * l.p.n_x + k] == 0, label(isa, l.p) + " dx on padding");
@@ -53,7 +56,7 @@ static void float_like_double(const std::string& isa, Cell cell, int n_x, int n_
   };
   near(f.out, d.out, "a");
   near(f.dx, d.dx, "dx");
-  near(f.d_a0, d.d_a0, "d_a0");
+  for (int i = 0; i < d.cell.n_states; ++i) near(f.dstate0[i], d.dstate0[i], "dstate0");
   for (std::size_t i = 0; i < d.d_params.size(); ++i) near(f.d_params[i], d.d_params[i], "parameters");
 }
 

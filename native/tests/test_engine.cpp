@@ -46,7 +46,7 @@ static void bits(const std::string& isa, Cell cell, int n_x, int n_a) {
     }
   set_num_threads(1);
   l.forward(), l.backward();
-  const auto out = l.out, a_last = l.a_last, dx = l.dx, d_a0 = l.d_a0;
+  const auto out = l.out, last = l.final_state[0], dx = l.dx, da0 = l.dstate0[0];
   const auto d_params = l.d_params;
   bool finite = true;
   for (const auto& v : d_params)
@@ -58,7 +58,8 @@ static void bits(const std::string& isa, Cell cell, int n_x, int n_a) {
   for (int threads : {2, 3, 5}) {
     set_num_threads(threads);
     l.forward(), l.backward();
-    bool same = same_bits(out, l.out) && same_bits(a_last, l.a_last) && same_bits(dx, l.dx) && same_bits(d_a0, l.d_a0);
+    bool same = same_bits(out, l.out) && same_bits(last, l.final_state[0]) && same_bits(dx, l.dx) &&
+                same_bits(da0, l.dstate0[0]);
     for (std::size_t i = 0; i < d_params.size(); ++i) same = same && same_bits(d_params[i], l.d_params[i]);
     check(same, what + "threads");
   }
@@ -68,15 +69,14 @@ static void bits(const std::string& isa, Cell cell, int n_x, int n_a) {
     const int len = int(l.lengths[i]);
     Problem one = l.p;
     one.m = 1, one.T = len, one.lengths = nullptr;
-    std::vector<T> alone(std::size_t(len) * n_a), last(n_a), step(n_a);
+    std::vector<T> alone(std::size_t(len) * n_a), final_state[kMaxStates], step(n_a);
     Input<T> in;
     in.x = {&l.x[std::size_t(i) * T_x * n_x], 0, n_x};
-    forward<T>(one, l.weights(), in, {&l.a0[std::size_t(i) * n_a], n_a, 0}, {&l.c0[std::size_t(i) * n_a], n_a, 0},
-               {alone.data(), 0, n_a}, {last.data(), n_a, 0}, {}, nullptr);
+    forward<T>(one, l.weights(), in, l.from(l.state0, i), {alone.data(), 0, n_a}, l.to(final_state, 1), nullptr);
     check(len == 0 || std::memcmp(alone.data(), &out[std::size_t(i) * T_x * n_a], alone.size() * sizeof(T)) == 0,
           what + "a row alone");
-    check(std::memcmp(last.data(), &a_last[std::size_t(i) * n_a], n_a * sizeof(T)) == 0, what + "final state alone");
-    stream.set_state({&l.a0[std::size_t(i) * n_a], n_a, 0}, {&l.c0[std::size_t(i) * n_a], n_a, 0});
+    check(std::memcmp(final_state[0].data(), &last[std::size_t(i) * n_a], n_a * sizeof(T)) == 0, what + "final state alone");
+    stream.set_state(l.from(l.state0, i));
     for (int t = 0; t < len; ++t) {
       stream.step({&l.x[(std::size_t(i) * T_x + t) * n_x], n_x, 0}, {step.data(), n_a, 0});
       check(std::memcmp(step.data(), &alone[std::size_t(t) * n_a], n_a * sizeof(T)) == 0, what + "stream");
@@ -94,7 +94,7 @@ static void shared_row(const std::string& isa, Cell cell, int n_x, int n_a) {
   for (int threads : {1, 2, 3, 5}) {
     set_num_threads(threads);
     Stream<T> stream(cell, n_x, n_a, 1, l.weights());
-    stream.set_state({l.a0.data(), n_a, 0}, {l.c0.data(), n_a, 0});
+    stream.set_state(l.from(l.state0));
     std::vector<T> step(n_a);
     bool same = true;
     for (int t = 0; t < 6; ++t) {
@@ -130,7 +130,7 @@ static void empty_shapes(const std::string& isa) {
       Random rng;
       Layer<double> l(static_cast<Cell>(c), s[0], s[1], s[2], s[3], false, false, rng);
       l.forward(), l.backward();
-      if (s[3] == 0) check(same_bits(l.a_last, l.a0) && same_bits(l.d_a0, l.dy), isa + " no steps: state passes");
+      if (s[3] == 0) check(same_bits(l.final_state, l.state0) && same_bits(l.dstate0, l.dfinal), isa + " no steps: state passes");
       for (const auto& v : l.d_params)
         for (double g : v) check(std::isfinite(g) && (s[2] && s[3] ? true : g == 0), isa + " empty shapes");
     }
@@ -149,7 +149,7 @@ static void many_shapes() {  // no growth: the cache is bounded
 static void denormals() {
   volatile float tiny = 1e-39f;
   Random rng;
-  Layer<float> l(Cell::lstm, 32, 64, 16, 20, false, false, rng);
+  Layer<float> l(find_cell("lstm"), 32, 64, 16, 20, false, false, rng);
   l.forward(), l.backward();
   check(tiny * 1.0f == 1e-39f, "the caller's denormals still work");
 }
@@ -157,7 +157,7 @@ static void denormals() {
 static void two_callers() {
   set_num_threads(2);
   Random a, b;
-  Layer<float> one(Cell::gru, 32, 64, 24, 30, false, false, a), two(Cell::gru, 32, 64, 24, 30, false, false, b);
+  Layer<float> one(find_cell("gru"), 32, 64, 24, 30, false, false, a), two(find_cell("gru"), 32, 64, 24, 30, false, false, b);
   one.forward(), one.backward();
   const auto out = one.out, d_w = one.d_params[0];
   std::vector<std::thread> callers;
@@ -175,7 +175,7 @@ static void after_fork() {
 #if defined(__unix__) && !defined(__SANITIZE_THREAD__)
   set_num_threads(2);
   Random rng;
-  Layer<float> l(Cell::lstm, 64, 64, 32, 20, false, false, rng);
+  Layer<float> l(find_cell("lstm"), 64, 64, 32, 20, false, false, rng);
   l.forward();
   const auto out = l.out;
   const pid_t child = fork();
@@ -214,7 +214,7 @@ static void stream_allocates_nothing() {
 
 static void long_sequence() {
   Random rng;
-  Layer<float> l(Cell::lstm, 1, 1, 1, 100000, false, false, rng);
+  Layer<float> l(find_cell("lstm"), 1, 1, 1, 100000, false, false, rng);
   l.forward(), l.backward();
   check(std::isfinite(l.d_params[0][0]), "a long sequence");
 }
@@ -229,9 +229,9 @@ int main(int argc, char** argv) {
       bits<float>(isa, static_cast<Cell>(c), 40, 160);
       bits<double>(isa, static_cast<Cell>(c), 7, 41);
     }
-    shared_row<float>(isa, Cell::lstm, 90, 270);
-    shared_row<float>(isa, Cell::rnn, 300, 500);
-    shared_row<double>(isa, Cell::rnn_relu, 70, 410);
+    shared_row<float>(isa, find_cell("lstm"), 90, 270);
+    shared_row<float>(isa, find_cell("rnn"), 300, 500);
+    shared_row<double>(isa, find_cell("rnn_relu"), 70, 410);
     nan_row(isa);
     empty_shapes(isa);
   });
