@@ -11,6 +11,7 @@
 
 NB_MODULE(_native, m) {
   using namespace bptt;
+  using namespace nb::literals;
   nb::set_leak_warnings(false);
   m.doc() = "Kernels of the bptt engine. See native/README.md.";
   nb::exception<LayoutError>(m, "LayoutError", PyExc_ValueError);
@@ -24,7 +25,7 @@ NB_MODULE(_native, m) {
     if (n < 1) refuse("the number of threads is " + std::to_string(n) + "; expected at least 1.");
     nb::gil_scoped_release release;
     set_num_threads(n);
-  });
+  }, "n"_a);
   m.def("cached_bytes", &cached_bytes);
   m.def("release_memory", &release_cached_blocks);
   isa();  // an impossible BPTT_ISA is an error at import

@@ -345,7 +345,7 @@ nb::dict cells() {
 }  // namespace
 
 void bind_layers(nb::module_& m) {
-  nb::class_<PyTape>(m, "Tape")
+  nb::class_<PyTape>(m, "Tape", "The states and gates of every step of a forward pass.")
       .def_prop_ro("names", [](const PyTape& t) {
         return t.with([](const auto& k) { return tape_names(k.tape.plan); });
       })
@@ -357,23 +357,38 @@ void bind_layers(nb::module_& m) {
       })
       .def_prop_ro("slots", [](const PyTape& t) {
         return t.with([](const auto& k) { return k.tape.plan.off.back(); });
-      })
+      }, "The number of steps that exist.")
       .def("view", [](nb::handle_t<PyTape> self, const std::string& name) { return tape_view(self, name); },
-           "name"_a)
-      .def("unpack", &tape_unpack, "name"_a);
+           "name"_a, nb::sig("def view(self, name: str) -> numpy.ndarray"),
+           "A read-only view (m, T_x, n_a); of uniform batches only.")
+      .def("unpack", &tape_unpack, "name"_a, nb::sig("def unpack(self, name: str) -> numpy.ndarray"),
+           "A copy (m, T_x, n_a), 0 on padding.");
 
-  nb::class_<PyStream>(m, "Stream")
-      .def(nb::init<const std::string&, nb::dict, int>(), "cell"_a, "parameters"_a, "m"_a)
-      .def("step", &PyStream::step, "x_t"_a, "out"_a = nb::none())
+  nb::class_<PyStream>(m, "Stream", "A cell that processes m sequences step by step. The weights are copied.")
+      .def(nb::init<const std::string&, nb::dict, int>(), "cell"_a, "parameters"_a, "m"_a,
+           nb::sig("def __init__(self, cell: str, parameters: dict[str, numpy.ndarray], m: int) -> None"))
+      .def("step", &PyStream::step, "xt"_a, "out"_a = nb::none(),
+           nb::sig("def step(self, xt: numpy.ndarray, out: numpy.ndarray | None = None) -> numpy.ndarray"),
+           "xt (m, n_x) -> the next output (m, n_a). Nothing is allocated where `out` is given.")
       .def("reset", &PyStream::reset)
-      .def("set_state", &PyStream::set_state, "state"_a)
-      .def_prop_ro("state", &PyStream::state)
+      .def("set_state", &PyStream::set_state, "state"_a,
+           nb::sig("def set_state(self, state: tuple[numpy.ndarray | None, ...]) -> None"))
+      .def_prop_ro("state", &PyStream::state, nb::sig("def state(self) -> tuple[numpy.ndarray, ...]"))
       .def_prop_ro("m", &PyStream::m);
 
-  m.def("cells", &cells);
+  m.def("cells", &cells, nb::sig("def cells() -> dict[str, dict]"),
+        "The native cells by name: states, gates, and the kind of every parameter.");
   m.def("forward", &py_forward, "cell"_a, "x"_a, "parameters"_a, "lengths"_a.none(), "state0"_a,
-        "reverse"_a, "keep_tape"_a, "table"_a.none());
-  m.def("backward", &py_backward, "tape"_a, "dy"_a, "dstate"_a, "need_dx"_a);
+        "reverse"_a, "keep_tape"_a, "table"_a.none(),
+        nb::sig("def forward(cell: str, x: numpy.ndarray, parameters: dict[str, numpy.ndarray], "
+                "lengths: numpy.ndarray | None, state0: tuple[numpy.ndarray | None, ...], reverse: bool, "
+                "keep_tape: bool, table: numpy.ndarray | None) "
+                "-> tuple[numpy.ndarray, tuple[numpy.ndarray, ...], Tape]"),
+        "Returns (y, final state, tape); the tape is None without keep_tape. See bptt.engine.Provider.forward.");
+  m.def("backward", &py_backward, "tape"_a, "dy"_a, "dstate"_a, "need_dx"_a,
+        nb::sig("def backward(tape: Tape, dy: numpy.ndarray, dstate: tuple[numpy.ndarray | None, ...], "
+                "need_dx: bool) -> tuple[numpy.ndarray | None, tuple[numpy.ndarray, ...], dict[str, numpy.ndarray]]"),
+        "Returns (dx or the gradient of the table, dstate0, gradients). See bptt.engine.Provider.backward.");
 }
 
 }  // namespace bptt

@@ -65,26 +65,26 @@ nb::object py_dense_backward(nb::object dy, nb::object x, nb::object w, bool nee
 }
 
 template <class T>
-nb::object cross_entropy_as(const View& z, const View& labels) {
-  const T* from = z.data<const T>({-1, -1});
-  const index rows = z.size(0), n = small(z.size(1), "classes");
-  const index* label = labels.data<const index>({rows});
+nb::object cross_entropy_as(const View& logits, const View& ids) {
+  const T* from = logits.data<const T>({-1, -1});
+  const index rows = logits.size(0), n = small(logits.size(1), "classes");
+  const index* id = ids.data<const index>({rows});
   for (index r = 0; r < rows; ++r)
-    if (label[r] < 0 || label[r] >= n)
-      refuse("a label is " + std::to_string(label[r]) + "; expected 0 .. " + std::to_string(n - 1) + ".");
+    if (id[r] < 0 || id[r] >= n)
+      refuse("an id is " + std::to_string(id[r]) + "; expected 0 .. " + std::to_string(n - 1) + ".");
   double* nats;
-  T* dz;
-  nb::object nats_array = new_array<double>({rows}, &nats), dz_array = new_array<T>({rows, n}, &dz);
+  T* dlogits;
+  nb::object nats_array = new_array<double>({rows}, &nats), d_array = new_array<T>({rows, n}, &dlogits);
   {
     nb::gil_scoped_release release;
-    softmax_cross_entropy<T>(from, label, rows, int(n), nats, dz);
+    softmax_cross_entropy<T>(from, id, rows, int(n), nats, dlogits);
   }
-  return nb::make_tuple(nats_array, dz_array);
+  return nb::make_tuple(nats_array, d_array);
 }
-nb::object py_cross_entropy(nb::object z, nb::object labels) {
-  const View from(z, "z"), label(labels, "labels");
-  from.need_contiguous(), label.need_contiguous();
-  return from.kind() == 'f' ? cross_entropy_as<float>(from, label) : cross_entropy_as<double>(from, label);
+nb::object py_cross_entropy(nb::object logits, nb::object ids) {
+  const View from(logits, "logits"), id(ids, "ids");
+  from.need_contiguous(), id.need_contiguous();
+  return from.kind() == 'f' ? cross_entropy_as<float>(from, id) : cross_entropy_as<double>(from, id);
 }
 
 // ---- the update of the parameters ----
@@ -171,18 +171,30 @@ nb::object elementwise(nb::object x, F32 f32, F64 f64) {
 }  // namespace
 
 void bind_rows(nb::module_& m) {
-  m.def("dense_forward", &py_dense_forward, "x"_a, "w"_a, "b"_a);
-  m.def("dense_backward", &py_dense_backward, "dy"_a, "x"_a, "w"_a, "need_dx"_a = true);
-  m.def("softmax_cross_entropy", &py_cross_entropy, "z"_a, "labels"_a);
+  m.def("dense_forward", &py_dense_forward, "x"_a, "W"_a, "b"_a,
+        nb::sig("def dense_forward(x: numpy.ndarray, W: numpy.ndarray, b: numpy.ndarray) -> numpy.ndarray"));
+  m.def("dense_backward", &py_dense_backward, "dy"_a, "x"_a, "W"_a, "need_dx"_a,
+        nb::sig("def dense_backward(dy: numpy.ndarray, x: numpy.ndarray, W: numpy.ndarray, need_dx: bool) "
+                "-> tuple[numpy.ndarray | None, numpy.ndarray, numpy.ndarray]"));
+  m.def("softmax_cross_entropy", &py_cross_entropy, "logits"_a, "ids"_a,
+        nb::sig("def softmax_cross_entropy(logits: numpy.ndarray, ids: numpy.ndarray) "
+                "-> tuple[numpy.ndarray, numpy.ndarray]"));
 
   m.def("adam", &py_adam, "parameters"_a, "gradients"_a, "m"_a, "v"_a, "scale"_a, "learning_rate"_a, "beta1"_a,
-        "beta2"_a, "epsilon"_a, "decay"_a, "correction1"_a, "correction2"_a);
-  m.def("squared_norm", &py_squared_norm, "arrays"_a);
+        "beta2"_a, "epsilon"_a, "decay"_a, "correction1"_a, "correction2"_a,
+        nb::sig("def adam(parameters: list[numpy.ndarray], gradients: list[numpy.ndarray], m: list[numpy.ndarray], "
+                "v: list[numpy.ndarray], scale: float, learning_rate: float, beta1: float, beta2: float, "
+                "epsilon: float, decay: Sequence[float], correction1: float, correction2: float) -> None"),
+        "Changes parameters, m and v in place: bptt.equations.updates.adam.");
+  m.def("squared_norm", &py_squared_norm, "arrays"_a,
+        nb::sig("def squared_norm(arrays: list[numpy.ndarray]) -> float"));
 
-  m.def("exp", [](nb::object x) { return elementwise(x, kernels<float>().exp, kernels<double>().exp); });
-  m.def("tanh", [](nb::object x) { return elementwise(x, kernels<float>().tanh, kernels<double>().tanh); });
-  m.def("sigmoid",
-        [](nb::object x) { return elementwise(x, kernels<float>().sigmoid, kernels<double>().sigmoid); });
+  m.def("exp", [](nb::object x) { return elementwise(x, kernels<float>().exp, kernels<double>().exp); }, "x"_a,
+        nb::sig("def exp(x: numpy.ndarray) -> numpy.ndarray"));
+  m.def("tanh", [](nb::object x) { return elementwise(x, kernels<float>().tanh, kernels<double>().tanh); }, "x"_a,
+        nb::sig("def tanh(x: numpy.ndarray) -> numpy.ndarray"));
+  m.def("sigmoid", [](nb::object x) { return elementwise(x, kernels<float>().sigmoid, kernels<double>().sigmoid); },
+        "x"_a, nb::sig("def sigmoid(x: numpy.ndarray) -> numpy.ndarray"));
 }
 
 }  // namespace bptt

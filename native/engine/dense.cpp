@@ -78,15 +78,15 @@ void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, i
 }
 
 template <class T>
-void softmax_cross_entropy(const T* z, const index* label, index rows, int n, double* nats, T* dz) {
+void softmax_cross_entropy(const T* logits, const index* id, index rows, int n, double* nats, T* dlogits) {
   const Kernels<T>& k = kernels<T>();
   const int parts = parts_for(double(rows) * n * 20, int(std::max<index>(1, rows)));  // exp: some 20
   parallel(parts, [&](int i) {
     for (index r = rows * i / parts; r < rows * (i + 1) / parts; ++r) {
       T most, sum;
-      k.softmax(z + r * n, dz + r * n, n, &most, &sum);
-      nats[r] = std::log(double(sum)) - double(z[r * n + label[r]] - most);
-      dz[r * n + label[r]] -= 1;
+      k.softmax(logits + r * n, dlogits + r * n, n, &most, &sum);
+      nats[r] = std::log(double(sum)) - double(logits[r * n + id[r]] - most);
+      dlogits[r * n + id[r]] -= 1;
     }
   });
 }

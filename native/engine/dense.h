@@ -15,8 +15,8 @@ template <class T>
 void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, int n_out, T* dx, T* dw,
                     T* db);
 
-// nats (rows): -log softmax(z)[label]; dz (rows, n) = softmax(z) - onehot(label). Labels are 0 .. n-1.
+// nats (rows): -log softmax(logits)[id]; dlogits (rows, n) = softmax(logits) - onehot(id). Ids are 0 .. n-1.
 template <class T>
-void softmax_cross_entropy(const T* z, const index* label, index rows, int n, double* nats, T* dz);
+void softmax_cross_entropy(const T* logits, const index* id, index rows, int n, double* nats, T* dlogits);
 
 }  // namespace bptt

@@ -151,8 +151,8 @@ class NumpyProvider:
 
     def adam(self, parameters, gradients, m, v, step):
         """Take one step of Adam on all arrays, in place."""
-        for *arrays, decay in zip(parameters, gradients, m, v, step.decay, strict=True):
-            updates.adam(*arrays, step, decay)
+        for k, decay in enumerate(step.decay):
+            updates.adam(parameters[k], gradients[k], m[k], v[k], step, decay)
 
     def get_num_threads(self):
         """Return 1: the equations run in one thread, apart from NumPy's BLAS."""
