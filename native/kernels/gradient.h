@@ -28,9 +28,10 @@ __attribute__((noinline)) void outer_tile(int rows, int vectors, int slots, cons
       Tile<T, R, N> tile;
       // The sums so far are in a far cache: prefetch them now, add them at the end.
 BPTT_UNROLL
-      for (int r = 0; r < R; ++r)
+      for (int r = 0; r < R; ++r) {
 BPTT_UNROLL
         for (int v = 0; v < N; ++v) __builtin_prefetch(acc + r * columns + v * L, 1);
+      }
       tile.zero();
       tile.multiply_add(slots, [&](int r, int k) { return dz + k * step + r; },
                         [&](int v, int k) { return row[k] + column + v * L; },

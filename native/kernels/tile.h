@@ -24,33 +24,37 @@ struct Tile {
 
   BPTT_INLINE void zero() {
 BPTT_UNROLL
-    for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r) {
 BPTT_UNROLL
       for (int v = 0; v < N; ++v) sum[r][v] = Vec<T>{};
+    }
   }
 
   // at(r, v): where the tile starts from / goes to
   template <class At>
   BPTT_INLINE void load_from(At at) {
 BPTT_UNROLL
-    for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r) {
 BPTT_UNROLL
       for (int v = 0; v < N; ++v) sum[r][v] = load<T>(at(r, v));
+    }
   }
   template <class At>
   BPTT_INLINE void store_to(At at) const {
 BPTT_UNROLL
-    for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r) {
 BPTT_UNROLL
       for (int v = 0; v < N; ++v) store<T>(at(r, v), sum[r][v]);
+    }
   }
 
   template <class At>
   BPTT_INLINE void add_to(At at) const {
 BPTT_UNROLL
-    for (int r = 0; r < R; ++r)
+    for (int r = 0; r < R; ++r) {
 BPTT_UNROLL
       for (int v = 0; v < N; ++v) store<T>(at(r, v), load<T>(at(r, v)) + sum[r][v]);
+    }
   }
 
   // a(r, k): address of one scalar; b(v, k): address of one vector; fetch(k): called in every step
