@@ -21,11 +21,14 @@ NB_MODULE(_native, m) {
   m.def("isa", [] { return std::string(isa()); });
   m.def("available_isas", &available_isas);
   m.def("get_num_threads", &get_num_threads);
-  m.def("set_num_threads", [](int n) {
-    if (n < 1) refuse("the number of threads is " + std::to_string(n) + "; expected at least 1.");
-    nb::gil_scoped_release release;
-    set_num_threads(n);
-  }, "n"_a);
+  m.def(
+      "set_num_threads",
+      [](int n) {
+        if (n < 1) refuse("the number of threads is " + std::to_string(n) + "; expected at least 1.");
+        nb::gil_scoped_release release;
+        set_num_threads(n);
+      },
+      "n"_a);
   m.def("cached_bytes", &cached_bytes);
   m.def("release_memory", &release_cached_blocks);
   isa();  // an impossible BPTT_ISA is an error at import

@@ -63,8 +63,8 @@ struct Params {
     for (std::size_t i = 0; i < views.size(); ++i) {
       const Param& param = info(cell).params[i];
       const index columns = param_columns(param, n_x, n_a);
-      const T* p = dims[i] == 1 && columns == 1 ? views[i].data<const T>({n_a})
-                                                : views[i].data<const T>({n_a, columns});
+      const T* p =
+          dims[i] == 1 && columns == 1 ? views[i].data<const T>({n_a}) : views[i].data<const T>({n_a, columns});
       views[i].need_contiguous();
       attach<const T>(param, p, n_x, n_a, w);
     }
@@ -79,7 +79,8 @@ struct StatesIn {
   StateRows<const T> rows;
   StatesIn(const CellInfo& cell, nb::tuple states, index m, index n_a) {
     if (int(states.size()) != cell.n_states)
-      refuse("the state has " + std::to_string(states.size()) + " arrays; expected " + std::to_string(cell.n_states) + ".");
+      refuse("the state has " + std::to_string(states.size()) + " arrays; expected " +
+             std::to_string(cell.n_states) + ".");
     views.reserve(kMaxStates);
     for (int i = 0; i < cell.n_states; ++i) {
       nb::handle given = states[i];
@@ -127,8 +128,10 @@ class PyTape {
 };
 template <class T>
 std::optional<Kept<T>>& slot(PyTape& t) {
-  if constexpr (std::is_same_v<T, float>) return t.f;
-  else return t.d;
+  if constexpr (std::is_same_v<T, float>)
+    return t.f;
+  else
+    return t.d;
 }
 
 template <class T>
@@ -178,13 +181,11 @@ nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::tuple
   return nb::make_tuple(out_array, to.tuple(), kept ? nb::cast(std::move(kept)) : nb::none());
 }
 
-nb::object py_forward(const std::string& cell, nb::object x, nb::dict params, nb::object lengths,
-                      nb::tuple state0, bool reverse, bool keep_tape, nb::object table) {
+nb::object py_forward(const std::string& cell, nb::object x, nb::dict params, nb::object lengths, nb::tuple state0,
+                      bool reverse, bool keep_tape, nb::object table) {
   Params p(cell_named(cell), params);
-  if (p.kind == 'f')
-    return forward_as<float>(std::move(p), x, lengths, state0, reverse, keep_tape, table);
-  if (p.kind == 'd')
-    return forward_as<double>(std::move(p), x, lengths, state0, reverse, keep_tape, table);
+  if (p.kind == 'f') return forward_as<float>(std::move(p), x, lengths, state0, reverse, keep_tape, table);
+  if (p.kind == 'd') return forward_as<double>(std::move(p), x, lengths, state0, reverse, keep_tape, table);
   refuse("parameters must be float32 or float64.");
 }
 
@@ -213,8 +214,8 @@ nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::tuple dstate, boo
   for (int i = 0; i < cell.n_params; ++i) {
     T* sums;
     const index columns = param_columns(cell.params[i], int(n_x), int(n_a));
-    gradients[param_name(plan.cell, i)] = kept.params.dims[i] == 1 ? new_array<T>({n_a}, &sums)
-                                                                   : new_array<T>({n_a, columns}, &sums);
+    gradients[param_name(plan.cell, i)] =
+        kept.params.dims[i] == 1 ? new_array<T>({n_a}, &sums) : new_array<T>({n_a, columns}, &sums);
     attach<T>(cell.params[i], sums, int(n_x), int(n_a), g.weights);
   }
   {
@@ -278,13 +279,14 @@ class PyStream {
   PyStream(const std::string& cell, nb::dict named, int m) {
     Params p(cell_named(cell), named);
     if (m < 1) refuse("m is " + std::to_string(m) + "; expected at least 1.");
-    if (p.kind == 'f') f_.emplace(p.cell, p.n_x, p.n_a, m, p.weights<float>());
-    else if (p.kind == 'd') d_.emplace(p.cell, p.n_x, p.n_a, m, p.weights<double>());
-    else refuse("parameters must be float32 or float64.");
+    if (p.kind == 'f')
+      f_.emplace(p.cell, p.n_x, p.n_a, m, p.weights<float>());
+    else if (p.kind == 'd')
+      d_.emplace(p.cell, p.n_x, p.n_a, m, p.weights<double>());
+    else
+      refuse("parameters must be float32 or float64.");
   }
-  nb::object step(nb::object x, nb::object out) {
-    return f_ ? step_as(*f_, x, out) : step_as(*d_, x, out);
-  }
+  nb::object step(nb::object x, nb::object out) { return f_ ? step_as(*f_, x, out) : step_as(*d_, x, out); }
   nb::object state() const { return f_ ? state_as(*f_) : state_as(*d_); }
   void set_state(nb::tuple state) { f_ ? set_as(*f_, state) : set_as(*d_, state); }
   void reset() { f_ ? f_->set_state({}) : d_->set_state({}); }
@@ -346,21 +348,18 @@ nb::dict cells() {
 
 void bind_layers(nb::module_& m) {
   nb::class_<PyTape>(m, "Tape", "The states and gates of every step of a forward pass.")
-      .def_prop_ro("names", [](const PyTape& t) {
-        return t.with([](const auto& k) { return tape_names(k.tape.plan); });
-      })
-      .def_prop_ro("uniform", [](const PyTape& t) {
-        return t.with([](const auto& k) { return k.tape.plan.uniform(); });
-      })
-      .def_prop_ro("nbytes", [](const PyTape& t) {
-        return t.with([](const auto& k) { return k.tape.bytes(); });
-      })
-      .def_prop_ro("slots", [](const PyTape& t) {
-        return t.with([](const auto& k) { return k.tape.plan.off.back(); });
-      }, "The number of steps that exist.")
-      .def("view", [](nb::handle_t<PyTape> self, const std::string& name) { return tape_view(self, name); },
-           "name"_a, nb::sig("def view(self, name: str) -> numpy.ndarray"),
-           "A read-only view (m, T_x, n_a); of uniform batches only.")
+      .def_prop_ro("names",
+                   [](const PyTape& t) { return t.with([](const auto& k) { return tape_names(k.tape.plan); }); })
+      .def_prop_ro("uniform",
+                   [](const PyTape& t) { return t.with([](const auto& k) { return k.tape.plan.uniform(); }); })
+      .def_prop_ro("nbytes", [](const PyTape& t) { return t.with([](const auto& k) { return k.tape.bytes(); }); })
+      .def_prop_ro(
+          "slots", [](const PyTape& t) { return t.with([](const auto& k) { return k.tape.plan.off.back(); }); },
+          "The number of steps that exist.")
+      .def(
+          "view", [](nb::handle_t<PyTape> self, const std::string& name) { return tape_view(self, name); },
+          "name"_a, nb::sig("def view(self, name: str) -> numpy.ndarray"),
+          "A read-only view (m, T_x, n_a); of uniform batches only.")
       .def("unpack", &tape_unpack, "name"_a, nb::sig("def unpack(self, name: str) -> numpy.ndarray"),
            "A copy (m, T_x, n_a), 0 on padding.");
 
@@ -378,16 +377,17 @@ void bind_layers(nb::module_& m) {
 
   m.def("cells", &cells, nb::sig("def cells() -> dict[str, dict]"),
         "The native cells by name: states, gates, and the kind of every parameter.");
-  m.def("forward", &py_forward, "cell"_a, "x"_a, "parameters"_a, "lengths"_a.none(), "state0"_a,
-        "reverse"_a, "keep_tape"_a, "table"_a.none(),
+  m.def("forward", &py_forward, "cell"_a, "x"_a, "parameters"_a, "lengths"_a.none(), "state0"_a, "reverse"_a,
+        "keep_tape"_a, "table"_a.none(),
         nb::sig("def forward(cell: str, x: numpy.ndarray, parameters: dict[str, numpy.ndarray], "
                 "lengths: numpy.ndarray | None, state0: tuple[numpy.ndarray | None, ...], reverse: bool, "
                 "keep_tape: bool, table: numpy.ndarray | None) "
                 "-> tuple[numpy.ndarray, tuple[numpy.ndarray, ...], Tape]"),
         "Returns (y, final state, tape); the tape is None without keep_tape. See bptt.engine.Provider.forward.");
   m.def("backward", &py_backward, "tape"_a, "dy"_a, "dstate"_a, "need_dx"_a,
-        nb::sig("def backward(tape: Tape, dy: numpy.ndarray, dstate: tuple[numpy.ndarray | None, ...], "
-                "need_dx: bool) -> tuple[numpy.ndarray | None, tuple[numpy.ndarray, ...], dict[str, numpy.ndarray]]"),
+        nb::sig(
+            "def backward(tape: Tape, dy: numpy.ndarray, dstate: tuple[numpy.ndarray | None, ...], "
+            "need_dx: bool) -> tuple[numpy.ndarray | None, tuple[numpy.ndarray, ...], dict[str, numpy.ndarray]]"),
         "Returns (dx or the gradient of the table, dstate0, gradients). See bptt.engine.Provider.backward.");
 }
 

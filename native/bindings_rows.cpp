@@ -119,11 +119,12 @@ void adam_as(const std::vector<View> (&v)[4], const std::vector<double>& decay, 
   nb::gil_scoped_release release;
   adam<T>(arrays, rates);
 }
-void py_adam(nb::list parameters, nb::list gradients, nb::list m, nb::list v, double scale,
-             double learning_rate, double beta1, double beta2, double epsilon, const std::vector<double>& decay,
-             double correction1, double correction2) {
-  const std::vector<View> views[4] = {views_of(parameters, "parameters", true), views_of(gradients, "gradients", false),
-                                      views_of(m, "m", true), views_of(v, "v", true)};
+void py_adam(nb::list parameters, nb::list gradients, nb::list m, nb::list v, double scale, double learning_rate,
+             double beta1, double beta2, double epsilon, const std::vector<double>& decay, double correction1,
+             double correction2) {
+  const std::vector<View> views[4] = {views_of(parameters, "parameters", true),
+                                      views_of(gradients, "gradients", false), views_of(m, "m", true),
+                                      views_of(v, "v", true)};
   for (const auto& list : views)
     if (list.size() != decay.size()) refuse("the lists are not of one length.");
   if (decay.empty()) return;
@@ -180,21 +181,25 @@ void bind_rows(nb::module_& m) {
         nb::sig("def softmax_cross_entropy(logits: numpy.ndarray, ids: numpy.ndarray) "
                 "-> tuple[numpy.ndarray, numpy.ndarray]"));
 
-  m.def("adam", &py_adam, "parameters"_a, "gradients"_a, "m"_a, "v"_a, "scale"_a, "learning_rate"_a, "beta1"_a,
-        "beta2"_a, "epsilon"_a, "decay"_a, "correction1"_a, "correction2"_a,
-        nb::sig("def adam(parameters: list[numpy.ndarray], gradients: list[numpy.ndarray], m: list[numpy.ndarray], "
-                "v: list[numpy.ndarray], scale: float, learning_rate: float, beta1: float, beta2: float, "
-                "epsilon: float, decay: Sequence[float], correction1: float, correction2: float) -> None"),
-        "Changes parameters, m and v in place: bptt.equations.updates.adam.");
+  m.def(
+      "adam", &py_adam, "parameters"_a, "gradients"_a, "m"_a, "v"_a, "scale"_a, "learning_rate"_a, "beta1"_a,
+      "beta2"_a, "epsilon"_a, "decay"_a, "correction1"_a, "correction2"_a,
+      nb::sig("def adam(parameters: list[numpy.ndarray], gradients: list[numpy.ndarray], m: list[numpy.ndarray], "
+              "v: list[numpy.ndarray], scale: float, learning_rate: float, beta1: float, beta2: float, "
+              "epsilon: float, decay: Sequence[float], correction1: float, correction2: float) -> None"),
+      "Changes parameters, m and v in place: bptt.equations.updates.adam.");
   m.def("squared_norm", &py_squared_norm, "arrays"_a,
         nb::sig("def squared_norm(arrays: list[numpy.ndarray]) -> float"));
 
-  m.def("exp", [](nb::object x) { return elementwise(x, kernels<float>().exp, kernels<double>().exp); }, "x"_a,
-        nb::sig("def exp(x: numpy.ndarray) -> numpy.ndarray"));
-  m.def("tanh", [](nb::object x) { return elementwise(x, kernels<float>().tanh, kernels<double>().tanh); }, "x"_a,
-        nb::sig("def tanh(x: numpy.ndarray) -> numpy.ndarray"));
-  m.def("sigmoid", [](nb::object x) { return elementwise(x, kernels<float>().sigmoid, kernels<double>().sigmoid); },
-        "x"_a, nb::sig("def sigmoid(x: numpy.ndarray) -> numpy.ndarray"));
+  m.def(
+      "exp", [](nb::object x) { return elementwise(x, kernels<float>().exp, kernels<double>().exp); }, "x"_a,
+      nb::sig("def exp(x: numpy.ndarray) -> numpy.ndarray"));
+  m.def(
+      "tanh", [](nb::object x) { return elementwise(x, kernels<float>().tanh, kernels<double>().tanh); }, "x"_a,
+      nb::sig("def tanh(x: numpy.ndarray) -> numpy.ndarray"));
+  m.def(
+      "sigmoid", [](nb::object x) { return elementwise(x, kernels<float>().sigmoid, kernels<double>().sigmoid); },
+      "x"_a, nb::sig("def sigmoid(x: numpy.ndarray) -> numpy.ndarray"));
 }
 
 }  // namespace bptt

@@ -56,8 +56,8 @@ struct BackwardBuffers {
   const bool by_row = tokens && !by_token;                  // the gradient of x is added to the table's rows
   const bool copy_x = !by_token && b.n_x % L != 0;
   const std::vector<Chunk> chunks = chunks_of(b);
-  const index most = most_slots();               // slots of a chunk
-  const index stride = (most | 1) * L;           // odd: columns spread over cache sets
+  const index most = most_slots();      // slots of a chunk
+  const index stride = (most | 1) * L;  // odd: columns spread over cache sets
   const index token_stride = tokens ? (in.n_tokens | 1) * L : 0;
   const index columns = padded + index(x_vecs) * L;
 
@@ -70,8 +70,12 @@ struct BackwardBuffers {
   Gradient<T> g{};
 
   BackwardBuffers(const Tape<T>& tape, Rows<const T> dy, const StateRows<const T>& dfinal, const Gradients<T>& to)
-      : b(tape.plan.batch()), cell(info(b.cell)), in(tape.in), L(kernels<T>().vector_length),
-        units(b.n_a_padded / L), x_vecs((b.n_x + L - 1) / L) {
+      : b(tape.plan.batch()),
+        cell(info(b.cell)),
+        in(tape.in),
+        L(kernels<T>().vector_length),
+        units(b.n_a_padded / L),
+        x_vecs((b.n_x + L - 1) / L) {
     pack(tape.weights, to.dx.data || tokens);
     const index state = index(b.m) * padded;
     dz = Array<T>((cell.blocks + cell.per_unit) * units * stride);
@@ -161,9 +165,8 @@ void walk_back(const Chunk& c, BackwardBuffers<T>& buffers, T* dtable) {
     before[i + 1] = before[i];
     for (int r = begin[i]; r < begin[i + 1]; ++r) before[i + 1] += std::min(b.len[r], c.s1) - c.s0;
   }
-  parallel(parts, [&](int i) {
-    k.backward(buffers.w, begin[i], begin[i + 1], buffers.scratch.data() + 2 * before[i]);
-  });
+  parallel(parts,
+           [&](int i) { k.backward(buffers.w, begin[i], begin[i + 1], buffers.scratch.data() + 2 * before[i]); });
   index* token = buffers.slot_token.data();
   if (buffers.tokens)
     for (int s = c.s0; s < c.s1; ++s)
@@ -221,8 +224,7 @@ void backward(const Tape<T>& tape, Rows<const T> dy, const StateRows<const T>& d
     if (g.b[i]) std::copy_n(buffers.bias.data() + i * buffers.padded, b.n_a, g.b[i]);
   }
   for (int i = 0; i < cell.per_unit; ++i)
-    if (g.per_unit[i])
-      std::copy_n(buffers.bias.data() + (cell.blocks + i) * buffers.padded, b.n_a, g.per_unit[i]);
+    if (g.per_unit[i]) std::copy_n(buffers.bias.data() + (cell.blocks + i) * buffers.padded, b.n_a, g.per_unit[i]);
   for (int i = 0; i < cell.n_states; ++i)
     for (int r = 0; r < b.m; ++r)
       if (to.dstate0.of[i].data)

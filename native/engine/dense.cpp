@@ -37,8 +37,7 @@ void dense_forward(const T* x, const T* w, const T* b, index rows, int n_in, int
 }
 
 template <class T>
-void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, int n_out, T* dx, T* dw,
-                    T* db) {
+void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, int n_out, T* dx, T* dw, T* db) {
   const Kernels<T>& k = kernels<T>();
   const Affine f{1, 0, n_in, n_out};
   const int L = k.vector_length, in_vecs = (n_in + L - 1) / L;
@@ -69,9 +68,7 @@ void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, i
       });
     const int groups = (n_out + k.gradient_rows - 1) / k.gradient_rows;
     const int by_group = std::min(parts_for(work, 1 << 10), groups);
-    parallel(by_group, [&](int i) {
-      k.gradient(g, groups * i / by_group, groups * (i + 1) / by_group, 0, 1);
-    });
+    parallel(by_group, [&](int i) { k.gradient(g, groups * i / by_group, groups * (i + 1) / by_group, 0, 1); });
   }
   for (int u = 0; u < n_out; ++u) std::copy_n(acc.data() + u * columns, n_in, dw + index(u) * n_in);
   std::copy_n(bias.data(), n_out, db);
@@ -91,9 +88,9 @@ void softmax_cross_entropy(const T* logits, const index* id, index rows, int n, 
   });
 }
 
-#define BPTT_INSTANTIATE(T)                                                                          \
-  template void dense_forward<T>(const T*, const T*, const T*, index, int, int, T*);                 \
-  template void dense_backward<T>(const T*, const T*, const T*, index, int, int, T*, T*, T*);        \
+#define BPTT_INSTANTIATE(T)                                                                   \
+  template void dense_forward<T>(const T*, const T*, const T*, index, int, int, T*);          \
+  template void dense_backward<T>(const T*, const T*, const T*, index, int, int, T*, T*, T*); \
   template void softmax_cross_entropy<T>(const T*, const index*, index, int, double*, T*);
 BPTT_INSTANTIATE(float)
 BPTT_INSTANTIATE(double)

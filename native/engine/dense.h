@@ -12,8 +12,7 @@ void dense_forward(const T* x, const T* w, const T* b, index rows, int n_in, int
 // dx (rows, n_in) = dy @ w, dw (n_out, n_in) = dy.T @ x, db (n_out) = sum of dy over the rows. dx may
 // be nullptr: it is then not computed.
 template <class T>
-void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, int n_out, T* dx, T* dw,
-                    T* db);
+void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, int n_out, T* dx, T* dw, T* db);
 
 // nats (rows): -log softmax(logits)[id]; dlogits (rows, n) = softmax(logits) - onehot(id). Ids are 0 .. n-1.
 template <class T>

@@ -21,13 +21,13 @@ BPTT_DECLARE(baseline)
 
 namespace {
 
-const InstructionSet* const all[] = {  // best first
+const InstructionSet* const all[] = {// best first
 #if defined(__x86_64__)
-    &avx512::instruction_set, &avx2::instruction_set, &baseline::instruction_set
+                                     &avx512::instruction_set, &avx2::instruction_set, &baseline::instruction_set
 #elif defined(__aarch64__)
-    &neon::instruction_set
+                                     &neon::instruction_set
 #else
-    &baseline::instruction_set
+                                     &baseline::instruction_set
 #endif
 };
 

@@ -39,8 +39,8 @@ struct Tape {
   Plan plan;
   Input<T> in;
   Weights<const T> weights{};
-  Array<T> gates;               // (slots, blocks, n_a_padded); empty where the states are enough
-  Array<T> state[kMaxStates];   // (m + slots, n_a_padded)
+  Array<T> gates;              // (slots, blocks, n_a_padded); empty where the states are enough
+  Array<T> state[kMaxStates];  // (m + slots, n_a_padded)
 
   std::size_t bytes() const;
   States<T> states() const;
@@ -67,10 +67,10 @@ void forward(const Problem&, const Weights<const T>&, const Input<T>&, const Sta
 
 template <class T>
 struct Gradients {
-  Rows<T> dx;              // (m, T, n_x); data nullptr: not computed
+  Rows<T> dx;  // (m, T, n_x); data nullptr: not computed
   StateRows<T> dstate0;
-  Weights<T> weights{};    // same layout as the parameters
-  T* dtable = nullptr;     // (n_tokens, n_x), where the input was tokens
+  Weights<T> weights{};  // same layout as the parameters
+  T* dtable = nullptr;   // (n_tokens, n_x), where the input was tokens
 };
 template <class T>
 void backward(const Tape<T>&, Rows<const T> dy, const StateRows<const T>& dfinal, const Gradients<T>&);
@@ -89,7 +89,7 @@ template <class T>
 class Stream {
  public:
   Stream(Cell, int n_x, int n_a, int m, const Weights<const T>&);
-  void step(Rows<const T> x, Rows<T> out);              // x (m, n_x), out (m, n_a)
+  void step(Rows<const T> x, Rows<T> out);  // x (m, n_x), out (m, n_a)
   void get_state(const StateRows<T>&) const;
   void set_state(const StateRows<const T>&);
   int n_x() const { return plan_.n_x; }

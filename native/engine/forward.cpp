@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kCoreCache = 1 << 20;  // bytes of weights up to which one core steps alone
 constexpr int kStepPointers = 4;             // scratch of every row of a stream: chunks of one step
 constexpr int kUnitGrain = 4;                // vectors of units: where panels begin, whatever the cell
-constexpr index kChunkBytes = 128 << 10;  // pre-activations of one thread's chunk: a small part of an L2 cache
+constexpr index kChunkBytes = 128 << 10;     // pre-activations of one thread's chunk: a small part of an L2 cache
 
 int chunk_steps(const Batch& b, int parts, std::size_t element) {
   const index row = index(info(b.cell).blocks) * b.n_a_padded * index(element);
@@ -32,10 +32,9 @@ void check_tokens(const Batch& b, const Input<T>& in) {
     for (int t = 0; t < b.len[r]; ++t) {
       const index token = *in.token.at(b.row[r], t);
       if (token < 0 || token >= in.n_tokens)
-        throw std::invalid_argument("token " + std::to_string(token) + " in row " +
-                                    std::to_string(b.row[r]) + ", step " + std::to_string(t) +
-                                    "; expected 0 .. n_tokens - 1 = " +
-                                    std::to_string(in.n_tokens - 1) + ".");
+        throw std::invalid_argument("token " + std::to_string(token) + " in row " + std::to_string(b.row[r]) +
+                                    ", step " + std::to_string(t) +
+                                    "; expected 0 .. n_tokens - 1 = " + std::to_string(in.n_tokens - 1) + ".");
     }
 }
 
@@ -63,7 +62,8 @@ typename Tape<T>::Part Tape<T>::part(const std::string& name) const {
   for (int i = 0; i < cell.n_states; ++i)
     if (name == cell.states[i]) return {state[i].data() + index(plan.m) * plan.n_a_padded, plan.n_a_padded};
   for (int g = 0; g < cell.blocks && cell.gates[g]; ++g)
-    if (name == cell.gates[g]) return {gates.data() + index(g) * plan.n_a_padded, index(cell.blocks) * plan.n_a_padded};
+    if (name == cell.gates[g])
+      return {gates.data() + index(g) * plan.n_a_padded, index(cell.blocks) * plan.n_a_padded};
   return {nullptr, 0};
 }
 
@@ -148,15 +148,14 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   f.out = out;
 
   const std::vector<int> begin = split_rows(b, 0, b.steps, parts);
-  parallel(parts, [&](int i) {
-    k.forward(f, begin[i], begin[i + 1], scratch.data() + pointers * begin[i]);
-  });
+  parallel(parts, [&](int i) { k.forward(f, begin[i], begin[i + 1], scratch.data() + pointers * begin[i]); });
 
   zero_padding(b, problem.T, out, n_a);
   for (int r = 0; r < b.m; ++r) {
     const index at = b.len[r] ? f.st.after(b, b.len[r] - 1) + r : r;
     for (int i = 0; i < cell.n_states; ++i)
-      if (final_state.of[i].data) std::copy_n(f.st.state[i] + at * b.n_a_padded, n_a, final_state.of[i].at(b.row[r], 0));
+      if (final_state.of[i].data)
+        std::copy_n(f.st.state[i] + at * b.n_a_padded, n_a, final_state.of[i].at(b.row[r], 0));
   }
   if (tape) {
     tape->in = input;
@@ -167,7 +166,8 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
 }
 
 template <class T>
-Stream<T>::Stream(Cell which, int n_x, int n_a, int m, const Weights<const T>& w) : packed_(which, n_x, n_a, w, false) {
+Stream<T>::Stream(Cell which, int n_x, int n_a, int m, const Weights<const T>& w)
+    : packed_(which, n_x, n_a, w, false) {
   const Kernels<T>& k = kernels<T>();
   const CellInfo& cell = info(which);
   const int L = k.vector_length;
@@ -200,10 +200,11 @@ void Stream<T>::step(Rows<const T> x, Rows<T> out) {
   const auto begin = [&](int i) { return std::min(units, grains * i / shares * kUnitGrain); };
   if (shares > 1) {
     parallel(shares, [&](int i) { k.forward_units(call_, begin(i), begin(i + 1)); });
-  } else parallel(parts, [&](int i) {
-    const int r0 = m * i / parts, r1 = m * (i + 1) / parts;
-    k.forward(call_, r0, r1, scratch_.data() + kStepPointers * r0);
-  });
+  } else
+    parallel(parts, [&](int i) {
+      const int r0 = m * i / parts, r1 = m * (i + 1) / parts;
+      k.forward(call_, r0, r1, scratch_.data() + kStepPointers * r0);
+    });
   call_.st.phase ^= 1;
 }
 
@@ -222,12 +223,12 @@ void Stream<T>::set_state(const StateRows<const T>& from) {
   for (int i = 0; i < info(plan_.cell).n_states; ++i) load_state(call_.batch, from.of[i], state_[i].data());
 }
 
-#define BPTT_INSTANTIATE(T)                                                                    \
-  template struct Tape<T>;                                                                     \
-  template struct Packed<T>;                                                                   \
-  template class Stream<T>;                                                                    \
-  template void forward<T>(const Problem&, const Weights<const T>&, const Input<T>&,           \
-                           const StateRows<const T>&, Rows<T>, const StateRows<T>&, Tape<T>*);
+#define BPTT_INSTANTIATE(T)                                                                                     \
+  template struct Tape<T>;                                                                                      \
+  template struct Packed<T>;                                                                                    \
+  template class Stream<T>;                                                                                     \
+  template void forward<T>(const Problem&, const Weights<const T>&, const Input<T>&, const StateRows<const T>&, \
+                           Rows<T>, const StateRows<T>&, Tape<T>*);
 BPTT_INSTANTIATE(float)
 BPTT_INSTANTIATE(double)
 

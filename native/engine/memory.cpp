@@ -14,7 +14,7 @@ namespace bptt {
 namespace {
 
 constexpr std::size_t kLine = 64, kHuge = std::size_t(2) << 20;
-constexpr std::size_t kKeepFrom = std::size_t(2) << 10;   // smaller blocks: malloc is good at them
+constexpr std::size_t kKeepFrom = std::size_t(2) << 10;  // smaller blocks: malloc is good at them
 constexpr std::size_t kKeepTotal = std::size_t(256) << 20;
 constexpr int kKeepBlocks = 64;
 
@@ -40,8 +40,7 @@ Cache& cache() {
   static Cache* c = [] {
     auto* made = new Cache;  // never destroyed: arrays may be freed during exit
 #if defined(__unix__) || defined(__APPLE__)
-    pthread_atfork([] { cache().lock.lock(); }, [] { cache().lock.unlock(); },
-                   [] { cache().lock.unlock(); });
+    pthread_atfork([] { cache().lock.lock(); }, [] { cache().lock.unlock(); }, [] { cache().lock.unlock(); });
 #endif
     return made;
   }();

@@ -5,7 +5,10 @@
 namespace bptt {
 
 inline index param_columns(const Param& p, int n_x, int n_a) {
-  return p.kind == Param::joint ? index(n_a) + n_x : p.kind == Param::recurrent ? n_a : p.kind == Param::input ? n_x : 1;
+  return p.kind == Param::joint       ? index(n_a) + n_x
+         : p.kind == Param::recurrent ? n_a
+         : p.kind == Param::input     ? n_x
+                                      : 1;
 }
 
 // Points the blocks of w at the parameter's elements (C-contiguous, param_columns() wide).

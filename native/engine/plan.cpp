@@ -9,17 +9,22 @@
 namespace bptt {
 
 Plan::Plan(const Problem& p, int nap_)
-    : cell(p.cell), reverse(p.reverse), n_x(p.n_x), n_a(p.n_a), m(p.m), T(p.T), n_a_padded(nap_), row(p.m),
+    : cell(p.cell),
+      reverse(p.reverse),
+      n_x(p.n_x),
+      n_a(p.n_a),
+      m(p.m),
+      T(p.T),
+      n_a_padded(nap_),
+      row(p.m),
       len(p.m) {
   std::iota(row.begin(), row.end(), 0);
   if (p.lengths) {
     for (int r = 0; r < m; ++r)
       if (p.lengths[r] < 0 || p.lengths[r] > T)
-        throw std::invalid_argument("lengths[" + std::to_string(r) + "] is " +
-                                    std::to_string(p.lengths[r]) + "; expected 0 .. " +
-                                    std::to_string(T) + " = T_x.");
-    std::stable_sort(row.begin(), row.end(),
-                     [&](int i, int j) { return p.lengths[i] > p.lengths[j]; });
+        throw std::invalid_argument("lengths[" + std::to_string(r) + "] is " + std::to_string(p.lengths[r]) +
+                                    "; expected 0 .. " + std::to_string(T) + " = T_x.");
+    std::stable_sort(row.begin(), row.end(), [&](int i, int j) { return p.lengths[i] > p.lengths[j]; });
   }
   for (int r = 0; r < m; ++r) len[r] = p.lengths ? int(p.lengths[row[r]]) : T;
   steps = m ? len[0] : 0;

@@ -58,14 +58,18 @@ class Pool {
       const std::uint64_t generation = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
       ticket_.store(generation << 32 | std::uint64_t(parts) << 16);
       if (sleepers_.load() > 0) {
-        { std::lock_guard<std::mutex> wake(sleep_); }
+        {
+          std::lock_guard<std::mutex> wake(sleep_);
+        }
         awake_.notify_all();
       }
       while (work()) {
       }
       for (int spins = 0; left_.load(std::memory_order_acquire) > 0; ++spins) {
-        if (spins < 2000) pause();
-        else std::this_thread::yield();
+        if (spins < 2000)
+          pause();
+        else
+          std::this_thread::yield();
       }
       return;
     }

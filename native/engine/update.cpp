@@ -8,7 +8,7 @@ namespace bptt {
 
 namespace {
 
-constexpr index kPiece = 8192;             // elements of one array summed at a time, whatever the threads
+constexpr index kPiece = 8192;                      // elements of one array summed at a time, whatever the threads
 constexpr double kAdamCost = 60, kSquareCost = 10;  // an element's time in multiply-adds of a product
 
 }  // namespace
@@ -24,8 +24,7 @@ void adam(const std::vector<AdamArray<T>>& arrays, const AdamRates& rates) {
     index at = 0;
     for (const auto& a : arrays) {
       const index from = std::max<index>(begin - at, 0), to = std::min(end - at, a.n);
-      if (from < to)
-        k.adam(a.p + from, a.gradient + from, a.m + from, a.v + from, to - from, rates, a.decay);
+      if (from < to) k.adam(a.p + from, a.gradient + from, a.m + from, a.v + from, to - from, rates, a.decay);
       at += a.n;
     }
   });
@@ -44,16 +43,15 @@ double squared_norm(const std::vector<Span<T>>& arrays) {
   std::vector<double> sums(pieces.size());
   const int parts = parts_for(double(all) * kSquareCost, 1 << 10);
   parallel(parts, [&](int i) {
-    for (index j = n * i / parts; j < n * (i + 1) / parts; ++j)
-      sums[j] = k.squares(pieces[j].data, pieces[j].n);
+    for (index j = n * i / parts; j < n * (i + 1) / parts; ++j) sums[j] = k.squares(pieces[j].data, pieces[j].n);
   });
   double sum = 0;
   for (double s : sums) sum += s;
   return sum;
 }
 
-#define BPTT_INSTANTIATE(T)                                                      \
-  template void adam<T>(const std::vector<AdamArray<T>>&, const AdamRates&);     \
+#define BPTT_INSTANTIATE(T)                                                  \
+  template void adam<T>(const std::vector<AdamArray<T>>&, const AdamRates&); \
   template double squared_norm<T>(const std::vector<Span<T>>&);
 BPTT_INSTANTIATE(float)
 BPTT_INSTANTIATE(double)

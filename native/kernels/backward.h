@@ -29,7 +29,7 @@ BPTT_INLINE void column_tile_fixed(const UnitRange& u, const T* dz, index stride
     tile.zero();
   }
   index from[R];
-BPTT_UNROLL
+  BPTT_UNROLL
   for (int r = 0; r < R; ++r) from[r] = slot[r];
   int i = u.q0 / u.unit_vecs, j = u.q0 % u.unit_vecs;
   panel += (index(i) * u.n_a + j * L) * N * L;
@@ -37,11 +37,11 @@ BPTT_UNROLL
     const T* column = dz + (u.block[i] * u.unit_vecs + j) * stride;
     const int lanes = min(L, u.n_a - j * L);
     const T* row[R];
-BPTT_UNROLL
+    BPTT_UNROLL
     for (int r = 0; r < R; ++r) row[r] = column + from[r];
-    tile.multiply_add(lanes, [&](int r, int k) { return row[r] + k; },
-                      [&](int v, int k) { return panel + (k * N + v) * L; },
-                      prefetch.next(lanes));
+    tile.multiply_add(
+        lanes, [&](int r, int k) { return row[r] + k; }, [&](int v, int k) { return panel + (k * N + v) * L; },
+        prefetch.next(lanes));
     panel += lanes * N * L;
     if (++j == u.unit_vecs) j = 0, ++i;
   }
@@ -56,9 +56,9 @@ BPTT_UNROLL
 }
 
 template <class T, bool kAdd>
-__attribute__((noinline)) void column_tile(int rows, int vectors, const UnitRange& u, const T* dz,
-                                           index stride, const index* slot, const T* panel, Prefetch& prefetch,
-                                           T* const* target, int columns) {
+__attribute__((noinline)) void column_tile(int rows, int vectors, const UnitRange& u, const T* dz, index stride,
+                                           const index* slot, const T* panel, Prefetch& prefetch, T* const* target,
+                                           int columns) {
   with_vectors(vectors, [&](auto n) BPTT_ALWAYS {
     constexpr int N = decltype(n)::value;
     with_rows<tile_rows<N>()>(rows, [&](auto r) BPTT_ALWAYS {
@@ -70,9 +70,9 @@ __attribute__((noinline)) void column_tile(int rows, int vectors, const UnitRang
 // target[i][0 .. columns) (+)= dz of the blocks at dz + slot[i] @ packed, i < rows. With kAdd, target rows
 // hold whole vectors.
 template <class T, bool kAdd>
-inline void column_products(int count, const int* block, int n_a, int unit_vecs, const T* dz,
-                            index stride, const T* packed, int columns, int rows, const index* slot,
-                            T** target, Prefetch& prefetch) {
+inline void column_products(int count, const int* block, int n_a, int unit_vecs, const T* dz, index stride,
+                            const T* packed, int columns, int rows, const index* slot, T** target,
+                            Prefetch& prefetch) {
   constexpr int L = VL<T>;
   const int vecs = ceil_div(columns, L), panels = ceil_div(vecs, kColumnWidth);
   const int depth = count * unit_vecs;  // in column vectors
@@ -82,11 +82,10 @@ inline void column_products(int count, const int* block, int n_a, int unit_vecs,
     const int left = kAdd ? vectors * L : columns - p * kColumnWidth * L;
     const int tiles = ceil_div(rows, tile_rows_for(vectors));
     // Slices of the panel that stay in cache; not where sums cannot be reloaded from the target.
-    const int passes =
-        tiles > 1 && left >= vectors * L ? ceil_div(depth * L, depth_in_cache<T>(vectors)) : 1;
+    const int passes = tiles > 1 && left >= vectors * L ? ceil_div(depth * L, depth_in_cache<T>(vectors)) : 1;
     for (int pass = 0; pass < passes; ++pass) {
-      const UnitRange u{count, block, n_a, unit_vecs, tile_begin(depth, passes, pass),
-                        tile_begin(depth, passes, pass + 1)};
+      const UnitRange u{
+          count, block, n_a, unit_vecs, tile_begin(depth, passes, pass), tile_begin(depth, passes, pass + 1)};
       for (int i = 0; i < tiles; ++i) {
         const int r0 = tile_begin(rows, tiles, i), r1 = tile_begin(rows, tiles, i + 1);
         if (kAdd || pass > 0) {
@@ -156,11 +155,11 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
     Prefetch prefetch;
     if (s > 0)
       prefetch_step<T, C>(b, st, cell.keep_blocks, st.before(b, s - 1) + r0, w.dy, s - 1, r0,
-                         min(r1, b.active[s - 1]), prefetch);
+                          min(r1, b.active[s - 1]), prefetch);
     if (s > w.s0)
       for (int j = 0; j < (cell.blocks + cell.per_unit) * units; ++j)
         prefetch.add(w.dz + j * w.stride + (b.off[s - 1] - b.off[w.s0] + r0) * L,
-                  (min(r1, b.active[s - 1]) - r0) * kVecBytes);
+                     (min(r1, b.active[s - 1]) - r0) * kVecBytes);
     for (int stage = cell.stages - 1; stage >= 0; --stage) {
       for (int r = 0; r < rows; ++r) {
         const T* dy = w.dy.data ? w.dy.at(b.row[r0 + r], b.time(r0 + r, s)) : nullptr;
@@ -186,11 +185,11 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
       }
       if (cell.rec_count[stage] == 0) continue;
       if (stage == 0) {
-        column_products<T, true>(cell.rec_count[0], cell.rec[0], b.n_a, units, w.dz, w.stride,
-                                 w.packed_a[0], b.n_a, rows, slot, target, prefetch);
+        column_products<T, true>(cell.rec_count[0], cell.rec[0], b.n_a, units, w.dz, w.stride, w.packed_a[0],
+                                 b.n_a, rows, slot, target, prefetch);
       } else {
-        column_products<T, false>(cell.rec_count[1], cell.rec[1], b.n_a, units, w.dz, w.stride,
-                                  w.packed_a[1], b.n_a_padded, rows, slot, target, prefetch);
+        column_products<T, false>(cell.rec_count[1], cell.rec[1], b.n_a, units, w.dz, w.stride, w.packed_a[1],
+                                  b.n_a_padded, rows, slot, target, prefetch);
       }
     }
     for (int r = 0; r < rows; ++r) point_to_rows<T, C>(w, s, r0 + r, k0 + r);
@@ -205,8 +204,8 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
       target[n] = w.dx_slots ? w.dx_slots + k * b.n_x : w.dx.at(b.row[r], b.time(r, s));
     }
   Prefetch nothing;
-  column_products<T, false>(cell.x_blocks, kAllBlocks, b.n_a, units, w.dz, w.stride, w.packed_x, b.n_x,
-                            n, slot, target, nothing);
+  column_products<T, false>(cell.x_blocks, kAllBlocks, b.n_a, units, w.dz, w.stride, w.packed_x, b.n_x, n, slot,
+                            target, nothing);
 }
 
 }  // namespace BPTT_NS

@@ -35,12 +35,12 @@ struct CellInfo {
 
   // Derived.
   int n_params = 0, n_states = 0, per_unit = 0;
-  int blocks = 0, x_blocks = 0;     // blocks 0 .. x_blocks-1 take the input
+  int blocks = 0, x_blocks = 0;  // blocks 0 .. x_blocks-1 take the input
   int stages = 1;
-  int rec_count[kMaxStages] = {};   // stage i adds to the blocks rec[i]
+  int rec_count[kMaxStages] = {};  // stage i adds to the blocks rec[i]
   int rec[kMaxStages][kMaxBlocks] = {};
-  unsigned filled = 0;              // bit g: some stage adds to block g
-  bool keep_blocks = false;         // whether the tape keeps the blocks
+  unsigned filled = 0;       // bit g: some stage adds to block g
+  bool keep_blocks = false;  // whether the tape keeps the blocks
 };
 
 namespace cell_table {
@@ -84,12 +84,18 @@ constexpr CellInfo derived(CellInfo c) {
 inline constexpr CellInfo kCellInfo[] = {
     derived({"rnn", {"a"}, {}, {input("Wax", 0), recurrent("Waa", 0), bias("ba", 0)}}),
     derived({"rnn_relu", {"a"}, {}, {input("Wax", 0), recurrent("Waa", 0), bias("ba", 0)}}),
-    derived({"lstm", {"a", "c"}, {"ft", "it", "cct", "ot"},
+    derived({"lstm",
+             {"a", "c"},
+             {"ft", "it", "cct", "ot"},
              {joint("Wf", 0), bias("bf", 0), joint("Wi", 1), bias("bi", 1), joint("Wc", 2), bias("bc", 2),
               joint("Wo", 3), bias("bo", 3)}}),
-    derived({"gru", {"a"}, {"ut", "rt", "cct"},
+    derived({"gru",
+             {"a"},
+             {"ut", "rt", "cct"},
              {joint("Wu", 0), bias("bu", 0), joint("Wr", 1), bias("br", 1), joint("Wc", 2, 2, 1), bias("bc", 2)}}),
-    derived({"gru_reset_after", {"a"}, {"ut", "rt", "cct", "pct"},
+    derived({"gru_reset_after",
+             {"a"},
+             {"ut", "rt", "cct", "pct"},
              {joint("Wu", 0), bias("bu", 0), joint("Wr", 1), bias("br", 1), joint("Wc", 2, 3, 0), bias("bc", 2),
               bias("bca", 3)}}),
 #if defined(BPTT_TEST_CELLS)

@@ -14,10 +14,10 @@ namespace BPTT_NS {
 template <class T, int N>
 struct Unit {
   index n_a_padded, z_step, step, weight_step;
-  T* z;                          // block g at z + g * n_a_padded: pre-activation, overwritten by its gate; z_step apart
-  const T* state[kMaxStates];    // before the step; step apart
-  T* next[kMaxStates];           // after it: next[0] is written by the driver
-  const T* per_unit;             // weight i at per_unit + i * n_a_padded; weight_step apart
+  T* z;  // block g at z + g * n_a_padded: pre-activation, overwritten by its gate; z_step apart
+  const T* state[kMaxStates];  // before the step; step apart
+  T* next[kMaxStates];         // after it: next[0] is written by the driver
+  const T* per_unit;           // weight i at per_unit + i * n_a_padded; weight_step apart
 
   BPTT_INLINE Pack<T, N> block(int g) const { return load_pack<T, N>(z + g * n_a_padded, z_step); }
   BPTT_INLINE void set(int g, const Pack<T, N>& x) const { store_pack(z + g * n_a_padded, z_step, x); }
@@ -35,14 +35,14 @@ template <class T>
 struct UnitGrad {
   index n_a_padded, dz_block;
   int blocks;
-  const T* gate;                 // block g at gate + g * n_a_padded
-  const T* state[kMaxStates];    // before the step
-  const T* next[kMaxStates];     // after it
+  const T* gate;               // block g at gate + g * n_a_padded
+  const T* state[kMaxStates];  // before the step
+  const T* next[kMaxStates];   // after it
   const T* per_unit;
-  One<T> dy;                     // gradient of the output of this step
+  One<T> dy;  // gradient of the output of this step
   T* dstate[kMaxStates];
-  T* stage_da;                   // gradient of what stage 1 multiplies
-  T* dz;                         // block g at dz + g * dz_block
+  T* stage_da;  // gradient of what stage 1 multiplies
+  T* dz;        // block g at dz + g * dz_block
 
   BPTT_INLINE One<T> block(int g) const { return get(gate + g * n_a_padded); }
   BPTT_INLINE One<T> prev(int i) const { return get(state[i]); }
@@ -59,9 +59,13 @@ struct UnitGrad {
 
 // gate * (1 - gate) and 1 - gate^2: derivatives of sigmoid and tanh by their own value
 template <class V>
-BPTT_INLINE V sigmoid_slope(const V& g) { return g - g * g; }
+BPTT_INLINE V sigmoid_slope(const V& g) {
+  return g - g * g;
+}
 template <class V>
-BPTT_INLINE V tanh_slope(const V& g) { return (1 - g) * (1 + g); }
+BPTT_INLINE V tanh_slope(const V& g) {
+  return (1 - g) * (1 + g);
+}
 
 // What a cell computes in one step. Its table row says what the blocks, states and per-unit weights are.
 //   forward(stage, unit)   after the products of a stage: sets gates and next states; returns the next
@@ -117,12 +121,12 @@ struct CellMath<T, find_cell("lstm")> {
     const One<T> tanh_c = tanh(u.after(c));
     const One<T> da = u.dy + u.d_next(a);
     const One<T> dc = fma(da * ot, tanh_slope(tanh_c), u.d_next(c));  // the sum common to (8)-(10), (20)
-    u.set(f, dc * u.prev(c) * sigmoid_slope(ft));   // (10)
-    u.set(i, dc * cct * sigmoid_slope(it));         // (9)
-    u.set(cc, dc * it * tanh_slope(cct));           // (8)
-    u.set(o, da * tanh_c * sigmoid_slope(ot));      // (7)
-    u.set_prev(c, dc * ft);                         // (20)
-    u.set_prev(a, {});                              // (19) is the product alone
+    u.set(f, dc * u.prev(c) * sigmoid_slope(ft));                     // (10)
+    u.set(i, dc * cct * sigmoid_slope(it));                           // (9)
+    u.set(cc, dc * it * tanh_slope(cct));                             // (8)
+    u.set(o, da * tanh_c * sigmoid_slope(ot));                        // (7)
+    u.set_prev(c, dc * ft);                                           // (20)
+    u.set_prev(a, {});                                                // (19) is the product alone
   }
 };
 
@@ -175,12 +179,12 @@ struct CellMath<T, find_cell("gru_reset_after")> {
   static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
     const One<T> ut = u.block(u_), rt = u.block(r_), cct = u.block(c_), pct = u.block(p_);
     const One<T> da = u.dy + u.d_next(a);
-    const One<T> dzc = da * ut * tanh_slope(cct);              // (6)
-    u.set(u_, da * (cct - u.prev(a)) * sigmoid_slope(ut));     // (5)
-    u.set(r_, dzc * pct * sigmoid_slope(rt));                  // (8a)
+    const One<T> dzc = da * ut * tanh_slope(cct);           // (6)
+    u.set(u_, da * (cct - u.prev(a)) * sigmoid_slope(ut));  // (5)
+    u.set(r_, dzc * pct * sigmoid_slope(rt));               // (8a)
     u.set(c_, dzc);
-    u.set(p_, dzc * rt);                                       // (7a)
-    u.set_prev(a, da * (1 - ut));                              // (10a) without the products
+    u.set(p_, dzc * rt);           // (7a)
+    u.set_prev(a, da * (1 - ut));  // (10a) without the products
   }
 };
 

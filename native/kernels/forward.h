@@ -68,7 +68,7 @@ BPTT_INLINE void finish(const Forward<T>& f, int s, int stage, int r0, int ra, i
     const Pack<T, N> y = CellMath<T, C>::forward(stage, unit);
     store_pack(product + i, step, y);
     if (!last) return;
-BPTT_UNROLL
+    BPTT_UNROLL
     for (int j = 0; j < N; ++j) {
       const int column = (one_row ? v + j : v) * L;
       store_first<T>(out[one_row ? r : r + j] + column, y.v[j], min(L, b.n_a - column));
@@ -88,14 +88,13 @@ BPTT_UNROLL
 // Prefetches what a step reads or writes: of the tape its gates and the states from row `state` on (< 0:
 // none), and its rows of the caller's array.
 template <class T, Cell C, class Element>
-inline void prefetch_step(const Batch& b, const States<T>& st, bool gates, index state,
-                          const Rows<Element>& outer, int s, int r0, int r1, Prefetch& prefetch) {
+inline void prefetch_step(const Batch& b, const States<T>& st, bool gates, index state, const Rows<Element>& outer,
+                          int s, int r0, int r1, Prefetch& prefetch) {
   constexpr const CellInfo& cell = info(C);
   const index bytes = index(r1 - r0) * b.n_a_padded * sizeof(T);
   if (gates) prefetch.add(st.gates + (st.gate_row(b, s) + r0) * cell.blocks * b.n_a_padded, cell.blocks * bytes);
   for (int k = 0; state >= 0 && k < cell.n_states; ++k) prefetch.add(st.state[k] + state * b.n_a_padded, bytes);
-  for (int r = r0; outer.data && r < r1; ++r)
-    prefetch.add(outer.at(b.row[r], b.time(r, s)), b.n_a * sizeof(T));
+  for (int r = r0; outer.data && r < r1; ++r) prefetch.add(outer.at(b.row[r], b.time(r, s)), b.n_a * sizeof(T));
 }
 
 // Copies the projected input of blocks that no recurrent product fills.
@@ -122,9 +121,10 @@ inline void step_of_row(const Forward<T>& f, int s, int r, int ua, int ub) {
   }
   for (int stage = 0; stage < cell.stages; ++stage) {
     const UnitPanels u = state_panels(cell, stage, b.n_a, ub - ua);
-    const T* a = stage == 0 ? f.st.state[0] + (f.st.before(b, s) + r) * b.n_a_padded : f.stage_a + r * b.n_a_padded;
-    unit_row<T, false>(u, f.packed_a[stage] + index(ua) * u.count * L * b.n_a, nullptr, b.n_a, a,
-                       start + ua * L, z + ua * L, b.n_a_padded);
+    const T* a =
+        stage == 0 ? f.st.state[0] + (f.st.before(b, s) + r) * b.n_a_padded : f.stage_a + r * b.n_a_padded;
+    unit_row<T, false>(u, f.packed_a[stage] + index(ua) * u.count * L * b.n_a, nullptr, b.n_a, a, start + ua * L,
+                       z + ua * L, b.n_a_padded);
     finish<T, C>(f, s, stage, r, 0, 1, ua, ub, &out);
   }
 }
@@ -162,20 +162,19 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
     const int later = s + st.chunk_steps;
     if (!f.in.projected && !st.ring_gates && later < last)  // what the next projection will write
       prefetch.add(st.gates + (st.gate_row(b, later) + r0) * width,
-                index(min(r1, b.active[later]) - r0) * width * sizeof(T));
+                   index(min(r1, b.active[later]) - r0) * width * sizeof(T));
     if (s + 1 < last)  // what no step before it has touched
-      prefetch_step<T, C>(b, st, f.in.projected && !st.ring_gates,
-                         st.ring_states ? -1 : st.after(b, s + 1) + r0, f.out, s + 1, r0,
-                         min(r1, b.active[s + 1]), prefetch);
+      prefetch_step<T, C>(b, st, f.in.projected && !st.ring_gates, st.ring_states ? -1 : st.after(b, s + 1) + r0,
+                          f.out, s + 1, r0, min(r1, b.active[s + 1]), prefetch);
     for (int stage = 0; stage < cell.stages; ++stage) {
-      const T* source = stage == 0 ? st.state[0] + (st.before(b, s) + r0) * n_a_padded : f.stage_a + r0 * n_a_padded;
+      const T* source =
+          stage == 0 ? st.state[0] + (st.before(b, s) + r0) * n_a_padded : f.stage_a + r0 * n_a_padded;
       for (int r = 0; r < rows; ++r) from[r] = source + r * n_a_padded;
       UnitPanels u = state_panels(cell, stage, b.n_a, n_a_padded / VL<T>);
       u.backwards = (s + st.phase) & 1;  // begin with the panels that the step before has left in cache
-      unit_products<T, false>(u, f.packed_a[stage], nullptr, b.n_a, rows, from, start, to, n_a_padded, prefetch,
-                              [&](int ra, int rb, int ua, int ub) {
-                                finish<T, C>(f, s, stage, r0, ra, rb, ua, ub, out);
-                              });
+      unit_products<T, false>(
+          u, f.packed_a[stage], nullptr, b.n_a, rows, from, start, to, n_a_padded, prefetch,
+          [&](int ra, int rb, int ua, int ub) { finish<T, C>(f, s, stage, r0, ra, rb, ua, ub, out); });
     }
   }
 }
@@ -189,8 +188,8 @@ inline void forward_units(const Forward<T>& f, int ua, int ub) {
   const index columns = index(ua) * info(C).blocks * VL<T>;
   T* z = f.st.gates + ua * VL<T>;
   constexpr const CellInfo& cell = info(C);
-  unit_row<T, true>(input_panels(cell, b.n_a, ub - ua), f.packed_x + columns * b.n_x,
-                    f.packed_bias + columns, b.n_x, f.in.x.at(b.row[0], 0), z, z, b.n_a_padded);
+  unit_row<T, true>(input_panels(cell, b.n_a, ub - ua), f.packed_x + columns * b.n_x, f.packed_bias + columns,
+                    b.n_x, f.in.x.at(b.row[0], 0), z, z, b.n_a_padded);
   step_of_row<T, C>(f, 0, 0, ua, ub);
 }
 

@@ -27,15 +27,16 @@ __attribute__((noinline)) void outer_tile(int rows, int vectors, int slots, cons
       constexpr int N = decltype(n)::value, R = decltype(count)::value;
       Tile<T, R, N> tile;
       // The sums so far are in a far cache: prefetch them now, add them at the end.
-BPTT_UNROLL
+      BPTT_UNROLL
       for (int r = 0; r < R; ++r) {
-BPTT_UNROLL
+        BPTT_UNROLL
         for (int v = 0; v < N; ++v) __builtin_prefetch(acc + r * columns + v * L, 1);
       }
       tile.zero();
-      tile.multiply_add(slots, [&](int r, int k) { return dz + k * step + r; },
-                        [&](int v, int k) { return row[k] + column + v * L; },
-                        [&](int k) { __builtin_prefetch(next_dz + k * step, 0, 2); });
+      tile.multiply_add(
+          slots, [&](int r, int k) { return dz + k * step + r; },
+          [&](int v, int k) { return row[k] + column + v * L; },
+          [&](int k) { __builtin_prefetch(next_dz + k * step, 0, 2); });
       tile.add_to([&](int r, int v) { return acc + r * columns + v * L; });
     });
   });
@@ -88,8 +89,7 @@ inline void weight_gradients(const Gradient<T>& g, int g0, int g1, int n_part, i
   if (n_part != 0) return;
   const int j0 = ceil_div(g0, kGroups), j1 = ceil_div(g1, kGroups);  // the vectors that begin in this part
   if (g.bias)
-    for (int j = j0; j < j1; ++j)
-      sum_column(g.slots, g.dz + j * g.dz_stride, g.dz_step, lanes(j), g.bias + j * L);
+    for (int j = j0; j < j1; ++j) sum_column(g.slots, g.dz + j * g.dz_stride, g.dz_step, lanes(j), g.bias + j * L);
   if (g.slot_token)
     for (int j = j0; j < min(j1, g.token_vectors); ++j)
       for (int k = 0; k < g.slots; ++k) {

@@ -68,16 +68,16 @@ void affine_rows(const Affine& f, const T* packed, const T* bias, const T* x, T*
 }
 
 template <class T>
-void affine_input_gradient(const Affine& f, const T* packed, const T* dz, index stride, index step, T* dx,
-                           int r0, int r1) {
+void affine_input_gradient(const Affine& f, const T* packed, const T* dz, index stride, index step, T* dx, int r0,
+                           int r1) {
   for (int r = r0; r < r1; r += kAffineRows) {
     const int n = min(kAffineRows, r1 - r);
     Prefetch nothing;
     index slot[kAffineRows];
     T* to[kAffineRows];
     for (int i = 0; i < n; ++i) slot[i] = (r + i) * step, to[i] = dx + index(r + i) * f.n_in;
-    column_products<T, false>(f.blocks, kAllBlocks, f.n_out, ceil_div(f.n_out, VL<T>), dz, stride, packed,
-                              f.n_in, n, slot, to, nothing);
+    column_products<T, false>(f.blocks, kAllBlocks, f.n_out, ceil_div(f.n_out, VL<T>), dz, stride, packed, f.n_in,
+                              n, slot, to, nothing);
   }
 }
 

@@ -18,11 +18,11 @@ namespace bptt {
 namespace BPTT_NS {
 
 struct UnitPanels {
-  int count;               // blocks side by side
+  int count;  // blocks side by side
   int block[kMaxBlocks];
-  int n_a, unit_vecs;      // n_a; n_a_padded / VL
-  int width;               // column vectors of a full panel: a multiple of count, at most 4
-  bool backwards;          // walk the panels last to first
+  int n_a, unit_vecs;  // n_a; n_a_padded / VL
+  int width;           // column vectors of a full panel: a multiple of count, at most 4
+  bool backwards;      // walk the panels last to first
   int entries() const { return count * unit_vecs; }
   int panels() const { return ceil_div(entries(), width); }
   int vectors(int p) const { return min(width, entries() - p * width); }
@@ -57,15 +57,15 @@ template <class T>
 BPTT_INLINE void transpose(Vec<T> (&x)[VL<T>]) {
   constexpr int L = VL<T>;
   constexpr std::make_index_sequence<L> lanes{};
-BPTT_UNROLL
+  BPTT_UNROLL
   for (int round = 1; round < L; round *= 2) {
     Vec<T> y[L];
-BPTT_UNROLL
+    BPTT_UNROLL
     for (int i = 0; i < L / 2; ++i) {
       y[2 * i] = interleave<T, 0>(x[i], x[i + L / 2], lanes);
       y[2 * i + 1] = interleave<T, 1>(x[i], x[i + L / 2], lanes);
     }
-BPTT_UNROLL
+    BPTT_UNROLL
     for (int i = 0; i < L; ++i) x[i] = y[i];
   }
 }
@@ -78,21 +78,19 @@ inline void transpose_units(const T* w, index ld, int units, int K, T* dst, int 
   if (units >= L)
     for (; k + L <= K; k += L) {
       Vec<T> x[L];
-BPTT_UNROLL
+      BPTT_UNROLL
       for (int lane = 0; lane < L; ++lane) x[lane] = load(w + lane * ld + k);
       transpose<T>(x);
-BPTT_UNROLL
+      BPTT_UNROLL
       for (int i = 0; i < L; ++i) store<T>(dst + index(k + i) * dst_step, x[i]);
     }
   for (; k < K; ++k)
-    for (int lane = 0; lane < L; ++lane)
-      dst[index(k) * dst_step + lane] = lane < units ? w[lane * ld + k] : T(0);
+    for (int lane = 0; lane < L; ++lane) dst[index(k) * dst_step + lane] = lane < units ? w[lane * ld + k] : T(0);
 }
 
 // dst: panels p0 .. p1-1 of w[block] (n_a, K); each panel at p * width * VL * K.
 template <class T>
-inline void pack_units(const UnitPanels& u, const T* const* w, const index* ld, int K, T* dst, int p0,
-                       int p1) {
+inline void pack_units(const UnitPanels& u, const T* const* w, const index* ld, int K, T* dst, int p0, int p1) {
   constexpr int L = VL<T>;
   for (int p = p0; p < p1; ++p) {
     T* panel = dst + index(p) * u.width * L * K;
@@ -119,8 +117,8 @@ constexpr int kColumnWidth = 4;  // column vectors of a ColumnPanels panel
 
 // dst: panels p0 .. p1-1 of the matrix whose row k = (block, unit) is w[block][unit][0 .. columns-1].
 template <class T>
-inline void pack_columns(int count, const int* block, const T* const* w, const index* ld, int n_a,
-                         int columns, T* dst, int p0, int p1) {
+inline void pack_columns(int count, const int* block, const T* const* w, const index* ld, int n_a, int columns,
+                         T* dst, int p0, int p1) {
   constexpr int L = VL<T>;
   const int vecs = ceil_div(columns, L), K = count * n_a;
   for (int p = p0; p < p1; ++p) {

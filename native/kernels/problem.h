@@ -58,7 +58,7 @@ struct Batch {
   Cell cell;
   bool reverse;
   int n_x, n_a, m;
-  int n_a_padded;            // n_a rounded up to whole vectors
+  int n_a_padded;     // n_a rounded up to whole vectors
   int steps;          // longest length
   const int* row;     // (m) sorted position -> caller's row
   const int* len;     // (m) lengths, sorted, longest first
@@ -80,10 +80,10 @@ struct Rows {
 // The input of a call: an array, or tokens into a table (n_tokens, n_x).
 template <class T>
 struct Input {
-  Rows<const T> x;              // used where table == nullptr
-  Rows<const index> token;      // stride_time steps through one row's tokens
-  const T* table = nullptr;     // (n_tokens, n_x), rows contiguous
-  const T* projected = nullptr; // (n_tokens, blocks*n_a_padded): table @ Wx.T + b, once per call; or nullptr
+  Rows<const T> x;               // used where table == nullptr
+  Rows<const index> token;       // stride_time steps through one row's tokens
+  const T* table = nullptr;      // (n_tokens, n_x), rows contiguous
+  const T* projected = nullptr;  // (n_tokens, blocks*n_a_padded): table @ Wx.T + b, once per call; or nullptr
   index n_tokens = 0;
 };
 
@@ -100,8 +100,8 @@ struct States {
   T* state[kMaxStates];  // those that the cell has
   bool ring_gates;
   bool ring_states;
-  int chunk_steps;    // a power of two
-  int phase;          // rings only: parity of step 0 (a stream alternates)
+  int chunk_steps;  // a power of two
+  int phase;        // rings only: parity of step 0 (a stream alternates)
 
   BPTT_INLINE index gate_row(const Batch& b, int s) const {
     return ring_gates ? index(s & (chunk_steps - 1)) * b.m : b.off[s];
@@ -121,12 +121,12 @@ struct Forward {
   Batch batch;
   Input<T> in;
   States<T> st;
-  const T* packed_x;     // panels of Wx over blocks 0 .. x_blocks-1 (see pack.h)
-  const T* packed_bias;  // (x panels, panel width); then, for blocks past x_blocks, (n_a_padded) each
-  const T* per_unit;     // (per_unit, n_a_padded)
+  const T* packed_x;              // panels of Wx over blocks 0 .. x_blocks-1 (see pack.h)
+  const T* packed_bias;           // (x panels, panel width); then, for blocks past x_blocks, (n_a_padded) each
+  const T* per_unit;              // (per_unit, n_a_padded)
   const T* packed_a[kMaxStages];  // panels of Wa, one set per recurrent stage
-  T* stage_a;            // (m, n_a_padded) what stage 1 multiplies; cells with two stages
-  Rows<T> out;           // (m, T, n_a)
+  T* stage_a;                     // (m, n_a_padded) what stage 1 multiplies; cells with two stages
+  Rows<T> out;                    // (m, T, n_a)
 };
 
 // One chunk of steps of the backward pass: steps s0 .. s1-1. A pair (s, r) has slot
@@ -139,20 +139,20 @@ struct Backward {
   Batch batch;
   Input<T> in;
   States<T> st;
-  Rows<const T> dy;     // (m, T, n_a), data may be nullptr: zero
-  Rows<T> dx;           // (m, T, n_x), data may be nullptr: not needed
-  T* dx_slots;          // with a table read row by row: (slots of the chunk, n_x) instead of dx
+  Rows<const T> dy;               // (m, T, n_a), data may be nullptr: zero
+  Rows<T> dx;                     // (m, T, n_x), data may be nullptr: not needed
+  T* dx_slots;                    // with a table read row by row: (slots of the chunk, n_x) instead of dx
   const T* packed_a[kMaxStages];  // ColumnPanels for dz @ Wa, per stage
-  const T* packed_x;     // ColumnPanels for dz @ Wx
-  const T* per_unit;     // (per_unit, n_a_padded)
-  T* dstate[kMaxStates]; // (m, n_a_padded) gradients of the states before the step last walked
-  T* stage_da;           // (m, n_a_padded) gradient of what stage 1 multiplies
+  const T* packed_x;              // ColumnPanels for dz @ Wx
+  const T* per_unit;              // (per_unit, n_a_padded)
+  T* dstate[kMaxStates];          // (m, n_a_padded) gradients of the states before the step last walked
+  T* stage_da;                    // (m, n_a_padded) gradient of what stage 1 multiplies
   T* dz;
-  index stride;          // elements between column vectors of dz
+  index stride;                 // elements between column vectors of dz
   const T** a_row[kMaxStages];  // (slots of the chunk) what each stage multiplied
-  const T** x_row;       // x; nullptr where the input projection was gathered
-  T* stage_rows;         // (slots of the chunk, n_a_padded): what a_row[1] points to
-  T* x_copy;             // (slots of the chunk, whole vectors) where n_x elements do not fill vectors
+  const T** x_row;              // x; nullptr where the input projection was gathered
+  T* stage_rows;                // (slots of the chunk, n_a_padded): what a_row[1] points to
+  T* x_copy;                    // (slots of the chunk, whole vectors) where n_x elements do not fill vectors
   int s0, s1;
 };
 
@@ -161,22 +161,22 @@ struct Backward {
 template <class T>
 struct Gradient {
   int n_a, n_a_padded;
-  const T* dz;             // column vector j of slot k: dz + j * dz_stride + k * dz_step
+  const T* dz;  // column vector j of slot k: dz + j * dz_stride + k * dz_step
   index dz_stride, dz_step;
   int slots;
   struct Segment {
-    unsigned blocks;       // bit g set: block g multiplied these rows
-    const T* const* row;   // of every slot, whole vectors
-    int vecs, column;      // vectors of a row; first column of acc
+    unsigned blocks;      // bit g set: block g multiplied these rows
+    const T* const* row;  // of every slot, whole vectors
+    int vecs, column;     // vectors of a row; first column of acc
   } segment[kMaxStages + 1];
   int segments;
-  T* acc;                  // (blocks, n_a_padded, columns)
+  T* acc;  // (blocks, n_a_padded, columns)
   index columns;
-  T* bias;                 // (blocks, n_a_padded), or nullptr
-  const index* slot_token; // (slots) or nullptr: add dz to the sums of its token
-  T* token_dz;             // vector-major like dz, one "slot" per token
+  T* bias;                  // (blocks, n_a_padded), or nullptr
+  const index* slot_token;  // (slots) or nullptr: add dz to the sums of its token
+  T* token_dz;              // vector-major like dz, one "slot" per token
   index token_stride;
-  int token_vectors;       // column vectors 0 .. token_vectors-1 are summed by token
+  int token_vectors;  // column vectors 0 .. token_vectors-1 are summed by token
 };
 
 // y = W x + b for `blocks` blocks of n_out units side by side, each n_out_padded wide; `bias_blocks` more

@@ -120,10 +120,10 @@ BPTT_INLINE Vec<T> at_least(Vec<T> x, Vec<T> lo) {
 #else
 #define BPTT_X86(type, name) __m128##type, _mm_##name
 #endif
-#define BPTT_LIMIT(T, f, V, limit)                         \
-  template <>                                              \
-  BPTT_INLINE Vec<T> f<T>(Vec<T> x, Vec<T> bound) {        \
-    return (Vec<T>)limit((V)bound, (V)x);                  \
+#define BPTT_LIMIT(T, f, V, limit)                  \
+  template <>                                       \
+  BPTT_INLINE Vec<T> f<T>(Vec<T> x, Vec<T> bound) { \
+    return (Vec<T>)limit((V)bound, (V)x);           \
   }
 #define BPTT_LIMIT_(...) BPTT_LIMIT(__VA_ARGS__)
 BPTT_LIMIT_(float, at_most, BPTT_X86(, min_ps))
@@ -140,8 +140,10 @@ BPTT_INLINE Vec<T> upper_half(Vec<T> v, std::index_sequence<I...>) {
 template <class T, int kHalf = VL<T> / 2, class F>
 BPTT_INLINE T fold(Vec<T> v, F f) {
   v = f(v, upper_half<T, kHalf>(v, std::make_index_sequence<VL<T>>{}));
-  if constexpr (kHalf > 1) return fold<T, kHalf / 2>(v, f);
-  else return v[0];
+  if constexpr (kHalf > 1)
+    return fold<T, kHalf / 2>(v, f);
+  else
+    return v[0];
 }
 
 constexpr int min(int a, int b) { return a < b ? a : b; }
@@ -156,7 +158,7 @@ struct Pack {
 template <class T, int N, class F>
 BPTT_INLINE Pack<T, N> each(F f) {  // f(i) for every vector
   Pack<T, N> p;
-BPTT_UNROLL
+  BPTT_UNROLL
   for (int i = 0; i < N; ++i) p.v[i] = f(i);
   return p;
 }
@@ -167,30 +169,36 @@ BPTT_INLINE Pack<T, N> load_pack(const T* p, index step) {
 }
 template <class T, int N>
 BPTT_INLINE void store_pack(T* p, index step, const Pack<T, N>& x) {
-BPTT_UNROLL
+  BPTT_UNROLL
   for (int i = 0; i < N; ++i) store<T>(p + i * step, x.v[i]);
 }
 template <class T, int N>
-BPTT_INLINE Vec<T> part(const Pack<T, N>& p, int i) { return p.v[i]; }
+BPTT_INLINE Vec<T> part(const Pack<T, N>& p, int i) {
+  return p.v[i];
+}
 template <class T>
-BPTT_INLINE Vec<T> part(T x, int) { return broadcast(x); }
+BPTT_INLINE Vec<T> part(T x, int) {
+  return broadcast(x);
+}
 template <class T>
-struct Same { typedef T type; };
+struct Same {
+  typedef T type;
+};
 template <class T>
 using Scalar = typename Same<T>::type;  // takes no part in deduction: 1 - p is T(1) - p
 
-#define BPTT_OPERATOR(op)                                                            \
-  template <class T, int N>                                                          \
-  BPTT_INLINE Pack<T, N> operator op(const Pack<T, N>& a, const Pack<T, N>& b) {     \
-    return each<T, N>([&](int i) { return a.v[i] op b.v[i]; });                      \
-  }                                                                                  \
-  template <class T, int N>                                                          \
-  BPTT_INLINE Pack<T, N> operator op(const Pack<T, N>& a, Scalar<T> b) {             \
-    return each<T, N>([&](int i) { return a.v[i] op broadcast(b); });                \
-  }                                                                                  \
-  template <class T, int N>                                                          \
-  BPTT_INLINE Pack<T, N> operator op(Scalar<T> a, const Pack<T, N>& b) {             \
-    return each<T, N>([&](int i) { return broadcast(a) op b.v[i]; });                \
+#define BPTT_OPERATOR(op)                                                        \
+  template <class T, int N>                                                      \
+  BPTT_INLINE Pack<T, N> operator op(const Pack<T, N>& a, const Pack<T, N>& b) { \
+    return each<T, N>([&](int i) { return a.v[i] op b.v[i]; });                  \
+  }                                                                              \
+  template <class T, int N>                                                      \
+  BPTT_INLINE Pack<T, N> operator op(const Pack<T, N>& a, Scalar<T> b) {         \
+    return each<T, N>([&](int i) { return a.v[i] op broadcast(b); });            \
+  }                                                                              \
+  template <class T, int N>                                                      \
+  BPTT_INLINE Pack<T, N> operator op(Scalar<T> a, const Pack<T, N>& b) {         \
+    return each<T, N>([&](int i) { return broadcast(a) op b.v[i]; });            \
   }
 BPTT_OPERATOR(+)
 BPTT_OPERATOR(-)

@@ -23,9 +23,9 @@ struct Tile {
   Vec<T> sum[R][N];
 
   BPTT_INLINE void zero() {
-BPTT_UNROLL
+    BPTT_UNROLL
     for (int r = 0; r < R; ++r) {
-BPTT_UNROLL
+      BPTT_UNROLL
       for (int v = 0; v < N; ++v) sum[r][v] = Vec<T>{};
     }
   }
@@ -33,26 +33,26 @@ BPTT_UNROLL
   // at(r, v): where the tile starts from / goes to
   template <class At>
   BPTT_INLINE void load_from(At at) {
-BPTT_UNROLL
+    BPTT_UNROLL
     for (int r = 0; r < R; ++r) {
-BPTT_UNROLL
+      BPTT_UNROLL
       for (int v = 0; v < N; ++v) sum[r][v] = load<T>(at(r, v));
     }
   }
   template <class At>
   BPTT_INLINE void store_to(At at) const {
-BPTT_UNROLL
+    BPTT_UNROLL
     for (int r = 0; r < R; ++r) {
-BPTT_UNROLL
+      BPTT_UNROLL
       for (int v = 0; v < N; ++v) store<T>(at(r, v), sum[r][v]);
     }
   }
 
   template <class At>
   BPTT_INLINE void add_to(At at) const {
-BPTT_UNROLL
+    BPTT_UNROLL
     for (int r = 0; r < R; ++r) {
-BPTT_UNROLL
+      BPTT_UNROLL
       for (int v = 0; v < N; ++v) store<T>(at(r, v), load<T>(at(r, v)) + sum[r][v]);
     }
   }
@@ -66,22 +66,22 @@ BPTT_UNROLL
       if constexpr (R > 2) fetch(k);
       if constexpr (R < N) {  // hold the column of scalars, stream the vectors
         Vec<T> x[R];
-BPTT_UNROLL
+        BPTT_UNROLL
         for (int r = 0; r < R; ++r) x[r] = broadcast(*a(r, k));
-BPTT_UNROLL
+        BPTT_UNROLL
         for (int v = 0; v < N; ++v) {
           const Vec<T> w = load<T>(b(v, k));
-BPTT_UNROLL
+          BPTT_UNROLL
           for (int r = 0; r < R; ++r) sum[r][v] = fma(x[r], w, sum[r][v]);
         }
       } else {
         Vec<T> w[N];
-BPTT_UNROLL
+        BPTT_UNROLL
         for (int v = 0; v < N; ++v) w[v] = load<T>(b(v, k));
-BPTT_UNROLL
+        BPTT_UNROLL
         for (int r = 0; r < R; ++r) {
           const Vec<T> x = broadcast(*a(r, k));
-BPTT_UNROLL
+          BPTT_UNROLL
           for (int v = 0; v < N; ++v) sum[r][v] = fma(x, w[v], sum[r][v]);
         }
       }
@@ -96,13 +96,27 @@ template <int Max, class F>
 BPTT_INLINE void with_rows(int rows, F f) {
   switch (rows) {
     case 1: return f(std::integral_constant<int, 1>{});
-    case 2: if constexpr (Max >= 2) return f(std::integral_constant<int, 2>{}); break;
-    case 3: if constexpr (Max >= 3) return f(std::integral_constant<int, 3>{}); break;
-    case 4: if constexpr (Max >= 4) return f(std::integral_constant<int, 4>{}); break;
-    case 5: if constexpr (Max >= 5) return f(std::integral_constant<int, 5>{}); break;
-    case 6: if constexpr (Max >= 6) return f(std::integral_constant<int, 6>{}); break;
-    case 7: if constexpr (Max >= 7) return f(std::integral_constant<int, 7>{}); break;
-    case 8: if constexpr (Max >= 8) return f(std::integral_constant<int, 8>{}); break;
+    case 2:
+      if constexpr (Max >= 2) return f(std::integral_constant<int, 2>{});
+      break;
+    case 3:
+      if constexpr (Max >= 3) return f(std::integral_constant<int, 3>{});
+      break;
+    case 4:
+      if constexpr (Max >= 4) return f(std::integral_constant<int, 4>{});
+      break;
+    case 5:
+      if constexpr (Max >= 5) return f(std::integral_constant<int, 5>{});
+      break;
+    case 6:
+      if constexpr (Max >= 6) return f(std::integral_constant<int, 6>{});
+      break;
+    case 7:
+      if constexpr (Max >= 7) return f(std::integral_constant<int, 7>{});
+      break;
+    case 8:
+      if constexpr (Max >= 8) return f(std::integral_constant<int, 8>{});
+      break;
   }
 }
 template <class F>

@@ -15,16 +15,16 @@ BPTT_INLINE void unit_tile_fixed(int K, const T* const* a, int k0, const T* pane
   constexpr int L = VL<T>;
   Tile<T, R, N * P> tile;
   const T* row[R];
-BPTT_UNROLL
+  BPTT_UNROLL
   for (int r = 0; r < R; ++r) row[r] = a[r] + k0;
   if constexpr (kBias) {
     tile.load_from([&](int, int v) { return bias + v * L; });
   } else {
     tile.load_from([&](int r, int v) { return start[r] + col[v]; });
   }
-  tile.multiply_add(K, [&](int r, int k) { return row[r] + k; },
-                    [&](int v, int k) { return panel + (v / N) * panel_size + (k * N + v % N) * L; },
-                    prefetch);
+  tile.multiply_add(
+      K, [&](int r, int k) { return row[r] + k; },
+      [&](int v, int k) { return panel + (v / N) * panel_size + (k * N + v % N) * L; }, prefetch);
   tile.store_to([&](int r, int v) { return z[r] + col[v]; });
 }
 
@@ -53,10 +53,9 @@ BPTT_INLINE PanelGroup next_panels(const UnitPanels& u, int rows, int done) {
 }
 
 template <class T, bool kBias>
-__attribute__((noinline)) void unit_tile(int rows, int vectors, int panels, int K, const T* const* a,
-                                         int k0, const T* panel, index panel_size,
-                                         const T* const* start, T* const* z, const index* col,
-                                         const T* bias, Prefetch::Lines prefetch) {
+__attribute__((noinline)) void unit_tile(int rows, int vectors, int panels, int K, const T* const* a, int k0,
+                                         const T* panel, index panel_size, const T* const* start, T* const* z,
+                                         const index* col, const T* bias, Prefetch::Lines prefetch) {
   with_vectors(vectors, [&](auto n) BPTT_ALWAYS {
     constexpr int N = decltype(n)::value;
     if constexpr (N >= 3) {
@@ -66,19 +65,22 @@ __attribute__((noinline)) void unit_tile(int rows, int vectors, int panels, int 
       }
     }
     with_rows<tile_rows<N>()>(rows, [&](auto r) BPTT_ALWAYS {
-      unit_tile_fixed<T, kBias, decltype(r)::value, N, 1>(K, a, k0, panel, panel_size, start, z, col, bias, prefetch);
+      unit_tile_fixed<T, kBias, decltype(r)::value, N, 1>(K, a, k0, panel, panel_size, start, z, col, bias,
+                                                          prefetch);
     });
   });
 }
 inline int tile_rows_for(int vectors) {
-  return vectors == 1 ? tile_rows<1>() : vectors == 2 ? tile_rows<2>()
-       : vectors == 3 ? tile_rows<3>() : tile_rows<4>();
+  return vectors == 1   ? tile_rows<1>()
+         : vectors == 2 ? tile_rows<2>()
+         : vectors == 3 ? tile_rows<3>()
+                        : tile_rows<4>();
 }
 
 // One row: the same sums, without what arranges tiles, which would take as long as the products.
 template <class T, bool kBias>
-__attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, const T* bias, int K,
-                                        const T* a, const T* start, T* z, index n_a_padded) {
+__attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, const T* bias, int K, const T* a,
+                                        const T* start, T* z, index n_a_padded) {
   constexpr int L = VL<T>;
   Prefetch nothing;
   for (int done = 0; done < u.entries();) {
@@ -92,8 +94,8 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
     const T* panel = packed + index(e) * L * K;
     const index panel_size = index(K) * vectors * L;
     const auto tile = [&](auto n, auto p) BPTT_ALWAYS {
-      unit_tile_fixed<T, kBias, 1, decltype(n)::value, decltype(p)::value>(
-          K, &a, 0, panel, panel_size, &start, &z, col, bias + e * L, nothing.next(0));
+      unit_tile_fixed<T, kBias, 1, decltype(n)::value, decltype(p)::value>(K, &a, 0, panel, panel_size, &start, &z,
+                                                                           col, bias + e * L, nothing.next(0));
     };
     with_vectors(vectors, [&](auto n) BPTT_ALWAYS {
       if constexpr (decltype(n)::value >= 3) {
@@ -107,8 +109,8 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
   }
 }
 
-// The depth of a slice of a panel that stays in cache while tile after tile reads it. Sums are stored and reloaded between slices, which
-// changes no bit.
+// The depth of a slice of a panel that stays in cache while tile after tile reads it. Sums are stored and reloaded
+// between slices, which changes no bit.
 template <class T>
 constexpr int depth_in_cache(int vectors) {
   return kPanelCache / (vectors * kVecBytes);
@@ -130,8 +132,7 @@ BPTT_INLINE void unit_products(const UnitPanels& u, const T* packed, const T* bi
     const PanelGroup g = next_panels(u, rows, done);
     const int e = g.begin, vectors = g.vectors, at_once = g.at_once, end = e + vectors * at_once;
     index col[16];
-    for (int v = e; v < end; ++v)
-      col[v - e] = u.block[v % u.count] * n_a_padded + (v / u.count) * L;
+    for (int v = e; v < end; ++v) col[v - e] = u.block[v % u.count] * n_a_padded + (v / u.count) * L;
     const int tiles = ceil_div(rows, tile_rows_for(vectors));
     const int passes = tiles > 1 && K > 0 ? ceil_div(K, depth_in_cache<T>(vectors)) : 1;
     const index panel_size = index(K) * vectors * L;
@@ -142,11 +143,11 @@ BPTT_INLINE void unit_products(const UnitPanels& u, const T* packed, const T* bi
       for (int i = 0; i < tiles; ++i) {
         const int r0 = tile_begin(rows, tiles, i), r1 = tile_begin(rows, tiles, i + 1);
         if (kBias && pass == 0) {
-          unit_tile<T, true>(r1 - r0, vectors, at_once, k1 - k0, a + r0, k0, panel, panel_size, nullptr,
-                             z + r0, col, bias + e * L, prefetch.next(k1 - k0));
+          unit_tile<T, true>(r1 - r0, vectors, at_once, k1 - k0, a + r0, k0, panel, panel_size, nullptr, z + r0,
+                             col, bias + e * L, prefetch.next(k1 - k0));
         } else {
-          unit_tile<T, false>(r1 - r0, vectors, at_once, k1 - k0, a + r0, k0, panel, panel_size, from + r0,
-                              z + r0, col, nullptr, prefetch.next(k1 - k0));
+          unit_tile<T, false>(r1 - r0, vectors, at_once, k1 - k0, a + r0, k0, panel, panel_size, from + r0, z + r0,
+                              col, nullptr, prefetch.next(k1 - k0));
         }
         if (pass + 1 == passes) after(r0, r1, e / u.count, end / u.count);
       }

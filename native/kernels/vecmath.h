@@ -36,10 +36,9 @@ struct MathConst<double> {
   static constexpr double sig_max = 709.0, tanh_max = 44.0;
   static constexpr int degree = 9;
   static constexpr double q[degree + 1] = {
-      0.50000000000000052777,    0.166666666666665878,      0.041666666666575386657,
-      0.0083333333333904117408,  0.001388888893205172579,   0.00019841269717604284841,
-      0.000024801504650465333811, 2.7557408220117563188e-6, 2.7626298740795788038e-7,
-      2.5053779381117135629e-8};
+      0.50000000000000052777,   0.166666666666665878,      0.041666666666575386657,    0.0083333333333904117408,
+      0.001388888893205172579,  0.00019841269717604284841, 0.000024801504650465333811, 2.7557408220117563188e-6,
+      2.7626298740795788038e-7, 2.5053779381117135629e-8};
 };
 
 // y = n ln2 + r: returns expm1(r); t = n + round + bias, whose low bits are the exponent of 2^n.
@@ -52,7 +51,7 @@ BPTT_INLINE Pack<T, N> reduce(const Pack<T, N>& y, Pack<T, N>& t) {
   const Pack<T, N> r = fma(n, -C::ln2_lo, fma(n, -C::ln2_hi, y)), r2 = r * r;
   constexpr const T* c = C::q;  // Q in pairs of terms, which do not wait for one another
   Pack<T, N> q = fma(r, c[C::degree], c[C::degree - 1]);
-BPTT_UNROLL
+  BPTT_UNROLL
   for (int i = C::degree - 3; i >= 0; i -= 2) q = fma(q, r2, fma(r, c[i + 1], c[i]));
   return fma(r2, q, r);
 }
@@ -71,8 +70,8 @@ BPTT_INLINE Pack<T, N> exp(const Pack<T, N>& x) {
   // 2^n may be past the largest power, and 2^n expm1(r) may be subnormal: work 2^32 nearer to 1.
   const Vec<T> zero{}, inf = broadcast(T(__builtin_inf()));
   const Vec<T> near = broadcast(T(32)), up = broadcast(T(4294967296)), down = 1 / up;
-  const Pack<T, N> s = power_of_two(
-      each<T, N>([&](int i) { return y.v[i] < zero ? t.v[i] + near : t.v[i] - near; }));
+  const Pack<T, N> s =
+      power_of_two(each<T, N>([&](int i) { return y.v[i] < zero ? t.v[i] + near : t.v[i] - near; }));
   const Pack<T, N> scaled = fma(s, p, s);
   return each<T, N>([&](int i) {
     Vec<T> out = scaled.v[i] * (y.v[i] < zero ? down : up);

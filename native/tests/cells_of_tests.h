@@ -3,11 +3,15 @@
 // cell_table.h and cells.h.
 #if defined(BPTT_ROWS)
 
-    derived({"mingru", {"a"}, {"ut", "cct"}, {input("Wu", 0), bias("bu", 0), input("Wc", 1), bias("bc", 1)}}),
-    derived({"lstm_peephole", {"a", "c"}, {"ft", "it", "cct", "ot"},
+derived({"mingru", {"a"}, {"ut", "cct"}, {input("Wu", 0), bias("bu", 0), input("Wc", 1), bias("bc", 1)}}),
+    derived({"lstm_peephole",
+             {"a", "c"},
+             {"ft", "it", "cct", "ot"},
              {joint("Wf", 0), bias("bf", 0), joint("Wi", 1), bias("bi", 1), joint("Wc", 2), bias("bc", 2),
               joint("Wo", 3), bias("bo", 3), per_unit("pf", 0), per_unit("pi", 1), per_unit("po", 2)}}),
-    derived({"three_states", {"a", "c", "n"}, {"ft", "it", "cct", "ot"},
+    derived({"three_states",
+             {"a", "c", "n"},
+             {"ft", "it", "cct", "ot"},
              {joint("Wf", 0), bias("bf", 0), joint("Wi", 1), joint("Wc", 2), joint("Wo", 3), bias("bo", 3)}}),
 
 #else

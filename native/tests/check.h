@@ -49,7 +49,7 @@ struct Layer {
   Problem p;
   const CellInfo& cell;
   std::vector<Vector> params;
-  Vector x, dy;                             // x (m, T, n_x); dy the gradient of the outputs
+  Vector x, dy;                                   // x (m, T, n_x); dy the gradient of the outputs
   Vector state0[kMaxStates], dfinal[kMaxStates];  // (m, n_a); dfinal the gradients of the final states
   std::vector<index> lengths;
   Vector out, final_state[kMaxStates];

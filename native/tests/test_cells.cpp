@@ -22,17 +22,19 @@ static void against_differences(const std::string& isa, Layer<double>& l, Random
       const double down = l.loss();
       v[at] = keep;
       const double want = (up - down) / (2 * h);
-      check(std::fabs(grad[at] - want) <= 1e-6 * (0.1 + std::fabs(want)), label(isa, l.p) + " gradient of " + name);
+      check(std::fabs(grad[at] - want) <= 1e-6 * (0.1 + std::fabs(want)),
+            label(isa, l.p) + " gradient of " + name);
     }
   };
   compare(l.x, l.dx, "x");
-  for (int i = 0; i < l.cell.n_states; ++i) compare(l.state0[i], l.dstate0[i], std::string(l.cell.states[i]) + "0");
-  for (std::size_t i = 0; i < l.params.size(); ++i)
-    compare(l.params[i], l.d_params[i], l.cell.params[i].name);
+  for (int i = 0; i < l.cell.n_states; ++i)
+    compare(l.state0[i], l.dstate0[i], std::string(l.cell.states[i]) + "0");
+  for (std::size_t i = 0; i < l.params.size(); ++i) compare(l.params[i], l.d_params[i], l.cell.params[i].name);
   const auto first = l.d_params;
   const auto first_x = l.dx;
   l.backward();
-  for (std::size_t i = 0; i < first.size(); ++i) check(same_bits(first[i], l.d_params[i]), label(isa, l.p) + " backward twice");
+  for (std::size_t i = 0; i < first.size(); ++i)
+    check(same_bits(first[i], l.d_params[i]), label(isa, l.p) + " backward twice");
   check(same_bits(first_x, l.dx), label(isa, l.p) + " backward twice (x)");
   l.backward(nullptr, false);
   for (std::size_t i = 0; i < first.size(); ++i)
@@ -51,7 +53,8 @@ static void float_like_double(const std::string& isa, Cell cell, int n_x, int n_
   d.forward(), d.backward();
   const auto near = [&](const std::vector<float>& a, const std::vector<double>& b, const char* name) {
     double scale = 0, worst = 0;
-    for (std::size_t i = 0; i < b.size(); ++i) scale = std::fmax(scale, std::fabs(b[i])), worst = std::fmax(worst, std::fabs(a[i] - b[i]));
+    for (std::size_t i = 0; i < b.size(); ++i)
+      scale = std::fmax(scale, std::fabs(b[i])), worst = std::fmax(worst, std::fabs(a[i] - b[i]));
     check(worst <= 2e-5 * (scale + 0.1), label(isa, f.p) + " float " + name);
   };
   near(f.out, d.out, "a");

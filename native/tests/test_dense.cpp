@@ -31,10 +31,10 @@ void dense(const std::string& isa, index rows, int n_in, int n_out, double toler
     softmax_cross_entropy(z.data(), label.data(), rows, n_out, r.nats.data(), r.dz.data());
   }
   const Results<T>& r = got[0];
-  const std::string what = isa + " dense " + std::to_string(rows) + "x" + std::to_string(n_in) + "x" +
-                           std::to_string(n_out);
-  check(r.y == got[1].y && r.dx == got[1].dx && r.dw == got[1].dw && r.db == got[1].db &&
-            r.dz == got[1].dz && r.nats == got[1].nats,
+  const std::string what =
+      isa + " dense " + std::to_string(rows) + "x" + std::to_string(n_in) + "x" + std::to_string(n_out);
+  check(r.y == got[1].y && r.dx == got[1].dx && r.dw == got[1].dw && r.db == got[1].db && r.dz == got[1].dz &&
+            r.nats == got[1].nats,
         what + ": one thread and three");
 
   auto near = [&](double a, double want, double scale, const char* name) {
@@ -74,7 +74,8 @@ void dense(const std::string& isa, index rows, int n_in, int n_out, double toler
 
 int main() {
   using namespace bptt;
-  const int sizes[][3] = {{0, 3, 2}, {1, 1, 1}, {1, 40, 17}, {7, 9, 33}, {50, 8, 16}, {500, 70, 45}, {700, 64, 97}};
+  const int sizes[][3] = {{0, 3, 2},   {1, 1, 1},     {1, 40, 17},  {7, 9, 33},
+                          {50, 8, 16}, {500, 70, 45}, {700, 64, 97}};
   for_each_isa([&](const std::string& isa) {
     for (const auto& s : sizes) {
       dense<float>(isa, s[0], s[1], s[2], 2e-7);

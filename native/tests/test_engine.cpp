@@ -75,7 +75,8 @@ static void bits(const std::string& isa, Cell cell, int n_x, int n_a) {
     forward<T>(one, l.weights(), in, l.from(l.state0, i), {alone.data(), 0, n_a}, l.to(final_state, 1), nullptr);
     check(len == 0 || std::memcmp(alone.data(), &out[std::size_t(i) * T_x * n_a], alone.size() * sizeof(T)) == 0,
           what + "a row alone");
-    check(std::memcmp(final_state[0].data(), &last[std::size_t(i) * n_a], n_a * sizeof(T)) == 0, what + "final state alone");
+    check(std::memcmp(final_state[0].data(), &last[std::size_t(i) * n_a], n_a * sizeof(T)) == 0,
+          what + "final state alone");
     stream.set_state(l.from(l.state0, i));
     for (int t = 0; t < len; ++t) {
       stream.step({&l.x[(std::size_t(i) * T_x + t) * n_x], n_x, 0}, {step.data(), n_a, 0});
@@ -130,7 +131,9 @@ static void empty_shapes(const std::string& isa) {
       Random rng;
       Layer<double> l(static_cast<Cell>(c), s[0], s[1], s[2], s[3], false, false, rng);
       l.forward(), l.backward();
-      if (s[3] == 0) check(same_bits(l.final_state, l.state0) && same_bits(l.dstate0, l.dfinal), isa + " no steps: state passes");
+      if (s[3] == 0)
+        check(same_bits(l.final_state, l.state0) && same_bits(l.dstate0, l.dfinal),
+              isa + " no steps: state passes");
       for (const auto& v : l.d_params)
         for (double g : v) check(std::isfinite(g) && (s[2] && s[3] ? true : g == 0), isa + " empty shapes");
     }
@@ -157,7 +160,8 @@ static void denormals() {
 static void two_callers() {
   set_num_threads(2);
   Random a, b;
-  Layer<float> one(find_cell("gru"), 32, 64, 24, 30, false, false, a), two(find_cell("gru"), 32, 64, 24, 30, false, false, b);
+  Layer<float> one(find_cell("gru"), 32, 64, 24, 30, false, false, a),
+      two(find_cell("gru"), 32, 64, 24, 30, false, false, b);
   one.forward(), one.backward();
   const auto out = one.out, d_w = one.d_params[0];
   std::vector<std::thread> callers;

@@ -54,7 +54,8 @@ void update(const std::string& isa, std::vector<index> sizes) {
 int main() {
   using namespace bptt;
   for_each_isa([&](const std::string& isa) {
-    for (const std::vector<bptt::index>& sizes : {std::vector<bptt::index>{}, {1}, {0, 7, 33}, {20000, 5, 8192, 30000}}) {
+    for (const std::vector<bptt::index>& sizes :
+         {std::vector<bptt::index>{}, {1}, {0, 7, 33}, {20000, 5, 8192, 30000}}) {
       update<float>(isa, sizes);
       update<double>(isa, sizes);
     }

@@ -123,8 +123,7 @@ static void edges(const std::string& isa) {
   check(t[0] == 1 && t[1] == -1 && t[3] == 0 && std::signbit(t[4]) && t[5] == 1 && t[6] == -1,
         isa + " tanh at the edges");
   check(s[0] == 1 && s[1] == 0 && s[3] == T(0.5) && s[5] == 1 && s[6] == 0, isa + " sigmoid at the edges");
-  for (int i : {2, 7})
-    check(std::isnan(e[i]) && std::isnan(t[i]) && std::isnan(s[i]), isa + " NaN stays NaN");
+  for (int i : {2, 7}) check(std::isnan(e[i]) && std::isnan(t[i]) && std::isnan(s[i]), isa + " NaN stays NaN");
 }
 
 }  // namespace bptt
