@@ -73,6 +73,8 @@ constexpr CellInfo derived(CellInfo c) {
       a_stage[p.a_block] = p.stage;
     }
   }
+  for (int g = 0; g < kMaxBlocks; ++g)  // a gate without parameters of its own has a block too
+    if (c.gates[g]) c.blocks = larger(c.blocks, g + 1);
   while (c.n_states < kMaxStates && c.states[c.n_states]) ++c.n_states;
   while (c.x_blocks < c.blocks && takes_x[c.x_blocks]) ++c.x_blocks;
   for (int g = 0; g < c.blocks; ++g)
