@@ -100,6 +100,10 @@ inline constexpr CellInfo kCellInfo[] = {
              {"ut", "rt", "cct", "pct"},
              {joint("Wu", 0), bias("bu", 0), joint("Wr", 1), bias("br", 1), joint("Wc", 2, 3, 0), bias("bc", 2),
               bias("bca", 3)}}),
+    derived({"lstm_cifg",
+             {"a", "c"},
+             {"it", "cct", "ot", "ft"},
+             {joint("Wi", 0), bias("bi", 0), joint("Wc", 1), bias("bc", 1), joint("Wo", 2), bias("bo", 2)}}),
 #if defined(BPTT_TEST_CELLS)
 #define BPTT_ROWS
 #include "../tests/cells_of_tests.h"

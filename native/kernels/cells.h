@@ -130,6 +130,33 @@ struct CellMath<T, find_cell("lstm")> {
   }
 };
 
+// The forget gate is coupled to the input gate and has no parameters; ft is kept for the tape.
+template <class T>
+struct CellMath<T, find_cell("lstm_cifg")> {
+  enum { i, cc, o, f };
+  template <int N>
+  static BPTT_INLINE Pack<T, N> forward(int, const Unit<T, N>& u) {
+    const Pack<T, N> it = sigmoid(u.block(i)), cct = tanh(u.block(cc)), ft = 1 - it;  // (2) (3) (1)
+    u.set(i, it), u.set(cc, cct), u.set(f, ft);
+    const Pack<T, N> c_next = fma(ft, u.prev(c), it * cct);  // (4)
+    u.set_next(c, c_next);
+    const Pack<T, N> ot = sigmoid(u.block(o));  // (5)
+    u.set(o, ot);
+    return ot * tanh(c_next);  // (6)
+  }
+  static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
+    const One<T> it = u.block(i), cct = u.block(cc), ot = u.block(o);
+    const One<T> tanh_c = tanh(u.after(c)), da = u.dy + u.d_next(a);
+    const One<T> dc = fma(da * ot, tanh_slope(tanh_c), u.d_next(c));
+    u.set(i, dc * (cct - u.prev(c)) * sigmoid_slope(it));  // (9)
+    u.set(cc, dc * it * tanh_slope(cct));                  // (8)
+    u.set(o, da * tanh_c * sigmoid_slope(ot));             // (7)
+    u.set(f, {});                                          // its pre-activation does not exist
+    u.set_prev(c, dc * u.block(f));                        // (20)
+    u.set_prev(a, {});
+  }
+};
+
 // Reset before the product: two stages.
 template <class T>
 struct CellMath<T, find_cell("gru")> {

@@ -1,16 +1,18 @@
-"""The own cells against vectors made by PyTorch's autograd from the papers' equations."""
+"""Cells against vectors made by PyTorch's autograd from the papers' equations."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from bptt import equations
 from bptt.equations.sequences import backward_through_time, forward_through_time
 from tests.cells import OWN
 from tests.support.tolerances import assert_close
 
 FOLDER = Path(__file__).parents[3] / "shared" / "cells"
-FILES = {"mingru": "mingru", "peephole_lstm": "lstm_peephole"}
+CELLS = {**equations.CELLS, **OWN}
+FILES = {"lstm_cifg": "lstm_cifg", "mingru": "mingru", "peephole_lstm": "lstm_peephole"}
 
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the folder with vectors is not here")
 
@@ -42,7 +44,7 @@ def run(cell, given):
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("name", FILES)
 def test_all_values_and_gradients(name, seed):
-    cell, given = OWN[name], load(FILES[name], seed)
+    cell, given = CELLS[name], load(FILES[name], seed)
     found = run(cell, given)
     inputs = {"lengths", "x", *(f"{s}0" for s in cell.states), *cell.parameters, "da"}
     inputs |= {f"d{s}_final" for s in cell.states}

@@ -12,16 +12,6 @@ from tests.support.cases import ragged_lengths, same_bits
 M, T_X, N_X, N_A = 4, 7, 3, 5
 
 
-def test_the_native_table_holds_what_the_records_say():
-    native = pytest.importorskip("bptt.engine._native").cells()
-    assert native.keys() <= CELLS.keys(), "a native cell has no record in bptt.equations"
-    for name, row in native.items():
-        cell = CELLS[name]
-        assert row["states"] == cell.states, name
-        assert row["gates"] == cell.gates, name
-        assert row["parameters"] == dict(cell.kinds), name
-
-
 def run(engine, cell, *, tokens=False, reverse=False, need_dx=True):
     """One call of everything, on one provider: arrays in a tree."""
     rng = np.random.default_rng(0)

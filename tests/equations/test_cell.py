@@ -21,6 +21,7 @@ COUNTS = {  # n_a (n_a + n_x) weights and n_a biases for each gate
     "lstm": 4 * (5 * 8 + 5),
     "gru": 3 * (5 * 8 + 5),
     "gru_reset_after": 3 * (5 * 8 + 5) + 5,
+    "lstm_cifg": 3 * (5 * 8 + 5),
 }
 each_cell = pytest.mark.parametrize("cell", COUNTS)
 

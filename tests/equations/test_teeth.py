@@ -33,6 +33,7 @@ from bptt.equations import (
     gru,
     losses,
     lstm,
+    lstm_cifg,
     regression,
     rnn,
     sequences,
@@ -81,6 +82,22 @@ TARGETS = [
         ("a_prev xt", "Wax Waa", "dWax dWaa", "dxt da_prev"),
     ),
     Target(rnn.rnn_cell_backward, partial(cases.cell_cases, *RNNS)),
+    Target(
+        lstm_cifg.lstm_cifg_recurrence_backward,
+        partial(cases.cell_cases, "lstm_cifg"),
+        (
+            "ft it cct ot",
+            "a_prev c_prev c_next tanh_c",
+            "xt s",
+            "da_next dc_next dc",
+            "dzi dzc dzo",
+            "Wi Wc Wo",
+            "dWi dWc dWo",
+            "dbi dbc dbo",
+            "da_prev dc_prev",
+            D_ACTIVATIONS,
+        ),
+    ),
     Target(
         lstm.lstm_recurrence_backward,
         partial(cases.cell_cases, *LSTMS),
@@ -266,6 +283,10 @@ EQUIVALENT = {
         ),
     ],
     "lstm.lstm_recurrence_backward": [Same("a = b.shape[0] -> a = c.shape[0]", SAME_SIZE, times=2)],
+    "lstm_cifg.lstm_cifg_recurrence_backward": [
+        Same("a = b.shape[0] -> a = c.shape[0]", SAME_SIZE, times=2),
+        Same("d_sigmoid(a) -> d_sigmoid(b)", "ft = 1 - it: ft (1 - ft) is it (1 - it)"),
+    ],
     "sequences.backward_through_time": [
         Same(
             "_with_columns(a, b, c) -> _with_columns(d, b, c)",

@@ -115,6 +115,7 @@ CELLS = {
         CellUnderTest("lstm", "lstm"),
         CellUnderTest("gru", "gru"),
         CellUnderTest("gru_reset_after", "gru"),
+        CellUnderTest("lstm_cifg"),
     )
 }
 WITH_OWN = CELLS | {name: CellUnderTest(name, own=cell) for name, cell in OWN.items()}

@@ -28,10 +28,11 @@ from .gru import (
 )
 from .losses import output_backward, output_forward, softmax_cross_entropy, squared_error
 from .lstm import LSTM, lstm_backward, lstm_cell_backward, lstm_cell_forward, lstm_forward
+from .lstm_cifg import LSTM_CIFG
 from .rnn import RNN, RNN_RELU, rnn_backward, rnn_cell_backward, rnn_cell_forward, rnn_forward
 from .sequences import pad_sequences
 
-for _cell in (RNN, RNN_RELU, LSTM, GRU, GRU_RESET_AFTER):
+for _cell in (RNN, RNN_RELU, LSTM, GRU, GRU_RESET_AFTER, LSTM_CIFG):
     built_in(_cell)
 
 __all__ = [
