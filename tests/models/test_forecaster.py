@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from bptt import Forecaster
-from bptt.errors import BpttError, ShapeError
+from bptt.errors import BpttError, ConfigError, ShapeError
+from bptt.models.forecast_outputs import OUTPUTS
 from tests.support.cases import same_bits
 from tests.support.model_cases import (
     WAVE,
@@ -156,3 +157,29 @@ def test_series_that_make_no_sense_are_refused(call, text):
     with pytest.raises(BpttError) as caught:
         call()
     assert text in str(caught.value)
+
+
+# Outputs
+
+
+def test_each_output_reads_what_its_network_predicts():
+    base = np.arange(6.0).reshape(2, 3, 1)
+    y = np.random.default_rng(0).standard_normal((3, 2, 3, 1))
+    point, gaussian, quantiles = (OUTPUTS[name]((0.1, 0.5, 0.9)) for name in OUTPUTS)
+    assert [o.n_outputs for o in (point, gaussian, quantiles)] == [1, 2, 3]
+    np.testing.assert_array_equal(point.point(point.read(y[:1], base, 2.0)), 2 * y[0] + base)
+    parts = gaussian.read(y[:2], base, 2.0)
+    np.testing.assert_allclose(parts[1], 2 * np.exp(y[1] / 2))
+    np.testing.assert_array_equal(gaussian.point(parts), gaussian.quantile(parts, 0.5))
+    low, high = (gaussian.quantile(parts, level) for level in gaussian.tails(0.8))
+    np.testing.assert_allclose((high - low) / parts[1], 2 * 1.2815515655446004)
+    drawn = gaussian.draw(np.repeat(parts[:, :1], 4000, axis=1), np.random.default_rng(1))
+    np.testing.assert_allclose(drawn.std(axis=0), parts[1, 0], rtol=0.05)
+    parts = quantiles.read(y, base, 2.0)
+    assert (np.diff(parts, axis=0) >= 0).all()  # they do not cross
+    np.testing.assert_array_equal(quantiles.point(parts), np.median(2 * y + base, axis=0))
+    assert quantiles.tails(0.8) == pytest.approx((0.1, 0.9))
+    with pytest.raises(ConfigError, match=r"expected one whose ends 0\.25 and 0\.75 are among"):
+        quantiles.tails(0.5)
+    with pytest.raises(ConfigError, match="output is 'point'; expected 'gaussian' or 'quantile'"):
+        point.tails(0.8)

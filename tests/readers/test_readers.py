@@ -275,7 +275,7 @@ def test_ts_with_targets_or_without_labels(write):
     ("head", "case", "words"),
     [
         ("", "", "holds no case"),
-        ("@timestamps true\n", "1", "line 1 says that values have time stamps"),
+        ("@timestamps true\n", "1", "line 1 declares time stamps"),
         ("@missing true\n", "1,?", r"line 3 has a missing value \('\?'\) in channel 1"),
         ("", "1,NaN:2,3", r"has a missing value \('NaN'\) in channel 1"),
         ("", "(0,1),(1,2)", "line 2 has time stamps in channel 1"),
@@ -292,7 +292,7 @@ def test_ts_with_targets_or_without_labels(write):
         ("@classLabel true a\n", "1,2", "line 3 ends in the class '1,2'"),
         ("@classLabel true a\n", "a", "line 3 has one field only"),
         ("@targetLabel true\n", "1:x", "line 3 has 'x' in the target"),
-        ("@targetLabel true\n@classLabel true a\n", "1:a", "target beside a class"),
+        ("@targetLabel true\n@classLabel true a\n", "1:a", "target as well as a class"),
         ("@missing perhaps\n", "1", "line 1 is '@missing perhaps'; expected @missing true or"),
         ("@dimensions -1\n", "1", "line 1 is '@dimensions -1'; expected"),
         ("@seriesLength 1e9\n", "1", "expected @seriesLength and a whole number"),

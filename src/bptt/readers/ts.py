@@ -77,13 +77,13 @@ def _add_to(header, line, lines: Lines):
             lines.refuse(f"is {shown(line)}", f"{key} and a whole number >= 1")
         header["dimensions" if name == "dimension" else name] = int(number)
     if name == "timestamps" and header[name]:
-        lines.refuse("says that values have time stamps", "@timeStamps false: evenly spaced steps")
+        lines.refuse("declares time stamps", "@timeStamps false: evenly spaced steps")
     if name == "classlabel" and header[name]:
         header["classes"] = set(values[1:])
         if not header["classes"]:
             lines.refuse("lists no class", "the classes after @classLabel true")
     if header.get("classlabel") and header.get("targetlabel"):
-        lines.refuse("asks for a target beside a class", "one of the two")
+        lines.refuse("declares a target as well as a class", "one of the two")
 
 
 def _case(line, header, lines: Lines):
@@ -102,7 +102,7 @@ def _case(line, header, lines: Lines):
     # The first case determines what the header does not declare.
     n = header.setdefault("dimensions", 1 if header.get("univariate") else len(channels))
     if len(channels) != n:
-        lines.refuse(f"has {len(channels)} channels", f"{n}, as the header or the first case says")
+        lines.refuse(f"has {len(channels)} channels", f"{n}, as in the header or the first case")
     values = [_channel(text, k, lines) for k, text in enumerate(channels, start=1)]
     uneven = next((k for k, v in enumerate(values, start=1) if len(v) != len(values[0])), None)
     if uneven:

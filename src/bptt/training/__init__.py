@@ -1,4 +1,4 @@
-"""Training: batches, objectives, optimizers, schedules, the fit loop, checkpoints."""
+"""Training: batches, objectives, optimizers, schedules, the training loop, checkpoints."""
 
 from .batches import Batch, Documents, SequenceBatches, TextStreams, text_windows
 from .checkpoints import Checkpoints

@@ -1,10 +1,9 @@
-"""Named arrays and their configuration in one file that is old or new, never in between.
+"""Save and load named arrays with their configuration, in one safetensors file.
 
-The file is an ordinary safetensors file: eight bytes with the length of a JSON header, the header,
-the arrays' bytes. Its ``__metadata__`` holds ``format`` ("bptt"), ``version`` ("1"), ``config``
-(JSON text) and ``sha256``, the digest of the configuration and of every array's name, dtype, shape
-and bytes. Nothing in a file is ever executed, imported or followed as a path. The digest finds
-accidents; whoever forges a file can also forge its digest.
+The file has eight bytes with the length of a JSON header, the header, and the bytes of the arrays.
+Its ``__metadata__`` holds ``format`` ("bptt"), ``version`` ("1"), ``config`` (JSON text) and
+``sha256``, the digest of the configuration and of the name, dtype, shape and bytes of every array.
+Nothing in a file is executed, imported or used as a path. The digest detects damage, not forgery.
 """
 
 import hashlib
@@ -23,7 +22,7 @@ from ..safe_files import parse_json, printable, reason, write_atomically
 __all__ = ["load_arrays", "save_arrays"]
 
 FORMAT, VERSION = "bptt", "1"
-# Parsed JSON takes up to 35 times the room of its text, so a hostile header costs 150 MB at most.
+# Parsed JSON takes up to 35 times the memory of its text: a hostile header takes at most 150 MB.
 MAX_HEADER = 4 * 2**20  # bytes
 
 
@@ -31,11 +30,9 @@ MAX_HEADER = 4 * 2**20  # bytes
 def save_arrays(
     path: str | os.PathLike[str], arrays: dict[str, np.ndarray], config: dict[str, Any]
 ) -> None:
-    """Write arrays and configuration to one file, atomically and durably.
+    """Write arrays and configuration to one file, atomically: see `bptt.safe_files`.
 
-    Until the new file is complete and on the disk, `path` holds what it held before; a failure or
-    an interruption leaves no temporary file behind. An existing file keeps its permissions, a
-    symbolic link stays a link. Equal content gives equal bytes.
+    Equal content gives equal bytes.
 
     Parameters
     ----------
@@ -45,14 +42,14 @@ def save_arrays(
         Arrays of bool, int or float (at most 8 bytes an element), of any shape, layout and byte
         order.
     config : dict
-        What comes back unchanged from JSON: str keys, lists, no tuples, no NaN, no infinity.
+        Values that JSON preserves: str keys, lists, no tuples, no NaN, no infinity.
 
     Raises
     ------
     ShapeError
-        An entry of `arrays` is not a plain NumPy array, or its dtype cannot be stored.
+        An entry of `arrays` is not a plain NumPy array, or has a dtype that cannot be stored.
     ConfigError
-        `config` would not survive JSON, or a name cannot be stored.
+        JSON does not preserve `config`, or a name cannot be stored.
     CheckpointError
         The file cannot be written: disk full, missing directory, no permission, not a file.
     """
@@ -65,7 +62,7 @@ def save_arrays(
 
 @operation("load")
 def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Read what `save_arrays` wrote.
+    """Read a file that `save_arrays` wrote.
 
     Parameters
     ----------
@@ -82,10 +79,10 @@ def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], di
     Raises
     ------
     CheckpointError
-        The file is missing, unreadable, empty, truncated, damaged, or not ours.
+        The file is missing, unreadable, empty, truncated, damaged, or not a file of bptt.
     """
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # asked first: opening a pipe would wait
+        if not stat.S_ISREG(os.stat(path).st_mode):  # before opening: a pipe would block
             raise _refusal(path, "is not a regular file")
         with open(path, "rb") as file:
             header, rest = _read_header(path, file)
@@ -96,7 +93,7 @@ def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], di
     except (OSError, ValueError, MemoryError) as error:
         raise _refusal(path, f"cannot be read ({reason(error)})") from error
     try:
-        loaded = safetensors.numpy.load(data)  # its order is random; the header's is the saved one
+        loaded = safetensors.numpy.load(data)  # in random order; the header has the saved order
         arrays = {name: loaded[name] for name in header}
     except (SafetensorError, KeyError, ValueError) as error:
         raise _refusal(path, f"is damaged ({error})") from error
@@ -113,7 +110,7 @@ def _refusal(path: str | os.PathLike[str], what: str) -> CheckpointError:
 
 
 def _digest(arrays: dict[str, np.ndarray], config: str) -> str:
-    """Hash everything a reader gets; each part tells its own length, so none can shift."""
+    """Hash everything that is loaded; each part includes its length, so that none can shift."""
     sha = hashlib.sha256(json.dumps(config).encode())
     for name, array in sorted(arrays.items()):
         sha.update(json.dumps([name, array.dtype.name, array.shape]).encode())
@@ -131,7 +128,7 @@ def _encode(arrays: dict[str, np.ndarray], config: dict[str, Any]) -> bytes:
         raise ConfigError(f"config cannot be stored as JSON: {error}.") from error
     if not survives:
         raise ConfigError(
-            "config changes on its way through JSON; expected a dict with str keys that "
+            "config is not preserved by JSON; expected a dict with str keys that "
             "holds only dicts, lists, str, int, float, bool and None."
         )
     digest = _digest(stored, text)
@@ -139,8 +136,8 @@ def _encode(arrays: dict[str, np.ndarray], config: dict[str, Any]) -> bytes:
     plain = safetensors.numpy.save(stored)
     start = 8 + int.from_bytes(plain[:8], "little")
     entries = json.loads(plain[8:start])
-    # The library would write the metadata in random order; here equal content is equal bytes, and
-    # the order of the arrays is kept.
+    # The library writes the metadata in random order; here equal content gives equal bytes, and the
+    # order of the arrays is kept.
     header = {"__metadata__": metadata} | {name: entries[name] for name in stored}
     written = json.dumps(header, separators=(",", ":")).encode()
     written += b" " * (-len(written) % 8)  # arrays begin at a multiple of 8 bytes
@@ -165,7 +162,7 @@ def _storable(name: str, array: np.ndarray) -> np.ndarray:
 
 
 def _read_header(path: str | os.PathLike[str], file: BinaryIO) -> tuple[dict[str, Any], int]:
-    """Return the header, its declared length compared with the file's, and the bytes after it."""
+    """Return the header and the number of bytes after it; check its length against the file."""
     size = os.fstat(file.fileno()).st_size
     if size < 9:
         raise _refusal(path, f"is too short ({size} bytes)" if size else "is empty")
@@ -196,11 +193,11 @@ def _read_metadata(path: str | os.PathLike[str], metadata: Any) -> tuple[str, st
 
 
 def _check_extent(path: str | os.PathLike[str], entries: dict[str, Any], rest: int) -> None:
-    """Compare the bytes that the arrays take with those that follow, before reading them."""
+    """Check the size of the arrays against the size of the file, before reading them."""
     try:
         declared = max([0, *(entry["data_offsets"][1] for entry in entries.values())])
     except (TypeError, KeyError, IndexError) as error:
-        raise _refusal(path, "has a damaged header (an array without its place)") from error
+        raise _refusal(path, "has a damaged header (an array without data_offsets)") from error
     if declared != rest:
         what = f"is truncated or damaged: its arrays take {declared} bytes and {rest} are there"
         raise _refusal(path, what)

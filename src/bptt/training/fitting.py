@@ -1,4 +1,4 @@
-"""Run a training to its end: progress display, checkpoints, early end by Ctrl-C or a callback."""
+"""Run a training: progress display, checkpoints, early end by Ctrl-C or a callback."""
 
 import os
 from collections.abc import Callable
