@@ -37,11 +37,11 @@ def test_info_shows_layers_parameters_history_and_versions(run, trained):
 @pytest.mark.parametrize(
     ("name", "knowledge"),
     [
-        ("classify", "reads 2 features a step\nclasses: down, up\n"),
-        ("regress", "reads 2 features a step\n\n"),
+        ("classify", "input: 2 features per time step\nclasses: down, up\n"),
+        ("regress", "input: 2 features per time step\n\n"),
         ("tag", "vocabulary: 7 tokens\nclasses: ADV, DET, NOUN, VERB\n"),
-        ("forecast", "reads 12 steps of 2 values, forecasts 3\n"),
-        ("model.safetensors", "vocabulary: 12 characters and one symbol for all others; learned "),
+        ("forecast", "input: 12 steps of 2 values; forecast: 3 steps\n"),
+        ("model.safetensors", "vocabulary: 12 characters and one unknown token; trained "),
     ],
 )
 def test_info_of_every_kind(run, models, name, knowledge):

@@ -149,7 +149,9 @@ def test_a_validation_file_takes_the_place_of_a_held_out_part(run):
     arguments = ["text.txt", "--validation", "other.txt", "--test", "other.txt", *TINY]
     status, out, _ = run("train", *arguments, "--tokenizer", "words", "--epochs", 2)
     assert status == 0
-    opening = "Training on 1,440 characters of text.txt; 120 characters of other.txt to validate."
+    opening = (
+        "Training on 1,440 characters of text.txt; 120 characters of other.txt for validation."
+    )
     assert out.splitlines()[0] == opening
     assert re.search(r"^other.txt: .* nats .*per word, .* \(120 characters\)$", out, re.MULTILINE)
     model = bptt.load("model.safetensors")

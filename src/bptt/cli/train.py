@@ -22,8 +22,8 @@ from .score import scored
 
 HELP = """Train a model and save it to one file.
 
-`bptt train FILE` reads a text: without the name of a command, `text` is meant (`./text` is a file
-of that name). `bptt train text --help`, `bptt train classify --help` and so on list the options.
+`bptt train FILE` is short for `bptt train text FILE` (write `./text` for a file of that name). The
+help of each command lists its options: `bptt train text --help`.
 
 Ctrl-C ends the training after the current step, saves the model and a checkpoint, and prints the
 command that resumes; a second Ctrl-C exits at once.
@@ -209,7 +209,7 @@ def _opening(model, files, learned, validation_file, validation):
         return f"Training on {model.opening(learned.X, learned.y, source)}."
     return (
         f"Training on {model.extent(learned.X, learned.y)} of {source}; "
-        f"{model.extent(validation.X, validation.y)} of {validation_file} to validate."
+        f"{model.extent(validation.X, validation.y)} of {validation_file} for validation."
     )
 
 

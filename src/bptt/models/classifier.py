@@ -1,5 +1,6 @@
 """Sequence classification: one label for each sequence."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -227,11 +228,12 @@ class SequenceClassifier(LabelModel):
     command, reads = "classify", "labels"
     example = "vowels_train.ts --test vowels_test.ts --bidirectional --pooling mean"
 
-    def extent(self, X, y=None):
+    def extent(self, X: Any, y: Any = None) -> str:
         """Return the amount of data in words: "270 sequences with 9 classes"."""
-        return f"{super().extent(X)} with {len(set(() if y is None else y)):,} classes"
+        n_classes = "" if y is None else f" with {len(set(y)):,} classes"
+        return f"{super().extent(X)}{n_classes}"
 
-    def prediction_rows(self, X):
+    def prediction_rows(self, X: Any) -> Iterator[tuple[str, ...]]:
         """Yield the class of each sequence and its probability: rows of ``bptt predict``."""
         for p in self.predict_proba(X):
             yield str(self.classes_[p.argmax()]), f"{p.max():.4f}"

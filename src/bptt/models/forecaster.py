@@ -403,7 +403,8 @@ class Forecaster(Model):
 
     def describe(self) -> list[str]:
         """Return what the fitted model reads and predicts: a line of ``bptt info``."""
-        return [f"reads {self.window} steps of {len(self.mean_)} values, forecasts {self.horizon}"]
+        k = len(self.mean_)
+        return [f"input: {self.window} steps of {k} values; forecast: {self.horizon} steps"]
 
     def prediction_rows(
         self, X: Any = None, coverage: float | None = None, columns: Sequence[str] = ()

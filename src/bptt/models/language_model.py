@@ -506,7 +506,7 @@ class LanguageModel(Model):
         return f"{len(X):,} {'characters' if isinstance(X, str) else 'documents'}"
 
     def opening(self, X: Any, y: Any = None, source: str = "X") -> str:
-        """Return what `fit` trains on and holds out, in words: the first line of ``bptt train``."""
+        """Return what `fit` trains on and holds out: the first line of ``bptt train``."""
         training, held_out = self.split(X)
         return f"{self.extent(training)} of {source}; {len(held_out):,} held out"
 
@@ -524,8 +524,8 @@ class LanguageModel(Model):
     def describe(self) -> list[str]:
         """Return what the fitted model reads: a line of ``bptt info``."""
         kind = "documents" if self.documents_ else "one text"
-        known = f"{len(self.vocabulary_)} {self.items} and one symbol for all others"
-        return [f"vocabulary: {known}; learned from {kind}"]
+        known = f"{len(self.vocabulary_)} {self.items} and one unknown token"
+        return [f"vocabulary: {known}; trained on {kind}"]
 
     # -- network and file --------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Sequence regression: one number, or several, for each sequence."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -167,7 +168,7 @@ class SequenceRegressor(SequenceModel):
         self._target.encode(truth)  # refuses another number of targets
         return r2(truth, self.predict(X, lengths))
 
-    def prediction_rows(self, X):
+    def prediction_rows(self, X: Any) -> Iterator[tuple[str, ...]]:
         """Yield the numbers predicted for each sequence: rows of ``bptt predict``."""
         for row in self.predict(X).reshape(len(X), -1):
             yield tuple(f"{v:.8g}" for v in row)

@@ -232,7 +232,7 @@ class SequenceModel(Model):
     def describe(self) -> list[str]:
         """Return what the fitted model reads: a line of ``bptt info``."""
         if self.vocabulary_ is None:
-            return [f"reads {self.n_features_in_} features a step"]
+            return [f"input: {self.n_features_in_} features per time step"]
         return [f"vocabulary: {len(self.vocabulary_)} tokens"]
 
     # -- network, file and fitted attributes --------------------------------------------------

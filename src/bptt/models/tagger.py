@@ -1,6 +1,8 @@
 """Sequence tagging: one label for each time step."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -114,12 +116,12 @@ class SequenceTagger(LabelModel):
     command, reads = "tag", "tags"
     example = "english.conllu --validation dev.conllu --dropout 0.5 --epochs 10"
 
-    def extent(self, X, y=None):
+    def extent(self, X: Any, y: Any = None) -> str:
         """Return the amount of data in words: "12 sequences of 40 steps with 4 tags"."""
-        tags = {tag for tags in (() if y is None else y) for tag in tags}
-        return f"{super().extent(X)} of {sum(map(len, X)):,} steps with {len(tags):,} tags"
+        n_tags = "" if y is None else f" with {len({tag for tags in y for tag in tags}):,} tags"
+        return f"{super().extent(X)} of {sum(map(len, X)):,} steps{n_tags}"
 
-    def prediction_rows(self, X):
+    def prediction_rows(self, X: Any) -> Iterator[tuple[str, ...]]:
         """Yield each step and its tag, and () after each sequence: rows of ``bptt predict``."""
         for sequence, labels in zip(X, self.predict(X), strict=True):
             for step, tag in zip(sequence, labels, strict=True):
