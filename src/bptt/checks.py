@@ -54,7 +54,7 @@ def float_array(name: str, value: Any) -> np.ndarray:
     return value
 
 
-def is_plain(value, dtype) -> bool:
+def is_plain(value: Any, dtype: Any) -> bool:
     """Whether `float_array` would accept the value as it is, and its dtype is this one.
 
     Fast, for calls that take microseconds. If False, `ArrayChecker` says what is wrong.
@@ -74,7 +74,7 @@ def _text(spec):
     return f"({axes[0]},)" if len(axes) == 1 else f"({', '.join(axes)})"
 
 
-def shape_of(spec, **sizes) -> tuple[int, ...]:
+def shape_of(spec: str, **sizes: int) -> tuple[int, ...]:
     """Return the shape that a spec means.
 
     >>> shape_of("n_a n_a+n_x", n_a=5, n_x=3)
@@ -141,7 +141,9 @@ class ParameterChecker:
     """
 
     def __init__(self, table: Mapping[str, str], sizes: Mapping[str, int], prefix: str = ""):
-        self.shapes = {name: shape_of(spec, **sizes) for name, spec in table.items()}
+        self.shapes: dict[str, tuple[int, ...]] = {
+            name: shape_of(spec, **sizes) for name, spec in table.items()
+        }
         self._table = {prefix + name: spec for name, spec in table.items()}
         self._sizes, self._prefix = sizes, prefix
         self._in_order, self._expected = list(self.shapes.values()), len(table)
@@ -246,10 +248,10 @@ W is (4, 7) = (n_a, n_a + n_x).
         """Take further sizes as constructed."""
         self._sizes.update({symbol: (size,) for symbol, size in sizes.items()})
 
-    def __getitem__(self, symbol):
+    def __getitem__(self, symbol: str) -> int:
         return self._sizes[symbol][0]
 
-    def array(self, name, value, spec) -> np.ndarray:
+    def array(self, name: str, value: Any, spec: str) -> np.ndarray:
         """Check one floating-point array and learn from it the sizes not yet known.
 
         Parameters
@@ -281,7 +283,7 @@ W is (4, 7) = (n_a, n_a + n_x).
         self.shape(name, value.shape, spec)
         return value
 
-    def shape(self, name, shape, spec):
+    def shape(self, name: str, shape: tuple[int, ...], spec: str) -> None:
         """Check a bare shape against `spec`, as `array` does."""
         axes = _axes(spec)
         if len(shape) != len(axes):
@@ -312,7 +314,7 @@ W is (4, 7) = (n_a, n_a + n_x).
         name, shape, spec = reason
         return f"{symbol} = {size}, because {name} is {shape} = {_text(spec)}"
 
-    def lengths(self, name, value, m, T_x) -> np.ndarray | None:
+    def lengths(self, name: str, value: Any, m: int, T_x: int) -> np.ndarray | None:
         """Check the true lengths of a ragged batch.
 
         Parameters
@@ -349,7 +351,7 @@ W is (4, 7) = (n_a, n_a + n_x).
         lengths = lengths.astype(np.int64)
         return None if (lengths == T_x).all() else lengths
 
-    def indices(self, name, value, limit, what) -> np.ndarray:
+    def indices(self, name: str, value: Any, limit: int, what: str) -> np.ndarray:
         """Check an array of indices into `limit` entries of something and return it."""
         if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
             kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
@@ -376,12 +378,12 @@ def require_finite(result: np.ndarray) -> None:
         )
 
 
-def is_whole(value) -> TypeGuard[int]:
+def is_whole(value: object) -> TypeGuard[int]:
     """Tell whether a value is a whole number: a Python or a NumPy one, not a bool."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
-def is_number(value) -> TypeGuard[float]:
+def is_number(value: object) -> TypeGuard[float]:
     """Tell whether a value is a real number: a Python or a NumPy one, not a bool."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 

@@ -45,14 +45,14 @@ class BpttError(Exception):
         The public function or method that failed, ``"LSTM.forward"``; empty if it has no name yet.
     """
 
-    operation = ""
+    operation: str = ""
     _details: tuple[str, ...] = ()  # parts of the operation, outermost first: "validation"
 
     def _passes(self, operation: str) -> None:
         """Put the operation in front of the message, unless one is there."""
         if not self.operation and not _PREFIXED(str(self)):
             self.operation = operation
-            self.args = (f"{', '.join((operation, *self._details))}: {self}",)
+            self.args: tuple[Any, ...] = (f"{', '.join((operation, *self._details))}: {self}",)
 
 
 _PREFIXED = re.compile(r"[A-Za-z_]\w*(\.\w+)*(, [^:;]*)?: ").match  # until every room is converted

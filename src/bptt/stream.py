@@ -73,8 +73,9 @@ class Stream:
     """
 
     def __init__(self, source: Any, parameters: Mapping[str, np.ndarray], m: int = 1):
-        self._source, self.m = source, m
-        self.dtype = next((p.dtype for p in parameters.values()), np.dtype(np.float32))
+        self._source = source
+        self.m: int = m
+        self.dtype: np.dtype = next((p.dtype for p in parameters.values()), np.dtype(np.float32))
         with operation(f"{type(source).__name__}.stream"):
             self._stepper = source.stepper(parameters, m)
             self._initial = source.initial_state(parameters, m)

@@ -6,7 +6,8 @@ import stat
 import sys
 import tempfile
 import unicodedata
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 from rich.console import Console as RichConsole
 
@@ -19,34 +20,34 @@ MARK = "\ufffd"  # in place of a character that is not shown
 class Console(RichConsole):
     """Print plain text; print nothing more after a broken pipe (``| head``)."""
 
-    def __init__(self, *, quiet=False):
+    def __init__(self, *, quiet: bool = False):
         super().__init__(highlight=False, markup=False, emoji=False, quiet=quiet)
-        self.soft_wrap = not self.is_terminal
+        self.soft_wrap: bool = not self.is_terminal
 
-    def say(self, sentence, **how):
+    def say(self, sentence: str, **how: Any) -> None:
         """Print a line, without the control characters that names in it may hold."""
         self.print(printable(sentence), **how)
 
-    def on_broken_pipe(self):
+    def on_broken_pipe(self) -> None:
         """Continue the work without output."""
         self.quiet = True
         silence_stdout()
 
 
-def silence_stdout():
+def silence_stdout() -> None:
     """Discard all further output, so that Python does not report an error at exit."""
     with contextlib.suppress(OSError, ValueError), open(os.devnull, "w") as nowhere:
         os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
-def fail(sentence, status) -> NoReturn:
+def fail(sentence: str, status: int) -> NoReturn:
     """Print one sentence to standard error and exit."""
     if sentence:  # empty if the help was printed instead
         print(f"bptt: {printable(sentence)}", file=sys.stderr)  # noqa: T201
     sys.exit(status)
 
 
-def shown(text):
+def shown(text: str) -> str:
     """Return a text for standard output; for a terminal, without control characters.
 
     Models and data may come from anybody.
@@ -56,13 +57,13 @@ def shown(text):
     return "".join(c if c.isprintable() or c in "\n\t" else MARK for c in text)
 
 
-def field(text):
+def field(text: object) -> str:
     """Return an entry of a table's row, with a mark for each character that would end it."""
     separates = ("Cc", "Zl", "Zp")
     return "".join(MARK if unicodedata.category(c) in separates else c for c in str(text))
 
 
-def check_destination(out):
+def check_destination(out: Path) -> None:
     """Raise an error if a file cannot be written: before the work, not after hours of it.
 
     Raises
@@ -87,7 +88,7 @@ def _obstacle(out):
         return f"cannot be written ({error.strerror})"
 
 
-def put(text, out):
+def put(text: str, out: Path | None) -> None:
     """Write a text to a file atomically, or to standard output if `out` is None.
 
     Raises

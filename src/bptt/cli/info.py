@@ -10,7 +10,7 @@ from .options import Model
 
 
 @operation
-def info(model: Model):
+def info(model: Model) -> None:
     """Show a model: hyper-parameters, inputs, layers, parameters, training history, versions."""
     m = load(model)
     console = Console()

@@ -5,6 +5,7 @@ text are those of its declaration (`bptt.models.hyperparameters`).
 """
 
 import inspect
+from collections.abc import Callable
 from dataclasses import fields
 from inspect import Parameter
 from pathlib import Path
@@ -120,7 +121,7 @@ def _of_field(f):
     )
 
 
-def spelled(f) -> str:
+def spelled(f: Any) -> str:
     """Return the name of a field's option: ``no_lowercase`` for a flag that is on by default."""
     return f"no_{f.name}" if f.default is True else f.name
 
@@ -159,7 +160,7 @@ def explicit(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def takes(*parameters: Parameter):
+def takes(*parameters: Parameter) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Decorator: give a command that takes ``**given`` these parameters beside its own."""
 
     def decorate(function):

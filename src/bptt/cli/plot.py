@@ -18,7 +18,7 @@ def plot(
         Path,
         typer.Option(metavar="FILE", help="Picture to write; its name ends in .png or .svg."),
     ] = Path("history.png"),
-):
+) -> None:
     """Plot a training: losses, gradient norm and learning rate of each epoch.
 
     Needs matplotlib: `pip install 'bptt[plot]'`.

@@ -3,7 +3,7 @@
 import csv
 import io
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -37,8 +37,8 @@ def predict(
             "file, a forecaster continues the series that it was trained on.",
         ),
     ] = None,
-    **given,
-):
+    **given: Any,
+) -> None:
     """Write a model's predictions for a file.
 
     A classifier writes the class of each sequence, a tab and its probability. A tagger writes each

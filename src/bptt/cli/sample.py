@@ -1,6 +1,7 @@
 """`bptt sample`: text from a language model."""
 
 import sys
+from typing import Any
 
 from ..errors import ConfigError, operation
 from ..models import load
@@ -33,7 +34,7 @@ _OPTIONS = options.panel(
 
 @operation
 @options.takes(*_OPTIONS.values())
-def sample(model: Model, **given):
+def sample(model: Model, **given: Any) -> None:
     """Continue a prompt, token by token, with a language model."""
     m = load(model)
     if not hasattr(m, "generate"):

@@ -1,7 +1,7 @@
 """`bptt score`: how good a model is on a file."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,8 +19,8 @@ def score(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="Data, in a format that the model trains on.")
     ],
-    **given,
-):
+    **given: Any,
+) -> None:
     """Score a model on a file.
 
     A language model: cross-entropy per token in nats and bits, and perplexity; lower is better. A
@@ -32,6 +32,6 @@ def score(
     Console().say(scored(m, data))
 
 
-def scored(model, data):
+def scored(model: Any, data: Any) -> str:
     """Return the score of a model in words, and on how much data."""
     return f"{model.score_text(data.X, data.y)} ({model.extent(data.X, data.y)})"

@@ -29,8 +29,8 @@ class Dense(StepwiseLayer):
 
     @operation
     def __init__(self, n_a: int, n_y: int, *, weight_init: Initializer = glorot_uniform):
-        self.n_in = whole_number("n_a", n_a)
-        self.n_out = whole_number("n_y", n_y)
+        self.n_in: int = whole_number("n_a", n_a)
+        self.n_out: int = whole_number("n_y", n_y)
         self.weight_init = weight_init
         table = {"Wy": "n_y n_a", "by": "n_y 1"}
         self._check = ParameterChecker(table, {"n_a": self.n_in, "n_y": self.n_out})

@@ -45,10 +45,11 @@ class Dropout(Layer):
 
     @operation
     def __init__(self, n_x: int, rate: float):
-        self.n_in = self.n_out = whole_number("n_x", n_x)
+        self.n_in: int = whole_number("n_x", n_x)
+        self.n_out: int = self.n_in
         if not (is_number(rate) and 0 <= rate < 1):
             raise ConfigError(f"rate is {rate!r}; expected a number in [0, 1).")
-        self.rate = float(rate)
+        self.rate: float = float(rate)
 
     def __repr__(self) -> str:
         return f"Dropout({self.n_in}, {self.rate:g})"

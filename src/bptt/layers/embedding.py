@@ -30,8 +30,8 @@ class Embedding(StepwiseLayer):
 
     @operation
     def __init__(self, n_tokens: int, n_x: int, *, scale: float = 0.1):
-        self.n_in = whole_number("n_tokens", n_tokens)
-        self.n_out = whole_number("n_x", n_x)
+        self.n_in: int = whole_number("n_tokens", n_tokens)
+        self.n_out: int = whole_number("n_x", n_x)
         self.scale = scale
         self._check = ParameterChecker(
             {"We": "n_tokens n_x"}, {"n_tokens": self.n_in, "n_x": self.n_out}

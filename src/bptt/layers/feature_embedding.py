@@ -44,14 +44,14 @@ class FeatureEmbedding(StepwiseLayer):
 
     @operation
     def __init__(self, n_in: int, tokens: Mapping[int, tuple[int, int]], *, scale: float = 0.1):
-        self.n_in = whole_number("n_in", n_in)
+        self.n_in: int = whole_number("n_in", n_in)
         self.embeddings: dict[int, Embedding] = {}
         for column in sorted(tokens):
             if not 0 <= column < self.n_in:
                 raise ConfigError(f"tokens has column {column!r}; expected 0..{self.n_in - 1}.")
             self.embeddings[int(column)] = Embedding(*tokens[column], scale=scale)
-        self.numeric = [j for j in range(self.n_in) if j not in self.embeddings]
-        self.n_out = len(self.numeric) + sum(e.n_out for e in self.embeddings.values())
+        self.numeric: list[int] = [j for j in range(self.n_in) if j not in self.embeddings]
+        self.n_out: int = len(self.numeric) + sum(e.n_out for e in self.embeddings.values())
         self._names = {j: f"column{j}.We" for j in self.embeddings}
         sizes = {f"n_tokens{j}": e.n_in for j, e in self.embeddings.items()}
         sizes |= {f"n_x{j}": e.n_out for j, e in self.embeddings.items()}

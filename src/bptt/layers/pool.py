@@ -76,14 +76,16 @@ class Pool(Layer):
 
     @operation
     def __init__(self, n_in: int, pooling: Pooling = "last", *, bidirectional: bool = False):
-        self.n_in = self.n_out = whole_number("n_in", n_in)
+        self.n_in: int = whole_number("n_in", n_in)
+        self.n_out: int = self.n_in
         if pooling not in POOLINGS:
             raise ConfigError(f"pooling is {pooling!r}; expected one of {', '.join(POOLINGS)}.")
         if bidirectional and self.n_in % 2:
             raise ConfigError(f"n_in is {n_in}; expected an even number, two halves.")
-        self.pooling, self.bidirectional = pooling, bool(bidirectional)
+        self.pooling = pooling
+        self.bidirectional: bool = bool(bidirectional)
         if pooling != "last":
-            self.states = ("total" if pooling == "mean" else "maximum", "count")
+            self.states: tuple[str, ...] = ("total" if pooling == "mean" else "maximum", "count")
             self._state_axes = ("m n_in", "m 1")
 
     def __repr__(self) -> str:

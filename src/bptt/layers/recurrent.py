@@ -101,15 +101,17 @@ class Recurrent(Layer):
         input_init: Initializer = glorot_uniform,
         recurrent_init: Initializer = orthogonal,
     ):
-        self.cell = cell_of(cell)
-        self.n_x = whole_number("n_x", n_x)
-        self.n_a = whole_number("n_a", n_a)
-        self.n_layers = whole_number("n_layers", n_layers)
-        self.bidirectional = bool(bidirectional)
+        self.cell: Cell = cell_of(cell)
+        self.n_x: int = whole_number("n_x", n_x)
+        self.n_a: int = whole_number("n_a", n_a)
+        self.n_layers: int = whole_number("n_layers", n_layers)
+        self.bidirectional: bool = bool(bidirectional)
         self.biases = biases
-        self.input_init, self.recurrent_init = input_init, recurrent_init
-        self.n_in, self.n_out = self.n_x, self.n_a * (1 + self.bidirectional)
-        self.states = self.cell.states
+        self.input_init: Initializer = input_init
+        self.recurrent_init: Initializer = recurrent_init
+        self.n_in: int = self.n_x
+        self.n_out: int = self.n_a * (1 + self.bidirectional)
+        self.states: tuple[str, ...] = self.cell.states
         self._state_axes = ("n_slots m n_a",) * self.cell.n_states
         self.slots: list[_Slot] = []
         for k in range(self.n_layers):
@@ -421,7 +423,7 @@ class RNN(_Variants):
         `n_layers`, `bidirectional`, `biases`, `input_init`, `recurrent_init`: see `Recurrent`.
     """
 
-    variants = ("rnn", "rnn_relu")
+    variants: tuple[str, ...] = ("rnn", "rnn_relu")
 
     def __init__(
         self,
@@ -455,7 +457,7 @@ class LSTM(_Variants):
     ((4, 10, 32), (1, 4, 32))
     """
 
-    variants = ("lstm",)
+    variants: tuple[str, ...] = ("lstm",)
 
     def __init__(
         self, n_x: int, n_a: int, *, cell: Literal["lstm"] = "lstm", **options: Unpack[_Options]
@@ -477,7 +479,7 @@ class GRU(_Variants):
         `n_layers`, `bidirectional`, `biases`, `input_init`, `recurrent_init`: see `Recurrent`.
     """
 
-    variants = ("gru", "gru_reset_after")
+    variants: tuple[str, ...] = ("gru", "gru_reset_after")
 
     def __init__(
         self,

@@ -59,10 +59,11 @@ class WordEmbedding(StepwiseLayer):
         sizes = {"n_words": n_words, "n_x": n_x, "n_characters": n_characters, "n_c": n_c}
         for name, value in sizes.items():
             whole_number(name, value)
-        self.words = Embedding(n_words, n_x, scale=scale)
-        self.characters = Embedding(n_characters, n_c, scale=scale)
-        self.lstm = LSTM(n_c, n_a, bidirectional=True)
-        self.n_in, self.n_out = self.words.n_in, n_x + self.lstm.n_out
+        self.words: Embedding = Embedding(n_words, n_x, scale=scale)
+        self.characters: Embedding = Embedding(n_characters, n_c, scale=scale)
+        self.lstm: LSTM = LSTM(n_c, n_a, bidirectional=True)
+        self.n_in: int = self.words.n_in
+        self.n_out: int = n_x + self.lstm.n_out
         table = {"We": "n_words n_x", "characters.We": "n_characters n_c"}
         table |= {f"lstm.{n}": " ".join(map(str, s)) for n, s in self.lstm.shapes().items()}
         self._check = ParameterChecker(table, sizes)
