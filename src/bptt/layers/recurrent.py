@@ -36,6 +36,7 @@ class _Slot(NamedTuple):
     n_in: int
     reverse: bool
     check: ParameterChecker
+    names: tuple[str, ...]  # of its parameters, prefix included
 
 
 def _stacked(states):
@@ -121,7 +122,8 @@ class Recurrent(Layer):
                 check = ParameterChecker(
                     self.cell.parameters, {"n_x": below, "n_a": self.n_a}, prefix
                 )
-                self.slots.append(_Slot(prefix, k, below, reverse, check))
+                names = tuple(prefix + name for name in check.shapes)
+                self.slots.append(_Slot(prefix, k, below, reverse, check, names))
 
     def __repr__(self) -> str:
         return f"Recurrent({self.cell.name!r}, {self.n_x}, {self.n_a}{self._options()})"
@@ -285,11 +287,9 @@ class Recurrent(Layer):
                 dstates.append(ds0)
                 by_slot.append(g)
             d = None if dx[0] is None else sum(dx[1:], start=dx[0])  # both read the same input
-        gradients = {
-            slot.prefix + name: own[name]
-            for slot, own in zip(self.slots, by_slot[::-1], strict=True)
-            for name in slot.check.shapes
-        }
+        gradients = {}
+        for slot, own in zip(self.slots, by_slot[::-1], strict=True):
+            gradients.update(zip(slot.names, map(own.get, slot.check.shapes), strict=True))
         return d, _stacked(dstates[::-1]), gradients
 
     def find_fault(self, tape: Any, name: str) -> str | None:
