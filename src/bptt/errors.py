@@ -16,7 +16,6 @@ operation. `operation` decorates the public functions and puts the name of the i
 front.
 """
 
-import re
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from functools import wraps
@@ -50,12 +49,9 @@ class BpttError(Exception):
 
     def _passes(self, operation: str) -> None:
         """Put the operation in front of the message, unless one is there."""
-        if not self.operation and not _PREFIXED(str(self)):
+        if not self.operation:
             self.operation = operation
             self.args: tuple[Any, ...] = (f"{', '.join((operation, *self._details))}: {self}",)
-
-
-_PREFIXED = re.compile(r"[A-Za-z_]\w*(\.\w+)*(, [^:;]*)?: ").match  # until every room is converted
 
 
 class ShapeError(BpttError, ValueError):

@@ -34,12 +34,13 @@ DEFAULT = "text"
 class _Kinds(Group):
     """The commands for the kinds of models; without the name of one, the default is meant."""
 
+    @operation("train")
     def parse_args(self, ctx, args):
         named = args and args[0] in (*self.commands, *ctx.help_option_names)
         if not (named or (ctx.resilient_parsing and not args)):  # completing the name itself
             near = suggestion(args[0], self.commands) if args and "." not in args[0] else ""
             if near and not Path(args[0]).exists():
-                raise ConfigError(f"train: {args[0]!r} is neither a command nor a file.{near}")
+                raise ConfigError(f"{args[0]!r} is neither a command nor a file.{near}")
             args = [DEFAULT, *args]
         return super().parse_args(ctx, args)
 

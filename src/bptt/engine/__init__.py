@@ -6,7 +6,7 @@
 import os
 import warnings
 
-from ..errors import EngineError
+from ..errors import EngineError, operation
 from .contract import Provider, Stepper, Tape
 
 __all__ = ["Provider", "Stepper", "Tape", "get_num_threads", "provider", "set_num_threads"]
@@ -60,6 +60,7 @@ def get_num_threads() -> int:
     return provider().get_num_threads()
 
 
+@operation
 def set_num_threads(n: int) -> None:
     """Let the engine use up to n threads; small problems stay on one all the same.
 

@@ -173,7 +173,7 @@ class NativeProvider:
     def set_num_threads(self, n):
         """Set how many threads the pool may use."""
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-            raise ConfigError(f"set_num_threads: n is {n!r}; expected a whole number >= 1.")
+            raise ConfigError(f"n is {n!r}; expected a whole number >= 1.")
         _native.set_num_threads(int(n))
 
     def describe(self):

@@ -161,8 +161,8 @@ class NumpyProvider:
     def set_num_threads(self, n):
         """Refuse: the threads are those of NumPy's BLAS."""
         raise EngineError(
-            f"set_num_threads({n!r}): the NumPy provider is in use; its threads are those of "
-            f"NumPy's BLAS, which OMP_NUM_THREADS or threadpoolctl set."
+            f"n is {n!r}; expected the native engine, because the NumPy provider is in use: its "
+            f"threads are those of NumPy's BLAS, which OMP_NUM_THREADS or threadpoolctl set."
         )
 
     def describe(self):

@@ -99,6 +99,7 @@ class Cell:
         object.__setattr__(self, "kinds", MappingProxyType(kinds))
         object.__setattr__(self, "weights", tuple(n for n in kinds if kinds[n] != "bias"))
 
+    @operation("Cell")
     def _check(self) -> None:
         def need(fits, given, expected):
             if not fits:
