@@ -191,6 +191,10 @@ class Model(ABC):
         """
 
     @abstractmethod
+    def score(self, X: Any, y: Any) -> float:
+        """Return how good the predictions are; greater is better."""
+
+    @abstractmethod
     def build_network(self) -> Network:
         """Return the network that the hyper-parameters and fitted attributes describe."""
 
@@ -275,7 +279,7 @@ class Model(ABC):
         if checkpoint is not None and not isinstance(checkpoint, Checkpoints):
             checkpoint = Checkpoints(checkpoint)
         display = Display(progress, self.epochs, self.items, self._show_loss)
-        self.network_ = self.build_network()
+        self.network_: Network = self.build_network()
         self.parameters_: dict[str, np.ndarray] = self.network_.init(rng)
         kind = OPTIMIZERS[self.optimizer]
         settings = {f.name: getattr(self, f.name) for f in fields(kind) if hasattr(self, f.name)}
@@ -286,7 +290,8 @@ class Model(ABC):
             files.resume(self, resume, run, source, data)
             if checkpoint is not None:
                 checkpoint.adopt(run.step)
-        self.history_, self.interrupted_ = run.history, False
+        self.history_: list[dict[str, Any]] = run.history
+        self.interrupted_: bool = False
 
         def save(path):
             self.interrupted_ = run.interrupted

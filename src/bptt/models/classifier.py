@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from .hyperparameters import Choice, Optional, Weights, option
 from .labels import Labels
 from .scikit_learn import check_fitted, tags
 from .supervised import SequenceModel
-from .targets import each
+from .targets import Target, each
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -28,8 +28,9 @@ class LabelModel(SequenceModel):
         group="Training",
     )
 
-    unit, measure = "nats", "accuracy"
-    target = Labels
+    unit: ClassVar[str] = "nats"
+    measure: ClassVar[str] = "accuracy"
+    target: ClassVar[type[Target]] = Labels
 
     @property
     def classes_(self) -> np.ndarray:
@@ -224,9 +225,10 @@ class SequenceClassifier(LabelModel):
         group="Model",
     )
 
-    items = "sequences"
-    command, reads = "classify", "labels"
-    example = "vowels_train.ts --test vowels_test.ts --bidirectional --pooling mean"
+    items: ClassVar[str] = "sequences"
+    command: ClassVar[str] = "classify"
+    reads: ClassVar[str] = "labels"
+    example: ClassVar[str] = "vowels_train.ts --test vowels_test.ts --bidirectional --pooling mean"
 
     def extent(self, X: Any, y: Any = None) -> str:
         """Return the amount of data in words: "270 sequences with 9 classes"."""
@@ -238,7 +240,7 @@ class SequenceClassifier(LabelModel):
         for p in self.predict_proba(X):
             yield str(self.classes_[p.argmax()]), f"{p.max():.4f}"
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn asks for."""
         return tags("classifier", target=True)
 

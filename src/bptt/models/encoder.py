@@ -59,19 +59,19 @@ class Encoder:
         ------
         ShapeError, ConfigError
         """
-        kind = next((k for k in map(kind_of, sequences) if k != "numbers"), "numbers")
-        if kind == "numbers":
+        if all(kind_of(s) == "numbers" for s in sequences):
             return cls._of_numbers(sequences, model)
+        kind = next(k for k in map(kind_of, sequences) if k != "numbers")
         if model.categories is not None:
             raise refusal(model, "categories", f"None, because X holds {kind}")
         texts = [text_of(i, s, kind) for i, s in enumerate(sequences)]
         limits = model.max_vocabulary, model.min_count
         if kind == "characters":
-            return cls(kind, vocabulary=Vocabulary.of(texts, *limits))
+            return cls("characters", vocabulary=Vocabulary.of(texts, *limits))
         words = [[_key(w, model.lowercase) for w in t] for t in texts]
         letters = Vocabulary.of(w for t in texts for w in t) if model.char_units else None
         vocabulary = Vocabulary.of(words, *limits)
-        return cls(kind, vocabulary=vocabulary, letters=letters, lowercase=model.lowercase)
+        return cls("words", vocabulary=vocabulary, letters=letters, lowercase=model.lowercase)
 
     @classmethod
     def _of_numbers(cls, sequences, model):

@@ -18,10 +18,10 @@ from .encoder import MOST_FEATURES
 from .files import digest, register
 from .forecast_outputs import OUTPUTS, Output, OutputName
 from .hyperparameters import Choice, Levels, Whole, check, option, redefault, refusal
+from .metrics import r2
 from .predictor import ROWS, ForecastStream, Predictor
 from .scaling import finite_row, mean_and_scale, scale_row
 from .scikit_learn import check_fitted
-from .sequences import r2
 from .windows import Framing, Residual, Windows, as_series, check_steps, check_width
 
 Strategy = Literal["direct", "recursive"]

@@ -42,7 +42,7 @@ class Kind:
 
     expected: str
     slot: str
-    type: type = str
+    type: Any = str
     metavar: str | None = None
     spelled: str = ""
     choices: tuple[str, ...] = ()
@@ -69,11 +69,13 @@ class Kind:
 class Whole(Kind):
     """A whole number >= `low` and < `below`."""
 
-    slot, type = "int", int
+    slot: str = "int"
+    type: Any = int
 
     def __init__(self, low: int, below: int | None = 2**30):  # larger arrays cannot be allocated
-        self.low, self.below = low, below
-        self.expected = f"a whole number >= {low}"
+        self.low: int = low
+        self.below: int | None = below
+        self.expected: str = f"a whole number >= {low}"
 
     def check(self, value: Any) -> str | None:
         """Return what was expected in place of a value, or None."""
@@ -85,11 +87,14 @@ class Whole(Kind):
 class Number(Kind):
     """A number >= `low` (> `low` where `above`) and, where given, < `below`."""
 
-    slot, type = "float", float
+    slot: str = "float"
+    type: Any = float
 
     def __init__(self, low: float, below: float | None = None, *, above: bool = False):
-        self.low, self.below, self.above = low, below, above
-        self.expected = f"a number {'>' if above else '>='} {low:g}"
+        self.low: float = low
+        self.below: float | None = below
+        self.above: bool = above
+        self.expected: str = f"a number {'>' if above else '>='} {low:g}"
         if below is not None:
             self.expected = f"a number in {'(' if above else '['}{low:g}, {below:g})"
 
@@ -105,7 +110,9 @@ class Number(Kind):
 class Flag(Kind):
     """True or False."""
 
-    expected, slot, type = "True or False", "bool", bool
+    expected: str = "True or False"
+    slot: str = "bool"
+    type: Any = bool
 
     def check(self, value: Any) -> str | None:
         """Return what was expected in place of a value, or None."""
@@ -176,9 +183,10 @@ class CellChoice(Choice):
 class Columns(Kind):
     """Columns of X: a list of whole numbers >= 0, or "all"."""
 
-    expected = "'all' or a list of columns"
-    slot, metavar = 'sequence of int, "all"', "COLUMN,..."
-    spelled = "all, or numbers of columns such as 0,3"
+    expected: str = "'all' or a list of columns"
+    slot: str = 'sequence of int, "all"'
+    metavar: str | None = "COLUMN,..."
+    spelled: str = "all, or numbers of columns such as 0,3"
 
     def check(self, value: Any) -> str | None:
         """Return what was expected in place of a value, or None."""
@@ -199,9 +207,10 @@ class Columns(Kind):
 class Weights(Kind):
     """A weight for each class: "balanced", or a dict of class to number >= 0."""
 
-    expected = "'balanced' or a dict of class to weight >= 0"
-    slot, metavar = '"balanced", dict of class to float', "WEIGHTS"
-    spelled = "balanced, or pairs such as yes=2,no=1"
+    expected: str = "'balanced' or a dict of class to weight >= 0"
+    slot: str = '"balanced", dict of class to float'
+    metavar: str | None = "WEIGHTS"
+    spelled: str = "balanced, or pairs such as yes=2,no=1"
 
     def check(self, value: Any) -> str | None:
         """Return what was expected in place of a value, or None."""
@@ -228,9 +237,10 @@ class Weights(Kind):
 class Levels(Kind):
     """Increasing numbers in (0, 1), 0.5 among them."""
 
-    expected = "increasing numbers in (0, 1), 0.5 among them"
-    slot, metavar = "sequence of float", "NUMBER,..."
-    spelled = "numbers separated by commas, such as 0.1,0.5,0.9"
+    expected: str = "increasing numbers in (0, 1), 0.5 among them"
+    slot: str = "sequence of float"
+    metavar: str | None = "NUMBER,..."
+    spelled: str = "numbers separated by commas, such as 0.1,0.5,0.9"
 
     def check(self, value: Any) -> str | None:
         """Return what was expected in place of a value, or None."""
@@ -251,10 +261,13 @@ class Optional(Kind):
     """None, or a value of another kind."""
 
     def __init__(self, kind: Kind):
-        self.kind = kind
-        self.type, self.metavar, self.choices = kind.type, kind.metavar, kind.choices
-        self.spelled = kind.spelled
-        self.expected, self.slot = self._or_none(kind.expected), f"{kind.slot} or None"
+        self.kind: Kind = kind
+        self.type: Any = kind.type
+        self.metavar: str | None = kind.metavar
+        self.choices: tuple[str, ...] = kind.choices
+        self.spelled: str = kind.spelled
+        self.expected: str = self._or_none(kind.expected)
+        self.slot: str = f"{kind.slot} or None"
 
     def check(self, value: Any) -> str | None:
         """Return what was expected in place of a value, or None."""
@@ -310,7 +323,7 @@ def redefault(model: type, name: str, default: Any) -> Any:
     return field(default=default, metadata=declared.metadata)
 
 
-def declared(f: Field) -> Option:
+def declared(f: Field[Any]) -> Option:
     """Return the declaration of a dataclass field."""
     return f.metadata["option"]
 

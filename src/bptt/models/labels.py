@@ -23,8 +23,8 @@ class Labels:
     """
 
     def __init__(self, classes: np.ndarray):
-        self.classes = classes
-        self.n_outputs = len(classes)
+        self.classes: np.ndarray = classes
+        self.n_outputs: int = len(classes)
 
     @staticmethod
     def read(sequences: Sequence[Any], y: Any, per_step: bool) -> Arrays:
@@ -56,13 +56,13 @@ class Labels:
             return class_ids("y", targets, self.classes)
         return [class_ids(f"y[{i}]", t, self.classes) for i, t in enumerate(targets)]
 
-    def objective(self, ids: Arrays, model: Any) -> CrossEntropy:
+    def objective(self, encoded: Arrays, model: Any) -> CrossEntropy:
         """Return the cross-entropy with the class weights of a model."""
-        return CrossEntropy(class_weights(model, self.classes, np.concatenate(each(ids))))
+        return CrossEntropy(class_weights(model, self.classes, np.concatenate(each(encoded))))
 
-    def decode(self, logits: np.ndarray) -> np.ndarray:
-        """Return the probabilities of the classes, ndarray of float64, shape (n, n_classes)."""
-        return softmax(logits.T.astype(np.float64)).T
+    def decode(self, outputs: np.ndarray) -> np.ndarray:
+        """Return the probabilities of the classes from logits, both of shape (n, n_classes)."""
+        return softmax(outputs.T.astype(np.float64)).T
 
     def to_json(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,9 +11,10 @@ from ..layers.pool import Pooling
 from .classifier import SequenceClassifier
 from .files import register
 from .hyperparameters import redefault
+from .metrics import r2
 from .scikit_learn import check_fitted, tags
-from .sequences import r2
 from .supervised import SequenceModel
+from .targets import Target
 from .values import Values
 
 
@@ -113,10 +114,11 @@ class SequenceRegressor(SequenceModel):
 
     pooling: Pooling = redefault(SequenceClassifier, "pooling", "last")
 
-    items = "numbers"
-    command, reads = "regress", "numbers"
-    example = "engines.csv --sequence engine --label remaining --test others.csv"
-    target = Values
+    items: ClassVar[str] = "numbers"
+    command: ClassVar[str] = "regress"
+    reads: ClassVar[str] = "numbers"
+    example: ClassVar[str] = "engines.csv --sequence engine --label remaining --test others.csv"
+    target: ClassVar[type[Target]] = Values
 
     @property
     def y_mean_(self) -> np.ndarray:
@@ -173,6 +175,6 @@ class SequenceRegressor(SequenceModel):
         for row in self.predict(X).reshape(len(X), -1):
             yield tuple(f"{v:.8g}" for v in row)
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn asks for."""
         return tags("regressor", target=True, multi_output=True)

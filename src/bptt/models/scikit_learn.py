@@ -23,7 +23,10 @@ def check_fitted(model: Any) -> None:
 
 
 def tags(
-    kind: Literal["classifier", "regressor"] | None = None, *, target: bool = False, **of_target
+    kind: Literal["classifier", "regressor"] | None = None,
+    *,
+    target: bool = False,
+    **of_target: bool,
 ) -> Any:
     """Return the tags of an estimator. Only scikit-learn calls for them, so it is installed."""
     from sklearn.utils import ClassifierTags, RegressorTags, Tags, TargetTags

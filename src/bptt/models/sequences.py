@@ -11,7 +11,6 @@ import numpy as np
 
 from ..checks import ArrayChecker
 from ..errors import ConfigError, ShapeError
-from ..training import SequenceBatches, infer
 
 LARGEST_CATEGORY = 2**24  # whole numbers up to here survive float32
 
@@ -154,36 +153,3 @@ def check_categories(i: int, column: np.ndarray, j: int) -> None:
             f"X[{i}] holds {column[wrong][0]:g} in column {j}; expected whole numbers up "
             f"to 2**24, because it holds categories."
         )
-
-
-def outputs(network, parameters, arrays):
-    """Run a network over sequences of any lengths.
-
-    Parameters
-    ----------
-    network : Network
-    parameters : dict of str to ndarray
-    arrays : list of ndarray, each (T_i, ...)
-
-    Returns
-    -------
-    list of ndarray, each (T_i, n_out); of a network that pools (1, n_out)
-    """
-    longest = max(1, max(len(x) for x in arrays))
-    source = SequenceBatches(arrays, np.arange(len(arrays)), int(np.clip(2**17 // longest, 1, 64)))
-    results: list = [None] * len(arrays)
-    pools = any(layer.pools for layer in network.layers.values())
-    for batch, y in infer(network, parameters, source.batches(source.order(None))):
-        for i, row in zip(batch.target, y, strict=True):
-            results[i] = row if pools else row[: len(arrays[i])]
-    return results
-
-
-def r2(truth, predicted):
-    """Coefficient of determination, averaged over columns; of a constant column 1 or 0."""
-    truth, predicted = (np.asarray(a, np.float64).reshape(len(a), -1) for a in (truth, predicted))
-    with np.errstate(over="ignore", invalid="ignore"):  # numbers too large to square
-        residual = np.sum((truth - predicted) ** 2, axis=0)
-        total = np.sum((truth - truth.mean(axis=0)) ** 2, axis=0)
-        share = np.divide(residual, total, out=(residual > 0).astype(float), where=total > 0)
-    return float(np.mean(1 - share))

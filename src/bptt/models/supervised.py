@@ -10,7 +10,7 @@ from ..checks import require_finite
 from ..errors import ConfigError, operation, within
 from ..network import Network
 from ..stream import Stream
-from ..training import Checkpoints, Progress, SequenceBatches
+from ..training import Checkpoints, Progress, SequenceBatches, infer
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
 from .architecture import recurrent_network
@@ -19,7 +19,7 @@ from .encoder import Encoder
 from .files import digest
 from .hyperparameters import Columns, Flag, Optional, Whole, check, option, redefault, refusal
 from .scikit_learn import check_fitted
-from .sequences import as_sequences, outputs
+from .sequences import as_sequences
 from .targets import Target, each
 
 
@@ -160,7 +160,7 @@ class SequenceModel(Model):
         held_out = np.sort(rng.permutation(len(sequences))[:n_held_out]) if n_held_out else []
         training = np.setdiff1d(np.arange(len(sequences)), held_out)
         self._encoder = Encoder.learn([sequences[i] for i in training], self)
-        self._target = self.target.learn(targets)
+        self._target: Any = self.target.learn(targets)
         inputs, encoded = self._encoder.encode(sequences), self._target.encode(targets)
         scored = None
         if validation is not None:
@@ -201,7 +201,7 @@ class SequenceModel(Model):
         """Run the network over X: a list of arrays (T_i, n_out), or (1, n_out) where it pools."""
         check_fitted(self)
         arrays = self._encoder.encode(as_sequences(X, lengths))
-        z = outputs(self.network_, self.parameters_, arrays)
+        z = run_over(self.network_, self.parameters_, arrays)
         for row in z:
             require_finite(row)
         return z
@@ -284,3 +284,28 @@ def _some(inputs, targets, chosen):
     return some, (
         targets[chosen] if isinstance(targets, np.ndarray) else [targets[i] for i in chosen]
     )
+
+
+def run_over(
+    network: Network, parameters: dict[str, np.ndarray], arrays: list[np.ndarray]
+) -> list[np.ndarray]:
+    """Run a network over sequences of any lengths.
+
+    Parameters
+    ----------
+    network : Network
+    parameters : dict of str to ndarray
+    arrays : list of ndarray, each (T_i, ...)
+
+    Returns
+    -------
+    list of ndarray, each (T_i, n_out); of a network that pools (1, n_out)
+    """
+    longest = max(1, max(len(x) for x in arrays))
+    source = SequenceBatches(arrays, np.arange(len(arrays)), int(np.clip(2**17 // longest, 1, 64)))
+    results: list = [None] * len(arrays)
+    pools = any(layer.pools for layer in network.layers.values())
+    for batch, y in infer(network, parameters, source.batches(source.order(None))):
+        for i, row in zip(batch.target, y, strict=True):
+            results[i] = row if pools else row[: len(arrays[i])]
+    return results

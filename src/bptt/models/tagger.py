@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -112,9 +112,10 @@ class SequenceTagger(LabelModel):
     min_count: int = redefault(LabelModel, "min_count", 2)
     char_units: int = redefault(LabelModel, "char_units", 32)
 
-    items = "steps"
-    command, reads = "tag", "tags"
-    example = "english.conllu --validation dev.conllu --dropout 0.5 --epochs 10"
+    items: ClassVar[str] = "steps"
+    command: ClassVar[str] = "tag"
+    reads: ClassVar[str] = "tags"
+    example: ClassVar[str] = "english.conllu --validation dev.conllu --dropout 0.5 --epochs 10"
 
     def extent(self, X: Any, y: Any = None) -> str:
         """Return the amount of data in words: "12 sequences of 40 steps with 4 tags"."""
@@ -129,6 +130,6 @@ class SequenceTagger(LabelModel):
                 yield " ".join(f"{v:.8g}" for v in numbers) or step, str(tag)
             yield ()
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         """Return what scikit-learn asks for: none of its kinds has a label for each step."""
         return tags(target=True)

@@ -24,8 +24,10 @@ class Values:
     """
 
     def __init__(self, mean: np.ndarray, scale: np.ndarray, one_axis: bool):
-        self.mean, self.scale, self.one_axis = mean, scale, one_axis
-        self.n_outputs = len(mean)
+        self.mean: np.ndarray = mean
+        self.scale: np.ndarray = scale
+        self.one_axis: bool = one_axis
+        self.n_outputs: int = len(mean)
 
     @staticmethod
     def read(sequences: Sequence[Any], y: Any, per_step: bool) -> np.ndarray:
@@ -61,7 +63,7 @@ class Values:
         with np.errstate(over="ignore"):  # the training refuses what is infinite
             return ((columns - self.mean) / self.scale).astype(np.float32)
 
-    def objective(self, targets: np.ndarray, model: Any) -> SquaredError:
+    def objective(self, encoded: np.ndarray, model: Any) -> SquaredError:
         """Return the squared error."""
         return SquaredError()
 
