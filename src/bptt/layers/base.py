@@ -237,11 +237,29 @@ def as_batch(x: Any, lengths: Any) -> tuple[Any, Any]:
             )
     if first.dtype.kind not in "iu":
         float_array("x[0]", first)
-    lengths = [len(s) for s in x]
-    padded = np.zeros((len(x), max(lengths), *first.shape[1:]), first.dtype.newbyteorder("="))
-    for row, s in zip(padded, x, strict=True):
+    return padded(x)
+
+
+def padded(sequences: Sequence[np.ndarray], least: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Pad sequences with zeros to the length of the longest.
+
+    Parameters
+    ----------
+    sequences : list of m ndarray, each (T_i, ...), of one dtype
+    least : int
+        Smallest number of steps of the result.
+
+    Returns
+    -------
+    x : ndarray, shape (m, T_x, ...)
+    lengths : ndarray of int64, shape (m,)
+    """
+    lengths = np.array([len(s) for s in sequences], np.int64)
+    width, first = max(least, lengths.max()), sequences[0]
+    x = np.zeros((len(sequences), width, *first.shape[1:]), first.dtype.newbyteorder("="))
+    for row, s in zip(x, sequences, strict=True):
         row[: len(s)] = s
-    return padded, lengths
+    return x, lengths
 
 
 class Stateless:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from ..errors import ConfigError, operation
+from ..layers.base import padded
 
 POOL = 50  # batches among which sequences are sorted by length: little padding, random batches
 
@@ -166,7 +167,7 @@ class Documents:
         """Yield every window of every batch of documents."""
         for group in self._groups(order):
             steps = self._steps[group]
-            tokens, _ = padded([self._documents[i] for i in group])
+            tokens, _ = padded([self._documents[i] for i in group], least=1)
             for t in range(0, steps.max(), self._seq_length):
                 lengths = np.clip(steps - t, 0, self._seq_length)
                 width = lengths.max()
@@ -206,11 +207,11 @@ class SequenceBatches:
         """Yield every batch."""
         for i in range(0, len(order), self._batch_size):
             group = order[i : i + self._batch_size]
-            x, lengths = padded([self._X[k] for k in group])
+            x, lengths = padded([self._X[k] for k in group], least=1)
             if isinstance(self._targets, np.ndarray):
                 target = self._targets[group]
             else:
-                target, _ = padded([self._targets[k] for k in group])
+                target, _ = padded([self._targets[k] for k in group], least=1)
             yield Batch(x, target, lengths if lengths.min() < x.shape[1] else None)
 
 
@@ -240,26 +241,6 @@ def by_length(lengths: np.ndarray, batch_size: int, rng: np.random.Generator | N
     full = len(order) // batch_size * batch_size
     blocks = order[:full].reshape(-1, batch_size)
     return np.concatenate([rng.permutation(blocks).reshape(-1), order[full:]])
-
-
-def padded(sequences: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """Pad sequences with zeros to the length of the longest.
-
-    Parameters
-    ----------
-    sequences : list of m ndarray, each (T_i, ...)
-
-    Returns
-    -------
-    x : ndarray, shape (m, max T_i, ...)
-    lengths : ndarray of int64, shape (m,)
-    """
-    lengths = np.array([len(s) for s in sequences], np.int64)
-    width = max(1, lengths.max())
-    x = np.zeros((len(sequences), width, *sequences[0].shape[1:]), sequences[0].dtype)
-    for row, s in zip(x, sequences, strict=True):
-        row[: len(s)] = s
-    return x, lengths
 
 
 def _after_burn_in(shape, t, burn_in):
