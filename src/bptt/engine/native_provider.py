@@ -73,7 +73,7 @@ class NativeProvider:
 
     def __init__(self):
         self._registered = False
-        self._native = {CELLS[name]: name for name in _native.cells()}
+        self._native = {CELLS[name]: name for name in _native.cells() if name in CELLS}
         self._equations = NumpyProvider()
 
     def forward(
