@@ -1,12 +1,16 @@
 """The native provider: fused C++ kernels, chosen at import by what the CPU has."""
 
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
-from ..equations import CELLS
+from ..equations import CELLS, Cell
+from ..equations.updates import AdamStep
 from ..errors import ConfigError
 from . import _native
+from .contract import State, Stepper, Tape
 from .numpy_provider import NumpyProvider
 
 
@@ -30,15 +34,17 @@ class NativeTape:
     parameters, not copies, where their layout allows.
     """
 
-    def __init__(self, tape, cell, y):
-        self.tape, self.names = tape, cell.states + cell.gates
-        self.shape, self.dtype = y.shape[:2], y.dtype
+    def __init__(self, tape: Any, cell: Cell, y: np.ndarray):
+        self.tape = tape
+        self.names: tuple[str, ...] = cell.states + cell.gates
+        self.shape: tuple[int, int] = y.shape[:2]
+        self.dtype: np.dtype = y.dtype
 
-    def copy(self, name):
+    def copy(self, name: str) -> np.ndarray:
         """Return a copy of ``tape[name]`` that the caller may change."""
         return self.tape.unpack(name)
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> np.ndarray:
         """Return a state or a gate of every step: (m, T_x, n_a), 0 on padding."""
         if name not in self.names:
             raise KeyError(f"the tape has {', '.join(self.names)}; not {name!r}")
@@ -48,18 +54,18 @@ class NativeTape:
 class NativeStepper:
     """A cell that steps in native code; nothing is allocated there."""
 
-    def __init__(self, name, parameters, m):
+    def __init__(self, name: str, parameters: dict[str, np.ndarray], m: int):
         parameters = {key: _contiguous(p) for key, p in parameters.items()}
         self._stream = _native.Stream(name, parameters, m)
-        self.step = self._stream.step
+        self.step: Callable[[np.ndarray], np.ndarray] = self._stream.step
 
     @property
-    def state(self):
+    def state(self) -> State:
         """The states before the next step, copied. May be set."""
         return self._stream.state
 
     @state.setter
-    def state(self, state):
+    def state(self, state: State) -> None:
         self._stream.set_state(tuple(map(_rows, state)))
 
 
@@ -78,16 +84,16 @@ class NativeProvider:
 
     def forward(
         self,
-        cell,
-        x,
-        state0,
-        parameters,
-        lengths=None,
+        cell: Cell,
+        x: np.ndarray,
+        state0: State,
+        parameters: dict[str, np.ndarray],
+        lengths: np.ndarray | None = None,
         *,
-        table=None,
-        reverse=False,
-        keep_tape=True,
-    ):
+        table: np.ndarray | None = None,
+        reverse: bool = False,
+        keep_tape: bool = True,
+    ) -> tuple[np.ndarray, State, Tape | None]:
         """Run a cell over a batch of sequences."""
         self._register_threads()
         name = self._native.get(cell)
@@ -121,7 +127,14 @@ class NativeProvider:
             )
         return y, state, NativeTape(tape, cell, y) if keep_tape else None
 
-    def backward(self, tape, dy, dstate, *, need_dx=True):
+    def backward(
+        self,
+        tape: Tape,
+        dy: np.ndarray,
+        dstate: tuple[np.ndarray | None, ...],
+        *,
+        need_dx: bool = True,
+    ) -> tuple[np.ndarray | None, State, dict[str, np.ndarray]]:
         """Backpropagate through time, where the tape came from."""
         if not isinstance(tape, NativeTape):
             return self._equations.backward(tape, dy, dstate, need_dx=need_dx)
@@ -131,52 +144,63 @@ class NativeProvider:
             dstate = tuple(None if ds is None else _rows(ds) for ds in dstate)
             return _native.backward(tape.tape, _rows(dy), dstate, need_dx)
 
-    def stream(self, cell, parameters, m):
+    def stream(self, cell: Cell, parameters: dict[str, np.ndarray], m: int) -> Stepper:
         """Prepare to process m sequences step by step."""
         name = self._native.get(cell)
         if name is None:
             return self._equations.stream(cell, parameters, m)
         return NativeStepper(name, parameters, m)
 
-    def dense_forward(self, x, W, b):
+    def dense_forward(self, x: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Compute ``x @ W.T + b``."""
         return _native.dense_forward(*map(_contiguous, (x, W, b)))
 
-    def dense_backward(self, dy, x, W, *, need_dx=True):
+    def dense_backward(
+        self, dy: np.ndarray, x: np.ndarray, W: np.ndarray, *, need_dx: bool = True
+    ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
         """Return the gradients of x, W and b of `dense_forward`."""
         return _native.dense_backward(*map(_contiguous, (dy, x, W)), need_dx)
 
-    def softmax_cross_entropy(self, logits, ids):
+    def softmax_cross_entropy(
+        self, logits: np.ndarray, ids: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Compute the negative log-probability of one class in each row, and its gradient."""
         return _native.softmax_cross_entropy(
             _contiguous(logits), np.ascontiguousarray(ids, np.int64)
         )
 
-    def squared_norm(self, arrays):
+    def squared_norm(self, arrays: Sequence[np.ndarray]) -> float:
         """Sum all squares in float64."""
         try:
             return _native.squared_norm(list(arrays))
         except _native.LayoutError:
             return self._equations.squared_norm(arrays)
 
-    def adam(self, parameters, gradients, m, v, step):
+    def adam(
+        self,
+        parameters: Sequence[np.ndarray],
+        gradients: Sequence[np.ndarray],
+        m: Sequence[np.ndarray],
+        v: Sequence[np.ndarray],
+        step: AdamStep,
+    ) -> None:
         """Take one step of Adam on all arrays, in place."""
         try:
             _native.adam(list(parameters), list(gradients), list(m), list(v), *step)
         except _native.LayoutError:  # raised before anything was changed
             self._equations.adam(parameters, gradients, m, v, step)
 
-    def get_num_threads(self):
+    def get_num_threads(self) -> int:
         """Return how many threads the pool may use."""
         return _native.get_num_threads()
 
-    def set_num_threads(self, n):
+    def set_num_threads(self, n: int) -> None:
         """Set how many threads the pool may use."""
         if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
             raise ConfigError(f"n is {n!r}; expected a whole number >= 1.")
         _native.set_num_threads(int(n))
 
-    def describe(self):
+    def describe(self) -> dict[str, str]:
         """Return rows for `bptt.show_config`."""
         return {
             "engine": "native",
@@ -197,7 +221,7 @@ class NativeProvider:
             filename_prefixes = ("_native",)
             check_symbols = ("PyInit__native",)
 
-            def get_num_threads(self):
+            def get_num_threads(self) -> int:
                 return _native.get_num_threads()
 
             def set_num_threads(self, num_threads):

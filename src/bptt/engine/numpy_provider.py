@@ -1,8 +1,12 @@
 """The NumPy provider: runs `bptt.equations` on views that turn batch first to features first."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 
 from ..equations import updates
+from ..equations.cell import Cell
 from ..equations.losses import cross_entropy_columns, output_backward, output_forward
 from ..equations.sequences import (
     backward_through_time,
@@ -11,7 +15,9 @@ from ..equations.sequences import (
     running_columns,
     valid_steps,
 )
+from ..equations.updates import AdamStep
 from ..errors import EngineError
+from .contract import State, Stepper, Tape
 
 
 def _batch_first(z):
@@ -27,18 +33,21 @@ def _features_first(z):
 class NumpyTape:
     """The step caches of the equations, read by name."""
 
-    def __init__(self, caches, reverse, tokens, table):
+    def __init__(
+        self, caches: Any, reverse: bool, tokens: np.ndarray | None, table: np.ndarray | None
+    ):
         self.caches, self.reverse = caches, reverse
         self.tokens, self.table = tokens, table
-        self.names = caches.cell.states + caches.cell.gates
+        self.names: tuple[str, ...] = caches.cell.states + caches.cell.gates
         x = caches[1]
-        self.shape, self.dtype = x.shape[1:], x.dtype
+        self.shape: tuple[int, int] = x.shape[1:]
+        self.dtype: np.dtype = x.dtype
 
-    def copy(self, name):
+    def copy(self, name: str) -> np.ndarray:
         """Return a copy of ``tape[name]`` that the caller may change."""
         return self[name]
 
-    def __getitem__(self, name):
+    def __getitem__(self, name: str) -> np.ndarray:
         """Collect a state or a gate from the steps: (m, T_x, n_a), 0 on padding."""
         if name not in self.names:
             raise KeyError(f"the tape has {', '.join(self.names)}; not {name!r}")
@@ -55,15 +64,15 @@ class NumpyTape:
 class NumpyStepper:
     """A cell that steps by its recurrence."""
 
-    def __init__(self, cell, parameters, m):
+    def __init__(self, cell: Cell, parameters: dict[str, np.ndarray], m: int):
         self._cell = cell
         self._parameters = {name: p.copy() for name, p in parameters.items()}
         sizes = cell.sizes(parameters)
         self._x = np.empty((m, sizes["n_x"]), next(iter(parameters.values())).dtype)
         zeros = np.zeros((m, sizes["n_a"]), self._x.dtype)
-        self.state = tuple(zeros for _ in self._cell.states)
+        self.state: State = tuple(zeros for _ in self._cell.states)
 
-    def step(self, xt):
+    def step(self, xt: np.ndarray) -> np.ndarray:
         """Run one step: (m, n_x) -> (m, n_a)."""
         if xt.shape != self._x.shape or xt.dtype != self._x.dtype:
             raise ValueError(f"xt is {xt.dtype} {xt.shape}")
@@ -80,16 +89,16 @@ class NumpyProvider:
 
     def forward(
         self,
-        cell,
-        x,
-        state0,
-        parameters,
-        lengths=None,
+        cell: Cell,
+        x: np.ndarray,
+        state0: State,
+        parameters: dict[str, np.ndarray],
+        lengths: np.ndarray | None = None,
         *,
-        table=None,
-        reverse=False,
-        keep_tape=True,
-    ):
+        table: np.ndarray | None = None,
+        reverse: bool = False,
+        keep_tape: bool = True,
+    ) -> tuple[np.ndarray, State, Tape | None]:
         """Run a cell over a batch of sequences."""
         tokens = None
         if table is not None:
@@ -108,7 +117,14 @@ class NumpyProvider:
         tape = NumpyTape(caches, reverse, tokens, table) if keep_tape else None
         return y, tuple(s.T for s in final), tape
 
-    def backward(self, tape, dy, dstate, *, need_dx=True):
+    def backward(
+        self,
+        tape: Any,  # NumpyTape
+        dy: np.ndarray,
+        dstate: tuple[np.ndarray | None, ...],
+        *,
+        need_dx: bool = True,
+    ) -> tuple[np.ndarray | None, State, dict[str, np.ndarray]]:
         """Backpropagate through time."""
         caches = tape.caches
         turn = (lambda z: reverse_valid(z, caches.lengths)) if tape.reverse else (lambda z: z)
@@ -126,45 +142,56 @@ class NumpyProvider:
         dstate0 = tuple(found[f"d{s}0"].T for s in caches.cell.states)
         return dx, dstate0, {name: found[f"d{name}"] for name in caches.cell.parameters}
 
-    def stream(self, cell, parameters, m):
+    def stream(self, cell: Cell, parameters: dict[str, np.ndarray], m: int) -> Stepper:
         """Prepare to process m sequences step by step."""
         return NumpyStepper(cell, parameters, m)
 
-    def dense_forward(self, x, W, b):
+    def dense_forward(self, x: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Compute ``x @ W.T + b``."""
         return output_forward(x.T, W, b).T
 
-    def dense_backward(self, dy, x, W, *, need_dx=True):
+    def dense_backward(
+        self, dy: np.ndarray, x: np.ndarray, W: np.ndarray, *, need_dx: bool = True
+    ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
         """Return the gradients of x, W and b of `dense_forward`."""
         gradients = output_backward(dy.T, x.T, W)
         return gradients["da"].T if need_dx else None, gradients["dWy"], gradients["dby"]
 
-    def softmax_cross_entropy(self, logits, ids):
+    def softmax_cross_entropy(
+        self, logits: np.ndarray, ids: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Compute the negative log-probability of one class in each row, and its gradient."""
         nats, dlogits = cross_entropy_columns(logits.T, ids)
         return nats.astype(np.float64), dlogits.T
 
-    def squared_norm(self, arrays):
+    def squared_norm(self, arrays: Sequence[np.ndarray]) -> float:
         """Sum all squares in float64."""
         with np.errstate(over="ignore"):  # infinite, as on the native engine
             return float(sum(np.sum(np.square(z, dtype=np.float64)) for z in arrays))
 
-    def adam(self, parameters, gradients, m, v, step):
+    def adam(
+        self,
+        parameters: Sequence[np.ndarray],
+        gradients: Sequence[np.ndarray],
+        m: Sequence[np.ndarray],
+        v: Sequence[np.ndarray],
+        step: AdamStep,
+    ) -> None:
         """Take one step of Adam on all arrays, in place."""
         for k, decay in enumerate(step.decay):
             updates.adam(parameters[k], gradients[k], m[k], v[k], step, decay)
 
-    def get_num_threads(self):
+    def get_num_threads(self) -> int:
         """Return 1: the equations run in one thread, apart from NumPy's BLAS."""
         return 1
 
-    def set_num_threads(self, n):
+    def set_num_threads(self, n: int) -> None:
         """Refuse: the threads are those of NumPy's BLAS."""
         raise EngineError(
             f"n is {n!r}; expected the native engine, because the NumPy provider is in use: its "
             f"threads are those of NumPy's BLAS, which OMP_NUM_THREADS or threadpoolctl set."
         )
 
-    def describe(self):
+    def describe(self) -> dict[str, str]:
         """Return rows for `bptt.show_config`."""
         return {"engine": "numpy"}
