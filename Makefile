@@ -39,6 +39,8 @@ lint: .venv/ready-test
 	$(BIN)/ruff check
 	$(BIN)/codespell
 	$(BIN)/pyright
+	$(BIN)/clang-format --dry-run -Werror $$(find native -name '*.cpp' -o -name '*.h')
+	$(BIN)/python tools/native_stub.py --check
 	$(BIN)/python tools/docstrings.py --check
 	$(BIN)/pre-commit validate-config
 

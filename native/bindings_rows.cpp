@@ -186,7 +186,8 @@ void bind_rows(nb::module_& m) {
       "beta2"_a, "epsilon"_a, "decay"_a, "correction1"_a, "correction2"_a,
       nb::sig("def adam(parameters: list[numpy.ndarray], gradients: list[numpy.ndarray], m: list[numpy.ndarray], "
               "v: list[numpy.ndarray], scale: float, learning_rate: float, beta1: float, beta2: float, "
-              "epsilon: float, decay: Sequence[float], correction1: float, correction2: float) -> None"),
+              "epsilon: float, decay: collections.abc.Sequence[float], correction1: float, correction2: float) -> "
+              "None"),
       "Changes parameters, m and v in place: bptt.equations.updates.adam.");
   m.def("squared_norm", &py_squared_norm, "arrays"_a,
         nb::sig("def squared_norm(arrays: list[numpy.ndarray]) -> float"));

@@ -5,7 +5,7 @@
 set -e
 here=$(cd "$(dirname "$0")/.." && pwd)
 dir=${1:-${TMPDIR:-/tmp}/bptt-aarch64}
-cmake -S "$here" -B "$dir" -DBPTT_PYTHON=OFF -DBPTT_TESTS=ON -DCMAKE_SYSTEM_NAME=Linux \
+cmake -S "$here" -B "$dir" -DBPTT_PYTHON=OFF -DBPTT_TESTS=ON -DBPTT_WERROR=ON -DCMAKE_SYSTEM_NAME=Linux \
   -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ >/dev/null
 cmake --build "$dir" -j2
 run="qemu-aarch64 -L /usr/aarch64-linux-gnu"

@@ -159,7 +159,7 @@ class NativeProvider:
         self, dy: np.ndarray, x: np.ndarray, W: np.ndarray, *, need_dx: bool = True
     ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
         """Return the gradients of x, W and b of `dense_forward`."""
-        return _native.dense_backward(*map(_contiguous, (dy, x, W)), need_dx)
+        return _native.dense_backward(_contiguous(dy), _contiguous(x), _contiguous(W), need_dx)
 
     def softmax_cross_entropy(
         self, logits: np.ndarray, ids: np.ndarray
