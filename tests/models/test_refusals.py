@@ -47,7 +47,7 @@ BAD = [
     (fit({"a": 1}), "X is a dict; expected a list of sequences."),
     (fit([np.zeros((2, 0))] * N), "X[0] has 0 feature(s) (2, 0); expected a minimum of 1."),
     (fit([np.zeros((2, 2, 2))] * N), "X[0] has shape (2, 2, 2); expected (steps, features)."),
-    (fit([[[1.0], [1.0, 2.0]]] * N), "X[0] is no array of numbers"),
+    (fit([[[1.0], [1.0, 2.0]]] * N), "X[0] is not an array of numbers"),
     (
         fit([np.zeros((2, 2), complex)] * N),
         "X[0] cannot be read: Complex data not supported; expected",

@@ -88,7 +88,7 @@ class LabelModel(SequenceModel):
         Raises
         ------
         ShapeError, ConfigError, BpttError
-            As for `predict_proba`; or a label is no class of the training set.
+            As for `predict_proba`; or a label is not a class of the training set.
         """
         check_fitted(self)
         ids = np.concatenate(each(self._target.encode(self._read(X, y, lengths)[1])))
@@ -241,7 +241,7 @@ class SequenceClassifier(LabelModel):
             yield str(self.classes_[p.argmax()]), f"{p.max():.4f}"
 
     def __sklearn_tags__(self) -> Any:
-        """Return what scikit-learn asks for."""
+        """Return the tags of scikit-learn."""
         return tags("classifier", target=True)
 
 

@@ -233,13 +233,13 @@ class Encoder:
             raise ConfigError(f"it reads {n!r} features of {kind!r}.")
         encoder = cls(kind, n, lowercase=state["lowercase"])
         if not isinstance(encoder.lowercase, bool):
-            raise ConfigError("its lowercase is no bool.")
+            raise ConfigError("its lowercase is not a bool.")
         if state["mean"] is not None:
             encoder.mean = finite_row("mean", state["mean"], n)
             encoder.scale = scale_row("scale", state["scale"], n)
         for j, values in state["categories"]:
             if not is_whole(j) or not 0 <= j < n or not all(map(is_whole, values)):
-                raise ConfigError("its categories are no lists of whole numbers.")
+                raise ConfigError("its categories are not lists of whole numbers.")
             encoder.categories[j] = np.array(values, np.int64)
             if (np.diff(encoder.categories[j]) <= 0).any():
                 raise ConfigError("its categories are not in order.")

@@ -118,7 +118,7 @@ def load(path: PathLike) -> Any:
         model.history_, model.interrupted_ = config["history"], config["interrupted"]
         model.versions_ = _dict(config, "versions")
         if not isinstance(model.interrupted_, bool):
-            raise ConfigError("its interrupted is no bool.")
+            raise ConfigError("its interrupted is not a bool.")
         if not _is_history(model.history_):
             raise ConfigError("its history is not what fit leaves.")
         model.network_ = model.build_network()
@@ -241,12 +241,12 @@ def _is_history(history):
 
 def _dict(config, name):
     if not isinstance(config[name], dict):
-        raise ConfigError(f"its {name} is no dict.")
+        raise ConfigError(f"its {name} is not a dict.")
     return config[name]
 
 
 def _to_json(value):
-    """Return a hyper-parameter as JSON has it, which knows no tuple and no key but str."""
+    """Return a hyper-parameter as JSON has it, which has no tuples and no keys but str."""
     if isinstance(value, Cell):
         return value.name
     if isinstance(value, np.generic):

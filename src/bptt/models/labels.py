@@ -50,7 +50,7 @@ class Labels:
         Raises
         ------
         ConfigError
-            A label is no class of the training set.
+            A label is not a class of the training set.
         """
         if isinstance(targets, np.ndarray):
             return class_ids("y", targets, self.classes)
@@ -79,7 +79,7 @@ class Labels:
         values = state["classes"]
         kinds = Counter(type(v) for v in values) if isinstance(values, list) else Counter()
         if len(kinds) != 1 or next(iter(kinds)) not in (str, int, bool, float):
-            raise ConfigError("its classes are no list of labels of one kind.")
+            raise ConfigError("its classes are not a list of labels of one kind.")
         classes = np.array(values)
         if classes.dtype.kind not in "iubUf" or len(np.unique(classes)) != len(classes):
             raise ConfigError("its classes are not distinct labels.")
@@ -155,7 +155,7 @@ def class_ids(name: str, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
     Raises
     ------
     ConfigError
-        A label is no class of the training set.
+        A label is not a class of the training set.
     """
     if len(labels) == 0:
         return np.zeros(0, np.int64)

@@ -176,5 +176,5 @@ class SequenceRegressor(SequenceModel):
             yield tuple(f"{v:.8g}" for v in row)
 
     def __sklearn_tags__(self) -> Any:
-        """Return what scikit-learn asks for."""
+        """Return the tags of scikit-learn."""
         return tags("regressor", target=True, multi_output=True)

@@ -34,7 +34,7 @@ def finite_row(name: str, values: Any, n: int) -> np.ndarray:
     """
     is_row = isinstance(values, list) and len(values) == n
     if not is_row or not all(isinstance(v, (int, float)) for v in values):
-        raise ConfigError(f"its {name} is no list of {n} numbers.")
+        raise ConfigError(f"its {name} is not a list of {n} numbers.")
     row = np.array([float(v) for v in values], np.float64)
     if not (np.abs(row) <= LARGEST).all():
         raise ConfigError(f"its {name} is not finite, or too large to square.")

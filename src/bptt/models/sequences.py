@@ -104,7 +104,7 @@ def numeric(name: str, x: Any) -> np.ndarray:
             x = x.astype(np.float64)
     except (TypeError, ValueError):
         raise NotNumbersError(
-            f"{name} is no array of numbers, and an argument must be a string or of real "
+            f"{name} is not an array of numbers, and an argument must be a string or of real "
             f"numbers; expected (steps, features)."
         ) from None
     if x.dtype.kind not in "fiub":

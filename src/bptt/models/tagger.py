@@ -131,5 +131,5 @@ class SequenceTagger(LabelModel):
             yield ()
 
     def __sklearn_tags__(self) -> Any:
-        """Return what scikit-learn asks for: none of its kinds has a label for each step."""
+        """Return the tags of scikit-learn, which has no kind for one label per time step."""
         return tags(target=True)
