@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from bptt import LanguageModel
+from bptt.equations import CELLS
 from bptt.errors import BpttError, ConfigError
 from bptt.training import CrossEntropy, TextStreams, evaluate
 from tests.support.language_models import TEXT, assert_same_parameters, tiny
@@ -114,7 +115,7 @@ def test_the_held_out_part_is_the_end_of_the_text_and_its_loss_is_in_the_history
     assert model.history_[-1]["validation"] == expected
 
 
-CELL_NAMES = "one of rnn, rnn_relu, lstm, gru, gru_reset_after, or a bptt.equations.Cell"
+CELL_NAMES = f"one of {', '.join(CELLS)}, or a bptt.equations.Cell"
 
 
 @pytest.mark.parametrize(
