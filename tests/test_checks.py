@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from bptt.checks import ArrayChecker, float_array
+from bptt.checks import ArrayChecker, ParameterChecker, float_array
 from bptt.errors import ShapeError
 
 
@@ -137,10 +137,10 @@ def test_full_lengths_are_no_lengths():
         ([1.0, 2.0], "lengths are float64; expected 2 integers in 0..3."),
         ([True, False], "lengths are bool; expected 2 integers in 0..3."),
         (["1", "2"], "lengths are <U1; expected 2 integers in 0..3."),
-        ([1], "lengths have shape (1,); expected (2,), one a sequence."),
-        ([[1, 2]], "lengths have shape (1, 2); expected (2,), one a sequence."),
-        (2, "lengths have shape (); expected (2,), one a sequence."),
-        ([], "lengths have shape (0,); expected (2,), one a sequence."),
+        ([1], "lengths have shape (1,); expected (2,), one for each sequence."),
+        ([[1, 2]], "lengths have shape (1, 2); expected (2,), one for each sequence."),
+        (2, "lengths have shape (); expected (2,), one for each sequence."),
+        ([], "lengths have shape (0,); expected (2,), one for each sequence."),
         (
             [3, 4],
             "lengths[1] is 4; expected 0..3, because there are T_x = 3 steps.",
@@ -179,3 +179,59 @@ def test_indices():
 def test_wrong_indices(value, message):
     with refused(message):
         ArrayChecker().indices("x", value, 5, "tokens")
+
+
+# ParameterChecker
+
+TABLE, SIZES = {"W": "n_y n_a", "b": "n_y 1"}, {"n_y": 2, "n_a": 3}
+GIVEN = {"top.W": np.ones((2, 3)), "top.b": np.ones((2, 1)), "other": 5}
+
+
+def test_a_layers_parameters_are_found_under_their_bare_names():
+    check = ParameterChecker(TABLE, SIZES, "top.")
+    own, dtype = check(GIVEN)
+    assert {name: id(array) for name, array in own.items()} == {
+        name: id(GIVEN[f"top.{name}"]) for name in TABLE
+    }
+    assert dtype == np.float64
+    assert check.select(GIVEN).keys() == own.keys()
+    swapped, dtype = check({name: np.asarray(a).astype(">f8") for name, a in GIVEN.items()})
+    assert dtype.isnative
+    assert swapped["W"].tolist() == own["W"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"top.W": None}, "top.W is a NoneType; expected a NumPy array of float32 or float64."),
+        (
+            {"top.b": np.ones((2, 2))},
+            "top.b has shape (2, 2); expected (n_y, 1).",
+        ),
+        (
+            {"top.b": np.ones((2, 1), np.float32)},
+            "top.b is float32; expected float64, because top.W is float64.",
+        ),
+        (
+            {"top.W": np.ones((2, 4))},
+            "the layer's (n_y, n_a) has shape (2, 3); expected (n_y, n_a) with n_a = 4, "
+            "because top.W is (2, 4) = (n_y, n_a).",
+        ),
+    ],
+)
+def test_parameters_that_do_not_fit(change, message):
+    with refused(message):
+        ParameterChecker(TABLE, SIZES, "top.")(GIVEN | change)
+
+
+def test_a_missing_parameter_is_named_with_its_prefix():
+    check = ParameterChecker(TABLE, SIZES, "top.")
+    for call in (check, check.select, check.arrays):
+        with refused("parameters has top.W; expected top.W, top.b, so top.b is missing."):
+            call({"top.W": GIVEN["top.W"]})
+
+
+def test_a_table_may_be_empty_or_have_one_name():
+    assert ParameterChecker({}, {})({"x": 1}) == ({}, None)
+    own, _ = ParameterChecker({"W": "n_y n_a"}, SIZES)({"W": GIVEN["top.W"]})
+    assert list(own) == ["W"]

@@ -289,3 +289,31 @@ def test_what_is_not_finite_is_traced_to_its_gate():
     assert first() == "cct of gru0 at step 0"
     x[0, 4, 1] = np.nan
     assert first() == "ft of lstm0 at step 4"
+
+
+@pytest.mark.parametrize("lengths", [None, RAGGED], ids=["uniform", "ragged"])
+def test_without_the_gradient_of_x_all_others_are_the_same(lengths):
+    both = GRU(N_X, N_A, n_layers=2, bidirectional=True)
+    dropped = Network([Dropout(N_X, 0.5), both, Pool(2 * N_A, "mean")], initial_state="learned")
+    for network, x in ((characters(), TOKENS), (series(), numbers()), (dropped, numbers())):
+        p = draw(network)
+        y, state, tape = network.forward(x, p, lengths=lengths, rng=np.random.default_rng(0))
+        _, dstate0, gradients = network.backward(tape, y, state)
+        dx, *others = network.backward(tape, y, state, need_dx=False)
+        assert dx is None
+        assert same_bits(others, [dstate0, gradients])
+
+
+def test_only_the_layers_above_the_lowest_with_parameters_compute_the_gradient_of_their_input():
+    needed = []
+
+    class Watched(Dense):
+        def backward(self, *args, need_dx=True):
+            needed.append(need_dx)
+            return super().backward(*args, need_dx=need_dx)
+
+    network = Network([Dropout(N_X, 0.5), Watched(N_X, 4), Watched(4, N_Y)])
+    y, _, tape = network.forward(numbers(), draw(network))
+    network.backward(tape, y, need_dx=False)
+    network.backward(tape, y)
+    assert needed == [True, False, True, True]

@@ -34,10 +34,10 @@ def float_array(name: str, value: Any) -> np.ndarray:
     Raises
     ------
     ShapeError
-        For every other type or dtype: nothing is cast silently.
+        Any other type or dtype: nothing is cast silently.
     """
     if type(value) is np.ndarray and value.dtype.char in "fd" and value.dtype.isnative:
-        return value  # the common case: every public call comes through here
+        return value  # the common case, in every public call
     if isinstance(value, float):
         return np.asarray(value)
     if not isinstance(value, (np.ndarray, np.generic)) or isinstance(
@@ -55,21 +55,21 @@ def float_array(name: str, value: Any) -> np.ndarray:
 
 
 def is_plain(value: Any, dtype: Any) -> bool:
-    """Whether `float_array` would accept the value as it is, and its dtype is this one.
+    """Return whether `value` is an ndarray of `dtype`, float32 or float64 in native byte order.
 
-    Fast, for calls that take microseconds. If False, `ArrayChecker` says what is wrong.
+    Fast, for calls that take microseconds. The slower `ArrayChecker` explains a False.
     """
     return type(value) is np.ndarray and value.dtype is dtype and dtype in _PLAIN
 
 
 @cache
 def _axes(spec):
-    """Split a spec into axes, each a tuple of symbols to be added up."""
+    """Split a symbolic shape into axes, each a tuple of symbols to add."""
     return tuple(tuple(axis.split("+")) for axis in spec.split())
 
 
 def _text(spec):
-    """Write a spec as messages show it: (n_a, n_a + n_x)."""
+    """Format a symbolic shape for messages: (n_a, n_a + n_x)."""
     axes = [" + ".join(symbols) for symbols in _axes(spec)]
     return f"({axes[0]},)" if len(axes) == 1 else f"({', '.join(axes)})"
 
@@ -88,7 +88,7 @@ def shape_of(spec: str, **sizes: int) -> tuple[int, ...]:
 def parameters_of(
     table: Mapping[str, str], parameters: Mapping[str, Any]
 ) -> tuple[dict[str, np.ndarray], "ArrayChecker"]:
-    """Check a parameter dict against a table; further names in it are ignored.
+    """Check a dict of parameters against a table of shapes; other names in it are ignored.
 
     Parameters
     ----------
@@ -99,9 +99,9 @@ def parameters_of(
     Returns
     -------
     parameters : dict of str to ndarray
-        The table's names only, in native byte order.
+        Those of the table only, in native byte order.
     check : ArrayChecker
-        With the sizes (n_a, n_x, n_y) and the dtype, for the other arrays of the call.
+        Has the sizes (n_a, n_x, n_y) and the dtype, to check the other arrays of the call.
 
     Raises
     ------
@@ -186,9 +186,9 @@ class ParameterChecker:
         return own, check.dtype
 
     def arrays(self, parameters: Mapping[str, Any], **sizes: int) -> "ArrayChecker":
-        """Return a checker that has seen the parameters, for the other arrays of the call."""
+        """Return a checker that has the sizes and the dtype of the parameters, for other arrays."""
         check = self._slowly(parameters)[1]
-        check.know(**sizes)
+        check.add_sizes(**sizes)
         return check
 
     def _slowly(self, parameters):
@@ -217,8 +217,8 @@ def refuse_missing(table: Mapping[str, str], parameters: Mapping[str, Any]) -> N
 class ArrayChecker:
     """Check the arrays of one call against one another.
 
-    Sizes (n_x, n_a, m, T_x, ...) are learned from the first array that has them; a later array that
-    contradicts one is refused with the reason.
+    Sizes (n_x, n_a, m, T_x, ...) are read from the first array that has them. A later array of
+    another size is refused, with the reason for the expected size.
 
     Parameters
     ----------
@@ -241,25 +241,26 @@ W is (4, 7) = (n_a, n_a + n_x).
     def __init__(self, **sizes: int):
         self.dtype: np.dtype | None = None
         self._dtype_source = ""
-        # symbol -> its size and, where an array told it, that array's name, shape and spec
+        # symbol -> its size and, if it was read from an array, the array's name, shape and spec
         self._sizes: dict[str, tuple] = {symbol: (size,) for symbol, size in sizes.items()}
 
-    def know(self, **sizes: int) -> None:
-        """Take further sizes as constructed."""
+    def add_sizes(self, **sizes: int) -> None:
+        """Add sizes with the reason ``"as constructed"``."""
         self._sizes.update({symbol: (size,) for symbol, size in sizes.items()})
 
     def __getitem__(self, symbol: str) -> int:
         return self._sizes[symbol][0]
 
     def array(self, name: str, value: Any, spec: str) -> np.ndarray:
-        """Check one floating-point array and learn from it the sizes not yet known.
+        """Check a floating-point array and read the sizes not yet known from its shape.
 
         Parameters
         ----------
         name : str
         value : ndarray
         spec : str
-            One symbol an axis, separated by spaces: ``"n_a n_a+n_x"``; a number stands for itself.
+            Symbolic shape: the axes separated by spaces, ``"n_a n_a+n_x"``. Each is a number, a
+            symbol or a sum of symbols.
 
         Returns
         -------
@@ -269,8 +270,8 @@ W is (4, 7) = (n_a, n_a + n_x).
         Raises
         ------
         ShapeError
-            Wrong type, dtype, number of axes or size; or a dtype other than that of the arrays
-            seen before.
+            Wrong type, dtype, number of axes or size; or a dtype other than that of earlier
+            arrays.
         """
         value = float_array(name, value)
         if self.dtype is None:
@@ -284,7 +285,7 @@ W is (4, 7) = (n_a, n_a + n_x).
         return value
 
     def shape(self, name: str, shape: tuple[int, ...], spec: str) -> None:
-        """Check a bare shape against `spec`, as `array` does."""
+        """Check a shape as `array` does."""
         axes = _axes(spec)
         if len(shape) != len(axes):
             raise ShapeError(f"{name} has shape {shape}; expected {_text(spec)}.")
@@ -296,7 +297,7 @@ W is (4, 7) = (n_a, n_a + n_x).
             for other in known:
                 size -= self._sizes[other][0]
             if symbol not in self._sizes and size >= 0:
-                self._sizes[symbol] = (size, name, shape, spec)  # the reason, told when needed
+                self._sizes[symbol] = (size, name, shape, spec)  # with the reason, for messages
             elif symbol not in self._sizes or self._sizes[symbol][0] != size:
                 raise ShapeError(
                     f"{name} has shape {shape}; expected {_text(spec)} "
@@ -304,7 +305,7 @@ W is (4, 7) = (n_a, n_a + n_x).
                 )
 
     def _expected(self, symbol, known):
-        """What a size should be, and why: for a message."""
+        """Format the expected size and the reason for it."""
         if symbol not in self._sizes:
             sizes = ", ".join(f"{other} = {self[other]}" for other in known)
             return f"{symbol} = 0 or more, because {sizes}"
@@ -325,7 +326,7 @@ W is (4, 7) = (n_a, n_a + n_x).
         Returns
         -------
         ndarray of int64, shape (m,), or None
-            None where every sequence has T_x steps.
+            None if every sequence has T_x steps.
 
         Raises
         ------
@@ -340,7 +341,9 @@ W is (4, 7) = (n_a, n_a + n_x).
         if lengths.dtype.kind not in "iu":
             raise ShapeError(f"{name} are {lengths.dtype}; expected {m} integers in 0..{T_x}.")
         if lengths.shape != (m,):
-            raise ShapeError(f"{name} have shape {lengths.shape}; expected ({m},), one a sequence.")
+            raise ShapeError(
+                f"{name} have shape {lengths.shape}; expected ({m},), one for each sequence."
+            )
         wrong = np.flatnonzero((lengths < 0) | (lengths > T_x))
         if wrong.size:
             i = wrong[0]
@@ -352,7 +355,7 @@ W is (4, 7) = (n_a, n_a + n_x).
         return None if (lengths == T_x).all() else lengths
 
     def indices(self, name: str, value: Any, limit: int, what: str) -> np.ndarray:
-        """Check an array of indices into `limit` entries of something and return it."""
+        """Check and return an array of indices in 0..limit-1; `what` names the indexed things."""
         if not isinstance(value, np.ndarray) or value.dtype.kind not in "iu":
             kind = value.dtype if isinstance(value, np.ndarray) else type(value).__name__
             raise ShapeError(f"{name} is {kind}; expected an array of integers.")
@@ -366,7 +369,7 @@ W is (4, 7) = (n_a, n_a + n_x).
 
 
 def require_finite(result: np.ndarray) -> None:
-    """Raise where a result of trained parameters is not finite.
+    """Refuse a result that is not finite.
 
     Raises
     ------
@@ -379,12 +382,12 @@ def require_finite(result: np.ndarray) -> None:
 
 
 def is_whole(value: object) -> TypeGuard[int]:
-    """Tell whether a value is a whole number: a Python or a NumPy one, not a bool."""
+    """Return whether a value is a Python or NumPy integer, not a bool."""
     return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Tell whether a value is a real number: a Python or a NumPy one, not a bool."""
+    """Return whether a value is a Python or NumPy real number, not a bool."""
     return isinstance(value, numbers.Real) and not isinstance(value, bool)
 
 

@@ -82,7 +82,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 class _Named(ContextDecorator):
-    """Give the errors that leave a block or a function the name of an operation."""
+    """Add the name of an operation to the errors that leave a block or a function."""
 
     def __init__(self, name: str):
         self._name = name
@@ -115,7 +115,7 @@ def operation(what: str) -> _Named: ...
 @overload
 def operation(what: _F) -> _F: ...
 def operation(what: Any) -> Any:
-    """Give the errors of a public function the name of the operation.
+    """Add the name of the operation to the errors of a public function.
 
     The innermost operation that an error leaves is put in front of its message, once.
 

@@ -100,12 +100,12 @@ class Stream:
             return self._stepper.step(xt)
         except ShapeError:
             raise
-        except (ValueError, TypeError, BufferError):  # the input does not fit: say how
+        except (ValueError, TypeError, BufferError):  # the input does not fit
             return self._refused(xt)
 
     @operation("Stream.step")
     def _refused(self, xt):
-        """Name what is wrong with an input, or run the step on a contiguous copy."""
+        """Refuse an input with the reason; run the step on a contiguous copy if it is valid."""
         xt = ArrayChecker(m=self.m, n_x=self._source.n_in).array("xt", xt, "m n_x")
         if xt.dtype != self.dtype:
             raise ShapeError(f"xt is {xt.dtype}; expected {self.dtype}, as the parameters are.")

@@ -92,7 +92,10 @@ SHAPES = [
     (lambda: lstm([X[0].astype("float16")]), "x[0] is float16; expected float32 or float64."),
     (lambda: lstm([X[0]], lengths=[4]), "lengths given with a list of sequences; expected None"),
     # lengths
-    (lambda: lstm(lengths=[4] * 6), "lengths have shape (6,); expected (7,), one a sequence."),
+    (
+        lambda: lstm(lengths=[4] * 6),
+        "lengths have shape (6,); expected (7,), one for each sequence.",
+    ),
     (lambda: lstm(lengths=[4.0] * 7), "lengths are float64; expected 7 integers in 0..4."),
     (lambda: lstm(lengths=[True] * 7), "lengths are bool; expected 7 integers in 0..4."),
     (lambda: lstm(lengths=[4, 4, 5, 4, 4, 4, 4]), "lengths[2] is 5; expected 0..4, because there"),

@@ -338,6 +338,11 @@ def dense_cases():
 POOLS = [("last", False), ("last", True), ("mean", False), ("max", True)]
 
 
+def off(lengths=RAGGED, T_x=4):
+    """The mask of padding."""
+    return np.arange(T_x) >= np.array(lengths)[:, np.newaxis]
+
+
 @cache
 def pool_cases():
     """Every way to pool, what was seen before (sums, counts, maxima) included."""

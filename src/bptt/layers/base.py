@@ -139,7 +139,7 @@ class Layer(ABC):
             )
         check, checked = ArrayChecker(), []
         for s, axes, shape in zip(state, self._state_axes, shapes, strict=True):
-            check.know(**dict(zip(axes.split(), shape, strict=True)))
+            check.add_sizes(**dict(zip(axes.split(), shape, strict=True)))
             checked.append(check.array(name, s, axes))
         if checked[0].dtype != dtype:
             raise ShapeError(
@@ -272,7 +272,7 @@ class Stateless:
 
 
 def checked_tokens(x: Any, lengths: Any, n_tokens: int) -> tuple[np.ndarray, np.ndarray | None]:
-    """Check the tokens of the steps that exist; padding may hold anything.
+    """Check the tokens of the valid steps; padding may hold anything.
 
     Parameters
     ----------
@@ -300,8 +300,8 @@ def checked_tokens(x: Any, lengths: Any, n_tokens: int) -> tuple[np.ndarray, np.
 class StepwiseLayer(Layer):
     """A layer without a state: it maps every time step on its own.
 
-    A subclass has a `_check` for its parameters and says how it maps rows, one for each time step
-    that exists.
+    A subclass defines `_check`, which checks its parameters, and how it maps rows, one for each
+    valid time step.
     """
 
     _check: Any  # ParameterChecker
@@ -334,7 +334,7 @@ class StepwiseLayer(Layer):
         *,
         keep_tape: bool = True,
     ) -> tuple[np.ndarray, State, Any]:
-        """Map every time step that exists.
+        """Map every valid time step.
 
         Parameters
         ----------
@@ -419,7 +419,7 @@ class StepwiseLayer(Layer):
 
 
 def packed(z: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
-    """(m, T_x, ...) -> the rows of the steps that exist; all of them if `valid` is None."""
+    """(m, T_x, ...) -> the rows of the valid steps; of all steps if `valid` is None."""
     return z.reshape(z.shape[0] * z.shape[1], *z.shape[2:]) if valid is None else z[valid]
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class FeatureEmbedding(StepwiseLayer):
-    """Embed the categorical features of every time step beside its numeric ones.
+    """Embed the categorical features of every time step; keep its numeric features.
 
     A time step is an array of n_in floats, whole numbers in 0..n_tokens-1 in the categorical
     columns. The output has the numeric columns, unchanged and in order, then the vectors of the

@@ -100,7 +100,7 @@ class WordEmbedding(StepwiseLayer):
             f"{name}[..., 1:]", rows[:, 1:], self.characters.n_in, "characters"
         )
         spelled, place = np.unique(characters, axis=0, return_inverse=True)
-        place = place.reshape(-1)  # NumPy 2.0 gives it another axis
+        place = place.reshape(-1)  # NumPy 2.0 returns two axes
         ends = spelled == 0
         lengths = np.where(ends.any(axis=1), ends.argmax(axis=1), spelled.shape[1])
         spelled = spelled[:, : max(1, lengths.max(initial=0))]

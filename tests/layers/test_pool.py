@@ -1,66 +1,41 @@
-"""Pool, FeatureEmbedding, WordEmbedding: gradients, ragged batches, streams, refusals."""
+"""Pool: formulas, gradients, ragged batches, streams, refusals."""
 
 import numpy as np
 import pytest
 
 from bptt import GRU, LSTM, Dense, Network, check_grads
-from bptt.errors import BpttError, ConfigError, ShapeError
+from bptt.errors import BpttError, ConfigError
 from bptt.gradcheck import entry_errors
-from bptt.layers import FeatureEmbedding, Pool, WordEmbedding
+from bptt.layers import Pool
 from tests.support.cases import copies, same_bits
 from tests.support.gradient_cases import (
-    MIXED,
-    N_TOKENS,
     POOLS,
     RAGGED,
-    SPELT,
     M,
-    columns_cases,
+    off,
     pool_cases,
-    words_cases,
 )
 from tests.support.tolerances import TOLERANCES, assert_close
 
 T_X, N = 4, 6
-every_pool = pytest.mark.parametrize(("how", "bidirectional"), POOLS)
 both = pytest.mark.parametrize("lengths", [None, RAGGED], ids=["uniform", "ragged"])
+every_pool = pytest.mark.parametrize(("how", "bidirectional"), POOLS)
 
 
 def rng(seed=0):
     return np.random.default_rng(seed)
 
 
-def off(lengths=RAGGED, T_x=T_X):
-    return np.arange(T_x) >= np.array(lengths)[:, np.newaxis]
-
-
-def columns_layer():
-    return FeatureEmbedding(4, {1: (N_TOKENS, 2), 3: (5, 3)})
-
-
-def words_layer():
-    return WordEmbedding(N_TOKENS, 2, 6, 3, 4)
-
-
-def mixed(dtype=np.float64):
-    x = MIXED.copy()
-    x[:, :, [0, 2]] = rng().standard_normal((M, T_X, 2))
-    return x.astype(dtype)
-
-
-@pytest.mark.parametrize("case", [*pool_cases(), *columns_cases(), *words_cases()])
+@pytest.mark.parametrize("case", pool_cases())
 def test_gradients(case):
     assert check_grads(*case, rtol=TOLERANCES["gradient"]) < 1e-9
 
 
-@pytest.mark.parametrize("case", [*pool_cases()[-2:], columns_cases()[1], words_cases()[1]])
+@pytest.mark.parametrize("case", pool_cases()[-2:])
 def test_every_entry_of_the_gradients(case):
     errors = entry_errors(*case)
     assert errors.keys() == case.inputs.keys()
     assert max(e.error for e in errors.values()) < TOLERANCES["gradient"]
-
-
-# Pool
 
 
 @both
@@ -183,125 +158,9 @@ def test_a_pooled_network_learns_from_ragged_rows_as_from_rows_alone(how, bidire
         assert [len(s) for s in stream.state] == [len(s) for s in final]
 
 
-# FeatureEmbedding
-
-
-@both
-def test_columns_are_numbers_then_vectors(lengths):
-    layer, x = columns_layer(), mixed()
-    parameters = layer.init(rng(), np.float64)
-    y, state, _ = layer.forward(x, parameters, None, lengths)
-    assert state == ()
-    assert layer.n_out == y.shape[2] == 2 + 2 + 3
-    on = ~off(lengths or [T_X] * M)
-    assert np.array_equal(y[on][:, :2], x[on][:, [0, 2]])
-    for j, place in ((1, slice(2, 4)), (3, slice(4, 7))):
-        We = parameters[f"column{j}.We"]
-        assert np.array_equal(y[on][:, place], We[x[on][:, j].astype(int)])
-    assert not y[~on].any()
-    for t in range(T_X):
-        yt, _ = layer.step(x[:, t], parameters, ())
-        assert np.array_equal(yt[on[:, t]], y[on[:, t], t])
-        assert np.array_equal(layer.stream(parameters, M).step(x[:, t]), yt)
-
-
-def test_padding_never_matters_to_columns():
-    layer, x = columns_layer(), mixed()
-    parameters, dy = layer.init(rng(), np.float64), rng(1).standard_normal((M, T_X, 7))
-    results = []
-    for junk in (0.0, np.nan, 1e9):
-        x[off()], dy[off()] = junk, junk
-        y, _, tape = layer.forward(x, parameters, None, RAGGED)
-        results.append(copies((y, layer.backward(tape, dy))))
-    assert same_bits(results[0], results[1])
-    assert same_bits(results[0], results[2])
-    assert not results[0][1][0][off()].any()
-    assert not results[0][1][0][:, :, [1, 3]].any()  # tokens have no gradient
-
-
-@pytest.mark.parametrize("bad", [-1, N_TOKENS, 0.5, np.nan, np.inf, -np.inf])
-def test_columns_refuse_what_is_no_token(bad):
-    layer, x = columns_layer(), mixed()
-    x[2, 1, 1] = bad
-    expected = (
-        rf"FeatureEmbedding.forward: x holds {bad:g} in column 1; expected whole numbers in 0..8"
-    )
-    with pytest.raises(ShapeError, match=expected):
-        layer.forward(x, layer.init(rng(), np.float64))
-
-
-def test_columns_without_tokens_pass_numbers_on():
-    layer, x = FeatureEmbedding(4, {}), mixed(np.float32)
-    assert same_bits(layer.forward(x, {})[0], x)
-    assert layer.stream({}, M).step(x[:, 0]).shape == (M, 4)
-
-
-# WordEmbedding
-
-
-@both
-def test_words_are_vectors_and_the_final_states_of_their_letters(lengths):
-    layer = words_layer()
-    parameters = layer.init(rng(), np.float64)
-    y, _, _ = layer.forward(SPELT, parameters, None, lengths)
-    on = ~off(lengths or [T_X] * M)
-    assert not y[~on].any()
-    assert layer.n_out == y.shape[2] == 2 + 8
-    inner = {n.removeprefix("lstm."): p for n, p in parameters.items() if n.startswith("lstm.")}
-    for row, own in zip(SPELT[on], y[on], strict=True):
-        letters = parameters["characters.We"][row[1:][row[1:] > 0]][np.newaxis]
-        _, (a, _), _ = layer.lstm.forward(letters, inner)
-        assert_close(own, np.concatenate([parameters["We"][row[0]], a[0, 0], a[1, 0]]), "rows")
-
-
-def test_words_step_as_they_read():
-    layer = words_layer()
-    parameters = layer.init(rng(), np.float64)
-    y, _, _ = layer.forward(SPELT, parameters)
-    stream = layer.stream(parameters, M)
-    for t in range(T_X):
-        assert_close(layer.step(SPELT[:, t], parameters, ())[0], y[:, t], "rows")
-        assert_close(stream.step(SPELT[:, t]), y[:, t], "rows")
-
-
-def test_padding_never_matters_to_words():
-    layer, x = words_layer(), SPELT.copy()
-    parameters, dy = layer.init(rng(), np.float64), rng(1).standard_normal((M, T_X, 10))
-    results = []
-    for junk, token in ((0.0, 0), (np.nan, -1), (np.inf, 10**9)):
-        x[off()], dy[off()] = token, junk
-        y, _, tape = layer.forward(x, parameters, None, RAGGED)
-        results.append(copies((y, layer.backward(tape, dy))))
-    assert same_bits(results[0], results[1])
-    assert same_bits(results[0], results[2])
-
-
-def test_room_for_longer_words_changes_nothing():
-    layer = words_layer()
-    parameters = layer.init(rng(), np.float64)
-    longer = np.concatenate([SPELT, np.zeros((M, T_X, 5), int)], axis=2)
-    assert same_bits(layer.forward(longer, parameters)[0], layer.forward(SPELT, parameters)[0])
-
-
-def test_no_words_at_all():
-    layer = words_layer()
-    parameters = layer.init(rng())
-    for m, T_x in ((0, 3), (3, 0)):
-        y, _, tape = layer.forward(np.zeros((m, T_x, 4), int), parameters)
-        assert y.shape == (m, T_x, 10)
-        assert all(not g.any() for g in layer.backward(tape, y)[2].values())
-
-
-# What they refuse
-
-
 def refusals():
-    pool, columns, words = Pool(N, "mean"), columns_layer(), words_layer()
-    W = words.init(rng())
-    x, tokens = np.zeros((M, T_X, N), np.float32), SPELT.copy()
-    tokens[0, 0, 0], spelling = N_TOKENS, SPELT.copy()
-    spelling[0, 0, 1] = 6
-    both = Pool(N, "last", bidirectional=True)
+    pool, both = Pool(N, "mean"), Pool(N, "last", bidirectional=True)
+    x = np.zeros((M, T_X, N), np.float32)
     return [
         (lambda: Pool(N, "sum"), "Pool: pooling is 'sum'; expected one of last, mean, max."),
         (lambda: Pool(3, "last", bidirectional=True), "Pool: n_in is 3; expected an even number"),
@@ -317,31 +176,6 @@ def refusals():
         (lambda: both.step(x[:, 0], {}, ()), "Pool.step: the layer is bidirectional; expected"),
         (lambda: both.stream({}, 1), "Pool.stream: the layer is bidirectional; expected one"),
         (lambda: pool.stream({}, 2).step(x[:, 0]), "xt has shape (7, 6); expected (m, n_x) with"),
-        (
-            lambda: FeatureEmbedding(2, {2: (3, 4)}),
-            "FeatureEmbedding: tokens has column 2; expected 0..1.",
-        ),
-        (
-            lambda: columns.forward(x[..., :4], {}),
-            "FeatureEmbedding.forward: parameters has no entry; expected column1.We",
-        ),
-        (
-            lambda: words.forward(SPELT[..., :1], W),
-            "x has shape (7, 4, 1); expected (m, T_x, 1 + L)",
-        ),
-        (lambda: words.forward(tokens, W), "x[..., 0] holds 9; expected 0..8, because there are 9"),
-        (
-            lambda: words.forward(spelling, W),
-            "x[..., 1:] holds 6; expected 0..5, because there are",
-        ),
-        (
-            lambda: words.forward(SPELT, {}),
-            "WordEmbedding.forward: parameters has no entry; expected We, ",
-        ),
-        (
-            lambda: words.step(SPELT, W, ()),
-            "WordEmbedding.step: xt has shape (7, 4, 4); expected (m, 1 + L)",
-        ),
     ]
 
 
