@@ -72,7 +72,7 @@ class Content(NamedTuple):
     read: Callable[[list[Path], dict[str, Any], bool], Data]
 
 
-def read(kind: Any, paths: list[Path], given: dict[str, Any], labelled: bool = True) -> Data:
+def read(kind: Any, paths: list[Path], given: dict[str, Any], labeled: bool = True) -> Data:
     """Read the data files of a kind of model, one after another.
 
     Parameters
@@ -81,7 +81,7 @@ def read(kind: Any, paths: list[Path], given: dict[str, Any], labelled: bool = T
     paths : list of Path
     given : dict
         Options by name; those of other kinds of data must be None.
-    labelled : bool
+    labeled : bool
         Whether labels are needed; if not, ``y`` has no meaning.
 
     Returns
@@ -95,17 +95,16 @@ def read(kind: Any, paths: list[Path], given: dict[str, Any], labelled: bool = T
         A file with other content, or an option that this kind of data does not have.
     """
     content = CONTENTS[kind.reads]
-    if stray := [name for name in OPTIONS if given.get(name) is not None]:
-        stray = [name for name in stray if name not in content.options]
+    stray = [n for n in OPTIONS if n not in content.options and given.get(n) is not None]
     if stray:
         raise ConfigError(
             f"{flag(stray[0])} is not an option for the data of `{kind.command}`; expected of the "
             f"options for data only {', '.join(map(flag, content.options))}."
         )
-    return content.read(paths, {name: given.get(name) for name in content.options}, labelled)
+    return content.read(paths, {name: given.get(name) for name in content.options}, labeled)
 
 
-def _texts(paths, options, labelled):
+def _texts(paths, options, labeled):
     """Read one text, or documents."""
     if options["documents"] is None:
         text: Any = corpus.read_text(paths) if paths else corpus.default_corpus()
@@ -115,11 +114,11 @@ def _texts(paths, options, labelled):
     return Data(corpus.read_documents(paths, options["documents"]), None)
 
 
-def _sequences(formats, paths, options, labelled):
+def _sequences(formats, paths, options, labeled):
     """Read sequences from files of any of these formats."""
     if not paths:
         raise ConfigError("no FILE is given; expected at least one.")
-    parts = [_file(formats, path, options, labelled) for path in paths]
+    parts = [_file(formats, path, options, labeled) for path in paths]
     columns = parts[0].columns
     for path, part in zip(paths, parts, strict=True):
         if part.columns != columns:
@@ -127,13 +126,13 @@ def _sequences(formats, paths, options, labelled):
                 f"{path} has the columns {', '.join(part.columns)}; expected "
                 f"{', '.join(columns)}, as {paths[0]} has."
             )
-        if labelled and part.y is None:
+        if labeled and part.y is None:
             raise DataError(f"{path} has no labels; expected a label for each sequence.")
     y = [label for part in parts for label in part.y or ()]
-    return Data([x for part in parts for x in part.X], y if labelled else None, columns)
+    return Data([x for part in parts for x in part.X], y if labeled else None, columns)
 
 
-def _file(formats, path, options, labelled):
+def _file(formats, path, options, labeled):
     suffix = path.suffix.lower()
     own = next((f for f in formats if suffix in f.suffixes), None)
     if own is None:
@@ -145,12 +144,12 @@ def _file(formats, path, options, labelled):
                 f"{flag(name)} is {value!r}; expected it left out, because {path} ends in "
                 f"{path.suffix!r}."
             )
-    return own.read(path, labelled, **{name: options[name] for name in own.options})
+    return own.read(path, labeled, **{name: options[name] for name in own.options})
 
 
-def _numbers(formats, paths, options, labelled):
+def _numbers(formats, paths, options, labeled):
     """Read sequences whose labels are numbers."""
-    data = _sequences(formats, paths, options, labelled)
+    data = _sequences(formats, paths, options, labeled)
     try:
         return data._replace(y=data.y and [float(label) for label in data.y])
     except (TypeError, ValueError):
@@ -160,24 +159,24 @@ def _numbers(formats, paths, options, labelled):
         ) from None
 
 
-def _series(formats, paths, options, labelled):
+def _series(formats, paths, options, labeled):
     """Read series: an array if there is one file; None to continue those of the training."""
-    if not (paths or labelled):
+    if not (paths or labeled):
         return Data(None, None)  # type: ignore[arg-type]
-    data = _sequences(formats, paths, options, labelled=False)
+    data = _sequences(formats, paths, options, labeled=False)
     return data._replace(X=data.X[0]) if len(data.X) == 1 else data
 
 
-def _table(path, labelled, label, sequence, columns, text, per_step=False):
-    label = label or ("label" if labelled else None)
+def _table(path, labeled, label, sequence, columns, text, per_step=False):
+    label = label or ("label" if labeled else None)
     columns = _split(columns)
     return read_table(
         path, label=label, sequence=sequence, columns=columns, text=text, per_step=per_step
     )
 
 
-def _json_lines(path, labelled, label, sequence):
-    label = (label or "label") if labelled else None
+def _json_lines(path, labeled, label, sequence):
+    label = (label or "label") if labeled else None
     return read_json_lines(path, sequence=sequence or "sequence", label=label)
 
 
@@ -190,26 +189,26 @@ def _content(files, read, *formats):
     return Content(files, tuple(options), lambda *rest: read(formats, *rest))
 
 
-_LABELLED = ("label", "sequence", "columns", "text")
+_LABELED = ("label", "sequence", "columns", "text")
 _TABLES = (".csv", ".tsv", ".tab")
 _SEQUENCES = (
-    Format((".ts",), (), lambda path, labelled: read_ts(path)),
-    Format(_TABLES, _LABELLED, _table),
+    Format((".ts",), (), lambda path, labeled: read_ts(path)),
+    Format(_TABLES, _LABELED, _table),
     Format((".jsonl", ".ndjson"), ("label", "sequence"), _json_lines),
 )
 _STEPS = (
     Format(
         (".conll", ".conllu", ".tsv", ".txt"),
         ("word", "tag"),
-        lambda path, labelled, word, tag: read_conll(path, word=word, tag=tag, tagged=labelled),
+        lambda path, labeled, word, tag: read_conll(path, word=word, tag=tag, tagged=labeled),
     ),
-    Format((".csv",), _LABELLED, lambda *args, **named: _table(*args, **named, per_step=True)),
+    Format((".csv",), _LABELED, lambda *args, **named: _table(*args, **named, per_step=True)),
     _SEQUENCES[-1],
 )
 _COLUMNS = Format(
     _TABLES,
     ("columns",),
-    lambda path, labelled, columns: read_series(path, columns=_split(columns)),
+    lambda path, labeled, columns: read_series(path, columns=_split(columns)),
 )
 CONTENTS = {
     "texts": Content(

@@ -57,7 +57,7 @@ def predict(
         raise ConfigError(f"--coverage is given for a {type(m).__name__}; expected a Forecaster.")
     if out is not None:
         check_destination(out)
-    data = data_files.read(m, [] if file is None else [file], given, labelled=False)
+    data = data_files.read(m, [] if file is None else [file], given, labeled=False)
     of_series = {"coverage": coverage, "columns": data.columns}
     rows = m.prediction_rows(data.X, **(of_series if hasattr(m, "predict_interval") else {}))
     put(_table(rows, m.separator), out)
