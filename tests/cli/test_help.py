@@ -11,6 +11,7 @@ import pytest
 import bptt
 from bptt import Forecaster
 from bptt.cli import main
+from bptt.equations import CELLS
 from bptt.models.files import KINDS as MODELS
 from bptt.models.hyperparameters import declared
 from tests.support.cli_cases import (
@@ -90,8 +91,8 @@ def complete(monkeypatch, capsys, line, shell="bash"):
         ("bptt sc", ["score"]),
         ("bptt train ", KINDS),
         ("bptt train cl", ["classify"]),
-        ("bptt train classify --cell g", ["gru", "gru_reset_after"]),
-        ("bptt train --cell l", ["lstm"]),
+        ("bptt train classify --cell g", [name for name in CELLS if name.startswith("g")]),
+        ("bptt train --cell ", list(CELLS)),
         ("bptt train --documents ", ["file", "paragraph", "line"]),
         ("bptt train tag --schedule ", ["constant", "cosine", "plateau"]),
         ("bptt train forecast --out", ["--output", "--out"]),

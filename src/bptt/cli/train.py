@@ -67,7 +67,11 @@ def _command(kind, data_options):
         context: typer.Context,
         files: Annotated[
             list[Path] | None,
-            typer.Argument(metavar="FILE", help="Training data, read one file after another."),
+            typer.Argument(
+                metavar="FILE",
+                help="Training data, read one file after another.",
+                show_default=False,
+            ),
         ] = None,
         **given,
     ):
