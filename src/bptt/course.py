@@ -80,7 +80,7 @@ def _forward(cell, x, state0, parameters, lengths):
 
 
 def _backward(da, dstate, caches):
-    if not isinstance(caches, EngineCaches):  # those of `equations`, or of somebody's own loop
+    if not isinstance(caches, EngineCaches):  # those of `equations`, or of the caller's own loop
         return backward_through_time(da, dstate, caches)
     x, T = caches[1], da.shape[2]
     dy = np.zeros((*x.shape[1:], da.shape[0]), da.dtype)

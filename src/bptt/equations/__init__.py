@@ -12,7 +12,10 @@ d + name    gradient of the loss, a scalar, with respect to that name; same shap
 ==========  ===========================================================
 
 Read in this order: `activations`, `rnn` (one step), `sequences` (the loop through time, ragged
-batches), `lstm`, `gru`, `losses` (from the states to a number), `batch_first` (the same, turned).
+batches), `lstm`, `gru`, `losses` and `regression` (from the states to a number), `updates` (from
+the gradients to new parameters), `batch_first` (the same on transposed arrays). `cell` is the
+record of a cell and the registry, `initializers` draws weights, `functions` is what the functions
+of the course share.
 """
 
 from . import batch_first as batch_first

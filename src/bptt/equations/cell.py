@@ -25,7 +25,7 @@ _KINDS: dict[str, Kind] = {  # symbolic shape: what the array multiplies
     "n_a n_a+n_x": "joint",  # [a_prev ; xt], so its first n_a columns are recurrent
     "n_a n_a": "recurrent",  # a_prev
     "n_a n_x": "input",  # xt
-    "n_a 1": "bias",  # nothing; or, where the record says so, each unit by its own number
+    "n_a 1": "bias",  # nothing; one weight for each unit if the record names it in `per_unit`
 }
 
 
@@ -36,7 +36,7 @@ class Cell:
     Parameters
     ----------
     name : str
-        What `cell=` of layers and models, `--cell` and model files call it.
+        The name that `cell=` of layers and models, `--cell` and model files use.
     states : tuple of str
         States that pass from step to step, each (n_a, m): ``("a", "c")``. The first is the output.
     gates : tuple of str
@@ -51,8 +51,8 @@ class Cell:
     initial : mapping of str to float or callable (rng, shape) -> ndarray
         Initial values of parameters of shape ``"n_a 1"``; 0 for those not named.
     cache : NamedTuple class
-        What `recurrence` keeps of a step for `backward`. It has a field for every gate and, for
-        every state s, ``s_next``: the state after the step.
+        The class of what `recurrence` keeps for `backward`. It has a field for every gate and,
+        for every state s, ``s_next``: the state after the step.
     recurrence : callable (xt, *states, parameters) -> (*next states, cache)
         One step forward.
     backward : callable (*dstates, cache) -> dict

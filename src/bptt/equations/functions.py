@@ -83,7 +83,7 @@ def run_backward(
     loop : Loop
     """
     steps, x = caches
-    if not isinstance(caches, Caches):  # a pair from somebody's own loop over a uniform batch
+    if not isinstance(caches, Caches):  # a pair of the caller's own loop over a uniform batch
         if not steps:
             raise ShapeError("caches holds no step; expected the caches of forward.")
         caches = Caches(steps, x, cell, None, steps[0][-1])

@@ -116,7 +116,7 @@ def softmax_cross_entropy(
     Returns
     -------
     loss : float
-        In nats: the sum, per example, or per step, as `reduction` says.
+        In nats: the sum, or the mean per example or per step (see `reduction`).
     dlogits : ndarray, shape of logits
         Exactly 0 on padding.
 
