@@ -172,6 +172,9 @@ def test_initial_values_and_weights_are_those_of_the_record(name):
         own = key.rpartition(".")[2]
         if OWN[name].parameters[own] == "n_a 1":
             assert (p == OWN[name].initial.get(own, 0.0)).all()
+    weights = [n for n, kind in OWN[name].kinds.items() if kind != "bias"]
+    assert layer.weights() == tuple(f"layer{k}.{n}" for k in (0, 1) for n in weights)
+    assert {"pf", "pi", "po"} & set(OWN[name].parameters) <= set(weights)
     assert repr(layer) == f"Recurrent('{name}', {N_X}, {N_A}, n_layers=2)"
 
 
