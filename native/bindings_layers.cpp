@@ -48,7 +48,7 @@ struct Params {
       views.emplace_back(nb::handle(p), param.name);
       dims.push_back(views.back().dims());
       if (n_a || (param.kind != Param::joint && param.kind != Param::input)) continue;
-      const View& matrix = views.back();  // the first that takes the input says what the sizes are
+      const View& matrix = views.back();  // the first that takes the input gives the sizes
       if (matrix.dims() != 2) refuse(std::string(param.name) + " must have two dimensions.");
       n_a = int(matrix.size(0));
       n_x = int(matrix.size(1) - (param.kind == Param::joint ? n_a : 0));
@@ -110,7 +110,7 @@ struct StatesOut {
 };
 
 template <class T>
-struct Kept {  // a tape and what it looks at
+struct Kept {  // a tape and the arrays that it refers to
   Tape<T> tape;
   std::vector<View> alive;
   Params params;

@@ -8,9 +8,9 @@ namespace bptt {
 
 namespace {
 
-// Steps are walked back in chunks of about this many slots: dz of a chunk is summed into the weight
-// gradients while it is still in cache, and memory does not grow with T. The cut depends on the shape
-// alone, never on the threads, so the order of every sum is fixed.
+// Steps are processed backward in chunks of about this many slots: dz of a chunk is summed into the weight
+// gradients while it is still in cache, and memory does not grow with T. The chunks depend on the
+// shape alone, never on the threads, so the order of every sum is fixed.
 constexpr index kChunkSlots = 1024;
 
 struct Chunk {

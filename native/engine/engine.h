@@ -17,7 +17,7 @@ struct Problem {
   const index* lengths = nullptr;  // (m) in 0 .. T, any order; nullptr: all T
 };
 
-// The rows of a batch sorted by length, and how many are alive at each step.
+// The rows of a batch sorted by length, and how many of them have a step s.
 struct Plan {
   Plan() = default;
   Plan(const Problem&, int n_a_padded);
@@ -32,7 +32,7 @@ struct Plan {
 };
 
 // Everything the backward pass needs, and every gate and state of every step. Holds views of the
-// caller's input and parameters (kept alive by the caller), and its own gates and states.
+// caller's input and parameters (which the caller keeps), and its own gates and states.
 // Never changed once made.
 template <class T>
 struct Tape {

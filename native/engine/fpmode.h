@@ -1,5 +1,5 @@
 // Subnormal numbers cost tens of times a normal operation; a decaying state is full of them. While one
-// of these lives, the thread reads and writes them as zero; then the caller's mode is back.
+// of these objects exists, the thread reads and writes them as zero; afterwards the caller's mode is restored.
 #pragma once
 #include <cstdint>
 #if defined(__SSE__)

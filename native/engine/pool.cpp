@@ -34,7 +34,7 @@ inline void pause() {
 #endif
 }
 
-// A job is published by one store to `ticket_`: [generation:32 | parts:16 | next part:16]. Whoever
+// A job is published by one store to `ticket_`: [generation:32 | parts:16 | next part:16]. The thread that
 // raises `next` by compare-and-swap owns that part; the job cannot end before its parts have, so its
 // fields are read only after a successful claim.
 class Pool {
@@ -107,7 +107,7 @@ class Pool {
       } while (!found && std::chrono::steady_clock::now() < until);
       if (found) continue;
       std::unique_lock<std::mutex> lock(sleep_);
-      ++sleepers_;  // before the last look: the publisher stores the ticket, then looks at sleepers_
+      ++sleepers_;  // before the last check: the publisher stores the ticket, then reads sleepers_
       awake_.wait(lock, [&] { return stopping_ || claimable(ticket_.load()); });
       --sleepers_;
     }

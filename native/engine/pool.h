@@ -1,5 +1,5 @@
-// The one pool of threads. Everything that runs in parallel runs here, so that no two pools ever
-// spin against one another.
+// The only thread pool. Everything that runs in parallel runs here, so that no two pools compete
+// for the cores.
 #pragma once
 #include <type_traits>
 

@@ -14,15 +14,15 @@ std::vector<int> split_rows(const Batch& b, int s0, int s1, int parts);
 
 // Multiply-adds below which another thread costs more than it saves.
 constexpr double kWorthAThread = 4e5;
-constexpr double kPackCost = 16;  // an element packed takes as long as so many multiply-adds
-constexpr double kFillCost = 8;   // an element of the caller's array filled, likewise
+constexpr double kPackCost = 16;  // packing an element takes as long as this many multiply-adds
+constexpr double kFillCost = 8;   // filling an element of the caller's array, likewise
 
 inline int parts_for(double multiply_adds, int most) {
   const int by_work = int(std::min(1e6, multiply_adds / kWorthAThread));
   return std::max(1, std::min({get_num_threads(), by_work, most}));
 }
 
-// Zeros on the steps that do not exist. Rows are sorted by length: the threads take turns.
+// Zeros on the steps that do not exist. Rows are sorted by length: each thread takes every parts-th row.
 template <class T>
 void zero_padding(const Batch& b, int T_x, Rows<T> x, index n) {
   const double elements = (double(b.m) * T_x - double(b.slots())) * double(n);

@@ -1,6 +1,6 @@
-// The native cells, a row each: names, parameters and what they feed. Everything else that the engine needs
-// to know of a cell is derived here from its row; its equations stand in cells.h. The Python records
-// (bptt.equations) are compared with this table by a test.
+// The native cells, a row each: names, parameters and the blocks that they feed. Everything else that the
+// engine needs is derived from the row; the equations are in cells.h. A test compares this table with the
+// records of bptt.equations.
 #pragma once
 
 namespace bptt {
@@ -19,7 +19,7 @@ struct Param {
   };
   const char* name = nullptr;
   Kind kind = none;
-  int block = 0;    // what it adds to (a joint matrix: its columns for xt); per_unit: its number
+  int block = 0;    // the block it adds to (a joint matrix: its columns for xt); per_unit: its number
   int a_block = 0;  // joint and recurrent: what the columns for a_prev add to
   int stage = 0;    // joint and recurrent: the product that they are part of
 };

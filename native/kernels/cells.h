@@ -67,7 +67,7 @@ BPTT_INLINE V tanh_slope(const V& g) {
   return (1 - g) * (1 + g);
 }
 
-// What a cell computes in one step. Its table row says what the blocks, states and per-unit weights are.
+// What a cell computes in one step. Its row of the table defines blocks, states and per-unit weights.
 //   forward(stage, unit)   after the products of a stage: sets gates and next states; returns the next
 //                          output or, before the last stage, what the next stage multiplies
 //   backward(stage, unit)  the stages last to first: sets dz, the gradients of the per-unit weights, dstate

@@ -1,5 +1,5 @@
-// The forward pass of some rows of a batch, from their first step to their last. Rows never look at
-// one another, so each thread walks its own rows and no step needs a barrier.
+// The forward pass of some rows of a batch, from their first step to their last. Rows do not depend on
+// one another, so each thread processes its own rows and no step needs a barrier.
 #pragma once
 #include "cells.h"
 #include "units.h"

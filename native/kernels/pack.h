@@ -22,7 +22,7 @@ struct UnitPanels {
   int block[kMaxBlocks];
   int n_a, unit_vecs;  // n_a; n_a_padded / VL
   int width;           // column vectors of a full panel: a multiple of count, at most 4
-  bool backwards;      // walk the panels last to first
+  bool backwards;      // process the panels last to first
   int entries() const { return count * unit_vecs; }
   int panels() const { return ceil_div(entries(), width); }
   int vectors(int p) const { return min(width, entries() - p * width); }

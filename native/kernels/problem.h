@@ -3,8 +3,8 @@
 //
 // Notation: m rows (sequences), T steps, n_x features, n_a units. VL is the number of elements in one
 // machine vector; "n_a_padded" is n_a rounded up to a multiple of VL. Rows are sorted by length, longest
-// first, so that the rows alive at step s are exactly rows 0 .. active[s]-1. Inside the engine a
-// sequence is always walked s = 0, 1, 2, ...; `reverse` only changes which t of the caller's arrays
+// first, so that the rows that have a step s are exactly rows 0 .. active[s]-1. Inside the engine a
+// sequence is always processed s = 0, 1, 2, ...; `reverse` only changes which t of the caller's arrays
 // step s reads and writes.
 #pragma once
 #include <cstdint>
@@ -22,7 +22,7 @@
 #define BPTT_ALWAYS __attribute__((always_inline))
 #endif
 
-// Loops over a tile unroll completely: its sums live in registers. (Instrumented builds keep the loops.)
+// Loops over a tile unroll completely: its sums are in registers. (Instrumented builds keep the loops.)
 #if defined(BPTT_KEEP_LOOPS)
 #define BPTT_UNROLL
 #elif defined(__clang__)
@@ -37,7 +37,7 @@ using index = std::int64_t;
 
 BPTT_INLINE constexpr const CellInfo& info(Cell cell) { return kCellInfo[static_cast<int>(cell)]; }
 
-// Where each block's weights live in the caller's parameter arrays.
+// Where each block's weights are in the caller's parameter arrays.
 //   wx[g]  (n_a, n_x), rows ld_x[g] elements apart; nullptr where the block has no input part
 //   wa[g]  (n_a, n_a), rows ld_a[g] elements apart; nullptr where it has no recurrent part
 //   b[g]   (n_a); nullptr where it has no bias
@@ -62,7 +62,7 @@ struct Batch {
   int steps;          // longest length
   const int* row;     // (m) sorted position -> caller's row
   const int* len;     // (m) lengths, sorted, longest first
-  const int* active;  // (steps) rows alive at step s
+  const int* active;  // (steps) rows that have a step s
   const index* off;   // (steps+1) valid (step, row) pairs before step s; off[steps] = all of them
 
   BPTT_INLINE index slots() const { return off[steps]; }
@@ -145,7 +145,7 @@ struct Backward {
   const T* packed_a[kMaxStages];  // ColumnPanels for dz @ Wa, per stage
   const T* packed_x;              // ColumnPanels for dz @ Wx
   const T* per_unit;              // (per_unit, n_a_padded)
-  T* dstate[kMaxStates];          // (m, n_a_padded) gradients of the states before the step last walked
+  T* dstate[kMaxStates];          // (m, n_a_padded) gradients of the states before the step last processed
   T* stage_da;                    // (m, n_a_padded) gradient of what stage 1 multiplies
   T* dz;
   index stride;                 // elements between column vectors of dz

@@ -110,7 +110,7 @@ class NativeProvider:
             )
         if table is not None:
             x = np.asarray(x, np.int64)
-        try:  # as they are: a short sequence takes less time than a look at all its arrays
+        try:  # unchecked: for a short sequence, checking all arrays takes longer than the call
             y, state, tape = _native.forward(
                 name, x, parameters, lengths, state0, reverse, keep_tape, table
             )
