@@ -151,7 +151,6 @@ class Model(ABC):
     items: ClassVar[str] = "sequences"  # what the loss is a mean over
     unit: ClassVar[str] = ""  # of the loss
     measure: ClassVar[str] = "R2"  # name of what `score` returns
-    score: ClassVar[Callable[..., float]]  # of every model: higher is better
     command: ClassVar[str]  # `bptt train <command>` trains it ...
     reads: ClassVar[str]  # ... from such data: a key of `bptt.cli.data_files.CONTENTS`
     example: ClassVar[str] = ""  # arguments of the command, for its help

@@ -13,7 +13,7 @@ from .hyperparameters import Choice, Optional, Weights, option
 from .labels import Labels
 from .scikit_learn import check_fitted, tags
 from .supervised import SequenceModel
-from .targets import Target, each
+from .targets import each
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -30,7 +30,7 @@ class LabelModel(SequenceModel):
 
     unit: ClassVar[str] = "nats"
     measure: ClassVar[str] = "accuracy"
-    target: ClassVar[type[Target]] = Labels
+    target: ClassVar[Any] = Labels
 
     @property
     def classes_(self) -> np.ndarray:

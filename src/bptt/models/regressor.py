@@ -14,7 +14,6 @@ from .hyperparameters import redefault
 from .metrics import r2
 from .scikit_learn import check_fitted, tags
 from .supervised import SequenceModel
-from .targets import Target
 from .values import Values
 
 
@@ -118,7 +117,7 @@ class SequenceRegressor(SequenceModel):
     command: ClassVar[str] = "regress"
     reads: ClassVar[str] = "numbers"
     example: ClassVar[str] = "engines.csv --sequence engine --label remaining --test others.csv"
-    target: ClassVar[type[Target]] = Values
+    target: ClassVar[Any] = Values
 
     @property
     def y_mean_(self) -> np.ndarray:

@@ -18,9 +18,11 @@ from .base import Model
 from .encoder import Encoder
 from .files import digest
 from .hyperparameters import Columns, Flag, Optional, Whole, check, option, redefault, refusal
+from .labels import Labels
 from .scikit_learn import check_fitted
 from .sequences import as_sequences
-from .targets import Target, each
+from .targets import each
+from .values import Values
 
 
 class ModelStream(Stream):
@@ -30,7 +32,7 @@ class ModelStream(Stream):
     takes, and returns predictions. ``state`` can be kept and set again; ``reset`` starts anew.
     """
 
-    def __init__(self, model: "SequenceModel", m: int, encoder: Encoder, target: Target):
+    def __init__(self, model: "SequenceModel", m: int, encoder: Encoder, target: Labels | Values):
         super().__init__(model.network_, model.parameters_, m)
         self._encoder, self._target = encoder, target
 
@@ -44,7 +46,7 @@ class ModelStream(Stream):
 class SequenceModel(Model):
     """A recurrent network that learns from sequences with targets.
 
-    An `Encoder` turns the sequences into arrays, a `Target` the targets.
+    An `Encoder` turns the sequences into arrays, `Labels` or `Values` the targets.
     """
 
     bidirectional: bool = option(
@@ -100,7 +102,7 @@ class SequenceModel(Model):
     )
     validation_fraction: float = redefault(Model, "validation_fraction", 0.0)
 
-    target: ClassVar[type[Target]]
+    target: ClassVar[Any]  # Labels or Values
     pooling = None  # a prediction for each time step
 
     # -- fit ---------------------------------------------------------------------------------

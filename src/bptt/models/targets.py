@@ -1,52 +1,14 @@
-"""Targets of sequences: what a model learns to predict from them."""
+"""Targets of sequences, before a model encodes them: see `Labels` and `Values`."""
 
 from collections.abc import Sequence
-from typing import Any, Protocol, Self
+from typing import Any
 
 import numpy as np
 
 from ..errors import ConfigError, ShapeError
-from ..training.objectives import Objective
 from .sequences import as_plain
 
 Arrays = np.ndarray | list[np.ndarray]  # one target for each sequence, or one for each time step
-
-
-class Target(Protocol):
-    """Reads ``y``; learned from a training set, it encodes targets and decodes predictions."""
-
-    n_outputs: int
-
-    @staticmethod
-    def read(sequences: Sequence[Any], y: Any, per_step: bool) -> Any:
-        """Return the targets of sequences as `Arrays`; raise ShapeError or ConfigError."""
-        ...
-
-    @classmethod
-    def learn(cls, targets: Any) -> Self:
-        """Return the target of a training set."""
-        ...
-
-    def encode(self, targets: Any) -> Any:
-        """Return what the objective compares the outputs of the network with."""
-        ...
-
-    def objective(self, encoded: Any, model: Any) -> Objective:
-        """Return what the training minimizes."""
-        ...
-
-    def decode(self, outputs: np.ndarray) -> np.ndarray:
-        """Return what outputs (n, n_outputs) of the network mean."""
-        ...
-
-    def to_json(self) -> dict[str, Any]:
-        """Return everything, ready for JSON."""
-        ...
-
-    @classmethod
-    def from_json(cls, state: dict[str, Any]) -> Self:
-        """Undo `to_json`; the content of a file is not trusted."""
-        ...
 
 
 def each(targets: Arrays) -> list[np.ndarray]:
