@@ -24,7 +24,7 @@ demo: .venv/ready  # one BLAS thread: on small products two wait for each other;
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python examples/demo.py
 
 test: .venv/ready-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 bench: .venv/ready-bench  # compares with PyTorch, ONNX Runtime and JAX: some ten minutes
 	$(BIN)/python benchmarks/bench.py --out build/benchmark.md
@@ -39,7 +39,8 @@ lint: .venv/ready-test
 	$(BIN)/ruff check
 	$(BIN)/codespell
 	$(BIN)/pyright
-	$(BIN)/clang-format --dry-run -Werror $$(find native -name '*.cpp' -o -name '*.h')
+	$(BIN)/python tools/type_completeness.py
+	$(BIN)/clang-format --dry-run --Werror $(filter %.h %.cpp,$(NATIVE))
 	$(BIN)/python tools/native_stub.py --check
 	$(BIN)/python tools/docstrings.py --check
 	$(BIN)/pre-commit validate-config
