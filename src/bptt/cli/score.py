@@ -1,4 +1,4 @@
-"""`bptt score`: how good a model is on a file."""
+"""`bptt score`: the score of a model on a file."""
 
 from pathlib import Path
 from typing import Annotated, Any
