@@ -12,31 +12,32 @@ The LSTM of `lstm` whose forget gate has no parameters; the numbers are those th
 Backward: (9) has the derivative of both uses of it; (10), (11) and (15) are left out.
 """
 
-from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from .activations import d_sigmoid, d_tanh, sigmoid
-from .cell import Cell
+from .cell import Array, Cell, Gradients, Parameters
 
 
 class LSTMCIFGCache(NamedTuple):
     """One step of the LSTM with coupled gates."""
 
-    a_next: np.ndarray
-    c_next: np.ndarray
-    a_prev: np.ndarray
-    c_prev: np.ndarray
-    it: np.ndarray
-    cct: np.ndarray
-    ot: np.ndarray
-    ft: np.ndarray
-    xt: np.ndarray
-    parameters: Mapping[str, np.ndarray]
+    a_next: Array
+    c_next: Array
+    a_prev: Array
+    c_prev: Array
+    it: Array
+    cct: Array
+    ot: Array
+    ft: Array
+    xt: Array
+    parameters: Parameters
 
 
-def lstm_cifg_recurrence(xt, a_prev, c_prev, parameters):
+def lstm_cifg_recurrence(
+    xt: Array, a_prev: Array, c_prev: Array, parameters: Parameters
+) -> tuple[Array, Array, LSTMCIFGCache]:
     """One step: equations (1) to (6)."""
     p = parameters
     s = np.concatenate([a_prev, xt])
@@ -49,7 +50,9 @@ def lstm_cifg_recurrence(xt, a_prev, c_prev, parameters):
     return a_next, c_next, LSTMCIFGCache(a_next, c_next, a_prev, c_prev, it, cct, ot, ft, xt, p)
 
 
-def lstm_cifg_recurrence_backward(da_next, dc_next, cache):
+def lstm_cifg_recurrence_backward(
+    da_next: Array, dc_next: Array, cache: LSTMCIFGCache
+) -> Gradients:
     """Undo `lstm_cifg_recurrence`."""
     _, c_next, a_prev, c_prev, it, cct, ot, ft, xt, p = cache
     n_a = a_prev.shape[0]
