@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from bptt import check_grads
+from bptt import check_grads, gradcheck
 from bptt.equations import CELLS
 from bptt.equations.rnn import RNNCache
+from bptt.equations.sequences import forward_through_time
 from bptt.errors import BpttError, ConfigError, ShapeError
 from bptt.gradcheck import check_cell, entry_errors
 from tests.cells import OWN
@@ -287,3 +288,17 @@ def test_check_cell_finds_a_wrong_gradient(name):
 def test_check_cell_says_what_a_function_returned(cell, message):
     with pytest.raises(BpttError, match=f"^check_cell: {message}"):
         check_cell(cell)
+
+
+def test_check_cell_runs_sequences_of_different_lengths(monkeypatch):
+    """A cell that reads its padding, or steps on it, would pass on equal lengths alone."""
+    seen = []
+
+    def watched(cell, x, state0, parameters, lengths):
+        seen.append(list(lengths))
+        return forward_through_time(cell, x, state0, parameters, lengths)
+
+    monkeypatch.setattr(gradcheck, "forward_through_time", watched)
+    check_cell("lstm", m=5, T_x=3)
+    assert seen
+    assert all(lengths == [3, 2, 1, 0, 3] for lengths in seen)
