@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import ArrayChecker, float_array, is_plain
+from ..checks import ArrayChecker, float_array, is_plain, is_whole
 from ..engine.contract import Stepper
 from ..equations.sequences import valid_steps
 from ..errors import ConfigError, ShapeError, operation
@@ -171,7 +171,7 @@ def whole_number(name: str, value: Any) -> int:
     ------
     ConfigError
     """
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 1:
+    if not is_whole(value) or value < 1:
         raise ConfigError(f"{name} is {value!r}; expected a whole number >= 1.")
     return int(value)
 
