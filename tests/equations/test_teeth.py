@@ -38,7 +38,7 @@ from bptt.equations import (
     rnn,
     sequences,
 )
-from bptt.layers import Dropout, FeatureEmbedding, Pool, Recurrent, WordEmbedding, base
+from bptt.layers import Dropout, FeatureEmbedding, Pool, Recurrent, WordEmbedding, stepwise
 from tests.cells import mingru, momentum_lstm, peephole_lstm
 from tests.support import gradient_cases as cases
 from tests.support.mutants import applied, mutants
@@ -233,9 +233,9 @@ TARGETS = [
     Target(course._backward, cases.course_cases, ("x da dy", "dx dstate0")),
     Target(numpy_provider._batch_first, cases.engine_cases),
     Target(numpy_provider._features_first, cases.engine_cases),
-    Target(base.StepwiseLayer.backward, stepwise_cases, ("dy d_rows dx", "kept valid")),
-    Target(base.packed, cases.dense_cases),
-    Target(base.unpacked, cases.dense_cases, ("m T_x",)),
+    Target(stepwise.StepwiseLayer.backward, stepwise_cases, ("dy d_rows dx", "kept valid")),
+    Target(stepwise.packed, cases.dense_cases),
+    Target(stepwise.unpacked, cases.dense_cases, ("m T_x",)),
     Target(Embedding._map_backward, cases.embedding_layer_cases, ("d_rows dWe", "add subtract")),
     Target(Dense._map_backward, cases.dense_cases, ("d_rows d_in dWy dby", "kept own")),
     Target(Dropout.backward, cases.dropout_cases, ("mask dy",)),
@@ -322,7 +322,7 @@ EQUIVALENT = {
 NOTHING_TO_BREAK = {
     "engine.contract.Provider.backward": "a protocol",
     "layers.base.Layer.backward": "abstract",
-    "layers.base.StepwiseLayer._map_backward": "abstract",
+    "layers.stepwise.StepwiseLayer._map_backward": "abstract",
     "course.rnn_backward": "one call",
     "course.lstm_backward": "one call",
     "course.gru_backward": "one call",

@@ -8,7 +8,8 @@ from ..checks import ParameterChecker, is_plain
 from ..engine import provider
 from ..equations.initializers import Initializer, glorot_uniform, parameter_array
 from ..errors import operation
-from .base import StepwiseLayer, whole_number
+from .base import whole_number
+from .stepwise import StepwiseLayer
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike

@@ -7,7 +7,8 @@ import numpy as np
 from ..checks import ArrayChecker, ParameterChecker
 from ..equations.initializers import parameter_array
 from ..errors import operation
-from .base import Parameters, StepwiseLayer, whole_number
+from .base import Parameters, whole_number
+from .stepwise import StepwiseLayer
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike

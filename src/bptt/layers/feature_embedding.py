@@ -7,8 +7,9 @@ import numpy as np
 
 from ..checks import ParameterChecker
 from ..errors import ConfigError, ShapeError, operation
-from .base import StepwiseLayer, whole_number
+from .base import whole_number
 from .embedding import Embedding
+from .stepwise import StepwiseLayer
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike

@@ -6,9 +6,10 @@ import numpy as np
 
 from ..checks import ArrayChecker, ParameterChecker
 from ..errors import ShapeError, operation
-from .base import StepwiseLayer, whole_number
+from .base import whole_number
 from .embedding import Embedding
 from .recurrent import LSTM
+from .stepwise import StepwiseLayer
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
