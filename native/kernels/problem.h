@@ -15,14 +15,14 @@
 // merge: it could keep one that was compiled for a newer machine.
 #define BPTT_INLINE inline __attribute__((always_inline))
 
-// For lambdas on a hot path. (Instrumented builds keep the calls: they would compile for many minutes.)
+// For lambdas on a hot path. (Builds of tests keep the calls: compiling takes minutes otherwise.)
 #if defined(BPTT_KEEP_LOOPS)
 #define BPTT_ALWAYS
 #else
 #define BPTT_ALWAYS __attribute__((always_inline))
 #endif
 
-// Loops over a tile unroll completely: its sums are in registers. (Instrumented builds keep the loops.)
+// Loops over a tile unroll completely: its sums are in registers. (Builds of tests keep the loops.)
 #if defined(BPTT_KEEP_LOOPS)
 #define BPTT_UNROLL
 #elif defined(__clang__)

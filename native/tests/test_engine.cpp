@@ -13,7 +13,7 @@
 #endif
 
 // Counts what the engine allocates, operator new included. Sanitizers have an allocator of their own.
-#if defined(__GLIBC__) && !defined(BPTT_KEEP_LOOPS)
+#if defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 #define BPTT_COUNTS_ALLOCATIONS
 static std::atomic<long> allocations{0};
 extern "C" {

@@ -131,7 +131,7 @@ static void edges(const std::string& isa) {
 int main(int argc, char** argv) {
   using namespace bptt;
   const bool all = argc > 1 && std::string(argv[1]) == "all";
-  const bool quick = argc > 1 && std::string(argv[1]) == "quick";
+  const bool quick = std::getenv("BPTT_TEST_QUICK") || (argc > 1 && std::string(argv[1]) == "quick");
   for_each_isa([&](const std::string& isa) {
     if (argc > 2 && isa != argv[2]) return;
     edges<float>(isa), edges<double>(isa);
