@@ -34,7 +34,7 @@ def section(model):
         entries.append(f"{INDENT}{f.name} : {own.kind.slot}{unit}, default={default}")
         text = own.sentence
         if isinstance(own.kind, CellChoice):
-            text += f" Names: {', '.join(own.kind.choices)}."
+            text += " `bptt.equations.CELLS` holds the names."
         entries += textwrap.wrap(
             text, WIDTH, initial_indent=INDENT * 2, subsequent_indent=INDENT * 2
         )

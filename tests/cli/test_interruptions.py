@@ -6,6 +6,8 @@ import signal
 import subprocess
 from pathlib import Path
 
+import pytest
+
 import bptt
 from bptt import LanguageModel
 from tests.support.cases import same_bits
@@ -65,7 +67,8 @@ def assert_saved_at(lines, path):
     return model, shlex.split(again.removeprefix("Resume with: bptt "))
 
 
-def test_ctrl_c_saves_and_says_where(run):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_says_where(run, number):
     process = subprocess.Popen(
         command("train", "text.txt", *TINY, "--epochs", 10**6, "--out", "half.safetensors"),
         stdout=subprocess.PIPE,
@@ -75,7 +78,7 @@ def test_ctrl_c_saves_and_says_where(run):
     for line in process.stdout:
         if line.startswith("epoch 2"):
             break
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     out, err = process.communicate(timeout=60)
     assert (process.returncode, err) == (130, "")
     model, again = assert_saved_at(out.splitlines(), "half.safetensors")

@@ -25,8 +25,8 @@ HELP = """Train a model and save it to one file.
 `bptt train FILE` is short for `bptt train text FILE` (write `./text` for a file of that name). The
 help of each command lists its options: `bptt train text --help`.
 
-Ctrl-C ends the training after the current step, saves the model and a checkpoint, and prints the
-command that resumes; a second Ctrl-C exits at once.
+Ctrl-C (or SIGTERM) ends the training after the current step, saves the model and a checkpoint, and
+prints the command that resumes; a second Ctrl-C exits at once.
 """
 DEFAULT = "text"
 
@@ -131,7 +131,7 @@ def train(context, kind, files, given):
     BpttError
         Data or options that make no sense; a training that fails.
     typer.Exit
-        With 130 after Ctrl-C.
+        With 130 after Ctrl-C or SIGTERM.
     """
     out, model = given["out"], _model(context, kind, given)
     check(model)

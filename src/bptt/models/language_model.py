@@ -42,7 +42,7 @@ class LanguageModel(Model):
     ----------
     cell : str or bptt.equations.Cell, default="lstm"
         Recurrent cell. "gru_reset_after" applies the reset gate after the matrix product, as
-        PyTorch and Keras do. Names: rnn, rnn_relu, lstm, gru, gru_reset_after, lstm_cifg.
+        PyTorch and Keras do. `bptt.equations.CELLS` holds the names.
     units : int, default=128
         Hidden units of each recurrent layer; of each direction where there are two.
     layers : int, default=1
