@@ -6,9 +6,8 @@ of the public function to the messages.
 
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache, partial
-from itertools import repeat
-from operator import attrgetter, is_, itemgetter
+from functools import cache
+from operator import attrgetter
 from typing import Any, TypeGuard
 
 import numpy as np
@@ -146,9 +145,7 @@ class ParameterChecker:
         }
         self._table = {prefix + name: spec for name, spec in table.items()}
         self._sizes, self._prefix = sizes, prefix
-        self._in_order, self._expected = list(self.shapes.values()), len(table)
-        keys = tuple(self._table)
-        self._get = itemgetter(*keys) if len(keys) > 1 else partial(_items, keys)
+        self._rows = [(prefix + name, name, shape) for name, shape in self.shapes.items()]
 
     def select(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         """Return this layer's parameters under their bare names; only their presence is checked.
@@ -158,7 +155,7 @@ class ParameterChecker:
         ShapeError
         """
         try:
-            return dict(zip(self.shapes, self._get(parameters), strict=True))
+            return {name: parameters[full] for full, name, _ in self._rows}
         except KeyError:
             refuse_missing(self._table, parameters)
             raise
@@ -172,16 +169,17 @@ class ParameterChecker:
         ------
         ShapeError
         """
-        try:  # what follows is fast, because a short sequence takes microseconds
-            arrays: tuple[Any, ...] = self._get(parameters)
-        except KeyError:
-            arrays = ()
-        if {*map(type, arrays)} == {np.ndarray} and [*map(_shape, arrays)] == self._in_order:
-            dtype = arrays[0].dtype
-            if dtype in _PLAIN and all(map(is_, map(_dtype, arrays), repeat(dtype))):
-                if len(parameters) == self._expected and not self._prefix:
-                    return dict(parameters), dtype
-                return dict(zip(self.shapes, arrays, strict=True)), dtype
+        own, dtype = {}, None
+        for full, name, shape in self._rows:  # fast: a short sequence takes microseconds
+            array = own[name] = parameters.get(full)
+            if type(array) is not np.ndarray or array.shape != shape:
+                break
+            if array.dtype is not dtype:
+                if dtype is not None or array.dtype not in _PLAIN:
+                    break
+                dtype = array.dtype
+        else:
+            return own, dtype
         own, check = self._slowly(parameters)
         return own, check.dtype
 
@@ -197,11 +195,6 @@ class ParameterChecker:
             names = " ".join(self._sizes)
             check.shape(f"the layer's {_text(names)}", tuple(self._sizes.values()), names)
         return dict(zip(self.shapes, own.values(), strict=True)), check
-
-
-def _items(keys, mapping):
-    """Do what `operator.itemgetter` does, for fewer than two keys too."""
-    return tuple([mapping[key] for key in keys])
 
 
 def refuse_missing(table: Mapping[str, str], parameters: Mapping[str, Any]) -> None:

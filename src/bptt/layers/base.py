@@ -2,8 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from itertools import repeat
-from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,8 +18,6 @@ if TYPE_CHECKING:
 Parameters = Mapping[str, np.ndarray]
 State = tuple[np.ndarray, ...]
 Batch = np.ndarray | Sequence[np.ndarray]
-
-_shape = attrgetter("shape")
 
 
 class Layer(ABC):
@@ -124,13 +120,12 @@ class Layer(ABC):
         if state is None:
             return self.zero_state(m, dtype)
         shapes = self.state_shapes(m)
-        if (
-            type(state) is tuple
-            and len(state) == len(shapes)
-            and all(map(is_plain, state, repeat(dtype)))
-            and tuple(map(_shape, state)) == shapes
-        ):
-            return state
+        if type(state) is tuple and len(state) == len(shapes):
+            for s, shape in zip(state, shapes, strict=True):
+                if not is_plain(s, dtype) or s.shape != shape:
+                    break
+            else:
+                return state
         if len(state) != len(shapes):
             names = f"({', '.join(self.states)}{',' * (len(shapes) == 1)})"
             raise ShapeError(

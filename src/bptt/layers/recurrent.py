@@ -213,10 +213,12 @@ class Recurrent(Layer):
         y, lengths = as_batch(x, lengths)
         by_slot, dtype = self._own(parameters)
         if table is not None:
-            table = self._features("table", table, "n_tokens n_x", parameters, dtype)
+            if not (is_plain(table, dtype) and table.ndim == 2 and table.shape[1] == self.n_x):
+                table = self._features("table", table, "n_tokens n_x", parameters)
             y, lengths = checked_tokens(y, lengths, len(table))
         else:
-            y = self._features("x", y, "m T_x n_x", parameters, dtype)
+            if not (is_plain(y, dtype) and y.ndim == 3 and y.shape[2] == self.n_x):
+                y = self._features("x", y, "m T_x n_x", parameters)
             if lengths is not None:
                 lengths = ArrayChecker().lengths("lengths", lengths, *y.shape[:2])
         state = self._checked_state("state", state, len(y), dtype)
@@ -287,6 +289,8 @@ class Recurrent(Layer):
                 dstates.append(ds0)
                 by_slot.append(g)
             d = None if dx[0] is None else sum(dx[1:], start=dx[0])  # both read the same input
+        if len(by_slot) == 1 and not self.slots[0].prefix:
+            return d, _stacked(dstates), by_slot[0]
         gradients = {}
         for slot, own in zip(self.slots, by_slot[::-1], strict=True):
             gradients.update(zip(slot.names, map(own.get, slot.check.shapes), strict=True))
@@ -334,7 +338,8 @@ class Recurrent(Layer):
         """
         need_one_direction(self.bidirectional)
         by_slot, dtype = self._own(parameters)
-        xt = self._features("xt", xt, "m n_x", parameters, dtype)
+        if not (is_plain(xt, dtype) and xt.ndim == 2 and xt.shape[1] == self.n_x):
+            xt = self._features("xt", xt, "m n_x", parameters)
         state = self._checked_state("state", state, len(xt), dtype)
         after = []
         for i, own in enumerate(by_slot):
@@ -374,12 +379,9 @@ class Recurrent(Layer):
             by_slot.append(own)
         return by_slot, dtype
 
-    def _features(self, name, x, axes, parameters, dtype):
+    def _features(self, name, x, axes, parameters):
         """Check an input of n_x features against the parameters."""
-        if is_plain(x, dtype) and x.ndim == axes.count(" ") + 1 and x.shape[-1] == self.n_x:
-            return x
-        check = self.slots[0].check.arrays(parameters)
-        return check.array(name, x, axes)
+        return self.slots[0].check.arrays(parameters).array(name, x, axes)
 
 
 class _Options(TypedDict, total=False):
