@@ -9,16 +9,18 @@ BIN := .venv/bin
 
 NATIVE := $(shell find native -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
 
-.venv/ready: pyproject.toml $(NATIVE)
+.venv/bin/pip:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "bptt needs Python 3.11 or newer; $(PYTHON) is older: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv .venv
+
+.venv/ready: pyproject.toml $(NATIVE) | .venv/bin/pip
 	$(BIN)/pip install --quiet --editable .
 	touch $@
 
-.venv/ready-test: .venv/ready
+.venv/ready-test: pyproject.toml $(NATIVE) | .venv/bin/pip  # compiles once, for both
 	$(BIN)/pip install --quiet --editable '.[test]'
-	touch $@
+	touch .venv/ready $@
 
 demo: .venv/ready  # one BLAS thread: on small products two wait for each other; the engine has its own
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python examples/demo.py
