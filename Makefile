@@ -26,7 +26,7 @@ demo: .venv/ready  # one BLAS thread: on small products two wait for each other;
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python examples/demo.py
 
 test: .venv/ready-test
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
 bench: .venv/ready-bench  # compares with PyTorch, ONNX Runtime and JAX: some ten minutes
 	$(BIN)/python benchmarks/bench.py --out build/benchmark.md
