@@ -154,18 +154,24 @@ def main(argv=None):
                 experiment = bench.Experiment([Participant(v + kind, case) for v in versions], [])
                 run.measure(experiment)
                 done.append((experiment, run.bits))
+                written(run, done, began, asked.out)  # a run that is killed leaves what it measured
         except (bench.Mismatch, WorkerFailed, KeyboardInterrupt) as error:
             run.failure = str(error) or "interrupted"
             bench.say(f"error: {run.failure}")
         finally:
             run.close()
+    print(written(run, done, began, asked.out))
+    return 1 if run.failure or not done else 0
+
+
+def written(run, done, began, out):
+    """Write the report so far to a file, if there is one, and return it."""
     run.duration = time.perf_counter() - began
     text = document(run, done)
-    print(text)
-    if asked.out:
-        asked.out.parent.mkdir(parents=True, exist_ok=True)
-        asked.out.write_text(text)
-    return 1 if run.failure or not done else 0
+    if out:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(text)
+    return text
 
 
 if __name__ == "__main__":
