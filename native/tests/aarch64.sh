@@ -1,10 +1,9 @@
 #!/bin/sh
 # Cross-compiles the engine for aarch64 and runs its C++ tests under qemu-user.
 # Debian: apt-get install g++-aarch64-linux-gnu qemu-user cmake
-# Usage: native/tests/aarch64.sh [build directory]
 set -e
 here=$(cd "$(dirname "$0")/.." && pwd)
-dir=${1:-${TMPDIR:-/tmp}/bptt-aarch64}
+dir=$here/../build/native/aarch64
 cmake -S "$here" -B "$dir" -DBPTT_PYTHON=OFF -DBPTT_TESTS=ON -DBPTT_WERROR=ON -DCMAKE_SYSTEM_NAME=Linux \
   -DCMAKE_SYSTEM_PROCESSOR=aarch64 -DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++ >/dev/null
 cmake --build "$dir" -j2

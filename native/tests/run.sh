@@ -3,7 +3,7 @@
 # Warnings are errors. Usage: native/tests/run.sh [plain|address,undefined]...   (both where none is named)
 set -e
 here=$(cd "$(dirname "$0")/.." && pwd)
-root=${TMPDIR:-/tmp}/bptt-native-tests
+root=$here/../build/native
 [ $# -gt 0 ] || set -- plain address,undefined
 for kind; do
   dir=$root/$kind

@@ -40,7 +40,7 @@ class Model(ABC):
         One entry for each epoch: epoch, step, loss, validation, grad_norm, learning_rate, seconds,
         steps_per_second. If the training was interrupted, the last entry is for its last step.
     interrupted_ : bool
-        Whether Ctrl-C or `on_step` ended the training early.
+        Whether Ctrl-C, SIGTERM or `on_step` ended the training early.
     """
 
     cell: str | Cell = option(

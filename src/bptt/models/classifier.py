@@ -203,7 +203,7 @@ class SequenceClassifier(LabelModel):
         One entry for each epoch: epoch, step, loss and validation (nats per sequence), grad_norm,
         learning_rate, seconds, steps_per_second.
     interrupted_ : bool
-        Whether Ctrl-C or `on_step` ended the training early.
+        Whether Ctrl-C, SIGTERM or `on_step` ended the training early.
 
     Examples
     --------

@@ -188,8 +188,8 @@ class LanguageModel(Model):
     ) -> Self:
         """Train on a text or on documents; return the model.
 
-        Ctrl-C ends the training after the current step and leaves a usable model (``interrupted_``
-        is then True); a second Ctrl-C raises KeyboardInterrupt at once.
+        Ctrl-C or SIGTERM ends the training after the current step and leaves a usable model
+        (``interrupted_`` is then True); a second Ctrl-C raises KeyboardInterrupt at once.
 
         Parameters
         ----------

@@ -122,7 +122,7 @@ class SequenceModel(Model):
     ) -> Self:
         """Train the model; return it.
 
-        Ctrl-C ends the training after the current step and leaves a usable model
+        Ctrl-C or SIGTERM ends the training after the current step and leaves a usable model
         (``interrupted_`` is then True); a second Ctrl-C stops at once.
 
         Parameters

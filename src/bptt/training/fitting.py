@@ -1,4 +1,4 @@
-"""Run a training: progress display, checkpoints, early end by Ctrl-C or a callback."""
+"""Run a training: progress display, checkpoints, early end by a signal or a callback."""
 
 import os
 from collections.abc import Callable
@@ -36,9 +36,9 @@ def fit(
 ) -> Run:
     """Train a network for a number of epochs; return the run.
 
-    Ctrl-C ends the training after the current step (``run.interrupted``); a second Ctrl-C raises
-    KeyboardInterrupt at once. At the end the parameters are those with the lowest validation loss
-    where `patience` is given, otherwise the last ones.
+    Ctrl-C or SIGTERM ends the training after the current step (``run.interrupted``); a second
+    Ctrl-C raises KeyboardInterrupt at once. At the end the parameters are those with the lowest
+    validation loss where `patience` is given, otherwise the last ones.
 
     Parameters
     ----------

@@ -45,7 +45,7 @@ class Run:
     stopped : bool
         Whether early stopping has ended the run.
     interrupted : bool
-        Whether Ctrl-C or a callback has ended `fit` early.
+        Whether a signal or a callback has ended `fit` early.
     """
 
     parameters: dict[str, np.ndarray]
