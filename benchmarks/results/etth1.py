@@ -34,7 +34,7 @@ def naive(z):
 def measure(arguments):
     name = arguments.series
     columns = ["OT"] if name == "OT" else None
-    (x,), _, _ = read_series(arguments.data / "etth1" / "ETTh1.csv", columns=columns)
+    (x,), _ = read_series(arguments.data / "etth1" / "ETTh1.csv", columns=columns)
     x = x[:TEST].astype(np.float64)
     mean, scale = x[:TRAIN].mean(axis=0), x[:TRAIN].std(axis=0)
     last, yesterday = naive((x - mean) / scale)

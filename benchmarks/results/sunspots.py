@@ -45,7 +45,7 @@ def autoregression(y, n):
 
 def measure(arguments):
     path = arguments.data / "time_series" / "sunspots_monthly_1749_1983.csv"
-    (x,), _, _ = read_series(path)
+    (x,), _ = read_series(path)
     y = x[:, 0].astype(np.float64)
     n = int(0.8 * len(y))
     persistence = float(np.sqrt(np.mean((y[n:] - y[n - 1 : -1]) ** 2)))

@@ -77,8 +77,8 @@ def frames(x):
 
 def measure(arguments):
     path = arguments.data / FILES[arguments.task]
-    X, y, _ = read_ts(f"{path}_TRAIN.ts")
-    X_test, y_test, _ = read_ts(f"{path}_TEST.ts")
+    X, y = read_ts(f"{path}_TRAIN.ts")
+    X_test, y_test = read_ts(f"{path}_TEST.ts")
     if arguments.task == "plaid":
         X, X_test = list(map(frames, X)), list(map(frames, X_test))
     accuracies, total = [], 0.0

@@ -23,8 +23,8 @@ RECIPE = {
 
 def measure(arguments):
     folder = arguments.data / "ud_english_ewt"
-    X, y, _ = read_conll(folder / "train.tsv")
-    X_dev, y_dev, _ = read_conll(folder / "dev.tsv")
+    X, y = read_conll(folder / "train.tsv")
+    X_dev, y_dev = read_conll(folder / "dev.tsv")
     model = SequenceTagger(**with_epochs(RECIPE, arguments))
     _, seconds = timed(model.fit, X, y)
     predicted = np.concatenate(model.predict(X_dev))

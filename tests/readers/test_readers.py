@@ -52,7 +52,8 @@ TABLE = "who,speed,size,kind\na,1,2,x\nb,3,4.5,y\na,5,-6e-1,x\n"
 
 
 def test_rows_that_share_an_entry_are_a_sequence(write):
-    X, y, columns = read_table(write(TABLE), sequence="who", label="kind")
+    data = read_table(write(TABLE), sequence="who", label="kind")
+    (X, y), columns = data, data.columns
     assert_arrays(X, [[[1, 2], [5, np.float32(-0.6)]], [[3, 4.5]]])
     assert (y, columns) == (["x", "y"], ("speed", "size"))
 
@@ -72,17 +73,17 @@ def test_a_column_called_by_a_number_is_found_by_its_name_first(write):
 
 
 def test_each_row_is_a_sequence_without_a_column_that_says_so(write):
-    X, y, _ = read_table(write("3\t1\t2\n4\t5\t6\n", "ucr.tsv"), label=0)
+    X, y = read_table(write("3\t1\t2\n4\t5\t6\n", "ucr.tsv"), label=0)
     assert_arrays(X, [[[1], [2]], [[5], [6]]])
     assert y == ["3", "4"]
 
 
 def test_a_label_for_every_step(write):
-    X, y, _ = read_table(write("x,tag\n1,a\n2,b\n3,a\n"), label="tag", per_step=True)
+    X, y = read_table(write("x,tag\n1,a\n2,b\n3,a\n"), label="tag", per_step=True)
     assert_arrays(X, [[[1], [2], [3]]])
     assert y == [["a", "b", "a"]]
     path = write("s,w,tag\n1,the,D\n2,we,P\n1,cat,N\n")
-    X, y, _ = read_table(path, text="w", label="tag", sequence="s", per_step=True)
+    X, y = read_table(path, text="w", label="tag", sequence="s", per_step=True)
     assert (X, y) == ([["the", "cat"], ["we"]], [["D", "N"], ["P"]])
 
 
@@ -95,7 +96,8 @@ def test_texts_with_labels(write):
 
 
 def test_no_labels(write):
-    X, y, columns = read_table(write("1,2\n"))
+    data = read_table(write("1,2\n"))
+    (X, y), columns = data, data.columns
     assert_arrays(X, [[[1], [2]]])
     assert (y, columns) == (None, ("column 0", "column 1"))
 
@@ -135,7 +137,8 @@ def test_header_or_not(write):
 
 def test_series_leave_out_a_first_column_of_dates(write):
     for first in ["when,x\n2020-01-01,1\n", "Date,x\n20200101,1\n", "year,x\n2020,1\n"]:
-        X, y, columns = read_series(write(first))
+        data = read_series(write(first))
+        (X, y), columns = data, data.columns
         assert (X[0].tolist(), y, columns) == ([[1]], None, ("x",))
     assert read_series(write("year,x\n2020,1\n"), columns=["year"]).X[0].tolist() == [[2020]]
     assert read_series(write("speed,x\n2020,1\n")).columns == ("speed", "x")
@@ -194,7 +197,7 @@ def test_text_excludes_columns(write):
 @pytest.mark.parametrize("gap", ["\t", " ", "   "])
 def test_words_and_tags(write, gap):
     text = "-DOC- O\n\n# a comment\nthe D\ncat N\n\n\n \nsat V"
-    X, y, _ = read_conll(write(text.replace("# a comment", "#").replace(" ", gap)))
+    X, y = read_conll(write(text.replace("# a comment", "#").replace(" ", gap)))
     assert X == [["-DOC-"], ["the", "cat"], ["sat"]]
     assert y == [["O"], ["D", "N"], ["V"]]
 
@@ -228,7 +231,7 @@ def test_conll_u(write):
 
 
 def test_conll_words_are_kept_once(write):
-    X, _, _ = read_conll(write("wordy\tT\n\nwordy\tT\n"))
+    X, _ = read_conll(write("wordy\tT\n\nwordy\tT\n"))
     assert X[0][0] is X[1][0]
 
 
@@ -259,7 +262,7 @@ HEAD = "#c\n@problemName Mine\n@timeStamps false\n@missing false\n"
 
 
 def test_channels_of_several_lengths(write):
-    X, y, _ = read_ts(write(HEAD + "@classLabel true a b\n@data\n1,2:3,4:a\n5 : -6e1: b \n\n"))
+    X, y = read_ts(write(HEAD + "@classLabel true a b\n@data\n1,2:3,4:a\n5 : -6e1: b \n\n"))
     assert_arrays(X, [[[1, 3], [2, 4]], [[5, -60]]])
     assert y == ["a", "b"]
 
@@ -458,7 +461,7 @@ shared = pytest.mark.skipif(not DATA.is_dir(), reason="the folder with shared da
     ],
 )
 def test_real_ts_files(name, count, channels, lengths, classes):
-    X, y, _ = read_ts(DATA / name)
+    X, y = read_ts(DATA / name)
     assert len(X) == len(y) == count
     assert {x.shape[1] for x in X} == {channels}
     assert (min(map(len, X)), max(map(len, X))) == lengths
@@ -467,23 +470,25 @@ def test_real_ts_files(name, count, channels, lengths, classes):
 
 @shared
 def test_real_tables():
-    (x,), _, columns = read_series(DATA / "etth1" / "ETTh1.csv")
+    data = read_series(DATA / "etth1" / "ETTh1.csv")
+    ((x,), _), columns = data, data.columns
     assert (x.shape, columns) == (
         (17420, 7),
         ("HUFL", "HULL", "MUFL", "MULL", "LUFL", "LULL", "OT"),
     )
     assert x[0, -1] == np.float32(30.5310001373291)
-    (x,), _, columns = read_series(DATA / "time_series" / "sunspots_monthly_1749_1983.csv")
+    data = read_series(DATA / "time_series" / "sunspots_monthly_1749_1983.csv")
+    ((x,), _), columns = data, data.columns
     assert (x.shape, columns) == ((2820, 1), ("sunspots",))
     weather = DATA / "time_series" / "seattle_weather_daily.csv"
-    X, y, _ = read_table(weather, label="weather", columns=range(1, 5), per_step=True)
+    X, y = read_table(weather, label="weather", columns=range(1, 5), per_step=True)
     assert (X[0].shape, len(y[0]), len(set(y[0]))) == ((1461, 4), 1461, 5)
     refusal(read_series, DATA / "time_series" / "co2_weekly.csv", "line 8 has a missing value")
 
 
 @shared
 def test_real_sentences():
-    X, y, _ = read_conll(DATA / "ud_english_ewt" / "dev.tsv")
+    X, y = read_conll(DATA / "ud_english_ewt" / "dev.tsv")
     assert (len(X), sum(map(len, X)), len({t for tags in y for t in tags})) == (2001, 25147, 17)
     assert list(map(len, X)) == list(map(len, y))
 

@@ -151,7 +151,7 @@ def _numbers(formats, paths, options, labeled):
     """Read sequences whose labels are numbers."""
     data = _sequences(formats, paths, options, labeled)
     try:
-        return data._replace(y=data.y and [float(label) for label in data.y])
+        return data.but(y=data.y and [float(label) for label in data.y])
     except (TypeError, ValueError):
         raise DataError(
             f"{', '.join(map(str, paths))}: a label is not a number; expected numbers to predict "
@@ -164,7 +164,7 @@ def _series(formats, paths, options, labeled):
     if not (paths or labeled):
         return Data(None, None)  # type: ignore[arg-type]
     data = _sequences(formats, paths, options, labeled=False)
-    return data._replace(X=data.X[0]) if len(data.X) == 1 else data
+    return data.but(X=data.X[0]) if len(data.X) == 1 else data
 
 
 def _table(path, labeled, label, sequence, columns, text, per_step=False):

@@ -11,8 +11,8 @@ file, the line, what it holds and what was expected; nothing is skipped or guess
 """
 
 from .conll import read_conll
+from .data import Data
 from .json_lines import read_json_lines
-from .lines import Data
 from .tables import read_series, read_table
 from .ts import read_ts
 

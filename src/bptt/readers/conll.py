@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 
 from ..errors import operation
-from .lines import Data, Lines, Path, shown
+from .data import Data, Path
+from .lines import Lines, shown
 
 _ID = re.compile(r"[0-9]+([-.][0-9]+)?")  # CoNLL-U: 7, the range 7-8, the empty node 7.1
 _UNIVERSAL = 10  # columns of CoNLL-U

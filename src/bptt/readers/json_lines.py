@@ -8,7 +8,8 @@ import numpy as np
 from ..checks import FLOAT32_MAX, is_number, is_whole
 from ..errors import operation
 from ..safe_files import parse_json
-from .lines import Data, Lines, Path, shown
+from .data import Data, Path
+from .lines import Lines, shown
 
 _SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no file can hold
 

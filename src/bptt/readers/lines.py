@@ -7,7 +7,7 @@ no array is allocated to a size that a file declares.
 import os
 from array import array
 from collections.abc import Iterator
-from typing import Any, NamedTuple, NoReturn
+from typing import NoReturn
 
 import numpy as np
 
@@ -15,20 +15,11 @@ from ..checks import FLOAT32_MAX
 from ..corpus import MAX_FILE
 from ..errors import DataError
 from ..safe_files import printable
+from .data import Path
 
 MAX_LINE = 2**23  # bytes; splitting a line can take 100 times as much memory
 MAX_NUMBER = 64  # characters of one number
 _MISSING = ("", "?", "na", "n/a", "nan", "null", "none")
-
-Path = str | os.PathLike[str]
-
-
-class Data(NamedTuple):
-    """Sequences with their labels, as the readers return them."""
-
-    X: list[Any]  # for each sequence an array of float32 (T, n), a str or a list of words
-    y: list[Any] | None  # for each sequence a label, or a list with a label for each step
-    columns: tuple[str, ...] = ()  # names of the n features, where the file has names
 
 
 class Lines:

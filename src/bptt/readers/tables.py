@@ -8,7 +8,8 @@ from itertools import chain
 from typing import Any
 
 from ..errors import ConfigError, operation
-from .lines import Data, Lines, Path, Steps, shown
+from .data import Data, Path
+from .lines import Lines, Steps, shown
 
 _DELIMITERS = ",;\t|"
 _DATES = ("date", "datetime", "day", "ds", "hour", "index", "month", "time", "timestamp", "week",

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import operation
-from .lines import Data, Lines, Path, shown
+from .data import Data, Path
+from .lines import Lines, shown
 
 _FLAGS = ("timestamps", "missing", "univariate", "equallength", "targetlabel")
 _COUNTS = ("dimensions", "dimension", "serieslength")

@@ -1,0 +1,50 @@
+"""`Data`: what readers return and what models take."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, Self
+
+Path = str | os.PathLike[str]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Sequences with what a file or a data frame says about them.
+
+    All readers return it, and every model takes it in place of `X`.
+
+    Attributes
+    ----------
+    X : list
+        For each sequence an array of float64 (T, n) or float32, a str or a list of words. Of time
+        series, an array (T, n) for each series.
+    y : list, optional
+        For each sequence a label or a number, or a list with one for each step.
+    columns : tuple of str
+        Names of the n features; empty where there are none.
+    ids : list of str, optional
+        Names of the sequences or series.
+    index : list of ndarray, optional
+        For each series the times of its steps: datetime64 or whole numbers.
+    frequency : str, optional
+        Distance of the times, as pandas writes it: "h", "D", "MS".
+    notes : tuple of str
+        What was left out, skipped, sorted, filled or guessed: one sentence each.
+    """
+
+    X: Any
+    y: Any = None
+    columns: tuple[str, ...] = ()
+    ids: list[str] | None = None
+    index: list[Any] | None = None
+    frequency: str | None = None
+    notes: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield X and y: ``X, y = read_ts(path)``."""
+        yield from (self.X, self.y)
+
+    def but(self, **changes: Any) -> Self:
+        """Return the data with some attributes replaced."""
+        return replace(self, **changes)
