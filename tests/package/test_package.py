@@ -156,8 +156,8 @@ def test_every_list_of_public_names_is_true(name):
 # Which way imports point
 
 ROOMS = words("""
-    errors safe_files checks equations gradcheck engine course config stream layers network corpus
-    readers training models cli
+    errors extras safe_files checks equations gradcheck engine course config stream layers network
+    corpus readers training models cli
 """)
 
 
