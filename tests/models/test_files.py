@@ -7,6 +7,7 @@ import pytest
 
 import bptt
 from bptt.errors import BpttError, CheckpointError, ConfigError
+from bptt.models import files
 from bptt.training.array_files import load_arrays, save_arrays
 from tests.support.cases import same_bits
 from tests.support.model_cases import (
@@ -54,6 +55,45 @@ def test_files_and_checkpoints_of_the_version_before_are_read(name, tmp_path):
     longer = row.build().set_params(epochs=model.epochs + 1)
     expected = row.build().set_params(epochs=model.epochs + 1).fit(*row.data, **QUIET)
     assert same_bits(longer.fit(*row.data, resume=first, **QUIET).parameters_, expected.parameters_)
+
+
+@pytest.mark.parametrize("name", ["SequenceRegressor", "Forecaster quantile", "LanguageModel"])
+def test_what_a_file_lacks_gets_the_value_that_its_model_had(name, tmp_path, monkeypatch):
+    row = MODELS[name]
+    model = row.build().fit(*row.data, checkpoint=tmp_path / "model", **QUIET)
+    checkpoint = min(tmp_path.iterdir())
+    arrays, config = load_arrays(checkpoint)
+    for absent in ("weight_decay", "momentum"):
+        del config["hyperparameters"][absent]
+    save_arrays(tmp_path / "old", arrays, config)
+    loaded = bptt.load(tmp_path / "old")
+    assert loaded.get_params() == model.get_params()
+    again = row.build().fit(*row.data, resume=tmp_path / "old", **QUIET)
+    assert same_bits(again.parameters_, model.parameters_)
+    # A default that would not give what models did before: for all kinds, and for one of them.
+    kind = type(model).__name__
+    values = {"weight_decay": 0.5, f"{kind}.weight_decay": 0.25, "Other.momentum": 0.1, "no": 1}
+    monkeypatch.setitem(files.LACKING, "hyperparameters", values)
+    monkeypatch.setitem(files.LACKING, "fitted", {"added": 1, f"{kind}.own": 2, "Other.own": 3})
+    loaded = bptt.load(tmp_path / "old")
+    assert (loaded.weight_decay, loaded.momentum) == (0.25, model.momentum)
+    fitted = files.upgraded(arrays, config)[1]["fitted"]
+    assert fitted == config["fitted"] | {"added": 1, "own": 2}
+    save_arrays(tmp_path / "new", arrays, config | {"fitted": config["fitted"] | {"added": 7}})
+    assert files.upgraded(*load_arrays(tmp_path / "new"))[1]["fitted"]["added"] == 7
+
+
+def test_what_does_not_change_the_steps_may_differ_when_a_run_is_resumed(tmp_path, monkeypatch):
+    row = MODELS["SequenceClassifier"]
+    whole = row.build().fit(*row.data, checkpoint=tmp_path / "model", **QUIET)
+    checkpoint = min(tmp_path.iterdir())
+    longer = row.build().set_params(epochs=whole.epochs + 1)
+    longer.fit(*row.data, resume=checkpoint, **QUIET)
+    other = row.build().set_params(weight_decay=0.5)
+    with pytest.raises(ConfigError, match=r"with weight_decay 0\.0; expected 0\.5"):
+        other.fit(*row.data, resume=checkpoint, **QUIET)
+    monkeypatch.setattr(files, "MAY_DIFFER", (*files.MAY_DIFFER, "weight_decay"))
+    assert other.fit(*row.data, resume=checkpoint, **QUIET).weight_decay == 0.5
 
 
 def junk():

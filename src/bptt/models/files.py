@@ -139,7 +139,7 @@ def resume(model: "Model", path: PathLike, run: Run, source: Source, data: str) 
     Parameters
     ----------
     model : Model
-        Its hyper-parameters must be those of the checkpoint, except `epochs`.
+        Its hyper-parameters must be those of the checkpoint, except `MAY_DIFFER`.
     path : str or path-like
     run : Run
         A new run of the model; changed in place.
@@ -163,7 +163,7 @@ def resume(model: "Model", path: PathLike, run: Run, source: Source, data: str) 
             f"as fit(checkpoint=...) leaves them."
         )
     own = {name: _to_json(v) for name, v in model.get_params().items()}
-    given = _dict(config, "hyperparameters") | {"epochs": own["epochs"]}
+    given = _dict(config, "hyperparameters") | {n: own[n] for n in MAY_DIFFER if n in own}
     if config.get("kind") != type(model).__name__ or given != own:
         other = next((n for n in own if own[n] != given.get(n)), "kind")
         raise ConfigError(
@@ -180,24 +180,46 @@ def resume(model: "Model", path: PathLike, run: Run, source: Source, data: str) 
     run.restore(training, state, model.network_, source)
 
 
+# Hyper-parameters that a resumed run may change: they do not change the result of its steps.
+MAY_DIFFER = ("epochs", "verbose", "warm_start")
+
+# Entries that files of earlier versions lack. A hyper-parameter that a file lacks gets its default,
+# and any other value here where the default would not reproduce what the model did. An entry of
+# "fitted" has no default: each one that was added must be here. Keys: a name, or "Kind.name".
+LACKING: dict[str, dict[str, Any]] = {"hyperparameters": {}, "fitted": {}}
+
 _RENAMED = {"columns": "featureembedding", "words": "wordembedding", "optimiser": "optimizer"}
 _OLD_NAME = re.compile(r"(?<![^./])(?:(?:columns|words)(?=\d+\.)|optimiser(?=/))")
 
 
 def upgraded(arrays: Arrays, config: dict[str, Any]) -> tuple[Arrays, dict[str, Any]]:
-    """Return the content of a file with the names of this version.
+    """Return the content of a file of any version with the names and entries of this version.
 
-    The version before called the hyper-parameter `optimizer` "optimiser", gave `max_vocabulary` and
-    `min_count` to some models only, and had other names for two layers:
+    Entries that the file lacks are added: see `LACKING`. An earlier version called the
+    hyper-parameter `optimizer` "optimiser" and had other names for two layers:
     ``training/optimiser/m.words0.We`` is now ``training/optimizer/m.wordembedding0.We``.
     """
-    given, kind = config.get("hyperparameters"), KINDS.get(str(config.get("kind")))
-    if not isinstance(given, dict) or kind is None:
+    given, fitted = config.get("hyperparameters"), config.get("fitted")
+    kind = KINDS.get(str(config.get("kind")))
+    if not isinstance(given, dict) or not isinstance(fitted, dict) or kind is None:
         return arrays, config
-    given = {_RENAMED.get(name, name): value for name, value in given.items()}
-    added = {f.name: f.default for f in fields(kind) if f.name in ("max_vocabulary", "min_count")}
+    given = {"optimizer" if n == "optimiser" else n: value for n, value in given.items()}
+    defaults = {f.name: _to_json(f.default) for f in fields(kind)}
+    before = _lacking("hyperparameters", kind)
+    defaults |= {name: value for name, value in before.items() if name in defaults}
     arrays = {_OLD_NAME.sub(lambda m: _RENAMED[m[0]], name): a for name, a in arrays.items()}
-    return arrays, config | {"hyperparameters": added | given}
+    complete = {
+        "hyperparameters": defaults | given,
+        "fitted": _lacking("fitted", kind) | fitted,
+    }
+    return arrays, config | complete
+
+
+def _lacking(part, kind):
+    """Return the entries of `LACKING` for a kind of model: those of all kinds, then its own."""
+    split = [(name.rpartition("."), value) for name, value in LACKING[part].items()]
+    common = {name: value for (of, _, name), value in split if not of}
+    return common | {name: value for (of, _, name), value in split if of == kind.__name__}
 
 
 def digest(arrays: Iterable[np.ndarray], fitted: Any) -> str:
