@@ -7,10 +7,10 @@ from itertools import islice
 from typing import Literal
 
 from .errors import ConfigError, DataError, operation
+from .readers.encodings import MAX_FILE, decode
 
 __all__ = ["default_corpus", "read_documents", "read_text"]
 
-MAX_FILE = 2**30  # bytes of one file
 _CHUNK = 2**20  # reading MAX_FILE bytes at once would allocate them, even for a small file
 
 Split = Literal["file", "paragraph", "line"]
@@ -124,15 +124,7 @@ def _read_one(path: str | os.PathLike[str]) -> str:
         raise DataError(f"cannot read {name}: {reason}.") from error
     if len(data := b"".join(chunks)) > MAX_FILE:
         raise DataError(f"{name} is too long; expected at most {MAX_FILE} bytes.")
-    if (offset := data.find(b"\0")) >= 0:
-        raise DataError(f"{name} has a NUL at byte offset {offset}; expected UTF-8 text.")
-    try:
-        text = data.decode()
-    except UnicodeDecodeError as error:
-        raise DataError(
-            f"{name} is not UTF-8 from byte offset {error.start}; expected UTF-8 text."
-        ) from error
-    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    text = decode(data, name)
     if not text:
         raise DataError(f"{name} is empty; expected UTF-8 text.")
     return text

@@ -157,7 +157,7 @@ def test_every_list_of_public_names_is_true(name):
 
 ROOMS = words("""
     errors extras safe_files checks equations gradcheck engine course config stream layers network
-    corpus readers training models cli
+    readers corpus training models cli
 """)
 
 

@@ -1,7 +1,7 @@
 """What all readers share: numbered lines of a file, numbers, error messages, growing sequences.
 
-Memory is bounded: a file has at most 1 GiB and is read line by line, a line has at most 8 MiB, and
-no array is allocated to a size that a file declares.
+Memory is bounded: a file has at most 1 GiB and is read piece by piece, a line has at most 8 million
+characters, and no array is allocated to a size that a file declares.
 """
 
 import os
@@ -12,59 +12,79 @@ from typing import NoReturn
 import numpy as np
 
 from ..checks import FLOAT32_MAX
-from ..corpus import MAX_FILE
-from ..errors import DataError
+from ..errors import BpttError, DataError
 from ..safe_files import printable
 from .data import Path
+from .encodings import MAX_FILE, UTF8, encoding_of, no_nul, pieces, way_out, wrong_byte
 
-MAX_LINE = 2**23  # bytes; splitting a line can take 100 times as much memory
+MAX_LINE = 2**23  # characters; splitting a line can take 100 times as much memory
 MAX_NUMBER = 64  # characters of one number
 _MISSING = ("", "?", "na", "n/a", "nan", "null", "none")
 
 
 class Lines:
-    """The lines of a UTF-8 file, counted, so that an error message can give the line.
+    """The lines of a text file, counted, so that an error message can give the line.
 
     Parameters
     ----------
     path : path-like
+    encoding : str, optional
+        Of a file without a byte-order mark. Default: UTF-8.
+    comments : tuple of str
+        How a line of a UTF-8 file begins that need not be UTF-8.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, encoding: str | None = None, comments: tuple[str, ...] = ()):
         self.path: Path = path
         self.name: str = shown(os.fspath(path), 300, "")
         self.number: int = 0  # of the line last read: 1, 2, ...
+        self._given, self._comments = encoding, comments
+        self._codec = UTF8
+        self._mark = 0  # bytes of the byte-order mark
 
     def __iter__(self) -> Iterator[str]:
         """Yield the lines without their ends and without a byte-order mark."""
         try:
             with open(self.path, "rb") as file:
-                size = 0
-                while data := file.readline(MAX_LINE + 1):
-                    self.number += 1
-                    size += len(data)
-                    if len(data) > MAX_LINE:
-                        self.refuse(f"has more than {MAX_LINE} bytes", "shorter lines")
-                    if size > MAX_FILE:
-                        self.refuse("is too far", f"a file of at most {MAX_FILE} bytes")
-                    yield self._text(data)
+                head = file.peek(4)[:4]
+                self._codec, self._mark = encoding_of(head, self._given)
+                yield from self._lines(file)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-            if isinstance(error, DataError):
+            if isinstance(error, BpttError):
                 raise
             reason = error.strerror if isinstance(error, OSError) else error
             raise DataError(f"cannot read {self.name}: {reason}.") from error
 
-    def _text(self, data: bytes) -> str:
-        data = data.removesuffix(b"\n").removesuffix(b"\r")
-        if self.number == 1:
-            data = data.removeprefix(b"\xef\xbb\xbf")
-        for byte, what in ((b"\0", "a NUL"), (b"\r", "a carriage return in its middle")):
-            if byte in data:
-                self.refuse(f"has {what}", "lines of UTF-8 text")
-        try:
-            return data.decode()
-        except UnicodeDecodeError as error:
-            self.refuse(f"is not UTF-8 from its byte {error.start + 1}", "lines of UTF-8 text")
+    def _lines(self, file):
+        rest = ""
+        for piece in pieces(file, self._given):
+            *lines, rest = (rest + piece).split("\n")
+            for line in lines:
+                yield self._checked(line)
+            if len(rest) > MAX_LINE:
+                self._checked(rest)
+            if file.tell() > MAX_FILE:
+                self.number += 1
+                self.refuse("is too far", f"a file of at most {MAX_FILE} bytes")
+        if rest:
+            yield self._checked(rest)
+
+    def _checked(self, line):
+        self.number += 1
+        if len(line) > MAX_LINE:
+            self.refuse(f"has more than {MAX_LINE} characters", "shorter lines")
+        if "\0" in line:
+            self.refuse("has a NUL", no_nul(self._codec))
+        at = wrong_byte(line)
+        comment = self._codec == UTF8 and line.startswith(self._comments)
+        if at is not None and not comment:
+            before = len(line[:at].encode(self._codec, "surrogateescape"))
+            before += self._mark if self.number == 1 else 0
+            self.refuse(
+                f"is not {self._codec.upper()} from its byte {before + 1}",
+                way_out(self._codec),
+            )
+        return line
 
     def refuse(self, what: str, expected: str) -> NoReturn:
         """Raise the error about the line last read."""
