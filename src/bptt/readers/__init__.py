@@ -5,6 +5,7 @@
 * `read_conll`: CoNLL columns, one word and its tag on each line; CoNLL-U too.
 * `read_ts`: ``.ts`` files of the UEA and UCR archives.
 * `read_json_lines`: one JSON object on each line.
+* `sequences_of_frame`, `series_of_frame`: pandas data frames.
 
 `bptt.corpus` reads plain text. All readers raise a `DataError` for what they cannot read, with the
 file, the line, what it holds and what was expected; nothing is skipped or guessed.
@@ -12,8 +13,18 @@ file, the line, what it holds and what was expected; nothing is skipped or guess
 
 from .conll import read_conll
 from .data import Data
+from .frames import sequences_of_frame, series_of_frame
 from .json_lines import read_json_lines
 from .tables import read_series, read_table
 from .ts import read_ts
 
-__all__ = ["Data", "read_conll", "read_json_lines", "read_series", "read_table", "read_ts"]
+__all__ = [
+    "Data",
+    "read_conll",
+    "read_json_lines",
+    "read_series",
+    "read_table",
+    "read_ts",
+    "sequences_of_frame",
+    "series_of_frame",
+]

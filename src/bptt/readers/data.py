@@ -28,9 +28,11 @@ class Data:
     index : list of ndarray, optional
         For each series the times of its steps: datetime64 or whole numbers.
     frequency : str, optional
-        Distance of the times, as pandas writes it: "h", "D", "MS".
+        Distance of the times, as pandas writes it: "h", "D", "MS"; of whole numbers "1".
     notes : tuple of str
         What was left out, skipped, sorted, filled or guessed: one sentence each.
+    ids_name, index_name : str, optional
+        Names of the columns that held the ids and the times.
     """
 
     X: Any
@@ -40,6 +42,8 @@ class Data:
     index: list[Any] | None = None
     frequency: str | None = None
     notes: tuple[str, ...] = ()
+    ids_name: str | None = None
+    index_name: str | None = None
 
     def __iter__(self) -> Iterator[Any]:
         """Yield X and y: ``X, y = read_ts(path)``."""

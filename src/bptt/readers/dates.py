@@ -1,0 +1,233 @@
+"""Columns of times: dates as text, whole numbers that write dates, plain numbers."""
+
+from typing import Any
+
+import numpy as np
+
+from .. import extras
+from ..errors import DataError
+from .lines import shown
+from .times import show_time
+
+TIME_NAMES = frozenset(("date", "dates", "datetime", "day", "ds", "epoch", "hour", "index", "month",
+                        "observation_date", "period", "quarter", "step", "t", "time", "timestamp",
+                        "unix", "week", "year", "yearmonth", "yyyymm", "yyyymmdd"))  # fmt: skip
+# Digits, whole range, and what they write. In the order of trial.
+_DIGITS = (
+    (8, "%Y%m%d", "YYYYMMDD"),
+    (6, "%Y%m", "YYYYMM"),
+    (10, "%Y%m%d%H", "YYYYMMDDHH"),
+    (12, "%Y%m%d%H%M", "YYYYMMDDHHMM"),
+    (14, "%Y%m%d%H%M%S", "YYYYMMDDHHMMSS"),
+)
+_EPOCHS = (("s", 1e8), ("ms", 1e11), ("us", 1e14), ("ns", 1e17))  # from March 1973
+_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
+_NAMED = ("%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y", "%b %Y",
+          "%B %Y", "%b-%Y", "%b-%y", "%Y-%b", "%Y %b", "%YM%m", "%m/%Y", "%m-%Y", "%m.%Y",
+          "%Y.%m.%d", "%Y/%m")  # fmt: skip
+_ORDERS = (("day first", "%d{0}%m{0}{1}"), ("month first", "%m{0}%d{0}{1}"))
+_TRIED = 200  # values by which a format is chosen before all are read
+
+
+def read_times(column: Any, name: str, sure: bool) -> tuple[np.ndarray, list[str]] | None:
+    """Return the times in a column, and notes; None where they are none.
+
+    Parameters
+    ----------
+    column : pandas.Series
+    name : str
+        For messages.
+    sure : bool
+        Whether the column is known to hold times, or has the name of one: whole numbers are read
+        as dates only then.
+
+    Returns
+    -------
+    times : ndarray of datetime64 without a time zone, of int64 or of float64
+    notes : list of str
+
+    Raises
+    ------
+    DataError
+        A value is missing, dates contradict one another or can be read in two ways, or time zones
+        are mixed.
+    """
+    pd = extras.load("pandas", extra="tables", why="to read tables")
+    types = pd.api.types
+    if isinstance(column.dtype, pd.PeriodDtype):
+        column = column.dt.to_timestamp()
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        column = column.astype(column.cat.categories.dtype)
+    if types.is_datetime64_any_dtype(column.dtype):
+        _refuse_missing(column, name)
+        return _naive(pd, column, name)
+    if types.is_bool_dtype(column.dtype):
+        return None
+    if types.is_numeric_dtype(column.dtype):
+        return _numbers(pd, column, name) if sure else None
+    return _texts(pd, column, name, sure)
+
+
+def _naive(pd, column, name):
+    """Return times without a zone."""
+    notes = []
+    if column.dt.tz is not None:
+        if str(column.dt.tz) != "UTC":
+            notes = [f"The times of {name} are converted from {column.dt.tz} to UTC."]
+        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    exact = column.to_numpy()
+    short = exact.astype("datetime64[us]")
+    return (short if (short == exact).all() else exact), notes
+
+
+def _numbers(pd, column, name):
+    """Return whole numbers that write dates as dates, other numbers as they are."""
+    _refuse_missing(column, name)
+    values = column.to_numpy(np.float64)
+    if not np.isfinite(values).all():
+        return None
+    whole = (values == np.floor(values)).all() and (np.abs(values) < 2**62).all()
+    if not whole:
+        return values, []
+    values = column.to_numpy().astype(np.int64)
+    low, high = int(values.min()), int(values.max())
+    for digits, form, shown_form in _DIGITS:
+        if len(str(low)) == len(str(high)) == digits and low > 0:
+            dates = pd.to_datetime(pd.Series(values.astype(str)), format=form, errors="coerce")
+            if dates.notna().all() and dates.dt.year.between(1600, 2200).all():
+                note = (
+                    f"{name} holds dates as {shown_form}: {show_time(dates.to_numpy()[0])} first."
+                )
+                return _naive(pd, dates, name)[0], [note]
+    for unit, least in _EPOCHS:
+        if least <= low and high < least * 50:
+            dates = values.astype(f"datetime64[{unit}]")
+            seconds = "seconds" if unit == "s" else unit
+            note = f"{name} holds {seconds} since 1970 (UTC): {show_time(dates[0])} first."
+            return dates.astype("datetime64[ns]" if unit == "ns" else "datetime64[us]"), [note]
+    return values, []
+
+
+def _texts(pd, column, name, sure):
+    """Return texts as dates; None where none of the first values is a date."""
+    present = column[column.notna()]
+    if len(present) == 0:
+        return None
+    texts = present.astype(str).str.strip()
+    readings = _readings(pd, texts.iloc[:_TRIED])
+    if not readings:
+        _refuse_mixed(pd, texts, name)
+        return None
+    _refuse_missing(column, name)
+    found = []
+    for what, form in readings:
+        dates = _parse(pd, texts, form)
+        if dates is None:
+            raise DataError(
+                f"{name} mixes times with and without a time zone, or of several zones; expected "
+                f"one zone: convert them to UTC first."
+            )
+        if dates.notna().all():
+            found.append((what, dates))
+    if not found:
+        _refuse_mixed(pd, texts, name, readings[0][1])
+    what, dates = found[0] if len(found) == 1 else _likelier(found, texts, name)
+    times, notes = _naive(pd, dates, name)
+    if what:
+        notes.append(
+            f"The dates of {name} are read {what}: {texts.iloc[0]} is {show_time(times[0])}."
+        )
+    return times, notes
+
+
+def _readings(pd, texts):
+    """Return the formats in which all of these texts can be read: (in words, format)."""
+    iso = texts.str.match(r"\d{4}([-/]\d{1,2}|\d{4})") | texts.str.fullmatch(r"\d{4}")
+    if texts.str.fullmatch(r"\d{4}[-\s]?Q[1-4]", case=False).all():
+        return [("", "quarter")]
+    if texts.str.fullmatch(r"\d{4}-?W\d{2}(-[1-7])?").all():
+        return [("", "week")]
+    if iso.all() and (texts.str.len() >= 6).all():
+        dates = _parse(pd, texts, "ISO8601")
+        if dates is None or dates.notna().all():
+            return [("", "ISO8601")]
+    separators = [s for s in "/.-" if texts.str.contains(s, regex=False).all()]
+    forms = [
+        (f"{what}", order.format(s, year) + clock)
+        for clock in _CLOCKS
+        for s in separators
+        for what, order in _ORDERS
+        for year in ("%Y", "%y")
+    ]
+    forms += [("", form) for form in _NAMED]
+    forms += [("", form + clock) for form in ("%Y/%m/%d", "%Y.%m.%d") for clock in _CLOCKS]
+    fitting = []
+    for what, form in forms:
+        dates = _parse(pd, texts, form)
+        if dates is not None and dates.notna().all():
+            fitting.append((what, form))
+    return fitting
+
+
+def _parse(pd, texts, form):
+    """Return texts as dates, NaT where they are none; None where time zones are mixed."""
+    if form == "quarter":
+        quarters = texts.str.replace(r"[-\s]", "", regex=True).str.upper()
+        return pd.Series(pd.PeriodIndex(quarters, freq="Q").to_timestamp(), index=texts.index)
+    if form == "week":
+        days = texts.where(texts.str.contains(r"-[1-7]$"), texts + "-1").str.replace("-", "")
+        return pd.to_datetime(days, format="%GW%V%u", errors="coerce")
+    zoned = texts.str.contains(r":\d{2}[^-+]*(?:Z|[-+]\d{2}:?\d{2}|[-+]\d{2})$", regex=True)
+    if zoned.any() and not zoned.all():
+        return None
+    if zoned.any():
+        zones = texts.str.extract(r"(Z|[-+]\d{2}(?::?\d{2})?)$")[0].unique()
+        if len(zones) > 1:
+            return None
+    return pd.to_datetime(texts, format=form, errors="coerce")
+
+
+def _likelier(found, texts, name):
+    """Return the one of two readings in which the dates are evenly spaced."""
+    scores = []
+    for _, dates in found:
+        steps = np.unique(np.diff(dates.to_numpy().astype("datetime64[s]").astype(np.int64)))
+        rising = len(steps) and ((steps > 0).all() or (steps < 0).all())
+        lengths = np.abs(steps) / 86400
+        months = len(steps) and lengths.min() >= 28 and lengths.max() <= 31
+        scores.append(0 if rising and (len(steps) == 1 or months) else 1 if rising else 2)
+    best = min(scores)
+    if scores.count(best) > 1 and len({tuple(dates) for _, dates in found}) > 1:
+        raise DataError(
+            f"{name} holds {shown(texts.iloc[0])}, which can be read {found[0][0]} and "
+            f"{found[1][0]}; expected dates that can be read in one way: write them as YYYY-MM-DD."
+        )
+    return found[scores.index(best)]
+
+
+def _refuse_missing(column, name):
+    missing = np.flatnonzero(column.isna().to_numpy())
+    if len(missing):
+        raise DataError(
+            f"{name} has nothing in row {missing[0] + 1}; expected a time in every row: remove the "
+            f"row, or fill its time."
+        )
+
+
+def _refuse_mixed(pd, texts, name, form=None):
+    """Refuse a column in which some values are dates and others are not, or in other formats."""
+    for own in [form] if form else {f for k in range(0, len(texts), 1 + len(texts) // 3)
+                                    for _, f in _readings(pd, texts.iloc[k : k + 1])}:  # fmt: skip
+        dates = _parse(pd, texts, own)
+        if dates is None:
+            raise DataError(
+                f"{name} mixes times with and without a time zone, or of several zones; expected "
+                f"one zone: convert them to UTC first."
+            )
+        wrong = np.flatnonzero(dates.isna().to_numpy())
+        right = np.flatnonzero(dates.notna().to_numpy())
+        if form or len(right) > len(wrong):
+            raise DataError(
+                f"{name} holds {shown(texts.iloc[wrong[0]])} in row {wrong[0] + 1} beside "
+                f"{shown(texts.iloc[right[0]])}; expected dates of one format."
+            )
