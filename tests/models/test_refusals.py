@@ -38,7 +38,10 @@ BAD = [
         "SequenceClassifier.fit: X[7] has 11 features; expected 3, as X[0].",
     ),
     (said([SERIES[0], SERIES[1][:, :2]]), "predict: X[1] has 2 features; expected 3, as in fit."),
-    (fit(with_nan(4, 2, 1)), "X[4] holds NaN at step 2, feature 1; expected finite numbers."),
+    (
+        fit(with_nan(4, 2, 1)),
+        "X[4] holds NaN at step 2, feature 1; expected finite numbers (mis",
+    ),
     (fit(with_nan(4, 2, 1, -np.inf)), "X[4] holds inf at step 2, feature 1; expected finite"),
     (said(with_nan(0, 0, 2)), "SequenceClassifier.predict: X[0] holds NaN at step 0, feature 2"),
     (fit([]), "X has 0 sequence(s); expected a minimum of 1."),
@@ -83,7 +86,7 @@ BAD = [
     (fit(SERIES, [np.nan] * N, SequenceRegressor), "y holds NaN at step 0, feature 0; expected"),
     (fit(SERIES, LABELS, SequenceRegressor), "expected an array of real numbers"),
     (fit(categories=(3,)), "categories is (3,); expected columns in 0..2, as X[0] has."),
-    (fit(categories=(0,)), "in column 0; expected whole numbers up to 2**24, because it holds"),
+    (fit(categories=(0,)), "in column 0; expected whole numbers up to 2**53, because it holds"),
     (fit(STRINGS, categories=(0,)), "categories is (0,); expected None, because X holds char"),
     (fit(categories="some"), "categories is 'some'; expected None, 'all' or a list of columns."),
     (fit(class_weight={"left": 1.0}), "expected classes of y alone; 'left' is none of them."),
@@ -98,7 +101,7 @@ BAD = [
     ),
     (
         lambda: SequenceClassifier(**SMALL).fit(SERIES, LABELS, validation=SERIES, **QUIET),
-        "SequenceClassifier.fit, validation: it is a list; expected a pair (X, y).",
+        "SequenceClassifier.fit, validation: it is a list; expected a pair (X, y), a data frame",
     ),
     (
         lambda: SequenceClassifier(**SMALL).fit(

@@ -11,7 +11,7 @@ from ..layers.pool import Pooling
 from .files import register
 from .hyperparameters import Choice, Optional, Weights, option
 from .labels import Labels
-from .scikit_learn import check_fitted, tags
+from .scikit_learn import tags
 from .supervised import SequenceModel
 from .targets import each
 
@@ -38,18 +38,21 @@ class LabelModel(SequenceModel):
         return self._target.classes
 
     @operation
-    def predict_proba(self, X: Any, lengths: Any = None) -> Any:
+    def predict_proba(self, X: Any, lengths: Any = None, *, group: str | int | None = None) -> Any:
         """Return the probability of every class.
 
         Parameters
         ----------
         X, lengths
             As for `fit`.
+        group : str, optional
+            Column of a data frame as for `fit`. Default: that of `fit`.
 
         Returns
         -------
         ndarray of float64, shape (n, n_classes); of a tagger, list of n arrays (T_i, n_classes)
-            In the order of ``classes_``.
+            In the order of ``classes_``. Of a data frame with a group a DataFrame with the classes
+            as columns; its index are the groups.
 
         Raises
         ------
@@ -58,46 +61,63 @@ class LabelModel(SequenceModel):
         BpttError
             The parameters are too large to compute with.
         """
-        return self._joined([self._target.decode(z) for z in self._outputs(X, lengths)])
+        data, z = self._outputs(X, lengths, group)
+        return self._joined(X, data, [self._target.decode(row) for row in z], group, self.classes_)
 
     @operation
-    def predict(self, X: Any, lengths: Any = None) -> Any:
+    def predict(self, X: Any, lengths: Any = None, *, group: str | int | None = None) -> Any:
         """Return the most probable class.
 
         Parameters
         ----------
-        X, lengths
-            As for `fit`.
+        X, lengths, group
+            As for `predict_proba`.
 
         Returns
         -------
         ndarray, shape (n,); of a tagger, list of n arrays (T_i,)
-            Labels as `fit` was given them.
+            Labels as `fit` was given them. Of a data frame with a group a Series; its index are the
+            groups. A tagger's list is in the order in which the groups first occur.
 
         Raises
         ------
         ShapeError, ConfigError, BpttError
             As for `predict_proba`.
         """
-        return self._joined([self.classes_[z.argmax(axis=1)] for z in self._outputs(X, lengths)])
+        data, z = self._outputs(X, lengths, group)
+        return self._joined(X, data, [self.classes_[row.argmax(axis=1)] for row in z], group)
 
     @operation
-    def score(self, X: Any, y: Any, lengths: Any = None) -> float:
+    def score(
+        self, X: Any, y: Any = None, lengths: Any = None, *, group: str | int | None = None
+    ) -> float:
         """Return the accuracy: the fraction of labels that are predicted correctly.
+
+        A label that is not a class of the training set counts as wrong.
+
+        Parameters
+        ----------
+        X, y, lengths
+            As for `fit`; without `y`, the labels are those of a Data, or of the column of a data
+            frame that was named in `fit`.
+        group
+            As for `predict_proba`.
 
         Raises
         ------
         ShapeError, ConfigError, BpttError
-            As for `predict_proba`; or a label is not a class of the training set.
+            As for `predict_proba`.
         """
-        check_fitted(self)
-        ids = np.concatenate(each(self._target.encode(self._read(X, y, lengths)[1])))
-        predicted = np.concatenate([z.argmax(axis=1) for z in self._outputs(X, lengths)])
+        data, targets = self._read_known(X, y, lengths, group)
+        ids = np.concatenate(each(self._target.encode(targets)))
+        predicted = np.concatenate([z.argmax(axis=1) for z in self._run(data)])
         return float(np.mean(predicted == ids))
 
-    def _joined(self, parts):
+    def _joined(self, X, data, parts, group, columns=None):
         """Return one array, with a row for each sequence; where steps are labeled, the list."""
-        return parts if self.pooling is None else np.concatenate(parts)
+        if self.pooling is None:
+            return parts
+        return self._named(X, data, np.concatenate(parts), group, columns)
 
     def score_text(self, X: Any, y: Any = None) -> str:
         """Return the accuracy in words; `y` may hold labels as text, as data files do."""
@@ -149,6 +169,11 @@ class SequenceClassifier(LabelModel):
         Scale numeric features to mean 0 and standard deviation 1, computed on the training set.
     categories : sequence of int, "all" or None, default=None
         Columns of X with integer categories; each gets an embedding.
+    missing : {"raise", "interpolate", "forward", "indicator"}, default="raise"
+        Treatment of missing values (NaN). "raise": refuse them. "interpolate": linear between the
+        neighbors in time, the nearest value at the ends. "forward": the last value; at the start
+        the mean of the training set. "indicator": the mean of the training set, and a mask for each
+        feature, 1 where its value is missing, as an additional input.
     max_vocabulary : int or None, default=None
         Keep only the most frequent characters or words; all others are read as one unknown token.
         None: keep all.

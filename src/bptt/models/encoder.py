@@ -3,18 +3,21 @@
 It is learned from the training set and kept in the model's file.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ..checks import is_whole
 from ..errors import ConfigError, ShapeError
 from ..layers import Embedding, FeatureEmbedding, Layer, WordEmbedding
+from ..readers import Data
 from .hyperparameters import refusal
+from .inputs import NO_COLUMNS, FrameColumns
+from .missing import Filler, Missing
 from .scaling import finite_row, mean_and_scale, scale_row
-from .sequences import check_categories, kind_of, numeric, text_of
+from .sequences import check_categories, kind_of, named, numeric, text_of
 from .text import Vocabulary
 
 LONGEST_WORD = 24  # characters; of a longer word the first 12 and the last 12 are read
@@ -31,6 +34,12 @@ class Encoder:
     kind : {"numbers", "characters", "words"}
     n_features : int
         Features of a time step of numbers; 1 for text.
+    names : tuple of str
+        Names of the features; empty where they are not known.
+    frame : FrameColumns
+        The other columns of the data frame of the training set.
+    filler : Filler
+        Fills missing values.
     mean, scale : ndarray of float64, shape (n_features,), or None
         Of every feature over the steps of the training set; 0 and 1 for categories.
     categories : dict of int to ndarray of int64
@@ -44,6 +53,9 @@ class Encoder:
 
     kind: Literal["numbers", "characters", "words"]
     n_features: int = 1
+    names: tuple[str, ...] = ()
+    frame: FrameColumns = NO_COLUMNS
+    filler: Filler = field(default_factory=lambda: Filler("raise", np.zeros(1)))
     mean: np.ndarray | None = None
     scale: np.ndarray | None = None
     categories: dict[int, np.ndarray] = field(default_factory=dict)
@@ -52,48 +64,79 @@ class Encoder:
     lowercase: bool = False
 
     @classmethod
-    def learn(cls, sequences: Sequence[Any], model: Any) -> "Encoder":
+    def learn(
+        cls, data: Data, training: Iterable[int], model: Any, frame: FrameColumns = NO_COLUMNS
+    ) -> "Encoder":
         """Return the encoder for a training set, by the hyper-parameters of a model.
+
+        Parameters
+        ----------
+        data : Data
+        training : iterable of int
+            The sequences to learn from; the others may be held out.
+        model : SequenceModel
+        frame : FrameColumns
+            To be kept.
 
         Raises
         ------
         ShapeError, ConfigError
         """
-        if all(kind_of(s) == "numbers" for s in sequences):
-            return cls._of_numbers(sequences, model)
-        kind = next(k for k in map(kind_of, sequences) if k != "numbers")
+        sequences = {i: data.X[i] for i in training}
+        if all(kind_of(s) == "numbers" for s in sequences.values()):
+            return cls._of_numbers(sequences, data, model, frame)
+        kind = next(k for k in map(kind_of, sequences.values()) if k != "numbers")
         if model.categories is not None:
             raise refusal(model, "categories", f"None, because X holds {kind}")
-        texts = [text_of(i, s, kind) for i, s in enumerate(sequences)]
+        texts = [text_of(named(i, data.ids), s, kind) for i, s in sequences.items()]
         limits = model.max_vocabulary, model.min_count
         if kind == "characters":
-            return cls("characters", vocabulary=Vocabulary.of(texts, *limits))
+            return cls("characters", frame=frame, vocabulary=Vocabulary.of(texts, *limits))
         words = [[_key(w, model.lowercase) for w in t] for t in texts]
         letters = Vocabulary.of(w for t in texts for w in t) if model.char_units else None
         vocabulary = Vocabulary.of(words, *limits)
-        return cls("words", vocabulary=vocabulary, letters=letters, lowercase=model.lowercase)
+        return cls(
+            "words", frame=frame, vocabulary=vocabulary, letters=letters, lowercase=model.lowercase
+        )
 
     @classmethod
-    def _of_numbers(cls, sequences, model):
-        arrays = [numeric(f"X[{i}]", x) for i, x in enumerate(sequences)]
-        encoder = cls("numbers", arrays[0].shape[1])
-        for i, x in enumerate(arrays):
-            encoder._check_features(f"X[{i}]", x, "as X[0]")
-        if encoder.n_features == 0:
-            raise ShapeError(f"X[0] has 0 feature(s) {arrays[0].shape}; expected a minimum of 1.")
-        rows = np.concatenate(arrays)
-        if not len(rows):
+    def _of_numbers(cls, sequences, data, model, frame):
+        names, first = data.columns, next(iter(sequences))
+        arrays = {
+            i: numeric(named(i, data.ids), x, columns=names, missing=True)
+            for i, x in sequences.items()
+        }
+        n = arrays[first].shape[1]
+        encoder = cls("numbers", n, names, frame)
+        for i, x in arrays.items():
+            encoder._check_features(named(i, data.ids), x, f"as {named(first, data.ids)}")
+        if n == 0:
+            raise ShapeError(
+                f"X[0] has 0 feature(s) {arrays[first].shape}; expected a minimum of 1."
+            )
+        if not sum(map(len, arrays.values())):
             raise ShapeError("X holds no step at all; expected at least one.")
-        for j in encoder._category_columns(model):
-            for i, x in enumerate(arrays):
-                check_categories(i, x[:, j], j)
-            encoder.categories[j] = np.unique(rows[:, j].astype(np.int64))
+        if model.missing == "raise":
+            for i, x in arrays.items():
+                Filler("raise", np.zeros(n)).fill(x, named(i, data.ids), names)
+        columns = encoder._category_columns(model)
+        for j in columns:
+            for i, x in arrays.items():
+                check_categories(named(i, data.ids), x[:, j], j)
+            seen = (x[x[:, j] == x[:, j], j].astype(np.int64) for x in arrays.values())
+            encoder.categories[j] = np.unique(np.concatenate(list(seen)))
+        rows = np.concatenate([x.astype(np.float64) for x in arrays.values()])
+        rows[:, columns] = 0.0
+        mean, scale = mean_and_scale("X", rows, names)
         if model.standardize:
-            mean, scale = mean_and_scale("X", rows.astype(np.float64, copy=False))
-            columns = list(encoder.categories)
-            mean[columns], scale[columns] = 0.0, 1.0
             encoder.mean, encoder.scale = mean, scale
+        encoder.filler = encoder._filler(model.missing, mean)
         return encoder
+
+    def _filler(self, method, mean):
+        mean = mean.copy()
+        mean[list(self.categories)] = np.nan
+        return Filler(method, mean)
 
     def _category_columns(self, model):
         if model.categories is None:
@@ -102,7 +145,7 @@ class Encoder:
             return list(range(self.n_features))
         if any(j >= self.n_features for j in model.categories):
             raise refusal(model, "categories", f"columns in 0..{self.n_features - 1}, as X[0] has")
-        return sorted(set(model.categories))
+        return sorted({int(j) for j in model.categories})
 
     def _check_features(self, name, x, reason):
         if x.shape[1] != self.n_features:
@@ -112,21 +155,21 @@ class Encoder:
 
     # -- encoding ----------------------------------------------------------------------------
 
-    def encode(self, sequences: Sequence[Any]) -> list[np.ndarray]:
+    def encode(self, data: Data) -> list[np.ndarray]:
         """Return what the network reads.
 
         Returns
         -------
         list of ndarray
-            Each (T_i, n_features) of float32; (T_i,) or (T_i, 1 + LONGEST_WORD) of int for text.
+            Each (T_i, n_inputs) of float32; (T_i,) or (T_i, 1 + LONGEST_WORD) of int for text.
 
         Raises
         ------
         ShapeError, ConfigError
         """
         if self.kind == "numbers":
-            return [self._encode_numbers(i, x) for i, x in enumerate(sequences)]
-        texts = [text_of(i, s, self.kind) for i, s in enumerate(sequences)]
+            return [self._encode_numbers(named(i, data.ids), x) for i, x in enumerate(data.X)]
+        texts = [text_of(named(i, data.ids), s, self.kind) for i, s in enumerate(data.X)]
         if self.letters is None:
             return [self._ids(t) for t in texts]
         distinct = sorted({w for t in texts for w in t})
@@ -134,39 +177,42 @@ class Encoder:
         table = self._spell(distinct)
         return [table[[place[w] for w in t]] for t in texts]
 
-    def encode_step(self, xt: Any, m: int) -> np.ndarray:
-        """Return what the network reads of one time step of m sequences."""
+    def encode_step(self, xt: Any, m: int, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the network reads of one time step of m sequences.
+
+        `last` is what `Filler.fill_step` takes and returns.
+        """
         if self.kind == "numbers":
-            xt = np.asarray(xt)
-            xt = xt[:, np.newaxis] if xt.ndim == 1 and self.n_features == 1 else xt
+            xt = numeric("xt", xt, columns=self.names, missing=True)
             if xt.shape != (m, self.n_features):
                 raise ShapeError(f"xt has shape {xt.shape}; expected {(m, self.n_features)}.")
-            return self._scaled("xt", numeric("xt", xt))
+            filled, last = self.filler.fill_step(xt, last, "xt", self.names)
+            return self._scaled("xt", xt, filled), last
         steps = [xt] if isinstance(xt, str) else list(xt)
         if len(steps) != m or not all(isinstance(s, str) for s in steps):
             raise ShapeError(f"xt is {xt!r:.60}; expected {m} of {self.kind}, each a str.")
-        return self._ids(steps) if self.letters is None else self._spell(steps)
+        return (self._ids(steps) if self.letters is None else self._spell(steps)), last
 
-    def _encode_numbers(self, i, x):
-        name = f"X[{i}]"
+    def _encode_numbers(self, name, x):
         if kind_of(x) != "numbers":
             raise ShapeError(f"{name} holds text; expected numbers, as in fit.")
-        x = numeric(name, x)
+        x = numeric(name, x, columns=self.names, missing=True)
         self._check_features(name, x, "as in fit")
         for j in self.categories:
-            check_categories(i, x[:, j], j)
-        return self._scaled(name, x)
+            check_categories(name, x[:, j], j)
+        return self._scaled(name, x, self.filler.fill(x, name, self.names))
 
-    def _scaled(self, name, x):
+    def _scaled(self, name, x, filled):
+        """Scale features, and turn categories into numbers from 0, the unknown one."""
+        y, masks = np.split(filled, [self.n_features], axis=1)
         with np.errstate(all="ignore"):
-            y = x.astype(np.float64)
             if self.mean is not None:
                 y = (y - self.mean) / self.scale
-            y = y.astype(np.float32)
+            y = np.concatenate([y, masks], axis=1).astype(np.float32)
         for j, values in self.categories.items():
-            k = np.searchsorted(values, x[:, j]).clip(max=max(0, len(values) - 1))
-            known = values[k] == x[:, j] if len(values) else np.zeros(len(x), bool)
-            y[:, j] = np.where(known, 1 + k, 0)
+            # float64 does not hold all integers: they are taken from x
+            column = x[:, j] if x.dtype.kind in "iub" else filled[:, j]
+            y[:, j] = _category_ids(values, column)
         if not np.isfinite(y).all():
             raise ConfigError(f"{name} holds numbers too large for float32.")
         return y
@@ -191,10 +237,11 @@ class Encoder:
     def layers(self, model: Any) -> tuple[list[Layer], int]:
         """Return the embedding that reads what `encode` returns, if any, and its features."""
         if self.kind == "numbers":
+            n_inputs = self.n_features + self.filler.n_masks
             if not self.categories:
-                return [], self.n_features
+                return [], n_inputs
             tokens = {j: (1 + len(v), model.embedding) for j, v in self.categories.items()}
-            layer = FeatureEmbedding(self.n_features, tokens)
+            layer = FeatureEmbedding(n_inputs, tokens)
             return [layer], layer.n_out
         assert self.vocabulary is not None
         n_tokens = 1 + len(self.vocabulary)
@@ -208,8 +255,14 @@ class Encoder:
         return [layer], layer.n_out
 
     def to_json(self) -> dict[str, Any]:
-        """Return everything, ready for JSON."""
-        return {
+        """Return everything, ready for JSON; what earlier versions lack only where it is needed."""
+        added: dict[str, Any] = {"names": list(self.names)} if self.names else {}
+        if self.frame != NO_COLUMNS:
+            added["frame"] = self.frame.to_json()
+        if self.filler.method != "raise":
+            fill = np.nan_to_num(self.filler.mean)  # NaN stands for categories
+            added |= {"missing": self.filler.method, "fill": fill.tolist()}
+        return added | {
             "kind": self.kind,
             "n_features": self.n_features,
             "mean": None if self.mean is None else self.mean.tolist(),
@@ -243,6 +296,7 @@ class Encoder:
             encoder.categories[j] = np.array(values, np.int64)
             if (np.diff(encoder.categories[j]) <= 0).any():
                 raise ConfigError("its categories are not in order.")
+        encoder._read_json(state)
         if kind != "numbers":
             encoder.vocabulary = Vocabulary.from_json(state["vocabulary"])
         if kind == "words" and model.char_units:
@@ -250,6 +304,27 @@ class Encoder:
         if kind != "numbers" and encoder.categories:
             raise ConfigError("it has categories of text.")
         return encoder
+
+    def _read_json(self, state):
+        """Read names and missing values, which files of earlier versions do not have."""
+        names, method = state.get("names", []), state.get("missing", "raise")
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise ConfigError("its names are not a list of str.")
+        if method not in get_args(Missing):
+            raise ConfigError(f"it fills missing values by {method!r}.")
+        self.names, self.frame = tuple(names), FrameColumns.from_json(state.get("frame", {}))
+        if method != "raise":
+            mean = finite_row("fill", state["fill"], self.n_features)
+            self.filler = self._filler(method, mean)
+
+
+def _category_ids(values, column):
+    """Return 1 + the place of each number among the known values, 0 where it is not among them."""
+    there = column == column  # not NaN
+    whole = np.where(there, column, 0).astype(np.int64)
+    k = np.searchsorted(values, whole).clip(max=max(0, len(values) - 1))
+    known = there & (values[k] == whole) if len(values) else np.zeros(len(column), bool)
+    return np.where(known, 1 + k, 0)
 
 
 def _key(word, lowercase):

@@ -12,7 +12,7 @@ from .classifier import SequenceClassifier
 from .files import register
 from .hyperparameters import redefault
 from .metrics import r2
-from .scikit_learn import check_fitted, tags
+from .scikit_learn import tags
 from .supervised import SequenceModel
 from .values import Values
 
@@ -57,6 +57,11 @@ class SequenceRegressor(SequenceModel):
         Scale numeric features to mean 0 and standard deviation 1, computed on the training set.
     categories : sequence of int, "all" or None, default=None
         Columns of X with integer categories; each gets an embedding.
+    missing : {"raise", "interpolate", "forward", "indicator"}, default="raise"
+        Treatment of missing values (NaN). "raise": refuse them. "interpolate": linear between the
+        neighbors in time, the nearest value at the ends. "forward": the last value; at the start
+        the mean of the training set. "indicator": the mean of the training set, and a mask for each
+        feature, 1 where its value is missing, as an additional input.
     max_vocabulary : int or None, default=None
         Keep only the most frequent characters or words; all others are read as one unknown token.
         None: keep all.
@@ -130,18 +135,21 @@ class SequenceRegressor(SequenceModel):
         return self._target.scale
 
     @operation
-    def predict(self, X: Any, lengths: Any = None) -> np.ndarray:
+    def predict(self, X: Any, lengths: Any = None, *, group: str | int | None = None) -> Any:
         """Return the predicted targets of each sequence.
 
         Parameters
         ----------
         X, lengths
             As for `fit`.
+        group : str, optional
+            Column of a data frame as for `fit`. Default: that of `fit`.
 
         Returns
         -------
         ndarray of float64, shape (n,) or (n, n_targets)
-            In the shape that ``y`` had in `fit`.
+            In the shape that ``y`` had in `fit`. Of a data frame with a group a Series or a
+            DataFrame; its index are the groups.
 
         Raises
         ------
@@ -150,24 +158,33 @@ class SequenceRegressor(SequenceModel):
         BpttError
             The parameters are too large to compute with.
         """
-        z = np.concatenate(self._outputs(X, lengths))
-        return self._target.decode(z)
+        data, z = self._outputs(X, lengths, group)
+        return self._named(X, data, self._target.decode(np.concatenate(z)), group)
 
     @operation
-    def score(self, X: Any, y: Any, lengths: Any = None) -> float:
+    def score(
+        self, X: Any, y: Any = None, lengths: Any = None, *, group: str | int | None = None
+    ) -> float:
         """Return the coefficient of determination R2, averaged over the targets.
 
         1 is perfect; 0 is as good as predicting the mean of ``y``.
+
+        Parameters
+        ----------
+        X, y, lengths
+            As for `fit`; without `y`, the targets are those of a Data, or of the column of a data
+            frame that was named in `fit`.
+        group
+            As for `predict`.
 
         Raises
         ------
         ShapeError, ConfigError, BpttError
             As for `predict`.
         """
-        check_fitted(self)
-        _, truth = self._read(X, y, lengths)
+        data, truth = self._read_known(X, y, lengths, group)
         self._target.encode(truth)  # refuses another number of targets
-        return r2(truth, self.predict(X, lengths))
+        return r2(truth, self._target.decode(np.concatenate(self._run(data))))
 
     def prediction_rows(self, X: Any) -> Iterator[tuple[str, ...]]:
         """Yield the numbers predicted for each sequence: rows of ``bptt predict``."""

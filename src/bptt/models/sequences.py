@@ -12,7 +12,7 @@ import numpy as np
 from ..checks import ArrayChecker
 from ..errors import ConfigError, ShapeError
 
-LARGEST_CATEGORY = 2**24  # whole numbers up to here survive float32
+LARGEST_CATEGORY = {"f4": 2**24, "f8": 2**53, "u8": 2**63 - 1}  # exact up to here, by type
 
 
 def as_sequences(X: Any, lengths: Any = None) -> list[Any]:
@@ -90,19 +90,34 @@ def _all_text(values):
     return len(values) > 0 and all(isinstance(v, str) for v in values)
 
 
-def numeric(name: str, x: Any) -> np.ndarray:
+def numeric(name: str, x: Any, *, columns: Sequence[str] = (), missing: bool = False) -> np.ndarray:
     """Return a sequence of numbers as an array (T, n_features), integers as they are.
+
+    Parameters
+    ----------
+    name : str
+        For the message.
+    x : array-like, shape (T,) or (T, n_features)
+        Masked entries and None are missing values.
+    columns : sequence of str
+        Names of the features, for the message.
+    missing : bool
+        Whether values may be missing: NaN.
 
     Raises
     ------
     ShapeError, ConfigError
-        Another number of axes, no numbers, NaN or infinity.
+        Another number of axes, no numbers, infinity, or NaN unless `missing`.
     """
     try:
+        if isinstance(x, np.ma.MaskedArray):
+            x = np.ma.filled(x.astype(np.float64), np.nan) if np.ma.is_masked(x) else x.data
         x = np.asarray(x)
         if x.dtype.kind == "O":
             x = x.astype(np.float64)
-    except (TypeError, ValueError):
+    except OverflowError:
+        raise ConfigError(f"{name} holds a number too large for float64.") from None
+    except (TypeError, ValueError, RecursionError):
         raise NotNumbersError(
             f"{name} is not an array of numbers, and an argument must be a string or of real "
             f"numbers; expected (steps, features)."
@@ -114,42 +129,59 @@ def numeric(name: str, x: Any) -> np.ndarray:
         raise ShapeError(f"{name} has shape {x.shape}; expected (steps, features).")
     x = x[:, np.newaxis] if x.ndim == 1 else x
     if x.dtype.kind == "f":
-        wrong = np.argwhere(~np.isfinite(x))
-        if len(wrong):
-            t, j = wrong[0]
-            what = "NaN" if np.isnan(x[t, j]) else "inf"
-            raise ConfigError(
-                f"{name} holds {what} at step {t}, feature {j}; expected finite numbers."
-            )
+        wrong = np.isinf(x) if missing else ~np.isfinite(x)
+        if wrong.any():
+            raise refuse_value(name, x, wrong, columns)
     return x
 
 
-def text_of(i: int, sequence: Any, kind: str) -> Sequence[str]:
+def refuse_value(
+    name: str, x: np.ndarray, wrong: np.ndarray, columns: Sequence[str] = (), way_out: str = ""
+) -> ConfigError:
+    """Return the error that names the first wrong value of a sequence (T, n)."""
+    t, j = np.argwhere(wrong)[0]
+    what = "NaN" if np.isnan(x[t, j]) else "inf"
+    named = f" ({columns[j]!r})" if len(columns) == x.shape[1] else ""
+    return ConfigError(
+        f"{name} holds {what} at step {t}, feature {j}{named}; expected finite numbers{way_out}."
+    )
+
+
+def text_of(name: str, sequence: Any, kind: str) -> Sequence[str]:
     """Return the characters or the words of a sequence."""
     if kind == "characters":
         if not isinstance(sequence, str):
             given = type(sequence).__name__
-            raise ShapeError(f"X[{i}] is a {given}; expected a str, as the others are.")
+            raise ShapeError(f"{name} is a {given}; expected a str, as the others are.")
         return sequence
     words = sequence if isinstance(sequence, (list, tuple, np.ndarray)) else None
     wrong = None if words is None else next((w for w in words if not isinstance(w, str)), None)
     if words is None or wrong is not None:
         given = f"is a {type(sequence).__name__}" if words is None else f"holds {wrong!r}"
-        raise ShapeError(f"X[{i}] {given}; expected a list of words, each a str.")
+        raise ShapeError(f"{name} {given}; expected a list of words, each a str.")
     return list(words)
 
 
-def check_categories(i: int, column: np.ndarray, j: int) -> None:
-    """Refuse a column of categories that holds anything but whole numbers.
+def check_categories(name: str, column: np.ndarray, j: int) -> None:
+    """Refuse a column of categories that holds anything but whole numbers and NaN.
 
     Raises
     ------
     ConfigError
     """
+    limit = LARGEST_CATEGORY.get(column.dtype.str[1:])
     with np.errstate(invalid="ignore"):
-        wrong = (column != np.floor(column)) | (np.abs(column) > LARGEST_CATEGORY)
+        wrong = (column != np.floor(column)) & (column == column)  # NaN is no value
+        if limit is not None:
+            wrong |= (column > limit) | (column < -limit if column.dtype.kind == "f" else False)
     if wrong.any():
+        largest = "" if limit is None else f" up to 2**{limit.bit_length() - (limit % 2 == 0)}"
         raise ConfigError(
-            f"X[{i}] holds {column[wrong][0]:g} in column {j}; expected whole numbers up "
-            f"to 2**24, because it holds categories."
+            f"{name} holds {column[wrong][0]:.20g} in column {j}; expected whole numbers{largest}, "
+            f"because it holds categories and is {column.dtype}."
         )
+
+
+def named(i: int, ids: Sequence[Any] | None = None) -> str:
+    """Return how messages name a sequence: by its place, and by its id where it has one."""
+    return f"X[{i}]" if ids is None else f"X[{i}] (id {ids[i]!r:.60})"

@@ -1,14 +1,17 @@
 """Models that learn from sequences with targets: what they share."""
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
+from .. import extras
 from ..checks import require_finite
-from ..errors import ConfigError, operation, within
+from ..errors import ConfigError, ShapeError, operation, within
 from ..network import Network
+from ..readers import Data
 from ..stream import Stream
 from ..training import Checkpoints, Progress, SequenceBatches, infer
 from ..training.display import DisplayMode
@@ -18,9 +21,10 @@ from .base import Model
 from .encoder import Encoder
 from .files import digest
 from .hyperparameters import Columns, Flag, Optional, Whole, check, option, redefault, refusal
+from .inputs import FrameColumns, aligned, as_data, as_frame, group_index
 from .labels import Labels
+from .missing import Missing, MissingValues
 from .scikit_learn import check_fitted
-from .sequences import as_sequences
 from .targets import each
 from .values import Values
 
@@ -33,13 +37,47 @@ class ModelStream(Stream):
     """
 
     def __init__(self, model: "SequenceModel", m: int, encoder: Encoder, target: Labels | Values):
-        super().__init__(model.network_, model.parameters_, m)
         self._encoder, self._target = encoder, target
+        self._last: np.ndarray = encoder.filler.first(m)
+        super().__init__(model.network_, model.parameters_, m)
 
     @operation
     def step(self, xt: Any) -> np.ndarray:
         """Run one step: see the model's ``stream``."""
-        return self._target.decode(super().step(self._encoder.encode_step(xt, self.m)))
+        x, last = self._encoder.encode_step(xt, self.m, self._last)
+        y = self._target.decode(super().step(x))
+        self._last = last
+        return y
+
+    @property
+    def state(self) -> Any:
+        """The state of the network; with missing="forward" a pair of it and the last values."""
+        return (self._stepper.state, self._last) if self._carries else self._stepper.state
+
+    @state.setter
+    def state(self, state: Any) -> None:
+        if self._carries:
+            if not isinstance(state, tuple) or len(state) != 2:
+                raise ShapeError(
+                    f"state is a {type(state).__name__}; expected what `state` returned: a pair, "
+                    f"because missing='forward' carries the last values."
+                )
+            state, last = state
+            if np.shape(last) != self._last.shape:
+                raise ShapeError(
+                    f"state has last values {np.shape(last)}; expected {self._last.shape}."
+                )
+            self._last = np.array(last, np.float64)
+        self._stepper.state = state
+
+    def reset(self) -> None:
+        """Return to the state before the first step."""
+        first = self._encoder.filler.first(self.m)
+        self.state = (self._initial, first) if self._carries else self._initial
+
+    @property
+    def _carries(self):
+        return self._encoder.filler.method == "forward"
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -67,6 +105,7 @@ class SequenceModel(Model):
         "Columns of X with integer categories; each gets an embedding.",
         group="Input",
     )
+    missing: Missing = redefault(MissingValues, "missing", "raise")
     embedding: int = option(
         32, Whole(1), "Size of the embedding of a category, character or word.", group="Model"
     )
@@ -113,8 +152,10 @@ class SequenceModel(Model):
         X: Any,
         y: Any = None,
         *,
+        group: str | int | None = None,
+        time: str | int | None = None,
         lengths: Sequence[int] | np.ndarray | None = None,
-        validation: tuple[Any, Any] | None = None,
+        validation: Any = None,
         progress: DisplayMode = "auto",
         checkpoint: Checkpoints | PathLike | None = None,
         resume: PathLike | None = None,
@@ -127,14 +168,23 @@ class SequenceModel(Model):
 
         Parameters
         ----------
-        X : list of n sequences, or ndarray, shape (n, T, n_features) or (n, T)
+        X : list of n sequences, ndarray of shape (n, T, n_features) or (n, T), data frame, or Data
             A sequence is an array (T_i, n_features) or (T_i,), a str (read as characters), or a
-            list of words.
-        y : list or ndarray
+            list of words. A data frame with `group` has a row for each time step; without `group`
+            each row is a sequence. Data is what the functions of `bptt.readers` return.
+        y : list, ndarray, Series or str
             The targets of the n sequences: one for each, or for a tagger one for each time step.
+            With a data frame also the name of a column; with `group`, a Series may have an entry
+            for each row, or the groups as its index; an array is in the order in which the groups
+            first occur.
+        group : str, optional
+            Column of a data frame that tells which sequence a row is a step of. It is kept for
+            predictions, as are `time` and the column of `y`.
+        time : str, optional
+            Column of a data frame by which the steps of each sequence are sorted.
         lengths : sequence of n int, optional
             With an array `X`: numbers of valid time steps.
-        validation : (X, y), optional
+        validation : (X, y), data frame or Data, optional
             Scored after each epoch, in place of a held-out part of `X`.
         progress : {"auto", "silent"} or rich.console.Console
             "auto": a live display in a terminal or a notebook, otherwise a line every few seconds
@@ -156,14 +206,16 @@ class SequenceModel(Model):
             A gradient or a loss is not finite; ``parameters_`` are those of the last good step.
         """
         check(self)
-        sequences, targets = self._read(X, y, lengths)
+        frame = FrameColumns.of(X, y, group, time)
+        data, targets = self._read(X, y, lengths, frame)
+        sequences = data.X
         rng = np.random.default_rng(self.seed)
         n_held_out = 0 if validation is not None else int(self.validation_fraction * len(sequences))
         held_out = np.sort(rng.permutation(len(sequences))[:n_held_out]) if n_held_out else []
         training = np.setdiff1d(np.arange(len(sequences)), held_out)
-        self._encoder = Encoder.learn([sequences[i] for i in training], self)
+        self._encoder = Encoder.learn(data, training, self, frame)
         self._target: Any = self.target.learn(targets)
-        inputs, encoded = self._encoder.encode(sequences), self._target.encode(targets)
+        inputs, encoded = self._encoder.encode(data), self._target.encode(targets)
         scored = None
         if validation is not None:
             with within("validation"):
@@ -186,27 +238,59 @@ class SequenceModel(Model):
             on_step=on_step,
         )
 
-    def _read(self, X, y, lengths=None):
-        sequences = as_sequences(X, lengths)
-        return sequences, self.target.read(sequences, y, per_step=self.pooling is None)
+    def _read(self, X, y, lengths, frame):
+        per_step = self.pooling is None
+        data = as_data(X, y, lengths=lengths, frame=frame, per_step=per_step)
+        return data, self.target.read(data.X, data.y, per_step=per_step)
+
+    def _read_known(self, X, y=None, lengths=None, group=None):
+        """Read data for the fitted model, with the features in its order, and the targets."""
+        check_fitted(self)
+        data, targets = self._read(X, y, lengths, self._encoder.frame.but(group=group))
+        return self._known(data), targets
+
+    def _known(self, data):
+        known = aligned(data, self._encoder.names)
+        for note in known.notes[len(data.notes) :]:
+            warnings.warn(note, stacklevel=5)
+        return known
 
     def _validation(self, given):
-        if not isinstance(given, (tuple, list)) or len(given) != 2:
-            raise ConfigError(f"it is a {type(given).__name__}; expected a pair (X, y).")
-        sequences, targets = self._read(*given)
-        inputs, encoded = self._encoder.encode(sequences), self._target.encode(targets)
-        return SequenceBatches(inputs, encoded, self.batch_size)
+        is_pair = isinstance(given, (tuple, list)) and len(given) == 2
+        if not (is_pair or isinstance(given, Data) or as_frame(given) is not None):
+            raise ConfigError(
+                f"it is a {type(given).__name__}; expected a pair (X, y), a data frame or Data."
+            )
+        X, y = given if is_pair else (given, None)
+        data, targets = self._read(X, y, None, self._encoder.frame)
+        inputs = self._encoder.encode(self._known(data))
+        return SequenceBatches(inputs, self._target.encode(targets), self.batch_size)
 
     # -- predictions -------------------------------------------------------------------------
 
-    def _outputs(self, X, lengths):
-        """Run the network over X: a list of arrays (T_i, n_out), or (1, n_out) where it pools."""
+    def _outputs(self, X, lengths=None, group=None):
+        """Run the network over X: `Data`, and a list of arrays (T_i, n_out) or (1, n_out)."""
         check_fitted(self)
-        arrays = self._encoder.encode(as_sequences(X, lengths))
-        z = run_over(self.network_, self.parameters_, arrays)
+        frame, per_step = self._encoder.frame.but(group=group), self.pooling is None
+        data = self._known(as_data(X, lengths=lengths, frame=frame, per_step=per_step))
+        return data, self._run(data)
+
+    def _run(self, data):
+        z = run_over(self.network_, self.parameters_, self._encoder.encode(data))
         for row in z:
             require_finite(row)
         return z
+
+    def _named(self, X, data, values, group=None, columns=None):
+        """Return predictions with the ids of a grouped data frame: a Series or a DataFrame."""
+        table, group = as_frame(X), group if group is not None else self._encoder.frame.group
+        if table is None or group is None:
+            return values
+        pd = extras.load("pandas", extra="tables", why="to return a Series")
+        index = group_index(table, group, data.ids)
+        if np.ndim(values) == 1:
+            return pd.Series(values, index, name=self._encoder.frame.label)
+        return pd.DataFrame(values, index, columns)
 
     @operation
     def stream(self, m: int = 1) -> ModelStream:
@@ -262,6 +346,16 @@ class SequenceModel(Model):
         if self._encoder.kind != "numbers":
             raise AttributeError("the model reads text, which has no features")
         return self._encoder.n_features
+
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of the features, or of the time steps where each row of a table is a sequence.
+
+        Only where the training data had names that are all str.
+        """
+        if not self._encoder.names:
+            raise AttributeError("the training data had no names of features")
+        return np.array(self._encoder.names, dtype=object)
 
     @property
     def mean_(self) -> np.ndarray | None:

@@ -51,6 +51,11 @@ class SequenceTagger(LabelModel):
         Scale numeric features to mean 0 and standard deviation 1, computed on the training set.
     categories : sequence of int, "all" or None, default=None
         Columns of X with integer categories; each gets an embedding.
+    missing : {"raise", "interpolate", "forward", "indicator"}, default="raise"
+        Treatment of missing values (NaN). "raise": refuse them. "interpolate": linear between the
+        neighbors in time, the nearest value at the ends. "forward": the last value; at the start
+        the mean of the training set. "indicator": the mean of the training set, and a mask for each
+        feature, 1 where its value is missing, as an additional input.
     max_vocabulary : int or None, default=None
         Keep only the most frequent characters or words; all others are read as one unknown token.
         None: keep all.
