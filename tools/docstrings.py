@@ -73,7 +73,7 @@ def replace(lines, doc, begin, text):
 
 def main(check):
     """Rewrite, or check, the modules of all models."""
-    models = [m for m in vars(bptt.models).values() if inspect.isclass(m)]
+    models = [m for m in vars(bptt.models).values() if inspect.isclass(m) and issubclass(m, Model)]
     bases = {base for m in models for base in m.__mro__ if issubclass(base, Model)}
     paths = {m: Path(inspect.getsourcefile(m) or "") for m in bases}
     wrong = []

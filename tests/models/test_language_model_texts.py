@@ -9,7 +9,9 @@ import pytest
 import bptt
 from bptt import LanguageModel
 from bptt.errors import ConfigError
-from bptt.models.text import Vocabulary, tokenize
+from bptt.models import register_tokenizer
+from bptt.models.text import Vocabulary
+from bptt.models.tokenizers import TOKENIZERS
 
 DOCUMENTS = ["abba", "abab", "ba", "b", "", "aabb"] * 10
 WORDS = "The cat sat; the dog sat.\nA cat, a dog! " * 30
@@ -112,7 +114,7 @@ def test_no_document_with_a_token_is_refused():
 
 
 def test_words_lose_nothing_and_come_back(words, tmp_path):
-    tokens = tokenize("words", WORDS)
+    tokens = words.encoder_.tokens(WORDS)
     assert "".join(tokens) == WORDS
     assert tokens[:6] == ["The", " ", "cat", " ", "sat", ";"]
     assert set(words.vocabulary_) == set(tokens)
@@ -126,19 +128,42 @@ def test_words_lose_nothing_and_come_back(words, tmp_path):
     )
 
 
-def test_lists_of_tokens_and_a_tokenizer_of_ones_own():
+@pytest.fixture
+def spaces():
+    register_tokenizer("spaces", str.split, separator=" ")
+    yield "spaces"
+    TOKENIZERS.pop("spaces", None)
+
+
+def test_lists_of_tokens_and_a_tokenizer_of_ones_own(spaces):
     lists = small(epochs=2).fit([["a", "b", "a"], ["b"]] * 8, progress="silent")
-    own = small(epochs=2, tokenizer=str.split).fit(["a b a", "b"] * 8, progress="silent")
+    own = small(epochs=2, tokenizer=spaces).fit(["a b a", "b"] * 8, progress="silent")
     for name, p in lists.parameters_.items():
         np.testing.assert_array_equal(own.parameters_[name], p)
     assert own.score(["a b"]) == lists.score([["a", "b"]])
 
 
-def test_a_function_is_not_written_to_a_file(tmp_path):
-    own = small(epochs=1, tokenizer=str.split).fit(["a b a", "b"] * 8, progress="silent")
-    with pytest.raises(ConfigError, match=r"tokenizer is .*; expected a name: a function cannot"):
-        own.save(tmp_path / "m")
-    assert not list(tmp_path.iterdir())
+def test_a_registered_tokenizer_is_saved_by_name_and_nothing_is_imported(spaces, tmp_path):
+    model = small(epochs=1, tokenizer=spaces).fit(["a b a", "b"] * 8, progress="silent")
+    model.save(tmp_path / "m")
+    again = bptt.load(tmp_path / "m")
+    assert again.score(["b a"]) == model.score(["b a"])
+    assert again.sample("a", 5, seed=1) == model.sample("a", 5, seed=1)
+    TOKENIZERS.pop("spaces")
+    with pytest.raises(bptt.errors.CheckpointError, match=r"register_tokenizer"):
+        bptt.load(tmp_path / "m")
+    for name, split in (("words", str.split), ("a b", str.split), ("new", 3)):
+        with pytest.raises(ConfigError, match=r"^register_tokenizer: "):
+            register_tokenizer(name, split)
+
+
+@pytest.mark.parametrize("function", [str.split, lambda text: list(text)])
+def test_a_function_is_refused_before_the_first_step(function):
+    """What cannot be saved is not trained."""
+    steps = []
+    with pytest.raises(ConfigError, match=r"tokenizer is .*; expected a name, because a function"):
+        small(tokenizer=function).fit(["a b a", "b"] * 8, on_step=steps.append)
+    assert not steps
 
 
 def test_a_limited_vocabulary_keeps_the_most_frequent():

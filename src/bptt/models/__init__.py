@@ -6,6 +6,8 @@ from .forecaster import Forecaster
 from .language_model import LanguageModel
 from .regressor import SequenceRegressor
 from .tagger import SequenceTagger
+from .token_files import TokenFile
+from .tokenizers import register_tokenizer
 
 __all__ = [
     "Forecaster",
@@ -13,5 +15,7 @@ __all__ = [
     "SequenceClassifier",
     "SequenceRegressor",
     "SequenceTagger",
+    "TokenFile",
     "load",
+    "register_tokenizer",
 ]

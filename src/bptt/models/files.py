@@ -5,6 +5,7 @@ A checkpoint is a model's file that also holds the training state: arrays whose 
 """
 
 import hashlib
+import os
 import platform
 import re
 from collections.abc import Iterable
@@ -32,6 +33,7 @@ Kind = TypeVar("Kind", bound=type)
 
 KINDS: dict[str, type] = {}  # by name: a file may hold no others
 _TRAINING = "training/"
+_HASHED = 2**18  # entries hashed at a time
 _ROW = {
     "epoch", "step", "loss", "validation", "grad_norm", "learning_rate", "seconds",
     "steps_per_second",
@@ -222,7 +224,7 @@ def _lacking(part, kind):
     return common | {name: value for (of, _, name), value in split if of == kind.__name__}
 
 
-def digest(arrays: Iterable[np.ndarray], fitted: Any) -> str:
+def digest(arrays: Iterable[np.ndarray], fitted: Any, dtype: "np.dtype[Any] | None" = None) -> str:
     """Return a fingerprint of training data, which `resume` compares.
 
     Parameters
@@ -230,12 +232,16 @@ def digest(arrays: Iterable[np.ndarray], fitted: Any) -> str:
     arrays : iterable of ndarray
     fitted : plain types
         What the numbers in the arrays stand for.
+    dtype : numpy.dtype, optional
+        The arrays count as if they had this dtype; they are converted part by part.
     """
     sha = hashlib.sha256(repr(fitted).encode())
     for array in arrays:
-        array = np.ascontiguousarray(array)
-        sha.update(f"{array.dtype.str} {array.shape}".encode())
-        sha.update(array.tobytes())
+        kind = array.dtype if dtype is None else dtype
+        flat = np.ascontiguousarray(array).reshape(-1)
+        sha.update(f"{kind.str} {array.shape}".encode())
+        for start in range(0, len(flat), _HASHED):
+            sha.update(flat[start : start + _HASHED].astype(kind, copy=False).data)
     return sha.hexdigest()
 
 
@@ -271,6 +277,10 @@ def _to_json(value):
     """Return a hyper-parameter as JSON has it, which has no tuples and no keys but str."""
     if isinstance(value, Cell):
         return value.name
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "to_str"):  # a tokenizer of another library: what it was fitted with is kept
+        return "subwords"
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, dict):

@@ -13,18 +13,30 @@ from ..equations.sequences import valid_steps
 from ..errors import ConfigError, operation
 from ..layers import Embedding
 from ..network import Network
-from ..training import Checkpoints, CrossEntropy, Documents, Progress, TextStreams, infer
+from ..training import Checkpoints, CrossEntropy, Documents, Progress, infer
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
 from .architecture import recurrent_network
 from .base import Model
-from .files import digest, register
-from .hyperparameters import Choice, Optional, Whole, check, option, refusal
+from .files import register
+from .hyperparameters import Optional, Whole, check, option
+from .language_data import (
+    check_enough,
+    content,
+    encoded,
+    is_text,
+    many,
+    parts,
+    prepare,
+    tokenizer_of,
+)
 from .sampling import Sampler
 from .scikit_learn import check_fitted
-from .text import TextEncoder, Vocabulary, tokenize
+from .text import UNKNOWN
+from .text_encoder import TextEncoder
+from .token_files import TokenFile
+from .tokenizers import TOKENIZERS, Tokenizer, TokenizerChoice
 
-TokenizerName = Literal["characters", "words"]
 _WINDOW, _ROWS = 256, 64  # steps and documents scored at a time: memory, not the result
 _UNITS = {"nats": 1.0, "bits": math.log(2)}  # nats in one of them
 
@@ -56,9 +68,11 @@ class LanguageModel(Model):
         State before the first time step: zeros, or learned like the weights.
     embedding : int, default=64
         Size of the embedding of a token.
-    tokenizer : {"characters", "words"} or callable (str) -> list of str, default="characters"
-        What a token is: a character; or, with "words", a word, a punctuation mark or a run of white
-        space.
+    tokenizer : {"characters", "words", "whitespace", "tokens"} or path, default="characters"
+        What a token is: a character; with "words", a word, a punctuation mark or a run of white
+        space; with "whitespace", what stands between white space, and "<eos>" for the end of a
+        line, as in the Penn Treebank ("<unk>" is the unknown token); with "tokens", an entry of a
+        list. The path of a JSON file of the package tokenizers: its subwords.
     max_vocabulary : int or None, default=None
         Keep only the most frequent tokens; all others are read as one unknown token. None: keep
         all.
@@ -123,11 +137,13 @@ class LanguageModel(Model):
     command: ClassVar[str] = "text"
     reads: ClassVar[str] = "texts"
     example = "shakespeare.txt --units 256 --epochs 5 --out shakespeare.safetensors"
-    tokenizer: TokenizerName | Callable[[str], list[str]] = option(
+    tokenizer: Tokenizer = option(
         "characters",
-        Choice(TokenizerName, function="callable (str) -> list of str"),
-        'What a token is: a character; or, with "words", a word, a punctuation mark or a run of '
-        "white space.",
+        TokenizerChoice(),
+        'What a token is: a character; with "words", a word, a punctuation mark or a run of white '
+        'space; with "whitespace", what stands between white space, and "<eos>" for the end of a '
+        'line, as in the Penn Treebank ("<unk>" is the unknown token); with "tokens", an entry of '
+        "a list. The path of a JSON file of the package tokenizers: its subwords.",
         group="Input",
     )
     max_vocabulary: int | None = option(
@@ -161,8 +177,11 @@ class LanguageModel(Model):
 
     @property
     def items(self) -> str:  # type: ignore[override]
-        """What the loss is averaged over: "characters", "words" or "tokens"."""
-        return self.tokenizer if isinstance(self.tokenizer, str) else "tokens"
+        """What the loss is averaged over: "characters" or "tokens"."""
+        if (encoder := getattr(self, "encoder_", None)) is not None:
+            return encoder.splitter.items
+        rule = TOKENIZERS.get(self.tokenizer) if isinstance(self.tokenizer, str) else None
+        return rule.items if rule else "tokens"
 
     @property
     def vocabulary_(self) -> list[str]:
@@ -193,11 +212,13 @@ class LanguageModel(Model):
 
         Parameters
         ----------
-        X : str, or list of documents
-            A document is a str or a list of tokens, each a str.
+        X : str, list of documents, TokenFile or Data
+            A document is a str or a list of tokens, each a str. With ``tokenizer="tokens"`` a text
+            is a list of tokens and a document too. A token file has its own tokenizer and
+            vocabulary.
         y : None
             Ignored; present for scikit-learn.
-        validation : str or list of documents, optional
+        validation : str, list of documents, TokenFile or Data, optional
             Scored after each epoch, instead of a held-out part of `X`.
         progress : {"auto", "silent"} or rich.console.Console
             "auto": a live display in a terminal or a notebook, otherwise a line every few seconds
@@ -221,42 +242,19 @@ class LanguageModel(Model):
         """
         check(self)
         rng = np.random.default_rng(self.seed)
-        training, held_out = (X, validation) if validation is not None else self._split(X, rng)
-        texts = self._tokenized(training, held_out if validation is None else None)
-        vocabulary = Vocabulary.of(texts, self.max_vocabulary, self.min_count)
-        encoder = TextEncoder(self.tokenizer, vocabulary, not isinstance(training, str))
-        self.encoder_: TextEncoder = encoder
-        encoded = [encoder.encode(t) for t in texts]
-        if encoder.documents:
-            source = Documents(encoded, self.batch_size, self.seq_length, self.burn_in)
-        else:
-            source = TextStreams(encoded[0], self.batch_size, self.seq_length, self.burn_in)
-            if isinstance(held_out, str) and held_out and validation is None:
-                # The last training token is the input that predicts the first held-out one.
-                held_out = [texts[0][-1:] + encoder.tokens(held_out)]
+        prepared = prepare(self, X, validation, rng)
+        self.encoder_: TextEncoder = prepared.encoder
         return self._train(
             CrossEntropy(),
-            source,
-            self._validation(held_out),
-            digest(encoded, vocabulary.tokens),
+            prepared.source,
+            prepared.validation,
+            prepared.digest,
             rng,
             progress=progress,
             checkpoint=checkpoint,
             resume=resume,
             on_step=on_step,
         )
-
-    def _validation(self, held_out):
-        if not held_out:
-            return None
-        texts = [held_out] if isinstance(held_out, str) else held_out
-        encoded = [self.encoder_.encode(self.encoder_.tokens(t)) for t in texts]
-        if self.documents_:
-            return Documents(encoded, self.batch_size, self.seq_length)
-        ids = np.concatenate(encoded)
-        # In parallel streams, as in training: many times faster than one stream.
-        rows = max(1, min(self.batch_size, (len(ids) - 1) // self.seq_length))
-        return TextStreams(ids, rows, self.seq_length) if len(ids) > 1 else None
 
     @operation
     def split(self, X: str | Sequence[Any]) -> tuple[Any, Any]:
@@ -270,41 +268,11 @@ class LanguageModel(Model):
             A hyper-parameter that cannot be used; a text that is not a str, or too short.
         """
         check(self)
-        training, held_out = self._split(X, np.random.default_rng(self.seed))
-        self._tokenized(training, held_out)
+        X = content(X)
+        kind = tokenizer_of(self, X)
+        training, held_out = parts(self, X, kind, np.random.default_rng(self.seed))
+        check_enough(self, kind, training, held_out)
         return training, held_out
-
-    def _split(self, X, rng):
-        if isinstance(X, str):
-            n = int((1 - self.validation_fraction) * len(X))
-            return X[:n], X[n:]
-        if not isinstance(X, (list, tuple)):
-            given = type(X).__name__
-            raise ConfigError(f"the text is a {given}; expected a str, or a list of documents.")
-        n = int(self.validation_fraction * len(X))
-        order = rng.permutation(len(X)) if n else np.arange(len(X))
-        return [X[i] for i in np.sort(order[n:])], [X[i] for i in np.sort(order[:n])]
-
-    def _tokenized(self, training, held_out):
-        """Return the tokens of every training text; raise where they are too few."""
-        if not isinstance(training, str):
-            texts = [tokenize(self.tokenizer, t) for t in training]
-            if not any(texts):
-                raise ConfigError("no document holds a token; expected at least one.")
-            return texts
-        tokens = tokenize(self.tokenizer, training)
-        needed = self.batch_size * self.seq_length + 1
-        if len(tokens) < needed:
-            out = f" beside the {len(held_out):,} characters held out" if held_out else ""
-            raise ConfigError(
-                f"the text has {self._many(len(tokens))} to train on{out}; expected at least "
-                f"{needed:,}, because a batch takes {self.batch_size} x {self.seq_length} of them "
-                f"(batch_size x seq_length) and their successors."
-            )
-        return [tokens]
-
-    def _many(self, n):
-        return f"{n:,} {self.items if n != 1 else self.items[:-1]}"
 
     # -- scores ------------------------------------------------------------------------------
 
@@ -387,45 +355,45 @@ class LanguageModel(Model):
         ConfigError, BpttError
             As for `score`.
         """
-        nats, _ = self._nats(X)
-        return -float(nats[0]) if isinstance(X, str) else -nats
+        nats, _, _ = self._nats(X)
+        return -float(nats[0]) if is_text(content(X), self.encoder_.tokenizer) else -nats
 
     def _mean_nats(self, X):
-        nats, counts = self._nats(X)
+        nats, counts, _ = self._nats(X)
         return float(nats.sum() / counts.sum())
 
     def _nats(self, X):
-        """Return the summed nats of every document and the number of tokens scored in it."""
+        """Return the nats and tokens scored of every document, and the share of unknown tokens."""
         check_fitted(self)
-        texts = [X] if isinstance(X, str) else X
-        if not isinstance(texts, (list, tuple)) or not texts:
-            raise ConfigError(f"the text is {X!r:.40}; expected a str, or a list of documents.")
-        encoded = [self.encoder_.encode(self.encoder_.tokens(t)) for t in texts]
-        counts = np.array([len(e) - 1 for e in encoded])
+        X = content(X)
+        texts = encoded(self.encoder_, X)
+        counts = texts.lengths - 1
         if counts.min() < 1:
-            which = "the text" if isinstance(X, str) else f"document {counts.argmin()}"
+            which = f"document {counts.argmin()}" if len(texts) > 1 else "the text"
+            given = many(counts.min() + 1, self.items)
             raise ConfigError(
-                f"{which} has {self._many(counts.min() + 1)}; expected at least 2, because the "
-                f"first one is only read."
+                f"{which} has {given}; expected at least 2, because the first one is only read."
             )
-        source, nats = Documents(encoded, _ROWS, _WINDOW), np.zeros(len(encoded))
+        source, nats, unknown = Documents(texts, _ROWS, _WINDOW), np.zeros(len(texts)), 0
         order = source.order(None)
         group: int = -_ROWS
         for batch, logits in infer(self.network_, self.parameters_, source.batches(order)):
             group += _ROWS * batch.fresh
             valid = valid_steps(batch.lengths, *batch.x.shape)
+            target = batch.target[valid]
+            unknown += int((target == UNKNOWN).sum())
             with np.errstate(all="ignore"):
-                each, _ = provider().softmax_cross_entropy(logits[valid], batch.target[valid])
+                each, _ = provider().softmax_cross_entropy(logits[valid], target)
             np.add.at(nats, order[group : group + _ROWS][np.nonzero(valid)[0]], each)
         require_finite(nats)
-        return nats, counts
+        return nats, counts, unknown / counts.sum()
 
     # -- samples -----------------------------------------------------------------------------
 
     @operation
     def sample(
         self,
-        prompt: str = "",
+        prompt: str | Sequence[str] = "",
         length: int = 400,
         temperature: float = 1.0,
         top_k: int | None = None,
@@ -437,9 +405,10 @@ class LanguageModel(Model):
 
         Parameters
         ----------
-        prompt : str
+        prompt : str or list of tokens
             Read before the first token is drawn; not part of the result. If empty, a line break is
-            read instead or, by a model of documents, the mark between two of them.
+            read instead or, by a model of documents, the mark between two of them. With
+            ``tokenizer="tokens"`` a str is split at white space.
         length : int
             Maximum number of tokens; a model of documents ends where the document does.
         temperature : float
@@ -466,7 +435,9 @@ class LanguageModel(Model):
         return "".join(self._drawn(prompt, sampler))
 
     @operation
-    def generate(self, prompt: str = "", *arguments: Any, **named: Any) -> Iterator[str]:
+    def generate(
+        self, prompt: str | Sequence[str] = "", *arguments: Any, **named: Any
+    ) -> Iterator[str]:
         """Return an iterator over the text of `sample`, token by token as they are drawn.
 
         Parameters
@@ -479,9 +450,29 @@ class LanguageModel(Model):
 
     def _drawn(self, prompt, sampler):
         check_fitted(self)
-        if not isinstance(prompt, str):
+        if not isinstance(prompt, (str, list, tuple)):
             raise ConfigError(f"prompt is a {type(prompt).__name__}; expected a str.")
-        return sampler.text(self.stream(), self.encoder_.encode_prompt(prompt), self.vocabulary_)
+        encoder = self.encoder_
+        text = encoder.joiner(prompt)
+        return sampler.text(
+            self.stream(), encoder.encode_prompt(prompt), len(self.vocabulary_), text
+        )
+
+    @operation
+    def unknown_tokens(self, text: str | Sequence[str]) -> list[str]:
+        """Return the different tokens of a text that the model reads as one unknown token.
+
+        Parameters
+        ----------
+        text : str, or list of tokens
+
+        Returns
+        -------
+        list of str
+            In the order of their first occurrence.
+        """
+        check_fitted(self)
+        return self.encoder_.unknown(text)
 
     @operation
     def encode(self, text: str | Sequence[str]) -> np.ndarray:
@@ -497,13 +488,18 @@ class LanguageModel(Model):
             1 + the token's index in ``vocabulary_``, or 0 for a token not in it.
         """
         check_fitted(self)
-        return self.encoder_.vocabulary.ids(self.encoder_.tokens(text))
+        return self.encoder_.encode(text)
 
     # -- the command line --------------------------------------------------------------------
 
     def extent(self, X: Any, y: Any = None) -> str:
         """Return the amount of data in words: "1,440 characters" or "24 documents"."""
-        return f"{len(X):,} {'characters' if isinstance(X, str) else 'documents'}"
+        X = content(X)
+        if isinstance(X, TokenFile):
+            documents, items = X.encoder.documents, X.encoder.splitter.items
+        else:
+            documents, items = not is_text(X, self.tokenizer), "characters"
+        return f"{len(X):,} {'documents' if documents else items}"
 
     def opening(self, X: Any, y: Any = None, source: str = "X") -> str:
         """Return what `fit` trains on and holds out: the first line of ``bptt train``."""
@@ -512,14 +508,15 @@ class LanguageModel(Model):
 
     def score_text(self, X: Any, y: Any = None) -> str:
         """Return cross-entropy and perplexity on texts in words, as ``bptt score`` prints them."""
-        nats = -self.score(X)
+        nats, counts, unknown = self._nats(X)
+        mean = float(nats.sum() / counts.sum())
         with np.errstate(over="ignore"):
-            perplexity = np.exp(nats)
-        each = "token" if callable(self.tokenizer) else self.items[:-1]
-        return (
-            f"cross-entropy {nats:.4f} nats ({nats / _UNITS['bits']:.4f} bits) per {each}, "
-            f"perplexity {perplexity:.3f}"
+            perplexity = np.exp(mean)
+        text = (
+            f"cross-entropy {mean:.4f} nats ({mean / _UNITS['bits']:.4f} bits) per "
+            f"{self.items[:-1]}, perplexity {perplexity:.3f}"
         )
+        return f"{text}; {share(unknown)} of the {self.items} are unknown" if unknown else text
 
     def describe(self) -> list[str]:
         """Return what the fitted model reads: a line of ``bptt info``."""
@@ -531,8 +528,6 @@ class LanguageModel(Model):
 
     def fitted_state(self) -> dict[str, Any]:
         """Return the fitted attributes, ready for JSON."""
-        if not isinstance(self.tokenizer, str):
-            raise refusal(self, "tokenizer", "a name: a function cannot be written to a file")
         return self.encoder_.to_json()
 
     def restore_state(self, state: dict[str, Any]) -> None:
@@ -546,3 +541,9 @@ class LanguageModel(Model):
 
     def _show_loss(self, loss):
         return f"{loss:.3f} nats ({loss / _UNITS['bits']:.3f} bits)"
+
+
+def share(fraction: float) -> str:
+    """Return a fraction above 0 in percent: "0.3 %", "0.004 %"."""
+    digits = max(1, 1 - math.floor(math.log10(100 * fraction)) - 1)
+    return f"{100 * fraction:.{digits}f} %"

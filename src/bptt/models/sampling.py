@@ -1,6 +1,6 @@
 """Draw tokens from a language model, one after another."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,25 +48,29 @@ class Sampler:
     def _refuse(self, name, expected):
         raise ConfigError(f"{name} is {getattr(self, name)!r}; expected {expected}.")
 
-    def text(self, stream: Any, read: np.ndarray, vocabulary: list[str]) -> Iterator[str]:
+    def text(
+        self, stream: Any, read: np.ndarray, n_tokens: int, join: Callable[[int], str]
+    ) -> Iterator[str]:
         """Read tokens, then draw others: yield the text piece by piece.
 
         Parameters
         ----------
         stream : Stream
         read : ndarray of int, shape (n,), n >= 1
-        vocabulary : list of str
-            Tokens of the ids 1, 2, ...; drawing a higher id ends the text.
+        n_tokens : int
+            Drawing an id above this ends the text.
+        join : callable (int) -> str
+            Returns the text that an id adds.
 
         Yields
         ------
         str
         """
         with operation("LanguageModel.sample"):
-            pieces = self._pieces(stream, read, vocabulary)
+            pieces = (piece for i in self._ids(stream, read, n_tokens) if (piece := join(i)))
             yield from pieces if self.stop is None else _until(self.stop, pieces)
 
-    def _pieces(self, stream, read, vocabulary):
+    def _ids(self, stream, read, n_tokens):
         *before, token = read
         with np.errstate(all="ignore"):  # _choose refuses what is not finite
             for t in before:
@@ -75,9 +79,9 @@ class Sampler:
             with np.errstate(all="ignore"):
                 z = stream.step(np.array([token]))[0]
             token = self._choose(z.astype(np.float64))
-            if token > len(vocabulary):
+            if token > n_tokens:
                 return
-            yield vocabulary[token - 1]
+            yield token
 
     def _choose(self, z):
         """Draw a token from logits; never the unknown one, which stands for no text."""
@@ -86,7 +90,7 @@ class Sampler:
         if self.temperature == 0:
             return int(np.argmax(z))
         if self.top_k is not None and self.top_k < len(z):
-            z[z < np.sort(z)[len(z) - self.top_k]] = -np.inf
+            z[np.argsort(-z, kind="stable")[self.top_k :]] = -np.inf  # of equals, the first ones
         with np.errstate(over="ignore"):  # a tiny temperature: -inf, as it should be
             p = softmax((z - z.max()) / self.temperature)[:, 0]
         if self.top_p is not None:

@@ -1,9 +1,7 @@
-"""Texts as token ids: tokenizers, vocabularies, and the encoder of a language model."""
+"""Vocabularies: the tokens that a model knows, and their ids."""
 
-import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -11,37 +9,6 @@ import numpy as np
 from ..errors import ConfigError
 
 UNKNOWN = 0  # the id of every token that is not in the vocabulary
-_WORDS = re.compile(r"\w+|[^\w\s]|\s+")
-
-Tokenizer = str | Callable[[str], list[str]]
-
-# Both are lossless: the tokens, joined, give the text.
-TOKENIZERS: dict[str, Callable[[str], list[str]]] = {"characters": list, "words": _WORDS.findall}
-
-
-def tokenize(tokenizer: Tokenizer, text: str | Sequence[str]) -> list[str]:
-    """Split a text into tokens; a list of tokens is returned as it is.
-
-    Parameters
-    ----------
-    tokenizer : {"characters", "words"} or callable (str) -> list of str
-    text : str or list of str
-
-    Raises
-    ------
-    ConfigError
-        The text or one of its tokens is not a str.
-    """
-    if isinstance(text, str):
-        tokens = (TOKENIZERS[tokenizer] if isinstance(tokenizer, str) else tokenizer)(text)
-    elif isinstance(text, (list, tuple)):
-        tokens = list(text)
-    else:
-        raise ConfigError(f"the text is a {type(text).__name__}; expected a str.")
-    bad = next((i for i, t in enumerate(tokens) if not isinstance(t, str)), None)
-    if bad is not None:
-        raise ConfigError(f"token {bad} is {tokens[bad]!r}; expected a str.")
-    return tokens
 
 
 class Vocabulary:
@@ -55,6 +22,7 @@ class Vocabulary:
     def __init__(self, tokens: Iterable[str]):
         self.tokens: list[str] = list(tokens)
         self._ids = {t: i for i, t in enumerate(self.tokens, start=1)}
+        self._by_code: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -86,66 +54,103 @@ class Vocabulary:
             raise ConfigError("its vocabulary is not a list of str.")
         if len(set(tokens)) != len(tokens):
             raise ConfigError("its vocabulary holds a token twice.")
+        require_encodable(tokens)
         return cls(tokens)
 
     def __len__(self) -> int:
         return len(self.tokens)
 
+    def __contains__(self, token: object) -> bool:
+        return token in self._ids
+
     def ids(self, tokens: Iterable[str]) -> np.ndarray:
         """Return the ids of tokens, ndarray of int64, shape (n,)."""
         known = self._ids
-        return np.array([known.get(t, UNKNOWN) for t in tokens], dtype=np.int64)
+        return np.fromiter((known.get(t, UNKNOWN) for t in tokens), np.int64)
+
+    def character_ids(self, text: str) -> np.ndarray:
+        """Return the ids of the characters of a text, ndarray of int64, shape (n,)."""
+        if self._by_code is None:
+            self._by_code = np.zeros(_CODES, np.int64)
+            letters = [(ord(t), i) for t, i in self._ids.items() if len(t) == 1]
+            if letters:
+                codes, ids = zip(*letters, strict=True)
+                self._by_code[list(codes)] = ids
+        return self._by_code[_codes(text)]
 
 
-@dataclass
-class TextEncoder:
-    """Turns texts into the token ids that a language model reads.
+_CODES = 0x110000  # code points of Unicode
 
-    Attributes
-    ----------
-    tokenizer : {"characters", "words"} or callable (str) -> list of str
-    vocabulary : Vocabulary
-    documents : bool
-        Whether each text is a document of its own. Its ids then begin and end with an end mark,
-        whose id follows those of the vocabulary.
-    """
 
-    tokenizer: Tokenizer
-    vocabulary: Vocabulary
-    documents: bool
+def _codes(text: str) -> np.ndarray:
+    """Return the code points of a text, ndarray of uint32."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4")
 
-    @property
-    def n_ids(self) -> int:
-        """Number of ids: the unknown token's, the vocabulary's, the end mark's."""
-        return 1 + len(self.vocabulary) + self.documents
 
-    def tokens(self, text: str | Sequence[str]) -> list[str]:
-        """Split a text into tokens: see `tokenize`."""
-        return tokenize(self.tokenizer, text)
+def require_encodable(tokens: list[str]) -> None:
+    """Raise ConfigError where a token holds half of a surrogate pair: it has no UTF-8 form."""
+    try:
+        "".join(tokens).encode()
+    except UnicodeEncodeError:
+        bad = next(t for t in tokens if any("\ud800" <= c <= "\udfff" for c in t))
+        raise ConfigError(
+            f"the token {bad!a:.40} holds a lone surrogate; expected text that UTF-8 can encode "
+            f"(decode the file with its own encoding)."
+        ) from None
 
-    def encode(self, tokens: Iterable[str]) -> np.ndarray:
-        """Return the ids of a whole text; of a document, between two end marks."""
-        ids = self.vocabulary.ids(tokens)
-        if not self.documents:
-            return ids
-        end = [len(self.vocabulary) + 1]
-        return np.concatenate([end, ids, end])
 
-    def encode_prompt(self, prompt: str) -> np.ndarray:
-        """Return the ids that are read before the first token is drawn: at least one.
+def smallest(n: int) -> np.dtype[Any]:
+    """Return the smallest unsigned dtype for n different ids."""
+    return np.dtype("uint8" if n <= 2**8 else "uint16" if n <= 2**16 else "uint32")
 
-        Without a prompt they are the end mark of documents, or a line break.
-        """
-        tokens = self.tokens(prompt)
-        return self.encode(tokens)[:-1] if self.documents else self.encode(tokens or ["\n"])
 
-    def to_json(self) -> dict[str, Any]:
-        """Return vocabulary and kind of text, ready for JSON."""
-        return {"vocabulary": self.vocabulary.tokens, "documents": self.documents}
+class TokenCounts:
+    """Numbers tokens in the order of their first occurrence, and counts them."""
 
-    @classmethod
-    def from_json(cls, tokenizer: Tokenizer, fitted: dict[str, Any]) -> "TextEncoder":
-        """Undo `to_json`; raise ConfigError where the content is not valid."""
-        if not isinstance(fitted["documents"], bool):
-            raise ConfigError("its documents is not a bool.")
-        return cls(tokenizer, Vocabulary.from_json(fitted["vocabulary"]), fitted["documents"])
+    def __init__(self):
+        self._numbers: dict[str, int] = {}
+        self._counts: np.ndarray = np.zeros(0, np.int64)
+        self._by_code: np.ndarray | None = None  # 1 + number of a character; 0: not seen yet
+
+    def add(self, tokens: str | list[str]) -> np.ndarray:
+        """Return the numbers of tokens, or of the characters of a str; count them."""
+        if isinstance(tokens, str):
+            numbers = self._characters(tokens)
+        else:
+            known = self._numbers
+            numbers = np.fromiter((known.setdefault(t, len(known)) for t in tokens), np.int64)
+        counts = np.bincount(numbers, minlength=len(self._numbers))
+        counts[: len(self._counts)] += self._counts
+        self._counts = counts
+        return numbers.astype(smallest(len(self._numbers)))
+
+    def _characters(self, text):
+        if self._by_code is None:
+            self._by_code = np.zeros(_CODES, np.int32)
+        codes = _codes(text)
+        numbers = self._by_code[codes]
+        if len(new := codes[numbers == 0]):
+            new, first = np.unique(new, return_index=True)
+            for code in new[np.argsort(first)]:
+                number = self._numbers.setdefault(chr(code), len(self._numbers))
+                self._by_code[code] = number + 1
+            numbers = self._by_code[codes]
+        return numbers - 1
+
+    def vocabulary(
+        self, limit: int | None = None, min_count: int = 1, unknown: str | None = None
+    ) -> Vocabulary:
+        """Return the vocabulary as `Vocabulary.of` does, without the token for unknown ones."""
+        tokens = list(self._numbers)
+        require_encodable(tokens)
+        order = (int(i) for i in np.argsort(-self._counts, kind="stable"))
+        kept = [i for i in order if tokens[i] != unknown][:limit]
+        return Vocabulary(sorted(tokens[i] for i in kept if self._counts[i] >= min_count))
+
+    def table(self, vocabulary: Vocabulary) -> np.ndarray:
+        """Return the id of every number."""
+        return vocabulary.ids(self._numbers)
+
+    def total(self) -> int:
+        """Return how many tokens were counted."""
+        return int(self._counts.sum())

@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import ConfigError, operation
 from ..layers.base import padded
+from .token_slices import TokenSlices
 
 POOL = 50  # batches among which sequences are sorted by length: little padding, random batches
 
@@ -81,12 +82,7 @@ def text_windows(
     [[0, 1, 2], [4, 5, 6]] [[1, 2, 3], [5, 6, 7]]
     [[3], [7]] [[4], [8]]
     """
-    steps = (len(tokens) - 1) // batch_size
-    if steps < 1:
-        raise ConfigError(
-            f"the text has {len(tokens)} tokens; expected at least "
-            f"{batch_size + 1}, because batch_size is {batch_size}."
-        )
+    steps = _steps(tokens, batch_size)
     x = tokens[: batch_size * steps].reshape(batch_size, steps)
     y = tokens[1 : batch_size * steps + 1].reshape(batch_size, steps)
     return [
@@ -94,12 +90,24 @@ def text_windows(
     ]
 
 
+def _steps(tokens, batch_size):
+    """Return the number of steps of each of the parallel streams of a text."""
+    if (steps := (len(tokens) - 1) // batch_size) < 1:
+        raise ConfigError(
+            f"the text has {len(tokens)} tokens; expected at least "
+            f"{batch_size + 1}, because batch_size is {batch_size}."
+        )
+    return steps
+
+
 class TextStreams:
     """One long text as parallel streams; the state is carried from window to window.
 
+    A window is read when it is its turn: the tokens may be in a file.
+
     Parameters
     ----------
-    tokens : ndarray of int, shape (n,)
+    tokens : ndarray of int, shape (n,), or an object with a length whose slices are such arrays
     batch_size, seq_length : int
         As `text_windows` takes them.
     burn_in : int
@@ -111,8 +119,9 @@ class TextStreams:
         The text is too short.
     """
 
-    def __init__(self, tokens: np.ndarray, batch_size: int, seq_length: int, burn_in: int = 0):
-        self._windows = text_windows(tokens, batch_size, seq_length)
+    def __init__(self, tokens: Any, batch_size: int, seq_length: int, burn_in: int = 0):
+        self._tokens, self._batch_size = tokens, batch_size
+        self.steps: int = _steps(tokens, batch_size)  # of each stream
         self._seq_length, self._burn_in = seq_length, burn_in
 
     def order(self, rng: np.random.Generator | None) -> np.ndarray:
@@ -121,13 +130,18 @@ class TextStreams:
 
     def count(self, order: np.ndarray) -> int:
         """Return the number of batches of an epoch."""
-        return len(self._windows)
+        return -(-self.steps // self._seq_length)
 
     def batches(self, order: np.ndarray) -> Iterator[Batch]:
         """Yield every window."""
-        for k, (x, y) in enumerate(self._windows):
-            weight = _after_burn_in(x.shape, k * self._seq_length, self._burn_in)
-            yield Batch(x, y, None, weight, k == 0)
+        for t in range(0, self.steps, self._seq_length):
+            width = min(self._seq_length, self.steps - t)
+            window = np.empty((self._batch_size, width + 1), np.int64)
+            for k, row in enumerate(window):
+                start = k * self.steps + t
+                row[:] = self._tokens[start : start + width + 1]
+            x, y = window[:, :-1], window[:, 1:]
+            yield Batch(x, y, None, _after_burn_in(x.shape, t, self._burn_in), t == 0)
 
 
 class Documents:
@@ -138,17 +152,25 @@ class Documents:
 
     Parameters
     ----------
-    documents : list of ndarray of int, each (n_i,), n_i >= 2
-        The target of each token is the token after it.
+    documents : TokenSlices, or list of ndarray of int, each (n_i,), n_i >= 2
+        The target of each token is the token after it. A window is read when it is its turn.
     batch_size, seq_length, burn_in : int
         As for `TextStreams`.
     """
 
     def __init__(
-        self, documents: Sequence[np.ndarray], batch_size: int, seq_length: int, burn_in: int = 0
+        self,
+        documents: TokenSlices | Sequence[np.ndarray],
+        batch_size: int,
+        seq_length: int,
+        burn_in: int = 0,
     ):
-        self._documents = documents
-        self._steps = np.array([len(d) - 1 for d in documents], np.int64)
+        if not isinstance(documents, TokenSlices):
+            ends = np.cumsum([0, *(len(d) for d in documents)], dtype=np.int64)
+            tokens = np.concatenate([np.zeros(0, np.int64), *documents])
+            documents = TokenSlices(tokens, ends[:-1], ends[1:])
+        self._documents: TokenSlices = documents
+        self._steps: np.ndarray = documents.lengths - 1
         self._batch_size, self._seq_length, self._burn_in = batch_size, seq_length, burn_in
 
     def order(self, rng: np.random.Generator | None) -> np.ndarray:
@@ -167,11 +189,14 @@ class Documents:
         """Yield every window of every batch of documents."""
         for group in self._groups(order):
             steps = self._steps[group]
-            tokens, _ = padded([self._documents[i] for i in group], least=1)
             for t in range(0, steps.max(), self._seq_length):
                 lengths = np.clip(steps - t, 0, self._seq_length)
-                width = lengths.max()
-                x, y = tokens[:, t : t + width], tokens[:, t + 1 : t + width + 1]
+                width = int(lengths.max())
+                window = np.zeros((len(group), width + 1), np.int64)
+                for row, i, n in zip(window, group, lengths, strict=True):
+                    if n:
+                        row[: n + 1] = self._documents.part(i, t, t + width + 1)
+                x, y = window[:, :-1], window[:, 1:]
                 yield Batch(x, y, lengths, _after_burn_in(x.shape, t, self._burn_in), t == 0)
 
 
