@@ -1,7 +1,6 @@
 """Reading data files: what comes back, and what is refused with which words."""
 
 import tracemalloc
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,34 +9,7 @@ from bptt.corpus import MAX_FILE, read_documents
 from bptt.errors import ConfigError, DataError
 from bptt.readers import read_conll, read_json_lines, read_series, read_table, read_ts
 from bptt.readers.lines import MAX_LINE
-
-DATA = Path(__file__).parents[3] / "shared" / "data"
-
-
-@pytest.fixture
-def write(tmp_path):
-    """Write a file and return its path."""
-
-    def write(text, name="data.csv"):
-        path = tmp_path / name
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
-        return path
-
-    return write
-
-
-def refusal(read, path, words, *, error=DataError, **options):
-    """The one sentence of a refusal; it names the reader and, but for options, the file."""
-    with pytest.raises(error, match=words) as caught:
-        read(path, **options)
-    message = str(caught.value)
-    assert message.startswith(f"{read.__name__}: ")
-    assert error is ConfigError or str(path)[:300] in message
-    assert "; expected " in message or "cannot read" in message
-    assert message.endswith(".")
-    assert message.isprintable()
-    assert len(message) < 500
-    return message
+from tests.support.readers import DATA, refusal, shared
 
 
 def assert_arrays(X, expected):
@@ -190,208 +162,6 @@ def test_text_excludes_columns(write):
     refusal(read_table, write("a\n"), "both", error=ConfigError, text=0, columns=[0])
 
 
-# CoNLL
-
-
-@pytest.mark.parametrize("gap", ["\t", " ", "   "])
-def test_words_and_tags(write, gap):
-    text = "-DOC- O\n\n# a comment\nthe D\ncat N\n\n\n \nsat V"
-    X, y = read_conll(write(text.replace("# a comment", "#").replace(" ", gap)))
-    assert X == [["-DOC-"], ["the", "cat"], ["sat"]]
-    assert y == [["O"], ["D", "N"], ["V"]]
-
-
-def test_other_columns(write):
-    path = write("U.N. NNP I-NP I-ORG\nofficial NN I-NP O\n")
-    assert tuple(read_conll(path, tag=-1)) == ([["U.N.", "official"]], [["I-ORG", "O"]])
-    assert read_conll(path, word=1, tag=2).X == [["NNP", "NN"]]
-    assert tuple(read_conll(path, tagged=False)) == ([["U.N.", "official"]], None)
-    assert read_conll(write("one\ntwo\n"), tagged=False).X == [["one", "two"]]
-
-
-def test_a_hash_that_is_a_word(write):
-    assert read_conll(write("we\tP\n#\tSYM\n# 1\tN\n# no word\n#x\tV\n")).X == [
-        ["we", "#", "# 1", "#x"]
-    ]
-    assert read_conll(write("# # 1\nwe P\n# SYM\n# no\tword at all\n")).X == [["we", "#"]]
-
-
-def row(number, word, tag):
-    return "\t".join([number, word, "_", tag, *"______"]) + "\n"
-
-
-def test_conll_u(write):
-    text = "# text = du lait\t\n" + row("1-2", "du", "_") + row("1", "de", "ADP")
-    text += row("2", "le", "DET") + row("2.1", "_", "_") + "#\t comment\n" + row("3", "#", "SYM")
-    path = write(text + "\n", "a.conllu")
-    assert tuple(read_conll(path)) == ([["de", "le", "#"]], [["ADP", "DET", "SYM"]])
-    assert tuple(read_conll(path, word=0, tag=1)) == ([["1", "2", "3"]], [["de", "le", "#"]])
-    refusal(read_conll, write(text + row("x", "a", "b")), "line 8 has the id 'x'")
-
-
-def test_conll_words_are_kept_once(write):
-    X, _ = read_conll(write("wordy\tT\n\nwordy\tT\n"))
-    assert X[0][0] is X[1][0]
-
-
-@pytest.mark.parametrize(
-    ("text", "options", "words"),
-    [
-        ("", {}, "holds no sentence"),
-        ("\n# nothing\n", {}, "holds no sentence"),
-        ("a\tX\nb\n", {}, "line 2 has 1 columns; expected 2"),
-        ("a X\nb X Y\n", {}, "line 2 has 3 columns; expected 2"),
-        ("a\nb\n", {}, "line 1 has 1 columns; expected more, because the tag is in column 1"),
-        ("a\tX\n", {"tag": 2}, "the tag is in column 2"),
-        ("a\tX\n", {"word": -3}, "the word is in column -3"),
-        ("a\tX\nb\t \n", {}, "line 2 has an empty tag"),
-        ("a\tX\n\tX\n", {}, "line 2 has an empty word"),
-        (b"a\tX\n\xc3\tX\n", {}, "line 2 is not UTF-8 from its byte 1"),
-        ("a\tX\n# b c\td\te\n#\n", {"tag": 5}, "line 1 has 2 columns"),
-    ],
-)
-def test_refused_conll(write, text, options, words):
-    refusal(read_conll, write(text), words, **options)
-
-
-# .ts
-
-
-HEAD = "#c\n@problemName Mine\n@timeStamps false\n@missing false\n"
-
-
-def test_channels_of_several_lengths(write):
-    X, y = read_ts(write(HEAD + "@classLabel true a b\n@data\n1,2:3,4:a\n5 : -6e1: b \n\n"))
-    assert_arrays(X, [[[1, 3], [2, 4]], [[5, -60]]])
-    assert y == ["a", "b"]
-
-
-def test_ts_with_targets_or_without_labels(write):
-    data = read_ts(write("@TARGETLABEL TRUE\n@DATA\n1,2:0.5\n"))
-    assert (data.X[0].tolist(), data.y) == ([[1], [2]], [0.5])
-    data = read_ts(write("@univariate true\n@classLabel false\n@data\n1,2\n"))
-    assert (data.X[0].tolist(), data.y) == ([[1], [2]], None)
-
-
-@pytest.mark.parametrize(
-    ("head", "case", "words"),
-    [
-        ("", "", "holds no case"),
-        ("@timestamps true\n", "1", "line 1 declares time stamps"),
-        ("@missing true\n", "1,?", r"line 3 has a missing value \('\?'\) in channel 1"),
-        ("", "1,NaN:2,3", r"has a missing value \('NaN'\) in channel 1"),
-        ("", "(0,1),(1,2)", "line 2 has time stamps in channel 1"),
-        ("", "1,x", "line 2 has 'x' in channel 1"),
-        ("", "1,2:3", "line 2 has 1 values in channel 2; expected 2"),
-        ("@dimensions 2\n", "1:2:3", "line 3 has 3 channels; expected 2"),
-        ("@dimension 2\n", "1", "line 3 has 1 channels; expected 2"),
-        ("@univariate true\n", "1:2", "line 3 has 2 channels; expected 1"),
-        ("", "1:2\n3", "line 3 has 1 channels; expected 2"),
-        ("@equalLength true\n", "1,2\n3", "line 4 has 1 steps; expected 2"),
-        ("@equalLength true\n@seriesLength 3\n", "1,2", "line 4 has 2 steps; expected 3"),
-        ("@classLabel true a b\n", "1:c", "line 3 ends in the class 'c'"),
-        ("@classLabel true\n", "1:c", "line 1 lists no class"),
-        ("@classLabel true a\n", "1,2", "line 3 ends in the class '1,2'"),
-        ("@classLabel true a\n", "a", "line 3 has one field only"),
-        ("@targetLabel true\n", "1:x", "line 3 has 'x' in the target"),
-        ("@targetLabel true\n@classLabel true a\n", "1:a", "target as well as a class"),
-        ("@missing perhaps\n", "1", "line 1 is '@missing perhaps'; expected @missing true or"),
-        ("@dimensions -1\n", "1", "line 1 is '@dimensions -1'; expected"),
-        ("@seriesLength 1e9\n", "1", "expected @seriesLength and a whole number"),
-        ("@dimensions 9" + "0" * 30 + "\n", "1", "a whole number"),
-        ("@missing false\n@missing false\n", "1", "line 2 has '@missing' a second time"),
-        ("@import os\n", "1", "line 1 has the unknown header '@import'"),
-        ("1,2:3\n", "1", "line 1 is '1,2:3' before @data"),
-    ],
-)
-def test_refused_ts(write, head, case, words):
-    refusal(read_ts, write(f"{head}@data\n{case}\n", "a.ts"), words)
-
-
-def test_a_large_count_in_a_header_takes_no_memory(write):
-    path = write("@dimensions 999999999\n@seriesLength 99999999999\n@data\n1,2\n")
-    tracemalloc.start()
-    try:
-        refusal(read_ts, path, "has 1 channels; expected 999999999")
-        assert tracemalloc.get_traced_memory()[1] < 200_000
-    finally:
-        tracemalloc.stop()
-
-
-# JSON lines
-
-
-@pytest.mark.parametrize(
-    ("line", "X"),
-    [
-        ('{"sequence": "abc", "label": "x"}', "abc"),
-        ('{"sequence": ["the", "cat"], "label": "x"}', ["the", "cat"]),
-        ('{"label": "x", "sequence": [1, 2.5]}', [[1], [2.5]]),
-        ('{"sequence": [[1, 2], [3, 4]], "label": "x", "more": null}', [[1, 2], [3, 4]]),
-    ],
-)
-def test_json_lines(write, line, X):
-    data = read_json_lines(write(f"{line}\n\n{line}\r\n"))
-    assert [getattr(x, "tolist", lambda x=x: x)() for x in data.X] == [X, X]
-    assert data.y == ["x", "x"]
-    assert read_json_lines(write(line), label=None).y is None
-
-
-def test_json_labels(write):
-    path = write('{"x": [1, 2], "y": [0, "b"]}\n')
-    assert read_json_lines(path, sequence="x", label="y").y == [["0", "b"]]
-    assert read_json_lines(write('{"x": "a", "y": 7}'), sequence="x", label="y").y == ["7"]
-
-
-@pytest.mark.parametrize(
-    ("text", "words"),
-    [
-        ("", "holds no sequence"),
-        ("{", "line 1 is invalid"),
-        ("[1]", r"line 1 is invalid .*not an object\); expected a JSON object"),
-        ("null", "line 1 is invalid .*not an object"),
-        ('{"sequence": [1]}', "line 1 has 'sequence'; expected also 'label'"),
-        ("{}", "line 1 has no key; expected also 'sequence'"),
-        ('{"a": 1, "a": 2}', "line 1 is invalid .*a key occurs twice"),
-        ('{"sequence": [NaN], "label": 1}', "NaN is not a finite number"),
-        ('{"sequence": [1e999], "label": 1}', "1e999 is not a finite number"),
-        ('{"sequence": [1e39], "label": 1}', "line 1 has a list"),
-        ('{"sequence": [' + "9" * 5000 + '], "label": 1}', "line 1 is invalid"),
-        ('{"sequence": [' + "9" * 4000 + '], "label": 1}', "line 1 has a list"),
-        ('{"sequence": [true], "label": 1}', "line 1 has a list"),
-        ('{"sequence": [], "label": 1}', "line 1 has a list"),
-        ('{"sequence": "", "label": 1}', "line 1 has a text"),
-        ('{"sequence": [[]], "label": 1}', "line 1 has a list"),
-        ('{"sequence": [[1], [1, 2]], "label": 1}', "line 1 has a list"),
-        ('{"sequence": [1, [2]], "label": 1}', "line 1 has a list"),
-        ('{"sequence": ["a", 1], "label": 1}', "line 1 has a list"),
-        ('{"sequence": {"a": 1}, "label": 1}', "line 1 has an object"),
-        ('{"sequence": "\\ud800", "label": 1}', "line 1 has a text"),
-        ('{"sequence": "a", "label": 1.5}', "line 1 has the value '1.5' in 'label'"),
-        ('{"sequence": "a", "label": null}', "line 1 has null"),
-        ('{"sequence": "a", "label": true}', "line 1 has the value 'true'"),
-        ('{"sequence": "a", "label": []}', "line 1 has a list"),
-        ('{"sequence": "a", "label": [["a"]]}', "line 1 has a list"),
-        ('{"sequence": [1], "label": ["a", "b"]}', "line 1 has 2 labels; expected 1, one"),
-        (
-            '{"sequence": "a", "label": 1}\n{"sequence": ["a"], "label": 1}',
-            "line 2 has a list of words in 'sequence'; expected a text",
-        ),
-        (
-            '{"sequence": [[1, 2]], "label": 1}\n{"sequence": [[1]], "label": 1}',
-            "line 2 has steps of 1 numbers in 'sequence'; expected steps of 2 numbers",
-        ),
-        (
-            '{"sequence": "a", "label": 1}\n{"sequence": "a", "label": ["b"]}',
-            "line 2 has a list of labels in 'label'; expected a label",
-        ),
-        ('{"sequence": ' + "[" * 100_000, "line 1 is nested too deeply|line 1 is invalid"),
-    ],
-)
-def test_refused_json_lines(write, text, words):
-    refusal(read_json_lines, write(text), words)
-
-
 # Files
 
 
@@ -445,27 +215,6 @@ def test_documents(write):
 
 # Real files
 
-shared = pytest.mark.skipif(not DATA.is_dir(), reason="the folder with shared data is not here")
-
-
-@shared
-@pytest.mark.parametrize(
-    ("name", "count", "channels", "lengths", "classes"),
-    [
-        ("japanese_vowels/JapaneseVowels_TRAIN.ts", 270, 12, (7, 26), 9),
-        ("japanese_vowels/JapaneseVowels_TEST.ts", 370, 12, (7, 29), 9),
-        ("basic_motions/BasicMotions_TEST.ts", 40, 6, (100, 100), 4),
-        ("italy_power_demand/ItalyPowerDemand_TEST.ts", 1029, 1, (24, 24), 2),
-        ("plaid/PLAID_TRAIN.ts", 537, 1, (100, 1344), 11),
-    ],
-)
-def test_real_ts_files(name, count, channels, lengths, classes):
-    X, y = read_ts(DATA / name)
-    assert len(X) == len(y) == count
-    assert {x.shape[1] for x in X} == {channels}
-    assert (min(map(len, X)), max(map(len, X))) == lengths
-    assert len(set(y)) == classes
-
 
 @shared
 def test_real_tables():
@@ -483,13 +232,6 @@ def test_real_tables():
     X, y = read_table(weather, label="weather", columns=range(1, 5), per_step=True)
     assert (X[0].shape, len(y[0]), len(set(y[0]))) == ((1461, 4), 1461, 5)
     refusal(read_series, DATA / "time_series" / "co2_weekly.csv", "line 8 has a missing value")
-
-
-@shared
-def test_real_sentences():
-    X, y = read_conll(DATA / "ud_english_ewt" / "dev.tsv")
-    assert (len(X), sum(map(len, X)), len({t for tags in y for t in tags})) == (2001, 25147, 17)
-    assert list(map(len, X)) == list(map(len, y))
 
 
 @shared

@@ -196,3 +196,32 @@ def test_nothing_that_counts_sums_to_nothing(name):
     assert (total, weight) == (0, 0)
     assert dz.shape == z.shape
     assert not dz.any()
+
+
+@pytest.mark.parametrize("name", ["SquaredError", "GaussianNLL", "Pinball"])
+def test_entries_of_a_pooled_target_have_weights(name):
+    z, given = batch(name, pooled=True)
+    objective = OBJECTIVES[name][0]
+    given.weight = np.ones((M, N))
+    ones = objective(z, given)
+    given.weight = None
+    rows = objective(z, given)
+    np.testing.assert_allclose(ones[0], rows[0], rtol=1e-14)
+    assert ones[1] == rows[1]
+    np.testing.assert_array_equal(ones[2], rows[2])
+    given.weight = np.random.default_rng(5).integers(0, 2, (M, N)).astype(float)
+    total, weight, dz = objective(z, given)
+    assert weight == given.weight.sum() * rows[1] / (M * N)
+    assert not dz.reshape(M, -1, N).transpose(0, 2, 1)[given.weight == 0].any()
+    given.target = np.where(given.weight == 0, 1e6, given.target)  # what is left out never matters
+    again = objective(z, given)
+    assert total == again[0]
+    np.testing.assert_array_equal(dz, again[2])
+
+    def forward(inputs):
+        return np.array(objective(inputs["z"], given)[0]), inputs
+
+    def backward(d_total, inputs):
+        return {"dz": d_total * objective(inputs["z"], given)[2]}
+
+    assert check_grads(forward, backward, {"z": z}, rtol=TOLERANCES["gradient"]) < 1e-9

@@ -4,6 +4,7 @@ Memory is bounded: a file has at most 1 GiB and is read piece by piece, a line h
 characters, and no array is allocated to a size that a file declares.
 """
 
+import math
 import os
 from array import array
 from collections.abc import Iterator
@@ -94,6 +95,22 @@ class Lines:
         """Raise the error about the file as a whole."""
         raise DataError(f"{self.name} {what}; expected {expected}.")
 
+    def value(self, text: str, name: str) -> float:
+        """Convert a text to a number, NaN where it is missing; raise where it is no finite number.
+
+        Digits are kept as far as float64 has them.
+        """
+        if text.strip().lower() in _MISSING:
+            return math.nan
+        try:
+            value = float(text) if len(text) <= MAX_NUMBER else math.nan
+        except ValueError:
+            value = math.nan
+        # float() also accepts 1_000 and the digits of every script; other programs do not.
+        if not math.isfinite(value) or "_" in text or not text.isascii():
+            self.refuse(f"has {shown(text)} in {shown(name, 60, '')}", "a finite number")
+        return value
+
     def float32(self, text: str, name: str) -> float:
         """Convert a text to a number; raise where it is missing, not finite or not a number."""
         try:
@@ -128,3 +145,8 @@ class Steps:
 def shown(text: str, limit: int = 40, quote: str = "'") -> str:
     """Quote content of a file for a message: shortened, without control characters."""
     return quote + printable(text, limit) + "..." * (len(text) > limit) + quote
+
+
+def counted(n: int, name: str) -> str:
+    """Return a number of things in words: "1 comment line", "2,000 comment lines"."""
+    return f"{n:,} {name}" + "s" * (n != 1)

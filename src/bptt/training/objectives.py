@@ -7,7 +7,8 @@ once. All three are sums: two batches together give the sums of both, so that me
 how the data is split into batches.
 
 ``batch.weight``, where it is not None, multiplies each step's (m, T_x), or each sequence's (m,),
-share of all three: 0 leaves it out.
+share of all three: 0 leaves it out. Where a pooled target has several entries, (m, n), the weight
+may have the same shape: one for each entry.
 """
 
 from collections.abc import Sequence
@@ -63,6 +64,8 @@ class Objective:
         m, T_x, n_out = y.shape
         target = np.asarray(batch.target)
         pooled = T_x == 1 and target.ndim == self.target_axes - 1
+        if pooled and target.ndim == 2 and np.shape(batch.weight) == target.shape:
+            return self._weighted_entries(y, target, np.asarray(batch.weight, np.float64))
         valid = None
         if batch.lengths is not None and not pooled:
             valid = valid_steps(batch.lengths, m, T_x)
@@ -85,6 +88,30 @@ class Objective:
             dy = np.zeros(y.shape, y.dtype)
             dy[valid] = dy_rows
         return float(loss.sum()), float(each * counted), dy
+
+    def entries(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the loss of each entry of the target, and the gradients.
+
+        Parameters
+        ----------
+        y : ndarray, shape (rows, n_out)
+        target : ndarray, shape (rows, n)
+
+        Returns
+        -------
+        loss : ndarray, shape (rows, c n)
+            Those of the n entries, c times: once for each level of a quantile.
+        dy : ndarray, shape (rows, n_out)
+            n_out is a multiple of n; column j belongs to entry j mod n.
+        """
+        raise NotImplementedError
+
+    def _weighted_entries(self, y, target, weight):
+        loss, dy = self.entries(y.reshape(len(y), -1), target)
+        many = loss.shape[1] // target.shape[1]
+        total = np.sum(loss * np.tile(weight, (1, many)), dtype=np.float64)
+        dy = dy * np.tile(weight, (1, dy.shape[1] // target.shape[1])).astype(y.dtype)
+        return float(total), float(many * weight.sum()), dy.reshape(y.shape)
 
 
 class CrossEntropy(Objective):
@@ -122,8 +149,12 @@ class SquaredError(Objective):
 
     def rows(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
         """Compute the loss of each row, of weight n: see `Objective.rows`."""
-        loss, dy = squared_error_entries(y, target.astype(y.dtype, copy=False))
+        loss, dy = self.entries(y, target)
         return _sums(loss), target.shape[1], dy
+
+    def entries(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the loss of each entry: see `Objective.entries`."""
+        return squared_error_entries(y, target.astype(y.dtype, copy=False))
 
 
 class GaussianNLL(Objective):
@@ -134,9 +165,14 @@ class GaussianNLL(Objective):
 
     def rows(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
         """Compute the nats of each row, of weight n: see `Objective.rows`."""
+        nats, dy = self.entries(y, target)
+        return _sums(nats), target.shape[1], dy
+
+    def entries(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the nats of each entry: see `Objective.entries`."""
         mu, s = np.split(y, 2, axis=1)
         nats, dmu, ds = gaussian_entries(mu, s, target.astype(y.dtype, copy=False))
-        return _sums(nats), target.shape[1], np.concatenate([dmu, ds], axis=1)
+        return nats, np.concatenate([dmu, ds], axis=1)
 
 
 class Pinball(Objective):
@@ -156,11 +192,15 @@ class Pinball(Objective):
 
     def rows(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
         """Compute the loss of each row, of weight n times levels: see `Objective.rows`."""
+        loss, dy = self.entries(y, target)
+        return _sums(loss), target.shape[1] * len(self.levels), dy
+
+    def entries(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the loss of each entry and level: see `Objective.entries`."""
         n, k = target.shape[1], len(self.levels)
         each = np.repeat(self.levels, n).astype(y.dtype)
         wanted = np.tile(target.astype(y.dtype, copy=False), (1, k))
-        loss, dy = pinball_entries(y, wanted, each)
-        return _sums(loss), n * k, dy
+        return pinball_entries(y, wanted, each)
 
 
 def _sums(entries):

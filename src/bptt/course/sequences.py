@@ -10,15 +10,15 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from . import equations
-from .engine import Tape, provider
-from .equations.activations import softmax
-from .equations.functions import Loop, run_backward, run_forward
-from .equations.gru import gru_of_caches, gru_variant
-from .equations.lstm import LSTM
-from .equations.rnn import RNN, rnn_variant
-from .equations.sequences import Caches, backward_through_time, running_columns
-from .errors import operation
+from .. import equations
+from ..engine import Tape, provider
+from ..equations.activations import softmax
+from ..equations.functions import Loop, run_backward, run_forward
+from ..equations.gru import gru_of_caches, gru_variant
+from ..equations.lstm import LSTM
+from ..equations.rnn import RNN, rnn_variant
+from ..equations.sequences import Caches, backward_through_time, running_columns
+from ..errors import operation
 
 
 def _batch_first(z):

@@ -1,0 +1,200 @@
+"""Mistakes in one equation: those that learners are known to make, and one-token breaks of a line.
+
+Each is a formula in the names of `textbook`. Where a learner's numbers are those of a broken
+formula, `check` names the mistake.
+"""
+
+import ast
+import copy
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from .textbook import Line
+
+
+class Mistake(NamedTuple):
+    """A formula with a mistake in it, and a sentence that names the mistake."""
+
+    formula: str
+    sentence: str
+
+
+_ROADS = (
+    "the two parts in parentheses are the two ways in which c_next reaches the loss; both are "
+    "multiplied by what follows"
+)
+_INSIDE = "the derivative of tanh at c_next is 1 - tanh(c_next)^2"
+
+# By the name of the quantity; the formulas may use every name of the function.
+KNOWN: dict[str, list[Mistake]] = {
+    "dcct": [
+        Mistake(
+            "dc_next * it + ot * (1 - np.tanh(c_next) ** 2) * it * da_next * (1 - cct ** 2)",
+            f"(8) without the outer parentheses: {_ROADS}",
+        ),
+        Mistake("(dc_next * it) * (1 - cct ** 2)", "(8) without the way through a_next"),
+        Mistake(
+            "(dc_next * it + ot * (1 - np.tanh(c_next) ** 2) * it * da_next) "
+            "* (1 - np.tanh(cct) ** 2)",
+            "(8) with tanh of cct: cct is a tanh already, so the factor is 1 - cct^2",
+        ),
+    ],
+    "dit": [
+        Mistake(
+            "dc_next * cct + ot * (1 - np.tanh(c_next) ** 2) * cct * da_next * it * (1 - it)",
+            f"(9) without the outer parentheses: {_ROADS}",
+        ),
+    ],
+    "dft": [
+        Mistake(
+            "dc_next * c_prev + ot * (1 - np.tanh(c_next) ** 2) * c_prev * da_next * ft * (1 - ft)",
+            f"(10) without the outer parentheses: {_ROADS}",
+        ),
+    ],
+    "dc_prev": [
+        Mistake("dc_next * ft", "(20) without the way through a_next: c_next reaches the loss by "
+                "a_next too"),
+    ],
+    "dtanh": [
+        Mistake("(1 - np.tanh(a_next) ** 2) * da_next",
+                "tanh taken twice: a_next is the tanh already, so its derivative is 1 - a_next^2"),
+        Mistake("(1 - a_prev ** 2) * da_next", "the derivative of tanh at a_prev, not at a_next"),
+        Mistake("(1 - a_next) ** 2 * da_next", "(1 - a_next)^2 in place of 1 - a_next^2"),
+    ],
+    "a_next": [
+        Mistake("ot * c_next", "(6) without the tanh of c_next"),
+        Mistake("ut * a_prev + (1 - ut) * cct",
+                "the update gate the other way round, as PyTorch and Keras define it"),
+    ],
+    "yt_pred": [
+        Mistake("np.exp(W @ a + b) / np.sum(np.exp(W @ a + b))",
+                "softmax over the whole array: each column, an example, sums to 1 by itself"),
+        Mistake("W @ a + b", "the output without softmax"),
+        Mistake("sigmoid(W @ a + b)", "sigmoid in place of softmax"),
+        Mistake("softmax((W @ a + b).T).T", "softmax along the examples, not along the classes"),
+    ],
+    "s": [
+        Mistake("np.exp(x) / np.sum(np.exp(x))",
+                "the sum over the whole array: each column sums to 1 by itself"),
+        Mistake("softmax(x.T).T", "softmax along the examples, not along the classes"),
+    ],
+}  # fmt: skip
+
+_SAME_KIND = (  # one is often written in place of the other
+    ("np.sum", "np.mean"), ("np.tanh", "sigmoid"), ("np.max", "np.min"),
+)  # fmt: skip
+_OPERATORS: dict[type[ast.operator], tuple[type[ast.operator], ...]] = {
+    ast.Add: (ast.Sub, ast.Mult),
+    ast.Sub: (ast.Add, ast.Mult),
+    ast.Mult: (ast.Add, ast.Div, ast.Sub),
+    ast.Div: (ast.Mult,),
+    ast.MatMult: (ast.Mult,),
+    ast.Pow: (ast.Mult,),
+}
+
+
+def mistakes_of(line: Line, same_shape: Iterable[Iterable[str]], output: str) -> Iterator[Mistake]:
+    """Yield the known mistakes of an equation, then its one-token breaks.
+
+    Parameters
+    ----------
+    line : Line
+    same_shape : iterable of groups of names
+        Names of one shape: each may stand in another's place.
+    output : str
+        Name of the weight of the output layer, "Wy" or "Wya".
+    """
+    for known in KNOWN.get(line.name, ()):
+        formula = known.formula
+        if line.name == "yt_pred":
+            formula = formula.replace("W @ a", f"{output} @ a_next").replace("+ b", "+ by")
+        yield Mistake(formula, known.sentence)
+    if "concat" in line.formula:
+        yield Mistake(
+            line.formula.replace("concat", "np.concatenate([xt, a_prev])"),
+            "columns [xt ; a_prev]: the weights expect [a_prev ; xt]",
+        )
+    if line.formula.startswith("np.sum(") and "keepdims" in line.formula:
+        inner = line.formula.removeprefix("np.sum(").split(",")[0]
+        yield Mistake(
+            f"np.mean({inner}, axis=1, keepdims=True)",
+            "the mean over the examples: the loss is a sum, and so is its gradient",
+        )
+        yield Mistake(inner, "not summed over the examples: the bias is added to each of them")
+        yield Mistake(f"np.sum({inner}, keepdims=True)", "summed over the units too")
+    swaps: dict[str, list[str]] = {}
+    for group in same_shape:
+        names = list(group)
+        for name in names:
+            swaps.setdefault(name, []).extend(other for other in names if other != name)
+    yield from _breaks(line.formula, swaps)
+
+
+def _breaks(formula: str, swaps: dict[str, list[str]]) -> Iterator[Mistake]:
+    """Yield a formula with one token changed or left out, each once."""
+    tree = ast.parse(formula, mode="eval")
+    seen = {ast.unparse(tree)}
+    nodes = list(ast.walk(tree))
+    for k, node in enumerate(nodes):
+        for broken in _replacements(node, swaps):
+            twin = copy.deepcopy(tree)
+            target = list(ast.walk(twin))[k]
+            text = ast.unparse(_replaced(twin, target, broken))
+            if text not in seen:
+                seen.add(text)
+                before, after = ast.unparse(node), ast.unparse(broken)
+                parent = _parent(nodes, node)
+                if parent is not None and len(ast.unparse(parent)) < 40:
+                    whole = ast.unparse(parent)
+                    before, after = whole, whole.replace(before, after, 1)
+                yield Mistake(text, f"`{after}` in place of `{before}`")
+
+
+def _parent(nodes, child):
+    return next((n for n in nodes if child in ast.iter_child_nodes(n)
+                 and isinstance(n, ast.expr)), None)  # fmt: skip
+
+
+def _replaced(tree, target, by):
+    class Put(ast.NodeTransformer):
+        def visit(self, node):
+            return by if node is target else self.generic_visit(node)
+
+    return ast.fix_missing_locations(Put().visit(tree))
+
+
+def _replacements(node, swaps):
+    """Yield what may stand in the place of an expression by one slip."""
+    if isinstance(node, ast.BinOp):
+        for kind in _OPERATORS.get(type(node.op), ()):
+            yield ast.BinOp(node.left, kind(), node.right)
+        if not isinstance(node.op, ast.MatMult):
+            yield from (node.left, node.right)
+        else:
+            yield ast.BinOp(node.right, ast.MatMult(), node.left)
+        if isinstance(node.op, ast.Sub):
+            yield ast.BinOp(node.right, ast.Sub(), node.left)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, int):
+        yield from (ast.Constant(v) for v in {0, 1, 2, 3} - {node.value})
+        yield ast.Constant(node.value + 1)
+    elif isinstance(node, ast.Name):
+        yield from (ast.Name(other) for other in swaps.get(node.id, ()))
+        yield ast.Attribute(node, "T")
+    elif isinstance(node, ast.Attribute) and node.attr == "T":
+        yield node.value
+    elif isinstance(node, ast.UnaryOp):
+        yield node.operand
+    elif isinstance(node, ast.Call):
+        name = ast.unparse(node.func)
+        yield node.args[0]
+        for pair in _SAME_KIND:
+            if name in pair:
+                other = ast.parse(pair[1 - pair.index(name)], mode="eval").body
+                yield ast.Call(other, node.args, node.keywords)
+        for i in range(len(node.keywords)):
+            yield ast.Call(node.func, node.args, node.keywords[:i] + node.keywords[i + 1 :])
+    elif isinstance(node, ast.Slice):
+        yield ast.Slice(node.upper, node.lower)
+        yield ast.Slice()
+    elif isinstance(node, ast.Subscript):
+        yield node.value
