@@ -63,7 +63,7 @@ BAD = [
     (fit(y=None), "requires y to be passed, but the target y is None; expected one target"),
     (fit(y=LABELS[:-1]), "y has 11 targets; expected 12, one for each sequence."),
     (fit(y=[0.5] * N), "y holds 0.5. Unknown label type: continuous numbers"),
-    (fit(y=["a", 1] * 6), None),  # NumPy makes text of both
+    (fit(y=["a", 1] * 6), "y holds int, str. Unknown label type; expected labels of one kind."),
     (
         fit(y=[None, "a"] * 6),
         "y holds NoneType, str. Unknown label type; expected labels of one kind.",
@@ -82,7 +82,10 @@ BAD = [
         fit(SENTENCES, [*TAGS[:-1], ["D"]], SequenceTagger),
         "y[11] has 1 labels; expected 4, because X[11] has as many steps.",
     ),
-    (fit(SENTENCES, LABELS, SequenceTagger), "y[0] is 'down'; expected a label for every step."),
+    (
+        fit(SENTENCES, LABELS, SequenceTagger),
+        "y[0] is 'down'; expected a label for every step (one label for each sequence is for",
+    ),
     (fit(SERIES, [np.nan] * N, SequenceRegressor), "y holds NaN at step 0, feature 0; expected"),
     (fit(SERIES, LABELS, SequenceRegressor), "expected an array of real numbers"),
     (fit(categories=(3,)), "categories is (3,); expected columns in 0..2, as X[0] has."),

@@ -121,7 +121,7 @@ class LabelModel(SequenceModel):
 
     def score_text(self, X: Any, y: Any = None) -> str:
         """Return the accuracy in words; `y` may hold labels as text, as data files do."""
-        return super().score_text(X, _renamed(y, {str(c): c for c in self.classes_.tolist()}))
+        return super().score_text(X, self._target.of_texts(y))
 
     def describe(self) -> list[str]:
         """Return what the fitted model reads, and its classes: lines of ``bptt info``."""
@@ -268,10 +268,3 @@ class SequenceClassifier(LabelModel):
     def __sklearn_tags__(self) -> Any:
         """Return the tags of scikit-learn."""
         return tags("classifier", target=True)
-
-
-def _renamed(labels, names):
-    """Return labels, or lists of them, with those replaced that have another name."""
-    if isinstance(labels, list):
-        return [_renamed(label, names) for label in labels]
-    return names.get(labels, labels)

@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..equations.activations import softmax
-from ..errors import ConfigError, ShapeError
+from ..errors import ConfigError
 from ..training import CrossEntropy
 from .hyperparameters import refusal
-from .targets import Arrays, each, one_each
+from .label_arrays import joined, labels_of_sequences, labels_of_steps, whole
+from .targets import Arrays, each
 
 
 class Labels:
@@ -34,18 +35,22 @@ class Labels:
         ------
         ShapeError, ConfigError
         """
-        return (
-            _labels_of_steps(sequences, y) if per_step else as_labels("y", one_each(sequences, y))
-        )
+        return labels_of_steps(sequences, y) if per_step else labels_of_sequences(sequences, y)
 
     @classmethod
     def learn(cls, targets: Arrays) -> "Labels":
         """Collect the classes of a training set."""
         labels = [t for t in each(targets) if len(t)]
-        return cls(np.unique(np.concatenate(labels)) if labels else np.zeros(0, np.int64))
+        return cls(np.unique(joined(labels)) if labels else np.zeros(0, np.int64))
 
-    def encode(self, targets: Arrays) -> Arrays:
+    def encode(self, targets: Arrays, *, unknown: bool = False) -> Arrays:
         """Return the class ids of labels.
+
+        Parameters
+        ----------
+        targets : ndarray, or list of ndarray
+        unknown : bool
+            Return -1 for a label that is not a class of the training set; otherwise raise.
 
         Raises
         ------
@@ -53,8 +58,31 @@ class Labels:
             A label is not a class of the training set.
         """
         if isinstance(targets, np.ndarray):
-            return class_ids("y", targets, self.classes)
-        return [class_ids(f"y[{i}]", t, self.classes) for i, t in enumerate(targets)]
+            return class_ids("y", targets, self.classes, unknown)
+        return [class_ids(f"y[{i}]", t, self.classes, unknown) for i, t in enumerate(targets)]
+
+    def unknown_note(self, targets: Arrays) -> str | None:
+        """Return a sentence about the labels that are not classes of the training set, or None.
+
+        "Labels of classes that are not in the training set: 1 of 5 ('B-ORG')."
+        """
+        labels = [t for t in each(targets) if len(t)]
+        ids = [class_ids("y", t, self.classes, True) for t in labels]
+        strange = [t[i < 0] for t, i in zip(labels, ids, strict=True)]
+        if not (count := sum(map(len, strange))):
+            return None
+        names = sorted({value for t in strange for value in t.tolist()})
+        listed = ", ".join(map(repr, names[:10])) + ", ..." * (len(names) > 10)
+        share = f"{count:,} of {sum(map(len, labels)):,}"
+        return f"Labels of classes that are not in the training set: {share} ({listed})."
+
+    def of_texts(self, y: Any) -> Any:
+        """Return labels, or lists of them, with text replaced by the class that it names.
+
+        Data files hold "1" and "true" where the labels of a training set may be 1, 1.0 or True.
+        """
+        names = {name: c for c in self.classes.tolist() for name in _names(c)}
+        return _replaced(y, names) if isinstance(y, list) else y
 
     def objective(self, encoded: Arrays, model: Any) -> CrossEntropy:
         """Return the cross-entropy with the class weights of a model."""
@@ -80,77 +108,30 @@ class Labels:
         kinds = Counter(type(v) for v in values) if isinstance(values, list) else Counter()
         if len(kinds) != 1 or next(iter(kinds)) not in (str, int, bool, float):
             raise ConfigError("its classes are not a list of labels of one kind.")
-        classes = np.array(values)
+        classes = whole(values) if kinds.keys() == {int} else np.array(values)
         if classes.dtype.kind not in "iubUf" or len(np.unique(classes)) != len(classes):
             raise ConfigError("its classes are not distinct labels.")
         return cls(classes)
 
 
-def _labels_of_steps(sequences, y):
-    """Return a list of arrays of labels, one label for each time step."""
-    if y is None:
-        raise ConfigError(
-            "requires y to be passed, but the target y is None; expected a label for every step."
-        )
-    if len(y) != len(sequences):
-        raise ShapeError(f"y has {len(y)} sequences of labels; expected {len(sequences)}.")
-    padded = isinstance(y, np.ndarray) and y.ndim == 2
-    targets = []
-    for i, (labels, x) in enumerate(zip(y, sequences, strict=True)):
-        if isinstance(labels, str) or np.ndim(labels) == 0:
-            raise ShapeError(f"y[{i}] is {labels!r}; expected a label for every step.")
-        labels = as_labels(f"y[{i}]", labels[: len(x)] if padded else labels)
-        if len(labels) != len(x):
-            raise ShapeError(
-                f"y[{i}] has {len(labels)} labels; expected {len(x)}, because X[{i}] has as many "
-                f"steps."
-            )
-        targets.append(labels)
-    if len({t.dtype.kind for t in targets if len(t)}) > 1:
-        raise ConfigError("y mixes text and numbers; expected labels of one kind.")
-    return targets
+def _names(label):
+    """Return how a label may be written in a data file."""
+    if isinstance(label, bool):
+        return (str(label), str(label).lower())
+    whole = isinstance(label, float) and label.is_integer()
+    return (str(label), str(int(label))) if whole else (str(label),)
 
 
-def as_labels(name: str, y: Any) -> np.ndarray:
-    """Return labels as an array of str, int64 or bool, or of whole floats.
-
-    Raises
-    ------
-    ShapeError
-        Not one axis.
-    ConfigError
-        Mixed, missing or continuous labels.
-    """
-    y = np.asarray(y.to_numpy() if hasattr(y, "to_numpy") else y)
-    y = y[:, 0] if y.ndim == 2 and y.shape[1] == 1 else y
-    if y.ndim != 1:
-        raise ShapeError(f"{name} has shape {y.shape}; expected one label each, (n,).")
-    if len(y) == 0:
-        return np.zeros(0, np.int64)
-    if y.dtype.kind == "O":
-        kinds = {type(v) for v in y.tolist()}
-        if kinds not in ({str}, {int}, {bool}):
-            shown = ", ".join(sorted(k.__name__ for k in kinds))
-            raise ConfigError(
-                f"{name} holds {shown}. Unknown label type; expected labels of one kind."
-            )
-        y = np.array(y.tolist())
-    if y.dtype.kind == "f":
-        wrong = ~(np.isfinite(y) & (y == np.floor(y)))
-        if wrong.any():
-            raise ConfigError(
-                f"{name} holds {y[wrong][0]}. Unknown label type: continuous numbers (or "
-                f"NaN, inf) are for a regressor; expected class labels, str or whole numbers."
-            )
-        return y.astype(np.float64)
-    if y.dtype.kind not in "iubU":
-        what = "Complex data not supported" if y.dtype.kind == "c" else f"it is {y.dtype}"
-        raise ConfigError(f"{name} cannot be read: {what}; expected labels, str or whole numbers.")
-    return y.astype(np.int64) if y.dtype.kind in "iu" else y
+def _replaced(labels, names):
+    if isinstance(labels, list):
+        return [_replaced(label, names) for label in labels]
+    return names.get(labels, labels)
 
 
-def class_ids(name: str, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Return the index of each label among the classes.
+def class_ids(
+    name: str, labels: np.ndarray, classes: np.ndarray, unknown: bool = False
+) -> np.ndarray:
+    """Return the index of each label among the classes; with `unknown` -1 where it is none.
 
     Raises
     ------
@@ -159,13 +140,15 @@ def class_ids(name: str, labels: np.ndarray, classes: np.ndarray) -> np.ndarray:
     """
     if len(labels) == 0:
         return np.zeros(0, np.int64)
-    if labels.dtype.kind == "U" or classes.dtype.kind == "U":
+    if not len(classes):
+        places = np.full(len(labels), -1)
+    elif {"U", "u"} & {labels.dtype.kind, classes.dtype.kind}:
         known = {c: k for k, c in enumerate(classes.tolist())}
         places = np.array([known.get(v, -1) for v in labels.tolist()], np.int64)
     else:
         places = np.searchsorted(classes, labels).clip(max=len(classes) - 1)
         places = np.where(classes[places] == labels, places, -1)
-    if (places < 0).any():
+    if (places < 0).any() and not unknown:
         i = int(np.argmax(places < 0))
         listed = ", ".join(repr(c) for c in classes[:10].tolist())
         more = f", ... ({len(classes)} in all)" if len(classes) > 10 else ""
