@@ -3,6 +3,7 @@
 * `rnn_forward`, `rnn_backward`, `lstm_forward`, `lstm_backward`, `gru_forward`, `gru_backward`:
   the course's functions through time; the engine runs the loop.
 * `check`: compare a learner's function with the textbook; name the first wrong equation.
+* `grading`: check files of submissions, each in a process of its own (``bptt grade``).
 """
 
 from importlib import import_module

@@ -1,0 +1,108 @@
+"""`bptt grade`: check the course functions of one or many submissions."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console as RichConsole
+from rich.progress import track
+from rich.table import Table
+
+from ..errors import ConfigError, operation
+from . import options
+from .console import Console, check_destination, field, put
+
+_OPTIONS = options.panel(
+    "Options",
+    ("out", "File for the results: .csv or .json. Without: a table is printed.", Path),
+    (
+        "functions",
+        "Functions that are asked for, separated by commas. Without: the eight functions of the "
+        "plain RNN and the LSTM.",
+        str,
+        None,
+        "NAME,...",
+    ),
+    ("seconds", "Time for one submission.", float, 30.0),
+    ("megabytes", "Memory for one submission.", int, 1024),
+)
+
+
+@operation
+@options.takes(*_OPTIONS.values())
+def grade(
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE", help="Submissions (.py, .ipynb), or folders of them."),
+    ],
+    **given: Any,
+) -> None:
+    """Grade submissions to the course exercise "building your recurrent network".
+
+    Each function is compared with the textbook; the first equation that is wrong is named, and the
+    mistake where it is a known one. A submission runs in a process of its own, with limits of time
+    and memory and without network; only its imports, definitions and assignments are executed.
+    """
+    from ..course import grading
+
+    out = given["out"]
+    if out is not None:
+        if out.suffix not in (".csv", ".json"):
+            raise ConfigError(f"--out {out} ends in {out.suffix!r}; expected .csv or .json.")
+        check_destination(out)
+    asked = given["functions"]
+    functions = grading.FUNCTIONS if asked is None else [n.strip() for n in asked.split(",")]
+    found = grading.submissions(files)
+    grades = grading.grade(found, functions, seconds=given["seconds"], megabytes=given["megabytes"])
+    if len(found) > 1:
+        grades = track(
+            grades, "Checking", len(found), console=RichConsole(stderr=True), transient=True
+        )
+    rows = list(grades)
+    if out is not None:
+        put(_text(rows, out.suffix), out)
+    elif len(rows) == 1:
+        for report in rows[0].reports:
+            Console().say(str(report))
+        Console().say(f"{rows[0].points:g} of {len(functions)} points")
+    else:
+        Console().print(_table(rows))
+
+
+def _columns(grade):
+    first = grade.first
+    wrong = "" if first is None else " ".join(filter(None, (first.first, first.equation)))
+    return {
+        "submission": grade.submission,
+        "points": f"{grade.points:.3g}",
+        "of": str(len(grade.reports)),
+        "function": "" if first is None else first.function,
+        "first wrong": wrong,
+        "diagnosis": "" if first is None else first.diagnosis or first.sentence,
+    }
+
+
+def _table(rows):
+    table = Table("submission", "points", "first wrong function", "equation", "diagnosis",
+                  box=box.SIMPLE)  # fmt: skip
+    for row in map(_columns, rows):
+        cells = row["submission"], f"{row['points']} of {row['of']}", row["function"]
+        table.add_row(*map(field, (*cells, row["first wrong"], row["diagnosis"])))
+    return table
+
+
+def _text(rows, suffix):
+    if suffix == ".json":
+        return json.dumps(
+            [{"submission": g.submission, "points": g.points, "error": g.error,
+              "functions": [vars(r) for r in g.reports]} for g in rows], indent=1,
+        ) + "\n"  # fmt: skip
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(_columns(rows[0])), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(map(_columns, rows))
+    return text.getvalue()

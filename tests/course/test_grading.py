@@ -1,0 +1,108 @@
+"""`bptt.course.grading` and `bptt grade`: submissions in processes of their own."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from bptt.course import grading
+from bptt.errors import ConfigError, DataError
+from tests.course import submissions
+from tests.support.cli_cases import run_in
+
+RIGHT = Path(submissions.__file__).read_text()
+WRONG = RIGHT.replace("* ft * (1 - ft)\n", "* ft * (1 + ft)\n")
+CELL = ["rnn_cell_forward", "rnn_forward"]
+
+
+def graded(path, text, functions=CELL, **how):
+    path.write_text(text)
+    return next(grading.grade([path], functions, **how))
+
+
+def test_a_right_and_a_wrong_submission(tmp_path):
+    assert graded(tmp_path / "right.py", RIGHT, grading.FUNCTIONS).points == 8
+    grade = graded(tmp_path / "wrong.py", WRONG, ["lstm_cell_forward", "lstm_cell_backward"])
+    assert grade.first.function == "lstm_cell_backward"
+    assert (grade.first.first, grade.first.equation) == ("dft", "(10)")
+    assert "`1 + ft` in place of `1 - ft`" in grade.first.diagnosis
+    assert 1 < grade.points < 2
+
+
+def test_a_notebook(tmp_path):
+    cells = [
+        {"cell_type": "markdown", "source": ["# Exercise"]},
+        {"cell_type": "code", "source": ["%matplotlib inline\n", "import numpy as np\n",
+                                         "from rnn_utils import *\n", "!rm -rf /\n"]},
+        {"cell_type": "code", "source": RIGHT.replace("def softmax", "def own").splitlines(True)},
+        {"cell_type": "code", "source": "1 / 0\nprint(rnn_forward(None, None, None))"},
+        {"cell_type": "code", "source": "%%bash\nls"},
+    ]  # fmt: skip
+    grade = graded(tmp_path / "a.ipynb", json.dumps({"cells": cells}))
+    assert grade.points == 2, grade
+    assert "not a notebook" in graded(tmp_path / "b.ipynb", "{}").error
+
+
+@pytest.mark.parametrize(
+    ("body", "sentence"),
+    [
+        ("while True: pass", "takes more than 2 seconds"),
+        ("import os; os._exit(3)", "ends the process with status 3"),
+        ("import sys; sys.exit()", "SystemExit"),
+        ("return bytearray(2**40)", "memory"),
+        ("import socket; socket.create_connection(('127.0.0.1', 9))", "no network"),
+        ("import urllib.request; urllib.request.urlopen('http://127.0.0.1:9')", "no network"),
+        ("return input()", "EOFError"),
+    ],
+)
+def test_what_a_submission_may_not_do(tmp_path, body, sentence):
+    text = RIGHT + f"\ndef rnn_cell_forward(xt, a_prev, parameters):\n    {body}\n"
+    grade = graded(tmp_path / "a.py", text, ["rnn_cell_forward", "lstm_cell_forward"], seconds=2)
+    assert sentence.lower() in grade.reports[0].sentence.lower(), grade
+    assert grade.reports[1].passed or "while" in body
+
+
+def test_a_submission_without_the_function(tmp_path):
+    assert "line 1 is not Python" in graded(tmp_path / "a.py", "def f(:").reports[0].sentence
+    assert "line 1 raises ModuleNotFoundError" in str(
+        graded(tmp_path / "b.py", "import nothing_like_this").reports[0]
+    )
+
+
+def test_refusals(tmp_path):
+    with pytest.raises(ConfigError, match="Did you mean 'lstm_forward'"):
+        next(grading.grade([], ["lstm_forwrd"]))
+    with pytest.raises(DataError, match="no submission"):
+        grading.submissions([tmp_path])
+    with pytest.raises(DataError, match=r"expected \.py or \.ipynb"):
+        grading.submissions([tmp_path / "a.txt"])
+
+
+def test_the_command(tmp_path, capsys):
+    (tmp_path / "ann.py").write_text(RIGHT)
+    (tmp_path / "bob.py").write_text(WRONG)
+    out = tmp_path / "grades.csv"
+    assert (
+        run_in(
+            capsys, "grade", str(tmp_path), "--functions", "lstm_cell_backward", "--out", str(out)
+        )[0]
+        == 0
+    )
+    rows = list(csv.DictReader(out.read_text().splitlines()))
+    assert [Path(r["submission"]).name for r in rows] == ["ann.py", "bob.py"]
+    assert rows[0]["points"] == "1"
+    assert rows[1]["first wrong"] == "dft (10)"
+    assert (
+        run_in(
+            capsys,
+            "grade",
+            str(tmp_path),
+            "--functions",
+            "lstm_cell_backward",
+            "--out",
+            f"{out}.json",
+        )[0]
+        == 0
+    )
+    assert json.loads(Path(f"{out}.json").read_text())[0]["points"] == 1
