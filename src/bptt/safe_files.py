@@ -2,33 +2,45 @@
 
 import contextlib
 import errno
+import functools
+import hashlib
 import json
 import math
 import os
+import platform
+import re
 import secrets
 import stat
+import tempfile
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
-__all__ = ["parse_json", "printable", "reason", "write_atomically"]
+__all__ = ["obstacle", "parse_json", "printable", "reason", "write_atomically"]
 
-TEMPORARY = ".bptt-", ".tmp"  # how the name of an unfinished file begins and ends
-STRAY_AGE = 600.0  # seconds without a write after which the writer of an unfinished file is dead
+# The name of an unfinished file: process and machine of its writer, and random digits. Earlier
+# versions wrote the random digits alone.
+TEMPORARY = re.compile(r"\.bptt-(?:(\d+)-([0-9a-f]{8})-)?[0-9a-z]+\.tmp")
+STRAY_AGE = 600.0  # seconds without a write after which a writer that cannot be found is dead
+NOT_SUPPORTED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}  # by a file system
+MOST_DIGITS = 40  # of a whole number in JSON: 2**128, as the state of a generator takes, has 39
 
 
-def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
+def write_atomically(path: str | os.PathLike[str], data: Any) -> None:
     """Write a file so that it holds the old or the new content at any moment, even after a crash.
 
     The content goes to a temporary file in the same directory, is flushed to the disk, and then
     replaces `path` in one step. An existing file keeps its permissions, and a symbolic link stays a
-    link. A failure or an interruption leaves no temporary file behind.
+    link. A failure or an interruption leaves no temporary file behind; those of processes that were
+    killed are removed. Where the file was replaced, but its directory cannot be flushed to the
+    disk, a warning says so.
 
     Parameters
     ----------
     path : str or path-like
         Its directory must exist.
-    data : bytes-like
+    data : bytes-like, or list of them
 
     Raises
     ------
@@ -42,8 +54,8 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview) -> 
         if not stat.S_ISREG(status.st_mode):  # os.replace would put a file in place of /dev/null
             raise OSError("it exists and is not a regular file")
         mode = stat.S_IMODE(status.st_mode)
-    _remove_strays(target.parent)
-    temporary = target.parent / secrets.token_hex(8).join(TEMPORARY)
+    remove_strays(target.parent)
+    temporary = target.parent / f".bptt-{os.getpid()}-{_machine()}-{secrets.token_hex(8)}.tmp"
 
     def create(name: str, flags: int) -> int:
         return os.open(name, flags, 0o666 if mode is None else mode)  # never wider than the old
@@ -53,34 +65,97 @@ def write_atomically(path: str | os.PathLike[str], data: bytes | memoryview) -> 
         with open(temporary, "xb", buffering=0, opener=create) as file:
             if mode is not None:
                 os.chmod(temporary, mode)  # what the umask took away
-            rest = memoryview(data)
-            while rest:
-                rest = rest[file.write(rest) :]
-            os.fsync(file.fileno())
+            for part in data if isinstance(data, list) else [data]:
+                rest = memoryview(part)
+                while rest:
+                    rest = rest[file.write(rest) :]
+            _sync(file.fileno())
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
     if os.name == "posix":  # makes the new name durable; Windows has no such call
-        directory = os.open(target.parent, os.O_RDONLY)
+        _sync_directory(target.parent)
+
+
+def _sync(descriptor: int) -> None:
+    """Flush a file to the disk, where the file system can."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_SUPPORTED:
+            raise
+
+
+def _sync_directory(directory: Path) -> None:
+    """Flush the names in a directory to the disk; warn where that fails: the file is replaced."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY)
         try:
-            os.fsync(directory)
-        except OSError as error:
-            if error.errno != errno.EINVAL:  # EINVAL: this file system cannot sync directories
-                raise
+            _sync(descriptor)
         finally:
-            os.close(directory)
+            os.close(descriptor)
+    except (OSError, MemoryError) as error:
+        warnings.warn(
+            f"bptt: the directory {directory} cannot be flushed to the disk ({reason(error)}). "
+            f"The files written there are complete; only a power failure can bring back the ones "
+            f"that they replaced.",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
 
-def _remove_strays(directory: Path) -> None:
+@functools.cache
+def _machine() -> str:
+    """Return 8 digits for where the ids of processes count: machine, boot and container."""
+    sources = [platform.node()]
+    with contextlib.suppress(OSError):
+        sources.append(Path("/proc/sys/kernel/random/boot_id").read_text())
+        sources.append(os.readlink("/proc/self/ns/pid"))
+    return hashlib.sha256("\n".join(sources).encode()).hexdigest()[:8]
+
+
+def remove_strays(directory: Path) -> None:
     """Remove the unfinished files of writers that were killed, so that they do not pile up."""
-    begin, end = TEMPORARY
     with contextlib.suppress(OSError), os.scandir(directory) as entries:
         for entry in entries:
-            ours = entry.name.startswith(begin) and entry.name.endswith(end)
-            if ours and time.time() - entry.stat().st_mtime > STRAY_AGE:
-                os.unlink(entry)
+            if name := TEMPORARY.fullmatch(entry.name):
+                dead = name[2] == _machine() and not _runs(int(name[1]))
+                if dead or time.time() - entry.stat().st_mtime > STRAY_AGE:
+                    with contextlib.suppress(OSError):
+                        os.unlink(entry)
+
+
+def _runs(process: int) -> bool:
+    """Return whether a process of this machine still runs; True where that is not known."""
+    if os.name != "posix":  # there os.kill ends the process
+        return True
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except (OSError, OverflowError):  # it runs, and belongs to another user
+        return True
+    return True
+
+
+def obstacle(path: str | os.PathLike[str]) -> str | None:
+    """Return why a file cannot be written, before any work: "is a directory"; None if it can be."""
+    directory = os.path.dirname(os.path.realpath(path))
+    try:
+        if not os.path.isdir(directory):
+            return "is in a directory that does not exist"
+        with contextlib.suppress(FileNotFoundError):
+            mode = os.stat(path).st_mode
+            if not stat.S_ISREG(mode):
+                return "is a directory" if stat.S_ISDIR(mode) else "is not a regular file"
+        with tempfile.TemporaryFile(dir=directory) as file:
+            file.write(b"\0")
+            file.flush()
+        return None
+    except (OSError, ValueError) as error:
+        return f"cannot be written ({reason(error)})"
 
 
 def reason(error: Exception) -> str:
@@ -105,7 +180,7 @@ def printable(text: object, limit: int | None = None) -> str:
 
 
 def parse_json(text: str) -> dict[str, Any]:
-    """Read a JSON object strictly: each key once, all numbers finite.
+    """Read a JSON object strictly: each key once, all numbers finite, none with many digits.
 
     Raises
     ------
@@ -125,7 +200,18 @@ def parse_json(text: str) -> dict[str, Any]:
             raise ValueError(f"{number} is not a finite number")
         return value
 
-    result = json.loads(text, object_pairs_hook=unique, parse_float=finite, parse_constant=finite)
+    def whole(number: str) -> int:
+        if len(number) > MOST_DIGITS:
+            raise ValueError(f"a whole number has {len(number)} digits")
+        return int(number)
+
+    result = json.loads(
+        text,
+        object_pairs_hook=unique,
+        parse_float=finite,
+        parse_constant=finite,
+        parse_int=whole,
+    )
     if not isinstance(result, dict):
         raise ValueError("it is not an object")
     return result

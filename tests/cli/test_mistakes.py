@@ -40,7 +40,7 @@ def files(trained):
 TRAIN = f"train text.txt {' '.join(TINY)}"
 
 
-NO_MODEL = "expected a model file of bptt, format version 1."
+NO_MODEL = "expected a model file of bptt, format version 1 or 2."
 
 
 MISTAKES = [
@@ -208,11 +208,11 @@ def test_a_directory_that_cannot_be_written_is_seen_before_the_training(run, mon
     def refuse(**_):
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr("bptt.cli.console.tempfile.TemporaryFile", refuse)
+    monkeypatch.setattr("bptt.safe_files.tempfile.TemporaryFile", refuse)
     status, out, err = run(*TRAIN.split(), "--out", "m")
     assert (status, out) == (2, "")
     assert err == (
-        "bptt: train text: --out m cannot be written (Permission denied); "
+        "bptt: train text: --out m cannot be written (Permission denied [errno 13]); "
         "expected the name of a file to write.\n"
     )
 

@@ -24,7 +24,7 @@ def assert_refused(path, words):
         load_arrays(path)
     message = str(caught.value)
     assert message.startswith(f"load: {path} ")
-    assert message.endswith("; expected a model file of bptt, format version 1.")
+    assert message.endswith("; expected a model file of bptt, format version 1 or 2.")
     assert message.isprintable()
 
 
@@ -67,8 +67,10 @@ def test_foreign_files_are_refused(path, data, words, capsys):
 
 
 def test_a_newer_version_is_named(saved):
-    saved.write_bytes(saved.read_bytes().replace(b'"version":"1"', b'"version":"2"'))
-    assert_refused(saved, "has format version 2")
+    saved.write_bytes(saved.read_bytes().replace(b'"version":"1"', b'"version":"3"'))
+    assert_refused(saved, "has format version 3")
+    saved.write_bytes(saved.read_bytes().replace(b'"version":"3"', b'"version":"2"'))
+    assert_refused(saved, "lacks its columns")
 
 
 def test_what_cannot_be_opened_is_refused(path, monkeypatch):

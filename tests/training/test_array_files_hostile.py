@@ -69,7 +69,7 @@ def ours(payload, *entries):
 def assert_one_sentence(error, path):
     message = str(error)
     assert message.startswith(f"load: {path} ")
-    assert message.endswith("; expected a model file of bptt, format version 1.")
+    assert message.endswith("; expected a model file of bptt, format version 1 or 2.")
     assert message.isprintable()
     assert len(message) < 500
 

@@ -2,9 +2,7 @@
 
 import contextlib
 import os
-import stat
 import sys
-import tempfile
 import unicodedata
 from pathlib import Path
 from typing import Any, NoReturn
@@ -12,7 +10,7 @@ from typing import Any, NoReturn
 from rich.console import Console as RichConsole
 
 from ..errors import BpttError, CheckpointError
-from ..safe_files import printable, reason, write_atomically
+from ..safe_files import obstacle, printable, reason, write_atomically
 
 MARK = "\ufffd"  # in place of a character that is not shown
 
@@ -70,22 +68,8 @@ def check_destination(out: Path) -> None:
     ------
     CheckpointError
     """
-    if what := _obstacle(out):
+    if what := obstacle(out):
         raise CheckpointError(f"--out {out} {what}; expected the name of a file to write.")
-
-
-def _obstacle(out):
-    directory = os.path.dirname(os.path.realpath(out))
-    try:
-        if not os.path.isdir(directory):
-            return "is in a directory that does not exist"
-        with contextlib.suppress(FileNotFoundError):
-            if not stat.S_ISREG(os.stat(out).st_mode):
-                return "is a directory" if out.is_dir() else "is not a regular file"
-        with tempfile.TemporaryFile(dir=directory):
-            return None
-    except OSError as error:
-        return f"cannot be written ({error.strerror})"
 
 
 def put(text: str, out: Path | None) -> None:

@@ -3,7 +3,10 @@
 The file has eight bytes with the length of a JSON header, the header, and the bytes of the arrays.
 Its ``__metadata__`` holds ``format`` ("bptt"), ``version`` ("1"), ``config`` (JSON text) and
 ``sha256``, the digest of the configuration and of the name, dtype, shape and bytes of every array.
-Nothing in a file is executed, imported or used as a path. The digest detects damage, not forgery.
+A file of version "2" also has ``columns`` (JSON text): the values of the configuration that are
+stored in arrays because they are large, see `bptt.training.columns`. Without such values a file has
+version "1". Nothing in a file is executed, imported or used as a path. The digest detects damage,
+not forgery.
 """
 
 import hashlib
@@ -13,23 +16,30 @@ import stat
 from typing import Any, BinaryIO
 
 import numpy as np
-import safetensors.numpy
-from safetensors import SafetensorError
 
 from ..errors import CheckpointError, ConfigError, ShapeError, operation
-from ..safe_files import parse_json, printable, reason, write_atomically
+from ..safe_files import parse_json, reason, write_atomically
+from .array_header import (
+    DTYPE_NAMES,
+    FORMAT,
+    MAX_HEADER,
+    VERSION,
+    WITH_COLUMNS,
+    Arrays,
+    Path,
+    place_of,
+    read_header,
+    read_json,
+    read_metadata,
+    refusal,
+)
+from .columns import PREFIX, pack, unpack
 
-__all__ = ["load_arrays", "save_arrays"]
-
-FORMAT, VERSION = "bptt", "1"
-# Parsed JSON takes up to 35 times the memory of its text: a hostile header takes at most 150 MB.
-MAX_HEADER = 4 * 2**20  # bytes
+__all__ = ["check_config", "load_arrays", "read_config", "save_arrays"]
 
 
 @operation("save")
-def save_arrays(
-    path: str | os.PathLike[str], arrays: dict[str, np.ndarray], config: dict[str, Any]
-) -> None:
+def save_arrays(path: Path, arrays: Arrays, config: dict[str, Any]) -> None:
     """Write arrays and configuration to one file, atomically: see `bptt.safe_files`.
 
     Equal content gives equal bytes.
@@ -53,15 +63,16 @@ def save_arrays(
     CheckpointError
         The file cannot be written: disk full, missing directory, no permission, not a file.
     """
-    data = _encode(arrays, config)
     try:
-        write_atomically(path, data)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        write_atomically(path, _encode(arrays, config))
+    except (OSError, ValueError, MemoryError) as error:  # ValueError: a NUL in the path
+        if isinstance(error, (ConfigError, ShapeError)):
+            raise
         raise CheckpointError(f"cannot write {os.fspath(path)}: {reason(error)}.") from error
 
 
 @operation("load")
-def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def load_arrays(path: Path) -> tuple[Arrays, dict[str, Any]]:
     """Read a file that `save_arrays` wrote.
 
     Parameters
@@ -82,48 +93,84 @@ def load_arrays(path: str | os.PathLike[str]) -> tuple[dict[str, np.ndarray], di
         The file is missing, unreadable, empty, truncated, damaged, or not a file of bptt.
     """
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # before opening: a pipe would block
-            raise _refusal(path, "is not a regular file")
-        with open(path, "rb") as file:
-            header, rest = _read_header(path, file)
-            config, digest = _read_metadata(path, header.pop("__metadata__", None))
-            _check_extent(path, header, rest)
-            file.seek(0)
-            data = file.read()
+        with _opened(path) as file:
+            header, start, rest = read_header(path, file)
+            metadata = read_metadata(path, header.pop("__metadata__", None))
+            arrays = _read_arrays(path, file, header, start, rest)
     except (OSError, ValueError, MemoryError) as error:
-        raise _refusal(path, f"cannot be read ({reason(error)})") from error
+        raise refusal(path, f"cannot be read ({reason(error)})") from error
+    if metadata.digest != _digest(arrays, metadata.config, metadata.columns):
+        raise refusal(path, "is damaged: its content does not match its sha256 digest")
+    config = read_json(path, metadata.config)
+    if metadata.columns:
+        own = {name: arrays.pop(name) for name in list(arrays) if name.startswith(PREFIX)}
+        try:
+            unpack(config, _parse(metadata.columns), own)
+        except (ValueError, TypeError, LookupError, RecursionError) as error:
+            raise refusal(path, f"has a damaged config ({error})") from error
+    return arrays, config
+
+
+@operation("load")
+def read_config(path: Path) -> dict[str, Any]:
+    """Read the configuration of a file without its arrays; the digest is not compared.
+
+    Values that are stored in arrays are None.
+
+    Raises
+    ------
+    CheckpointError
+        The file is missing, unreadable, or not a file of bptt.
+    """
     try:
-        loaded = safetensors.numpy.load(data)  # in random order; the header has the saved order
-        arrays = {name: loaded[name] for name in header}
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise _refusal(path, f"is damaged ({error})") from error
-    if digest != _digest(arrays, config):
-        raise _refusal(path, "is damaged: its content does not match its sha256 digest")
-    return arrays, _read_config(path, config)
+        with _opened(path) as file:
+            header, *_ = read_header(path, file)
+    except (OSError, ValueError, MemoryError) as error:
+        raise refusal(path, f"cannot be read ({reason(error)})") from error
+    return read_json(path, read_metadata(path, header.get("__metadata__")).config)
 
 
-def _refusal(path: str | os.PathLike[str], what: str) -> CheckpointError:
-    return CheckpointError(
-        f"{os.fspath(path)} {printable(what, 200)}; expected a model file of bptt, format version "
-        f"{VERSION}."
-    )
+@operation("save")
+def check_config(config: dict[str, Any]) -> None:
+    """Raise the error that `save_arrays` would raise because of a configuration.
+
+    Raises
+    ------
+    ConfigError
+    """
+    _encode({}, config)
 
 
-def _digest(arrays: dict[str, np.ndarray], config: str) -> str:
+def _opened(path: Path) -> BinaryIO:
+    if not stat.S_ISREG(os.stat(path).st_mode):  # before opening: a pipe would block
+        raise refusal(path, "is not a regular file")
+    return open(path, "rb")
+
+
+def _digest(arrays: Arrays, config: str, columns: str) -> str:
     """Hash everything that is loaded; each part includes its length, so that none can shift."""
-    sha = hashlib.sha256(json.dumps(config).encode())
+    sha = hashlib.sha256(json.dumps([config, columns] if columns else config).encode())
     for name, array in sorted(arrays.items()):
         sha.update(json.dumps([name, array.dtype.name, array.shape]).encode())
-        sha.update(array.tobytes())
+        sha.update(_raw(array))
     return sha.hexdigest()
 
 
-def _encode(arrays: dict[str, np.ndarray], config: dict[str, Any]) -> bytes:
-    """Return the bytes of the file."""
-    stored = {name: _storable(name, array) for name, array in arrays.items()}
+def _raw(array: np.ndarray) -> memoryview:
+    """Return a view of the bytes of a C-ordered array."""
+    return memoryview(array.reshape(-1).view(np.uint8))  # type: ignore[arg-type]
+
+
+# -- writing -----------------------------------------------------------------------------------
+
+
+def _encode(arrays: Arrays, config: dict[str, Any]) -> list[bytes | memoryview]:
+    """Return the content of the file in parts: no copy of the arrays is made."""
+    if any(str(name).startswith(PREFIX) for name in arrays):
+        raise ConfigError(f"the name of an array begins with {PREFIX!r}; expected another name.")
     try:
         text = json.dumps(config, allow_nan=False)
-        survives = isinstance(config, dict) and json.loads(text) == config
+        survives = isinstance(config, dict) and parse_json(text) == config
     except (TypeError, ValueError, RecursionError) as error:
         raise ConfigError(f"config cannot be stored as JSON: {error}.") from error
     if not survives:
@@ -131,21 +178,28 @@ def _encode(arrays: dict[str, np.ndarray], config: dict[str, Any]) -> bytes:
             "config is not preserved by JSON; expected a dict with str keys that "
             "holds only dicts, lists, str, int, float, bool and None."
         )
-    digest = _digest(stored, text)
-    metadata = {"format": FORMAT, "version": VERSION, "config": text, "sha256": digest}
-    plain = safetensors.numpy.save(stored)
-    start = 8 + int.from_bytes(plain[:8], "little")
-    entries = json.loads(plain[8:start])
-    # The library writes the metadata in random order; here equal content gives equal bytes, and the
-    # order of the arrays is kept.
-    header = {"__metadata__": metadata} | {name: entries[name] for name in stored}
+    config, columns, moved = pack(config)
+    stored = {name: _storable(name, array) for name, array in (arrays | moved).items()}
+    metadata = {"format": FORMAT, "version": WITH_COLUMNS if columns else VERSION}
+    if columns:
+        text = metadata["config"] = json.dumps(config)
+        metadata["columns"] = json.dumps(columns)
+    metadata["config"] = text
+    metadata["sha256"] = _digest(stored, text, metadata.get("columns", ""))
+    header: dict[str, Any] = {"__metadata__": metadata}
+    end = 0
+    for name, a in stored.items():
+        begin, end = end, end + a.nbytes
+        kind, shape = DTYPE_NAMES[a.dtype], list(a.shape)
+        header[name] = {"dtype": kind, "shape": shape, "data_offsets": [begin, end]}
     written = json.dumps(header, separators=(",", ":")).encode()
     written += b" " * (-len(written) % 8)  # arrays begin at a multiple of 8 bytes
     if len(written) > MAX_HEADER:
         raise ConfigError(
             f"config and names take {len(written)} bytes; expected at most {MAX_HEADER}."
         )
-    return len(written).to_bytes(8, "little") + written + plain[start:]
+    start = len(written).to_bytes(8, "little") + written
+    return [start, *(_raw(array) for array in stored.values())]
 
 
 def _storable(name: str, array: np.ndarray) -> np.ndarray:
@@ -161,50 +215,37 @@ def _storable(name: str, array: np.ndarray) -> np.ndarray:
     return np.asarray(array, dtype=array.dtype.newbyteorder("<"), order="C")
 
 
-def _read_header(path: str | os.PathLike[str], file: BinaryIO) -> tuple[dict[str, Any], int]:
-    """Return the header and the number of bytes after it; check its length against the file."""
-    size = os.fstat(file.fileno()).st_size
-    if size < 9:
-        raise _refusal(path, f"is too short ({size} bytes)" if size else "is empty")
-    length = int.from_bytes(file.read(8), "little")
-    if file.read(1) != b"{":
-        raise _refusal(path, "is not a safetensors file")
-    if length > MAX_HEADER:
-        raise _refusal(path, f"declares a header of {length} bytes, more than {MAX_HEADER}")
-    if length > size - 8:
-        raise _refusal(path, f"is truncated: header of {length} bytes in a file of {size} bytes")
-    file.seek(8)
+# -- reading -----------------------------------------------------------------------------------
+
+
+def _parse(text: str) -> Any:
+    """Read a JSON list."""
+    return parse_json(f'{{"columns": {text}}}')["columns"]
+
+
+def _read_arrays(
+    path: Path, file: BinaryIO, header: dict[str, Any], start: int, rest: int
+) -> Arrays:
+    """Read the arrays; their places are checked against the size of the file before that."""
     try:
-        return parse_json(file.read(length).decode()), size - 8 - length
-    except (ValueError, RecursionError) as error:
-        raise _refusal(path, f"has a damaged header ({error})") from error
-
-
-def _read_metadata(path: str | os.PathLike[str], metadata: Any) -> tuple[str, str]:
-    """Return the text of the configuration and the digest."""
-    if not isinstance(metadata, dict) or metadata.get("format") != FORMAT:
-        raise _refusal(path, f"is a safetensors file without the format mark {FORMAT!r}")
-    version, config, digest = (metadata.get(key) for key in ("version", "config", "sha256"))
-    if not (isinstance(version, str) and isinstance(config, str) and isinstance(digest, str)):
-        raise _refusal(path, "lacks its version, its config or its sha256 digest")
-    if version != VERSION:
-        raise _refusal(path, f"has format version {version}")
-    return config, digest
-
-
-def _check_extent(path: str | os.PathLike[str], entries: dict[str, Any], rest: int) -> None:
-    """Check the size of the arrays against the size of the file, before reading them."""
-    try:
-        declared = max([0, *(entry["data_offsets"][1] for entry in entries.values())])
-    except (TypeError, KeyError, IndexError) as error:
-        raise _refusal(path, "has a damaged header (an array without data_offsets)") from error
+        places = [place_of(entry) for entry in header.values()]
+    except (TypeError, KeyError, ValueError) as error:
+        raise refusal(path, f"has a damaged header ({error})") from error
+    declared = max([0, *(end for *_, end in places)])
     if declared != rest:
         what = f"is truncated or damaged: its arrays take {declared} bytes and {rest} are there"
-        raise _refusal(path, what)
-
-
-def _read_config(path: str | os.PathLike[str], text: str) -> dict[str, Any]:
-    try:
-        return parse_json(text)
-    except (ValueError, RecursionError) as error:
-        raise _refusal(path, f"has a damaged config ({error})") from error
+        raise refusal(path, what)
+    end = 0
+    for _, _, begin, to in sorted(places, key=lambda place: place[2:]):
+        if begin != end:
+            raise refusal(path, "is damaged (its arrays overlap or leave a gap)")
+        end = to
+    arrays = {}
+    for name, (dtype, shape, begin, _) in zip(header, places, strict=True):
+        arrays[name] = array = np.empty(shape, dtype)
+        file.seek(start + begin)
+        if file.readinto(_raw(array)) != array.nbytes:  # type: ignore[attr-defined]
+            raise refusal(path, "is truncated: it has changed while it was read")
+        if array.dtype == np.bool_ and array.view(np.uint8).max(initial=0) > 1:
+            raise refusal(path, "is damaged (a bool that is neither 0 nor 1)")
+    return arrays

@@ -199,7 +199,7 @@ class Run:
 
 def is_finite(value: Any) -> bool:
     """Return whether a value read from JSON is a finite number."""
-    return type(value) in (int, float) and abs(value) < np.inf
+    return type(value) in (int, float) and abs(value) < (2**63 if type(value) is int else np.inf)
 
 
 def _within(arrays, prefix):

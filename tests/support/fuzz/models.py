@@ -1,5 +1,6 @@
 """Checkpoints to fuzz: small models of every kind, finished and in the middle of their training."""
 
+import contextlib
 import json
 import math
 import tempfile
@@ -16,6 +17,7 @@ from bptt import (
     SequenceRegressor,
     SequenceTagger,
 )
+from bptt.training import columns
 from bptt.training.array_files import load_arrays, save_arrays
 
 # Checkpoints: an unchanged digest means unchanged content; a forged one gives a usable model.
@@ -32,16 +34,47 @@ def checkpoint_seeds():
         arrays = {"w": np.array([[1, -2.5]], np.float32), "n": np.array(-3, np.int64)}
         save_arrays(path, arrays, {"kind": "none", "a": [1.5, "é", {"b": None}]})
         seeds.append(("arrays", path.read_bytes(), check_arrays))
+        seeds.append(("columns", _with_columns(path, arrays), check_arrays))
         for name, model in models():
-            model.save(path)
             example = EXAMPLES.get(name, (None,))[0]
-            seeds.append((name, path.read_bytes(), partial(check_model, X=example)))
+            check = partial(check_model, X=example)
+            model.save(path)
+            seeds.append((name, path.read_bytes(), check))
+            if name in ("language", "tagger", "quantiles"):
+                with _everything_large():
+                    model.save(path)
+                seeds.append((f"{name} in columns", path.read_bytes(), check))
         for name, (model, *data) in unfinished().items():
             path = Path(folder) / name
             model.fit(*data, progress="silent", checkpoint=path, on_step=_stop_in_epoch_2)
             (written,) = path.parent.glob(f"{name}-*")
             seeds.append((name, written.read_bytes(), partial(check_training, data=data)))
     return seeds
+
+
+@contextlib.contextmanager
+def _everything_large():
+    """Store every list and text of a configuration in arrays, whatever its size."""
+    small, columns.SMALL = columns.SMALL, 2
+    try:
+        yield
+    finally:
+        columns.SMALL = small
+
+
+def _with_columns(path, arrays):
+    row = {"epoch": 1, "loss": 0.5, "validation": None}
+    config = {
+        "texts": ["abc", "", "é"],
+        "floats": [0.5, -1.0],
+        "mixed": [None, 1, 0.5],
+        "lists": [[[1], []], [[2, 3]]],
+        "rows": [row, row | {"validation": 0.25}],
+        "text": "long",
+    }
+    with _everything_large():
+        save_arrays(path, arrays, config)
+    return path.read_bytes()
 
 
 def models():

@@ -22,7 +22,8 @@ TOKENS = [
 VALUES = [
     None, True, False, 0, 1, -1, 2, 7, 1.5, -0.0, 2**30 - 1, 2**30, 2**31, 2**53, 2**63, 2**64,
     2**200, 1e300, 1e-300, "", "a", "lstm", "gru", "rnn", "sgd", "cosine", "é\u2028", "\ud800",
-    "a" * 3000, [], [0], [-1], [2**40], ["a"], [[]], {}, {"a": 1}, "__class__", "/etc/passwd",
+    "a" * 3000, 2**62, 10**39, 10**400, [], [0], [-1], [2**40], ["a"], [[]], {}, {"a": 1},
+    "__class__", "/etc/passwd",
 ]  # fmt: skip
 
 
@@ -119,7 +120,7 @@ def forge(data: bytes, rng: random.Random) -> bytes:
         elif way < 0.8:  # an array's bytes: huge numbers, not a number
             at = rng.randrange(max(len(payload), 1))
             payload[at : at + 4] = rng.choice(
-                [b"\0\0\xc0\x7f", b"\0\0\x80\x7f", b"\xff\xff\x7f\x7f"]
+                [b"\0\0\xc0\x7f", b"\0\0\x80\x7f", b"\xff\xff\x7f\x7f", b"\1", b"\xff" * 8]
             )
             payload = payload[: _end(header)]
         elif way < 0.9:
@@ -140,7 +141,9 @@ def forge(data: bytes, rng: random.Random) -> bytes:
     if not isinstance(config, dict):
         config = {"kind": config}
     metadata["config"] = json.dumps(config)
-    metadata["sha256"] = _digest(metadata["config"], header, bytes(payload))
+    if "columns" in metadata and rng.random() < 0.3:
+        metadata["columns"] = json.dumps(_change_json(json.loads(metadata["columns"]), rng))
+    metadata["sha256"] = _digest(metadata, header, bytes(payload))
     text = json.dumps({"__metadata__": metadata} | header).encode()
     text += b" " * (-len(text) % 8)
     return len(text).to_bytes(8, "little") + text + bytes(payload)
@@ -155,10 +158,13 @@ def _end(header):
     return max([0, *(entry["data_offsets"][1] for entry in header.values())])
 
 
-def _digest(config, header, payload):
+def _digest(metadata, header, payload):
     names = {"F32": "float32", "F64": "float64", "I64": "int64", "U64": "uint64", "U8": "uint8",
              "BOOL": "bool", "I32": "int32", "U32": "uint32"}  # fmt: skip
-    sha = hashlib.sha256(json.dumps(config).encode())
+    hashed = metadata["config"]
+    if "columns" in metadata:
+        hashed = [hashed, metadata["columns"]]
+    sha = hashlib.sha256(json.dumps(hashed).encode())
     for name, entry in sorted(header.items()):
         begin, end = entry["data_offsets"]
         dtype = names[entry["dtype"]]
