@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
+from copy import copy
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, Self
 
@@ -18,8 +19,9 @@ from ..training.fitting import PathLike
 from ..training.optimizers import OPTIMIZERS
 from ..training.schedules import ScheduleName
 from . import files
-from .hyperparameters import CellChoice, Choice, Number, Optional, Whole, option
-from .scikit_learn import check_fitted, tags
+from .fitted import as_fitted
+from .hyperparameters import CellChoice, Choice, Number, Optional, Whole, option, refusal
+from .scikit_learn import tags
 
 InitialState = Literal["zero", "learned"]
 OptimizerName = Literal["adam", "adamw", "rmsprop", "sgd"]
@@ -258,13 +260,43 @@ class Model(ABC):
 
     # -- training ----------------------------------------------------------------------------
 
+    def _unfitted(self) -> Self:
+        """Return a model with the same hyper-parameters, for `fit` to fill.
+
+        `fit` assigns what it learns to this model; `_train` copies it to the fitted model after the
+        first step. So a `fit` that is refused leaves the fitted model as it was.
+        """
+        params: dict[str, Any] = {
+            name: copy(value) if isinstance(value, (list, dict)) else value
+            for name, value in self.get_params().items()
+        }
+        return type(self)(**params)
+
+    def _as_fitted(self) -> Self:
+        """Return a copy that has the hyper-parameters of the last fit."""
+        model = copy(self)
+        vars(model).update(vars(self).get("_fitted_params", {}))
+        return model
+
+    def _take(self, new: "Model") -> None:
+        """Take everything that another model of this class has learned."""
+        params = self.get_params()
+        vars(self).update({name: v for name, v in vars(new).items() if name not in params})
+
     def _train(
-        self, objective, source, validation, data, rng, *, progress, checkpoint, resume, on_step
-    ):
-        """Train from the beginning, or from where a checkpoint ends; return the model.
+        self, new, objective, source, validation, data, rng,
+        *, progress, checkpoint, resume, on_step,
+    ):  # fmt: skip
+        """Train a prepared model, then take what it has learned; return the model.
+
+        Nothing is taken before the first step is done. After it, whatever ends the training, the
+        model has the parameters of the last step, or of the best epoch where `patience` is given.
 
         Parameters
         ----------
+        new : Model
+            Made by `_unfitted`, with all fitted attributes that `build_network` and `fitted_state`
+            need.
         objective : Objective
         source, validation : Source
             `validation` may be None.
@@ -275,38 +307,67 @@ class Model(ABC):
         progress, checkpoint, resume, on_step
             See `fit`.
         """
+        if self.patience is not None and validation is None:
+            fraction = f"validation_fraction = {self.validation_fraction:g}"
+            raise refusal(self, "patience", f"None where nothing is held out ({fraction})")
         if checkpoint is not None and not isinstance(checkpoint, Checkpoints):
             checkpoint = Checkpoints(checkpoint)
         display = Display(progress, self.epochs, self.items, self._show_loss)
+        run = new._begin(rng)
+        if resume is not None:
+            files.resume(new, resume, run, source, data)
+            if checkpoint is not None:
+                checkpoint.adopt(run.step)
+
+        def save(path):
+            new.interrupted_ = run.interrupted
+            files.save(new, path, run, data)
+
+        def after_step(progress):
+            if vars(self).get("parameters_") is not run.parameters:
+                self._take(new)
+            return on_step is not None and on_step(progress)
+
+        first = run.step
+        try:
+            fit(
+                run, new.network_, objective, source, validation,
+                epochs=self.epochs, grad_clip=self.grad_clip, patience=self.patience,
+                display=display, checkpoint=checkpoint, save=save, on_step=after_step,
+            )  # fmt: skip
+        except BaseException:
+            if run.step > first:
+                new._end(run, self)
+            raise
+        new._end(run, self)
+        return self
+
+    def _begin(self, rng):
+        """Set network and initial parameters; return the run that trains them."""
+        self._fitted_params: dict[str, Any] = self.get_params()
         self.network_: Network = self.build_network()
         self.parameters_: dict[str, np.ndarray] = self.network_.init(rng)
         kind = OPTIMIZERS[self.optimizer]
         settings = {f.name: getattr(self, f.name) for f in fields(kind) if hasattr(self, f.name)}
         optimizer = kind(**settings, weights=self.network_.weights())
-        schedule = Schedule(self.schedule, self.learning_rate, self.warmup)
-        run = Run(self.parameters_, optimizer, schedule, rng)
-        if resume is not None:
-            files.resume(self, resume, run, source, data)
-            if checkpoint is not None:
-                checkpoint.adopt(run.step)
+        run = Run(
+            self.parameters_,
+            optimizer,
+            Schedule(self.schedule, self.learning_rate, self.warmup),
+            rng,
+        )
         self.history_: list[dict[str, Any]] = run.history
         self.interrupted_: bool = False
+        return run
 
-        def save(path):
-            self.interrupted_ = run.interrupted
-            files.save(self, path, run, data)
-
-        fit(
-            run, self.network_, objective, source, validation,
-            epochs=self.epochs, grad_clip=self.grad_clip, patience=self.patience,
-            display=display, checkpoint=checkpoint, save=save, on_step=on_step,
-        )  # fmt: skip
+    def _end(self, run, model):
         self.history_, self.interrupted_ = run.rows(), run.interrupted
-        return self
+        model._take(self)
 
     # -- files and streams -------------------------------------------------------------------
 
     @operation
+    @as_fitted
     def save(self, path: PathLike) -> None:
         """Save the model to one file: parameters, hyper-parameters, history, versions.
 
@@ -321,10 +382,10 @@ class Model(ABC):
         CheckpointError
             The file cannot be written; its old content is unchanged.
         """
-        check_fitted(self)
         files.save(self, path)
 
     @operation
+    @as_fitted
     def stream(self, m: int = 1) -> Any:
         """Process m sequences in parallel, one time step at a time: see `bptt.Stream`.
 
@@ -333,7 +394,6 @@ class Model(ABC):
         ConfigError
             The model is not fitted, or it is bidirectional: it needs whole sequences.
         """
-        check_fitted(self)
         return Stream(self.network_, self.parameters_, m)
 
     # -- the command line --------------------------------------------------------------------

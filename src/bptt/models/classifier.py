@@ -9,6 +9,7 @@ import numpy as np
 from ..errors import operation
 from ..layers.pool import Pooling
 from .files import register
+from .fitted import as_fitted
 from .hyperparameters import Choice, Optional, Weights, option
 from .labels import Labels
 from .scikit_learn import tags
@@ -38,6 +39,7 @@ class LabelModel(SequenceModel):
         return self._target.classes
 
     @operation
+    @as_fitted
     def predict_proba(self, X: Any, lengths: Any = None, *, group: str | int | None = None) -> Any:
         """Return the probability of every class.
 
@@ -65,6 +67,7 @@ class LabelModel(SequenceModel):
         return self._joined(X, data, [self._target.decode(row) for row in z], group, self.classes_)
 
     @operation
+    @as_fitted
     def predict(self, X: Any, lengths: Any = None, *, group: str | int | None = None) -> Any:
         """Return the most probable class.
 
@@ -88,6 +91,7 @@ class LabelModel(SequenceModel):
         return self._joined(X, data, [self.classes_[row.argmax(axis=1)] for row in z], group)
 
     @operation
+    @as_fitted
     def score(
         self, X: Any, y: Any = None, lengths: Any = None, *, group: str | int | None = None
     ) -> float:

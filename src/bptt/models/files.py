@@ -123,6 +123,7 @@ def load(path: PathLike) -> Any:
             raise ConfigError("its interrupted is not a bool.")
         if not _is_history(model.history_):
             raise ConfigError("its history is not what fit leaves.")
+        model._fitted_params = model.get_params()
         model.network_ = model.build_network()
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         why = f"{error} is missing" if isinstance(error, KeyError) else str(error)

@@ -16,12 +16,12 @@ from .architecture import recurrent_network
 from .base import Model
 from .encoder import MOST_FEATURES
 from .files import digest, register
+from .fitted import as_fitted, fitting
 from .forecast_outputs import OUTPUTS, Output, OutputName
-from .hyperparameters import Choice, Levels, Whole, check, option, redefault, refusal
+from .hyperparameters import Choice, Levels, Whole, check, option, redefault
 from .metrics import r2
 from .predictor import ROWS, ForecastStream, Predictor
 from .scaling import finite_row, mean_and_scale, scale_row
-from .scikit_learn import check_fitted
 from .windows import Framing, Residual, Windows, as_series, check_steps, check_width
 
 Strategy = Literal["direct", "recursive"]
@@ -187,6 +187,7 @@ class Forecaster(Model):
     example = "load.csv --columns load,oil --window 96 --horizon 24 --output gaussian"
 
     @operation
+    @fitting
     def fit(
         self,
         X: Any,
@@ -242,28 +243,24 @@ class Forecaster(Model):
         check_steps([x[:c] for x, c in zip(series, cuts, strict=True)], single, needed, why)
         training = [x[:c] for x, c in zip(series, cuts, strict=True)]
         mean, scale = mean_and_scale("X", np.concatenate(training))
-        self.mean_: np.ndarray = mean
-        self.scale_: np.ndarray = scale
-        source = Windows(self._scaled(training), framing, self.batch_size, self.stride)
-        self.change_scale_: float = source.change_scale()
-        framing.scale = self.change_scale_
+        new = self._unfitted()
+        new.mean_, new.scale_ = mean, scale
+        source = Windows(new._scaled(training), framing, self.batch_size, self.stride)
+        new.change_scale_ = framing.scale = source.change_scale()
         if validation is not None:
             with within("validation"):
                 held_out, alone = as_series(validation)
                 for x in held_out:
-                    check_width("X", x, len(self.mean_), "as X has in fit")
+                    check_width("X", x, len(mean), "as X has in fit")
                 check_steps(held_out, alone, needed, "window + horizon")
         else:
             held_out = [x[c - self.window :] for x, c in zip(series, cuts, strict=True)]
             held_out = [x for x in held_out if len(x) >= needed]
-        scored = Windows(self._scaled(held_out), framing, ROWS) if held_out else None
-        if self.patience is not None and scored is None:
-            raise refusal(
-                self, "patience", "None where nothing is held out (validation_fraction = 0)"
-            )
-        self.context_: np.ndarray | None = np.stack([x[-self.window :] for x in series])
-        self._single = single
+        scored = Windows(new._scaled(held_out), framing, ROWS) if held_out else None
+        new.context_ = np.stack([x[-self.window :] for x in series])
+        new._single = single
         return self._train(
+            new,
             self._output().objective(),
             source,
             scored,
@@ -289,6 +286,7 @@ class Forecaster(Model):
     # -- forecasts ---------------------------------------------------------------------------
 
     @operation
+    @as_fitted
     def predict(self, X: Any = None) -> np.ndarray:
         """Forecast the next `horizon` steps of a series.
 
@@ -314,6 +312,7 @@ class Forecaster(Model):
         return forecast[0] if single else forecast
 
     @operation
+    @as_fitted
     def predict_interval(
         self, X: Any = None, coverage: float = 0.9
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -345,6 +344,7 @@ class Forecaster(Model):
         return (lower[0], upper[0]) if single else (lower, upper)
 
     @operation
+    @as_fitted
     def backtest(self, X: Any, stride: int = 1) -> tuple[np.ndarray, np.ndarray]:
         """Forecast from every step of a series that has a full window and a full horizon.
 
@@ -364,7 +364,6 @@ class Forecaster(Model):
         ShapeError, ConfigError, BpttError
             As for `predict`.
         """
-        check_fitted(self)
         series, single = as_series(X)
         self._check_series(series, single, self.window + self.horizon, "window + horizon")
         all_windows = Framing(self.window, self.horizon, "none", 1)
@@ -377,6 +376,7 @@ class Forecaster(Model):
         return np.concatenate(forecasts), np.concatenate(actual)
 
     @operation
+    @as_fitted
     def score(self, X: Any, y: None = None) -> float:
         """Return R2 of the forecasts of `backtest`, averaged over the steps and values.
 
@@ -397,10 +397,12 @@ class Forecaster(Model):
         k = np.size(X) // len(X)
         return f"{len(X):,} steps x {k} column{'s' * (k != 1)}"
 
+    @as_fitted
     def score_text(self, X: Any, y: Any = None) -> str:
         """Return the score in words, as ``bptt score`` prints it."""
         return f"{super().score_text(X)} of forecasts of {self.horizon} steps"
 
+    @as_fitted
     def describe(self) -> list[str]:
         """Return what the fitted model reads and predicts: a line of ``bptt info``."""
         k = len(self.mean_)
@@ -433,6 +435,7 @@ class Forecaster(Model):
                 yield [*[str(i)] * several, str(t), *(f"{v:.8g}" for v in row.reshape(-1))]
 
     @operation
+    @as_fitted
     def stream(self, m: int = 1) -> Any:
         """Forecast m series in parallel as their values arrive.
 
@@ -445,12 +448,10 @@ class Forecaster(Model):
         ConfigError
             The model is not fitted.
         """
-        check_fitted(self)
         return ForecastStream(self._point, m, self.window, self.horizon, len(self.mean_))
 
     def _ends(self, X):
         """Return the last `window` steps of every series, (m, window, k), and whether it is one."""
-        check_fitted(self)
         if X is None:
             if self.context_ is None:
                 raise ConfigError(
@@ -511,10 +512,11 @@ class Forecaster(Model):
         if not isinstance(state["mean"], list) or not 1 <= len(state["mean"]) <= MOST_FEATURES:
             raise ConfigError("its mean is not a list of numbers.")
         k = len(state["mean"])
-        self.mean_ = finite_row("mean", state["mean"], k)
-        self.scale_ = scale_row("scale", state["scale"], k)
-        self.change_scale_ = float(scale_row("change_scale", [state["change_scale"]], 1)[0])
-        self._single, self.context_ = state["single"], None
+        self.mean_: np.ndarray = finite_row("mean", state["mean"], k)
+        self.scale_: np.ndarray = scale_row("scale", state["scale"], k)
+        self.change_scale_: float = float(scale_row("change_scale", [state["change_scale"]], 1)[0])
+        self._single: bool = state["single"]
+        self.context_: np.ndarray | None = None
         if not isinstance(self._single, bool):
             raise ConfigError("its single is not a bool.")
         if state["context"] is not None:

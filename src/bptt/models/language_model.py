@@ -19,6 +19,7 @@ from ..training.fitting import PathLike
 from .architecture import recurrent_network
 from .base import Model
 from .files import register
+from .fitted import as_fitted, fitting
 from .hyperparameters import Optional, Whole, check, option
 from .language_data import (
     check_enough,
@@ -31,7 +32,6 @@ from .language_data import (
     tokenizer_of,
 )
 from .sampling import Sampler
-from .scikit_learn import check_fitted
 from .text import UNKNOWN
 from .text_encoder import TextEncoder
 from .token_files import TokenFile
@@ -194,6 +194,7 @@ class LanguageModel(Model):
         return self.encoder_.documents
 
     @operation
+    @fitting
     def fit(
         self,
         X: str | Sequence[Any],
@@ -243,8 +244,10 @@ class LanguageModel(Model):
         check(self)
         rng = np.random.default_rng(self.seed)
         prepared = prepare(self, X, validation, rng)
-        self.encoder_: TextEncoder = prepared.encoder
+        new = self._unfitted()
+        new.encoder_ = prepared.encoder
         return self._train(
+            new,
             CrossEntropy(),
             prepared.source,
             prepared.validation,
@@ -277,6 +280,7 @@ class LanguageModel(Model):
     # -- scores ------------------------------------------------------------------------------
 
     @operation
+    @as_fitted
     def score(self, X: str | Sequence[Any], y: None = None) -> float:
         """Return the mean log-probability of a token, in nats: higher is better, at most 0.
 
@@ -299,6 +303,7 @@ class LanguageModel(Model):
         return -self._mean_nats(X)
 
     @operation
+    @as_fitted
     def cross_entropy(
         self, X: str | Sequence[Any], unit: Literal["nats", "bits"] = "nats"
     ) -> float:
@@ -320,6 +325,7 @@ class LanguageModel(Model):
         return self._mean_nats(X) / _UNITS[unit]
 
     @operation
+    @as_fitted
     def perplexity(self, X: str | Sequence[Any]) -> float:
         """Return the perplexity per token, e to the power of the cross-entropy in nats.
 
@@ -338,6 +344,7 @@ class LanguageModel(Model):
             return float(np.exp(self._mean_nats(X)))
 
     @operation
+    @as_fitted
     def sequence_log_prob(self, X: str | Sequence[Any]) -> float | np.ndarray:
         """Return the log-probability of a text or of each document: the sum over its tokens.
 
@@ -364,7 +371,6 @@ class LanguageModel(Model):
 
     def _nats(self, X):
         """Return the nats and tokens scored of every document, and the share of unknown tokens."""
-        check_fitted(self)
         X = content(X)
         texts = encoded(self.encoder_, X)
         counts = texts.lengths - 1
@@ -391,6 +397,7 @@ class LanguageModel(Model):
     # -- samples -----------------------------------------------------------------------------
 
     @operation
+    @as_fitted
     def sample(
         self,
         prompt: str | Sequence[str] = "",
@@ -435,6 +442,7 @@ class LanguageModel(Model):
         return "".join(self._drawn(prompt, sampler))
 
     @operation
+    @as_fitted
     def generate(
         self, prompt: str | Sequence[str] = "", *arguments: Any, **named: Any
     ) -> Iterator[str]:
@@ -449,7 +457,6 @@ class LanguageModel(Model):
         return self._drawn(prompt, Sampler(*arguments, **named))
 
     def _drawn(self, prompt, sampler):
-        check_fitted(self)
         if not isinstance(prompt, (str, list, tuple)):
             raise ConfigError(f"prompt is a {type(prompt).__name__}; expected a str.")
         encoder = self.encoder_
@@ -459,6 +466,7 @@ class LanguageModel(Model):
         )
 
     @operation
+    @as_fitted
     def unknown_tokens(self, text: str | Sequence[str]) -> list[str]:
         """Return the different tokens of a text that the model reads as one unknown token.
 
@@ -471,10 +479,10 @@ class LanguageModel(Model):
         list of str
             In the order of their first occurrence.
         """
-        check_fitted(self)
         return self.encoder_.unknown(text)
 
     @operation
+    @as_fitted
     def encode(self, text: str | Sequence[str]) -> np.ndarray:
         """Return the token ids of a text.
 
@@ -487,7 +495,6 @@ class LanguageModel(Model):
         ndarray of int64, shape (n,)
             1 + the token's index in ``vocabulary_``, or 0 for a token not in it.
         """
-        check_fitted(self)
         return self.encoder_.encode(text)
 
     # -- the command line --------------------------------------------------------------------
@@ -506,6 +513,7 @@ class LanguageModel(Model):
         training, held_out = self.split(X)
         return f"{self.extent(training)} of {source}; {len(held_out):,} held out"
 
+    @as_fitted
     def score_text(self, X: Any, y: Any = None) -> str:
         """Return cross-entropy and perplexity on texts in words, as ``bptt score`` prints them."""
         nats, counts, unknown = self._nats(X)
@@ -518,6 +526,7 @@ class LanguageModel(Model):
         )
         return f"{text}; {share(unknown)} of the {self.items} are unknown" if unknown else text
 
+    @as_fitted
     def describe(self) -> list[str]:
         """Return what the fitted model reads: a line of ``bptt info``."""
         kind = "documents" if self.documents_ else "one text"
@@ -532,7 +541,7 @@ class LanguageModel(Model):
 
     def restore_state(self, state: dict[str, Any]) -> None:
         """Set the fitted attributes from those of a file."""
-        self.encoder_ = TextEncoder.from_json(self.tokenizer, state)
+        self.encoder_: TextEncoder = TextEncoder.from_json(self.tokenizer, state)
 
     def build_network(self) -> Network:
         """Build the network."""

@@ -10,6 +10,7 @@ from ..errors import operation
 from ..layers.pool import Pooling
 from .classifier import SequenceClassifier
 from .files import register
+from .fitted import as_fitted
 from .hyperparameters import redefault
 from .metrics import r2
 from .scikit_learn import tags
@@ -135,6 +136,7 @@ class SequenceRegressor(SequenceModel):
         return self._target.scale
 
     @operation
+    @as_fitted
     def predict(self, X: Any, lengths: Any = None, *, group: str | int | None = None) -> Any:
         """Return the predicted targets of each sequence.
 
@@ -162,6 +164,7 @@ class SequenceRegressor(SequenceModel):
         return self._named(X, data, self._target.decode(np.concatenate(z)), group)
 
     @operation
+    @as_fitted
     def score(
         self, X: Any, y: Any = None, lengths: Any = None, *, group: str | int | None = None
     ) -> float:

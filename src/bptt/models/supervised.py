@@ -20,11 +20,11 @@ from .architecture import recurrent_network
 from .base import Model
 from .encoder import Encoder
 from .files import digest
-from .hyperparameters import Columns, Flag, Optional, Whole, check, option, redefault, refusal
+from .fitted import as_fitted, fitting
+from .hyperparameters import Columns, Flag, Optional, Whole, check, option, redefault
 from .inputs import FrameColumns, aligned, as_data, as_frame, group_index
 from .labels import Labels
 from .missing import Missing, MissingValues
-from .scikit_learn import check_fitted
 from .targets import each
 from .values import Values
 
@@ -147,6 +147,7 @@ class SequenceModel(Model):
     # -- fit ---------------------------------------------------------------------------------
 
     @operation
+    @fitting
     def fit(
         self,
         X: Any,
@@ -213,24 +214,22 @@ class SequenceModel(Model):
         n_held_out = 0 if validation is not None else int(self.validation_fraction * len(sequences))
         held_out = np.sort(rng.permutation(len(sequences))[:n_held_out]) if n_held_out else []
         training = np.setdiff1d(np.arange(len(sequences)), held_out)
-        self._encoder = Encoder.learn(data, training, self, frame)
-        self._target: Any = self.target.learn(targets)
-        inputs, encoded = self._encoder.encode(data), self._target.encode(targets)
+        new = self._unfitted()
+        new._encoder = Encoder.learn(data, training, self, frame)
+        new._target = self.target.learn(targets)
+        inputs, encoded = new._encoder.encode(data), new._target.encode(targets)
         scored = None
         if validation is not None:
             with within("validation"):
-                scored = self._validation(validation)
+                scored = new._validation(validation)
         elif n_held_out:
             scored = SequenceBatches(*_some(inputs, encoded, held_out), self.batch_size)
-        if self.patience is not None and scored is None:
-            raise refusal(
-                self, "patience", "None where nothing is held out (validation_fraction = 0)"
-            )
         return self._train(
-            self._target.objective(encoded, self),
+            new,
+            new._target.objective(encoded, self),
             SequenceBatches(*_some(inputs, encoded, training), self.batch_size),
             scored,
-            digest([*inputs, *each(encoded)], self.fitted_state()),
+            digest([*inputs, *each(encoded)], new.fitted_state()),
             rng,
             progress=progress,
             checkpoint=checkpoint,
@@ -245,14 +244,13 @@ class SequenceModel(Model):
 
     def _read_known(self, X, y=None, lengths=None, group=None):
         """Read data for the fitted model, with the features in its order, and the targets."""
-        check_fitted(self)
         data, targets = self._read(X, y, lengths, self._encoder.frame.but(group=group))
         return self._known(data), targets
 
     def _known(self, data):
         known = aligned(data, self._encoder.names)
         for note in known.notes[len(data.notes) :]:
-            warnings.warn(note, stacklevel=5)
+            warnings.warn(note, stacklevel=6)
         return known
 
     def _validation(self, given):
@@ -270,7 +268,6 @@ class SequenceModel(Model):
 
     def _outputs(self, X, lengths=None, group=None):
         """Run the network over X: `Data`, and a list of arrays (T_i, n_out) or (1, n_out)."""
-        check_fitted(self)
         frame, per_step = self._encoder.frame.but(group=group), self.pooling is None
         data = self._known(as_data(X, lengths=lengths, frame=frame, per_step=per_step))
         return data, self._run(data)
@@ -293,6 +290,7 @@ class SequenceModel(Model):
         return pd.DataFrame(values, index, columns)
 
     @operation
+    @as_fitted
     def stream(self, m: int = 1) -> ModelStream:
         """Process m sequences in parallel, one time step at a time.
 
@@ -312,7 +310,6 @@ class SequenceModel(Model):
         ConfigError
             The model is not fitted, or it is bidirectional: it needs whole sequences.
         """
-        check_fitted(self)
         return ModelStream(self, m, self._encoder, self._target)
 
     def describe(self) -> list[str]:
@@ -338,7 +335,7 @@ class SequenceModel(Model):
     def restore_state(self, state: dict[str, Any]) -> None:
         """Set the fitted attributes from those of a file."""
         self._encoder = Encoder.from_json(state["reader"], self)
-        self._target = self.target.from_json(state)
+        self._target: Any = self.target.from_json(state)
 
     @property
     def n_features_in_(self) -> int:

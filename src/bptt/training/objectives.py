@@ -64,8 +64,9 @@ class Objective:
         m, T_x, n_out = y.shape
         target = np.asarray(batch.target)
         pooled = T_x == 1 and target.ndim == self.target_axes - 1
-        if pooled and target.ndim == 2 and np.shape(batch.weight) == target.shape:
-            return self._weighted_entries(y, target, np.asarray(batch.weight, np.float64))
+        weight = batch.weight
+        if weight is not None and pooled and target.ndim == 2 and weight.shape == target.shape:
+            return self._weighted_entries(y, target, weight.astype(np.float64))
         valid = None
         if batch.lengths is not None and not pooled:
             valid = valid_steps(batch.lengths, m, T_x)
