@@ -142,8 +142,8 @@ def _runs(process: int) -> bool:
 
 def obstacle(path: str | os.PathLike[str]) -> str | None:
     """Return why a file cannot be written, before any work: "is a directory"; None if it can be."""
-    directory = os.path.dirname(os.path.realpath(path))
     try:
+        directory = os.path.dirname(os.path.realpath(path))
         if not os.path.isdir(directory):
             return "is in a directory that does not exist"
         with contextlib.suppress(FileNotFoundError):

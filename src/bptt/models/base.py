@@ -316,8 +316,9 @@ class Model(ABC):
         run = new._begin(rng)
         if resume is not None:
             files.resume(new, resume, run, source, data)
-            if checkpoint is not None:
-                checkpoint.adopt(run.step)
+            new._run_id = run.id
+        if checkpoint is not None:
+            files.check_savable(new)
 
         def save(path):
             new.interrupted_ = run.interrupted
@@ -356,6 +357,7 @@ class Model(ABC):
             Schedule(self.schedule, self.learning_rate, self.warmup),
             rng,
         )
+        self._run_id: str | None = run.id
         self.history_: list[dict[str, Any]] = run.history
         self.interrupted_: bool = False
         return run

@@ -20,9 +20,10 @@ from ..equations import CELLS, Cell
 from ..errors import CheckpointError, ConfigError, operation
 from ..safe_files import printable
 from ..training import Run
-from ..training.array_files import load_arrays, save_arrays
+from ..training.array_files import check_config, load_arrays, save_arrays
 from ..training.batches import Source
 from ..training.fitting import PathLike
+from ..training.run import is_id
 from .hyperparameters import check, refusal
 
 if TYPE_CHECKING:
@@ -63,20 +64,36 @@ def save(model: "Model", path: PathLike, run: Run | None = None, data: str | Non
     CheckpointError
         The file cannot be written; its old content is unchanged.
     """
+    arrays, config = dict(model.parameters_), _described(model)
+    if run is not None:
+        arrays |= {_TRAINING + name: a for name, a in run.arrays().items()}
+        config |= {"training": run.scalars() | {"data": data}, "run": run.id}
+    save_arrays(path, arrays, config)
+
+
+def check_savable(model: "Model") -> None:
+    """Raise the error that `save` would raise because of what a model is: before its training.
+
+    Raises
+    ------
+    ConfigError
+        Its tokenizer is a function, its cell is not registered, or the like.
+    """
+    check_config(_described(model))
+
+
+def _described(model):
+    """Return the configuration in a model's file."""
     versions = {"bptt": version(), "numpy": np.__version__, "python": platform.python_version()}
-    arrays = dict(model.parameters_)
-    config = {
+    return {
         "kind": type(model).__name__,
         "hyperparameters": {name: _to_json(v) for name, v in model.get_params().items()},
         "fitted": model.fitted_state(),
         "history": model.history_,
         "interrupted": model.interrupted_,
+        "run": vars(model).get("_run_id"),
         "versions": versions,
     }
-    if run is not None:
-        arrays |= {_TRAINING + name: a for name, a in run.arrays().items()}
-        config["training"] = run.scalars() | {"data": data}
-    save_arrays(path, arrays, config)
 
 
 @operation
@@ -119,6 +136,9 @@ def load(path: PathLike) -> Any:
         model.restore_state(_dict(config, "fitted"))
         model.history_, model.interrupted_ = config["history"], config["interrupted"]
         model.versions_ = _dict(config, "versions")
+        model._run_id = config.get("run")  # files of earlier versions have none
+        if not (model._run_id is None or is_id(model._run_id)):
+            raise ConfigError("its run is not the id of one.")
         if not isinstance(model.interrupted_, bool):
             raise ConfigError("its interrupted is not a bool.")
         if not _is_history(model.history_):
@@ -179,6 +199,8 @@ def resume(model: "Model", path: PathLike, run: Run, source: Source, data: str) 
     _check_arrays(path, parameters, model.network_.shapes())
     for name, p in parameters.items():
         run.parameters[name][...] = p
+    if is_id(config.get("run")):
+        run.id = config["run"]
     training = {n.removeprefix(_TRAINING): a for n, a in arrays.items() if n.startswith(_TRAINING)}
     run.restore(training, state, model.network_, source)
 

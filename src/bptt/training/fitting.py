@@ -49,7 +49,8 @@ def fit(
     display : Display, optional
         Shows the progress; nothing is shown where None.
     checkpoint : Checkpoints, optional
-        Where and how often to save; one is written at the end too.
+        Where and how often to save. One is written at the end too: always where the training is
+        interrupted, otherwise where `checkpoint.finished`.
     save : callable (path), required with `checkpoint`
         Writes the model and the run to a file.
     on_step : callable (Progress) -> bool, optional
@@ -60,13 +61,15 @@ def fit(
     BpttError
         A gradient or a loss is not finite; the parameters are those of the last good step.
     CheckpointError
-        A checkpoint cannot be written.
+        A checkpoint cannot be written: its directory is tried before the first step.
     """
 
     def write():
         if checkpoint is not None and save is not None:
             checkpoint.write(run.step, save)
 
+    if checkpoint is not None:
+        checkpoint.begin(run.id, run.step)
     display = display or Display("silent", epochs)
     steps = train(
         run, network, objective, source, validation,
@@ -86,6 +89,7 @@ def fit(
         if checkpoint is None or checkpoint.last is None or isinstance(error, CheckpointError):
             raise
         raise BpttError(f"{error} The last checkpoint is {checkpoint.last}.") from error
-    write()
+    if checkpoint is not None and (run.interrupted or checkpoint.finished):
+        write()
     run.restore_best()  # after the last checkpoint, which resumes from the last parameters
     return run

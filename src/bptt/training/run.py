@@ -1,5 +1,7 @@
 """The training state: saved in checkpoints, restored to resume."""
 
+import re
+import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +12,16 @@ from ..network import Network
 from .batches import Source
 from .optimizers import Optimizer
 from .schedules import Schedule
+
+
+def new_id() -> str:
+    """Return a random id of a run."""
+    return secrets.token_hex(16)
+
+
+def is_id(value: Any) -> bool:
+    """Return whether a value read from a file can be the id of a run."""
+    return isinstance(value, str) and re.fullmatch("[0-9a-f]{32}", value) is not None
 
 
 @dataclass
@@ -46,6 +58,8 @@ class Run:
         Whether early stopping has ended the run.
     interrupted : bool
         Whether a signal or a callback has ended `fit` early.
+    id : str
+        Random; a run that is resumed keeps it. Its files hold it, and only they are removed.
     """
 
     parameters: dict[str, np.ndarray]
@@ -71,6 +85,7 @@ class Run:
     waited: int = 0
     stopped: bool = False
     interrupted: bool = False  # not saved
+    id: str = field(default_factory=new_id)
 
     _SCALARS = (
         "epoch", "batch", "step", "per_epoch", "total", "weight", "norms", "recent", "items",
