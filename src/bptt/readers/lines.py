@@ -7,7 +7,7 @@ characters, and no array is allocated to a size that a file declares.
 import math
 import os
 from array import array
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 import numpy as np
@@ -95,12 +95,12 @@ class Lines:
         """Raise the error about the file as a whole."""
         raise DataError(f"{self.name} {what}; expected {expected}.")
 
-    def value(self, text: str, name: str) -> float:
+    def value(self, text: str, name: str, missing: Sequence[str] = _MISSING) -> float:
         """Convert a text to a number, NaN where it is missing; raise where it is no finite number.
 
         Digits are kept as far as float64 has them.
         """
-        if text.strip().lower() in _MISSING:
+        if text.strip().lower() in missing:
             return math.nan
         try:
             value = float(text) if len(text) <= MAX_NUMBER else math.nan
