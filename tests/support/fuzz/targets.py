@@ -49,10 +49,10 @@ def assert_data(data, size):
         assert len(x) > 0
         assert isinstance(x, np.ndarray) == arrays
         if arrays:
-            assert x.dtype == np.float32
+            assert x.dtype in (np.float32, np.float64)
             assert x.ndim == 2
             assert x.shape[1] == data.X[0].shape[1] > 0
-            assert np.isfinite(x).all()
+            assert not np.isinf(x).any()
         if data.y is not None and isinstance(data.y[k], list):
             assert len(data.y[k]) == len(x)
     assert sum(x.size if arrays else len(x) for x in data.X) <= size  # nothing out of nothing
@@ -76,24 +76,34 @@ def write_table(data, header):
 
 
 def write_conll(data):
-    sentences = (zip(x, y, strict=True) for x, y in zip(data.X, data.y, strict=True))
-    return "# written\n" + "\n".join("".join(f"{w}\t{t}\n" for w, t in s) for s in sentences)
+    """Write a CoNLL-U Plus file, in which # is a word wherever it stands."""
+    head, parts = "# global.columns = ID FORM UPOS\n", []
+    for x, y in zip(data.X, data.y, strict=True):
+        rows = enumerate(zip(x, y, strict=True), start=1)
+        parts.append("".join(f"{k}\t{w}\t{t}\n" for k, (w, t) in rows))
+    return head + "\n".join(parts)
 
 
 def write_ts(data):
-    head, tails = "", [""] * len(data.X)
+    head, tails = "@equalLength false\n", [""] * len(data.X)
     if data.y is not None:
         tails = [f":{y!r}" if isinstance(y, float) else f":{y}" for y in data.y]
         named = isinstance(data.y[0], str)
-        head = f"@classLabel true {' '.join(data.y)}\n" if named else "@targetLabel true\n"
+        head += f"@classLabel true {' '.join(data.y)}\n" if named else "@targetLabel true\n"
     cases = (":".join(map(numbers, x.T)) + tail for x, tail in zip(data.X, tails, strict=True))
     return head + "@data\n" + "\n".join(cases)
 
 
 def write_json_lines(data):
-    plain = [x.tolist() if isinstance(x, np.ndarray) else x for x in data.X]
-    rows = zip(plain, data.y, strict=True)
-    return "\n".join(json.dumps({"sequence": x, "label": y}) for x, y in rows)
+    rows = zip(data.X, data.y, strict=True)
+    return "\n".join(json.dumps({"sequence": plain(x), "label": y}) for x, y in rows)
+
+
+def plain(x):
+    """Return a sequence as JSON has it: null for NaN."""
+    if not isinstance(x, np.ndarray):
+        return x
+    return [[None if np.isnan(v) else v for v in step] for step in x.tolist()]
 
 
 def check_text(path):
