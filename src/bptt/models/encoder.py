@@ -13,8 +13,8 @@ from ..checks import is_whole
 from ..errors import ConfigError, ShapeError
 from ..layers import Embedding, FeatureEmbedding, Layer, WordEmbedding
 from ..readers import Data
+from .data_frames import NO_COLUMNS, FrameColumns
 from .hyperparameters import refusal
-from .inputs import NO_COLUMNS, FrameColumns
 from .missing import Filler, Missing
 from .scaling import finite_row, mean_and_scale, scale_row
 from .sequences import check_categories, kind_of, named, numeric, text_of

@@ -1,6 +1,5 @@
 """Models that learn from sequences with targets: what they share."""
 
-import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
@@ -18,13 +17,15 @@ from ..training.display import DisplayMode
 from ..training.fitting import PathLike
 from .architecture import recurrent_network
 from .base import Model
+from .data_frames import FrameColumns, as_frame, group_index, with_index
 from .encoder import Encoder
 from .files import digest
 from .fitted import as_fitted, fitting
 from .hyperparameters import Columns, Flag, Optional, Whole, check, option, redefault
-from .inputs import FrameColumns, aligned, as_data, as_frame, group_index
+from .inputs import as_data
 from .labels import Labels
 from .missing import Missing, MissingValues
+from .names import aligned, warn_of_changes
 from .targets import each
 from .values import Values
 
@@ -209,6 +210,7 @@ class SequenceModel(Model):
         check(self)
         frame = FrameColumns.of(X, y, group, time)
         data, targets = self._read(X, y, lengths, frame)
+        warn_of_changes(X, data)
         sequences = data.X
         rng = np.random.default_rng(self.seed)
         n_held_out = 0 if validation is not None else int(self.validation_fraction * len(sequences))
@@ -237,20 +239,21 @@ class SequenceModel(Model):
             on_step=on_step,
         )
 
-    def _read(self, X, y, lengths, frame):
+    def _read(self, X, y, lengths, frame, names=()):
         per_step = self.pooling is None
-        data = as_data(X, y, lengths=lengths, frame=frame, per_step=per_step)
+        data = as_data(X, y, lengths=lengths, frame=frame, names=names, per_step=per_step)
         return data, self.target.read(data.X, data.y, per_step=per_step)
 
     def _read_known(self, X, y=None, lengths=None, group=None):
         """Read data for the fitted model, with the features in its order, and the targets."""
-        data, targets = self._read(X, y, lengths, self._encoder.frame.but(group=group))
-        return self._known(data), targets
+        own = self._encoder
+        data, targets = self._read(X, y, lengths, own.frame.but(group=group), own.names)
+        return self._known(X, data), targets
 
-    def _known(self, data):
+    def _known(self, X, data):
+        """Return data with the features in the model's order; warn where that changes something."""
         known = aligned(data, self._encoder.names)
-        for note in known.notes[len(data.notes) :]:
-            warnings.warn(note, stacklevel=6)
+        warn_of_changes(X, known)
         return known
 
     def _validation(self, given):
@@ -260,16 +263,24 @@ class SequenceModel(Model):
                 f"it is a {type(given).__name__}; expected a pair (X, y), a data frame or Data."
             )
         X, y = given if is_pair else (given, None)
-        data, targets = self._read(X, y, None, self._encoder.frame)
-        inputs = self._encoder.encode(self._known(data))
+        data, targets = self._read(X, y, None, self._encoder.frame, self._encoder.names)
+        inputs = self._encoder.encode(self._known(X, data))
         return SequenceBatches(inputs, self._target.encode(targets), self.batch_size)
 
     # -- predictions -------------------------------------------------------------------------
 
     def _outputs(self, X, lengths=None, group=None):
         """Run the network over X: `Data`, and a list of arrays (T_i, n_out) or (1, n_out)."""
-        frame, per_step = self._encoder.frame.but(group=group), self.pooling is None
-        data = self._known(as_data(X, lengths=lengths, frame=frame, per_step=per_step))
+        own = self._encoder
+        data = as_data(
+            X,
+            lengths=lengths,
+            frame=own.frame.but(group=group),
+            names=own.names,
+            labeled=False,
+            per_step=self.pooling is None,
+        )
+        data = self._known(X, data)
         return data, self._run(data)
 
     def _run(self, data):
@@ -284,7 +295,7 @@ class SequenceModel(Model):
         if table is None or group is None:
             return values
         pd = extras.load("pandas", extra="tables", why="to return a Series")
-        index = group_index(table, group, data.ids)
+        index = group_index(with_index(table, group, None), group, data.ids)
         if np.ndim(values) == 1:
             return pd.Series(values, index, name=self._encoder.frame.label)
         return pd.DataFrame(values, index, columns)
