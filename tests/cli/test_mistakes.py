@@ -49,7 +49,7 @@ MISTAKES = [
     ("train text.txt missing", "read_text: cannot read missing: No such file or directory."),
     ("train folder", "read_text: cannot read folder: Is a directory."),
     ("train binary", "read_text: binary has a NUL at byte offset 4; expected text."),
-    ("train latin", "read_text: latin is not UTF-8 from byte offset 2, in line 1; expected UTF-8 text."),
+    ("train latin", "latin is not UTF-8 from byte offset 2, in line 1; expected UTF-8 text, or"),
     ("train empty", "read_text: empty is empty; expected UTF-8 text."),
     (
         f"train short {' '.join(TINY)}",
