@@ -290,7 +290,7 @@ def need_array(name: str, x: Any) -> None:
     ShapeError
     """
     if not isinstance(x, np.ndarray):
-        raise ShapeError(f"{name} is a {type(x).__name__}; expected an array of integers.")
+        raise ShapeError(f"{name} is {type(x).__name__}; expected an array of integers.")
 
 
 def checked_tokens(x: Any, lengths: Any, n_tokens: int) -> tuple[np.ndarray, np.ndarray | None]:
