@@ -3,8 +3,6 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
-#include <limits>
-#include <new>
 
 namespace bptt {
 
@@ -18,7 +16,7 @@ template <class T>
 class Array {
  public:
   Array() = default;
-  explicit Array(std::int64_t n) : data_(static_cast<T*>(take_block(bytes(n)))), size_(n) {}
+  explicit Array(std::int64_t n) : data_(static_cast<T*>(take_block(std::size_t(n) * sizeof(T)))), size_(n) {}
   Array(Array&& o) noexcept : data_(o.data_), size_(o.size_) { o.data_ = nullptr, o.size_ = 0; }
   Array& operator=(Array&& o) noexcept {
     if (this != &o) {
@@ -38,10 +36,6 @@ class Array {
   }
 
  private:
-  static std::size_t bytes(std::int64_t n) {
-    if (n < 0 || n > std::numeric_limits<std::int64_t>::max() / std::int64_t(sizeof(T))) throw std::bad_alloc();
-    return std::size_t(n) * sizeof(T);
-  }
   T* data_ = nullptr;
   std::int64_t size_ = 0;
 };

@@ -74,7 +74,7 @@ def cases(n=24, seed=0):
     for i in range(n):
         x = rng.normal(size=(int(rng.integers(3, 8)), 2)).cumsum(axis=0)
         x[:, 0] += np.arange(len(x)) * (4 if i % 2 else -4)
-        X.append(x.round(3).astype(np.float32))
+        X.append(x.round(3))
         y.append("up" if i % 2 else "down")
     return X, y
 

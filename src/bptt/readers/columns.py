@@ -16,6 +16,10 @@ _UNNAMED = re.compile(r"\s*(|nan|None|Unnamed: [0-9]+)\s*")  # as pandas names t
 _EXACT = 2**53  # whole numbers up to here survive float64
 
 
+class Position(int):
+    """A column's position in a data frame, whatever names the columns have."""
+
+
 class Columns:
     """The columns of a data frame by position, its index among them where that means something.
 
@@ -51,6 +55,7 @@ class Columns:
         self.names: list[str] = [self._name(name, k) for k, name in enumerate(df.columns)]
         self.n_rows: int = len(df)
         self.notes: list[str] = []
+        self._origin = df.attrs.get("origin")
         self._df = self._without_empty(df)
         if self.n_rows == 0:
             raise DataError("the table holds no row; expected at least one.")
@@ -101,6 +106,8 @@ class Columns:
         """
         if column is None:
             return None
+        if isinstance(column, Position):
+            return int(column)
         if isinstance(column, str) and self.names.count(column) == 1:
             return self.names.index(column)
         if not isinstance(column, str) and column in self._df.columns:
@@ -119,6 +126,10 @@ class Columns:
                 f"them{', not' * bool(often)}{often}."
             )
         return at % len(self.names)
+
+    def place(self, row: int) -> str:
+        """Return where a row is, counted from 0: "row 5", or "line 6" of a file."""
+        return self._origin.line(row) if self._origin is not None else f"row {row + 1}"
 
     def shown(self, at: int) -> str:
         """Return the name of a column for a message."""
@@ -202,7 +213,7 @@ class Columns:
         if self.series(at).nunique() * 2 <= self.n_rows:
             also = "; if it tells series or sequences apart, name it so"
         raise DataError(
-            f"{self.shown(at)} holds {shown(str(value))} in row {row + 1}; expected numbers: "
+            f"{self.shown(at)} holds {shown(str(value))} in {self.place(row)}; expected numbers: "
             f"choose the columns to read{also}."
         )
 
@@ -219,8 +230,8 @@ class Columns:
         missing = np.flatnonzero((column.isna() | (texts == "")).to_numpy())
         if len(missing):
             raise DataError(
-                f"{self.shown(at)} has nothing in row {missing[0] + 1}; expected an entry in every "
-                f"row."
+                f"{self.shown(at)} has nothing in {self.place(missing[0])}; expected an entry in "
+                f"every row."
             )
         return texts.tolist()
 
@@ -246,8 +257,8 @@ class Columns:
         missing = np.flatnonzero(column.isna().to_numpy())
         if len(missing):
             raise DataError(
-                f"{self.shown(at)} has nothing in row {missing[0] + 1}; expected a label in every "
-                f"row."
+                f"{self.shown(at)} has nothing in {self.place(missing[0])}; expected a label in "
+                f"every row."
             )
         return column.tolist()
 

@@ -1,21 +1,69 @@
-"""Tables of delimited text: CSV, TSV and similar."""
+"""Tables, read with pandas: CSV, TSV and similar, Parquet, Excel."""
 
-import csv
-import os
-import re
-from collections.abc import Iterator, Sequence
-from itertools import chain
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
-from ..errors import ConfigError, operation
+from ..errors import ConfigError, DataError, operation
+from .columns import Column
 from .data import Data, Path
-from .lines import Lines, Steps, shown
+from .frames import sequences_of_frame, series_of_frame
+from .table_files import TableFormat, open_table
 
-_DELIMITERS = ",;\t|"
-_DATES = ("date", "datetime", "day", "ds", "hour", "index", "month", "time", "timestamp", "week",
-          "year")  # fmt: skip
+Columns = str | int | Sequence[Column]
 
-Column = str | int
+
+@operation
+def read_frame(
+    path: Path,
+    *,
+    format: TableFormat | None = None,
+    encoding: str | None = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] = ".",
+    thousands: str | None = None,
+    header: bool | None = None,
+) -> Any:
+    """Read a table into a data frame.
+
+    A column becomes numbers if every entry is a decimal number or missing: empty, ?, NA, N/A, NaN,
+    null or None. A column in which a number begins with a needless 0 remains text, as all others:
+    these are names.
+
+    Parameters
+    ----------
+    path : path-like
+        The file may be packed by gzip, bzip2, xz or zip.
+    format : {"csv", "tsv", "parquet", "excel"}, optional
+        Default: found by the name's suffix and the first bytes. "csv" stands for all tables in
+        text, "tsv" for those with tabs.
+    encoding : str, optional
+        Of a text without a byte-order mark. Default: UTF-8.
+    separator : str, optional
+        One ASCII character, or " " for columns aligned by spaces. Default: named by a first line
+        such as ``sep=;``; a tab in files that end in .tsv or .tab; otherwise the one of tab,
+        ``;``, ``|``, ``,`` and spaces that divides all rows alike.
+    decimal : {".", ","}
+        Decimal mark of the numbers.
+    thousands : str, optional
+        Character between groups of three digits. Default: none.
+    header : bool, optional
+        Whether the first row names the columns. Default: yes, unless it holds numbers alone or
+        fields of the same kinds (number, date, text) as the rows below.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``attrs["notes"]`` is a tuple of sentences: what was left out or guessed.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read, or rows have different numbers of fields.
+    ConfigError
+        pandas is not installed; or an option does not make sense.
+    """
+    options = (encoding, separator, decimal, thousands, header)
+    return open_table(path, format, *options).every_column()
 
 
 @operation
@@ -24,219 +72,135 @@ def read_table(
     *,
     label: Column | None = None,
     sequence: Column | None = None,
-    columns: Sequence[Column] | None = None,
+    columns: Columns | None = None,
     text: Column | None = None,
+    time: Column | None = None,
     per_step: bool = False,
+    format: TableFormat | None = None,
+    encoding: str | None = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] = ".",
+    thousands: str | None = None,
     header: bool | None = None,
-    delimiter: str | None = None,
 ) -> Data:
     """Read sequences and their labels from a table.
 
     With `sequence`, rows with the same entry in that column are the time steps of one sequence, in
-    their order. Without it, each row is a sequence, whose steps are the row's values (one feature);
-    with `per_step`, the whole table is one sequence.
+    their order or that of their times. Without it, each row is a sequence, whose steps are the
+    row's values (one feature); missing values at its end are not part of it. With `per_step`, the
+    whole table is one sequence.
 
     Parameters
     ----------
     path : path-like
     label : str or int, optional
         Column of the labels. A column is given by its name in the header or its number from 0;
-        negative numbers count from the end.
+        negative numbers count from the end. A name that is a number is a name first.
     sequence : str or int, optional
-        Column that identifies the sequence of each row.
-    columns : sequence of str or int, optional
-        Columns of numbers. Default: all columns that are not named elsewhere.
+        Column that identifies the sequence of each row. In a column in which each entry occurs
+        once, an empty entry continues the sequence above.
+    columns : str, int or sequence of them, optional
+        Columns of numbers. A str is one name, or several separated by commas and quoted by ``"``
+        where needed. Default: all columns that are not named elsewhere and no index.
     text : str or int, optional
         Column with text instead of numbers: a word, where rows are steps.
+    time : str or int, optional
+        Column of the times of the steps.
     per_step : bool
         Each step has its own label; otherwise all steps of a sequence have the same label.
-    header : bool, optional
-        Whether the first row names the columns. Default: whether none of its fields is a number.
-    delimiter : str, optional
-        One character. Default: a tab in files that end in .tsv or .tab, otherwise the one of
-        ``, ; | tab`` that is most frequent in the first line. Fields may be quoted by ``"``, except
-        in tables with tabs.
+    format, encoding, separator, decimal, thousands, header
+        As in `read_frame`.
 
     Returns
     -------
     Data
-        X : list of ndarray of float32, shape (T, columns), or of str or lists of str;
-        y : list of str, of list of str, or None.
+        X : list of ndarray of float64, shape (T, columns), NaN where a value is missing; or of str
+        or lists of str. y : list of str, of list of str, or None.
 
     Raises
     ------
     DataError
-        The file cannot be read; a row has another number of fields than the first; a column does
-        not exist; a value is missing or not a number; the steps of a sequence have different
-        labels.
+        As in `read_frame`; a column does not exist; an entry is not a number; the steps of a
+        sequence have different labels.
     ConfigError
-        Options contradict one another.
+        Options contradict one another, or pandas is not installed.
     """
     if text is not None and columns is not None:
         raise ConfigError("columns and text are both given; expected one of them.")
-    table = _Table(path, header, delimiter)
-    at_label, at_sequence, at_text = map(table.find, (label, sequence, text))
-    special = {at for at in (at_label, at_sequence, at_text) if at is not None}
-    chosen = [] if text is not None else table.choose(columns, special)
-    sequences: dict[str | int, Any] = {}
-    labels: dict[str | int, list[str]] = {}
-    for k, row in enumerate(table):
-        key = table.entry(row, at_sequence) if at_sequence is not None else 0 if per_step else k
-        if key not in sequences:
-            sequences[key] = Steps(len(chosen)) if at_text is None else []
-        step = table.numbers(row, chosen) if at_text is None else table.entry(row, at_text)
-        sequences[key].append(step)
-        if at_label is None:
-            continue
-        own, entry = labels.setdefault(key, []), table.entry(row, at_label)
-        if not own or per_step:
-            own.append(entry)
-        elif entry != own[0]:
-            table.lines.refuse(
-                f"labels {shown(str(key))} {shown(entry)}", f"{shown(own[0])}, as its steps before"
-            )
-    X = [steps if at_text is not None else steps.array() for steps in sequences.values()]
-    if sequence is None and not per_step:  # a row is a sequence
-        X = [steps[0] if at_text is not None else steps.reshape(-1, 1) for steps in X]
-    y = [own if per_step else own[0] for own in labels.values()]
-    return Data(X, None if label is None else y, tuple(table.names[at] for at in chosen))
+    options = (encoding, separator, decimal, thousands, header)
+    table = open_table(path, format, *options)
+    chosen = None if columns is None else table.several(columns)
+    marked = {"label": label, "group": sequence, "text": text, "time": time}
+    places = {name: table.find(column) for name, column in marked.items()}
+    as_text = {at for name, at in places.items() if name != "time" and at is not None}
+    times = frozenset() if places["time"] is None else frozenset({places["time"]})
+    frame = table.frame(as_text, chosen, text is None, times)
+    given = {name: table.position(at) for name, at in places.items()}
+    selected = None if chosen is None else [table.position(at) for at in chosen]
+    sequences_of = sequences_of_frame.__wrapped__
+    return _data(table, sequences_of, frame, columns=selected, per_step=per_step, **given)
 
 
 @operation
 def read_series(
     path: Path,
     *,
-    columns: Sequence[Column] | None = None,
+    columns: Columns | None = None,
+    sequence: Column | None = None,
+    time: Column | None = None,
+    fill_gaps: bool = False,
+    format: TableFormat | None = None,
+    encoding: str | None = None,
+    separator: str | None = None,
+    decimal: Literal[".", ","] = ".",
+    thousands: str | None = None,
     header: bool | None = None,
-    delimiter: str | None = None,
 ) -> Data:
-    """Read time series from a table: one series in each column, one time step in each row.
+    """Read time series from a table: a value of the series in each column, a time step in each row.
 
     Parameters
     ----------
     path : path-like
-    columns : sequence of str or int, optional
-        As in `read_table`. Default: all, except a first column of dates, which is one whose first
-        entry is not a number or whose name is date, datetime, day, ds, hour, index, month, time,
-        timestamp, week or year.
-    header, delimiter
-        As in `read_table`.
+    columns : str, int or sequence of them, optional
+        As in `read_table`. Default: all except the times and a first column that numbers the rows.
+    sequence : str or int, optional
+        Column of the series' ids, in a table of several series below one another. It is found where
+        the columns are called `unique_id` and `ds`.
+    time : str or int, optional
+        Column of the times. Default: found by dates in it, or by its name.
+    fill_gaps : bool
+        Insert rows of missing values where times are missing.
+    format, encoding, separator, decimal, thousands, header
+        As in `read_frame`.
 
     Returns
     -------
     Data
-        X : list of one ndarray of float32, shape (T, series); y : None.
+        X : list of ndarray of float64, shape (T, columns), NaN where a value is missing, with
+        their times as `index`; y : None.
 
     Raises
     ------
     DataError
+        As in `read_table`; a time occurs twice.
+    ConfigError
         As in `read_table`.
     """
-    table = _Table(path, header, delimiter)
-    dates = table.names[0].lower() in _DATES or not _is_number(table.first[0])
-    chosen = table.choose(columns, {0} if dates and columns is None else set())
-    steps = Steps(len(chosen))
-    for row in table:
-        steps.append(table.numbers(row, chosen))
-    return Data([steps.array()], None, tuple(table.names[at] for at in chosen))
+    options = (encoding, separator, decimal, thousands, header)
+    table = open_table(path, format, *options)
+    chosen = None if columns is None else table.several(columns)
+    places = {"group": table.find(sequence), "time": table.find(time)}
+    frame = table.series_frame(places["group"], places["time"], chosen)
+    given = {name: table.position(at) for name, at in places.items()}
+    selected = None if chosen is None else [table.position(at) for at in chosen]
+    series_of = series_of_frame.__wrapped__
+    return _data(table, series_of, frame, columns=selected, fill_gaps=fill_gaps, **given)
 
 
-class _Table:
-    """The rows of a table, at least one, all of the same length, and the names of the columns."""
-
-    def __init__(self, path, header, delimiter):
-        self.lines = Lines(path)
-        source = iter(self.lines)
-        head = next((line for line in source if line.strip()), None)
-        if head is None:
-            self.lines.refuse_file("is empty", "a table")
-        delimiter = _delimiter(path, head) if delimiter is None else delimiter
-        if not isinstance(delimiter, str) or len(delimiter) != 1 or delimiter in '"\r\n':
-            raise ConfigError(f"delimiter is {delimiter!r}; expected one character.")
-        quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
-        text = (line + "\n" for line in chain([head], source))
-        self._rows = csv.reader(text, delimiter=delimiter, quoting=quoting, strict=True)
-        self._count = 0
-        self.first = self._read()
-        self._named = not any(map(_is_number, self.first)) if header is None else header
-        self.names = [f"column {k}" for k in range(len(self.first))]
-        if self._named:
-            self.names = [name.strip() for name in self.first]
-            self.first = self._read()
-        if not self.first:
-            self.lines.refuse_file("holds no row", "at least one, beside the columns' names")
-
-    def __iter__(self) -> Iterator[list[str]]:
-        row = self.first
-        while row:
-            yield row
-            row = self._read()
-
-    def _read(self):
-        """Return the next row that is not blank; an empty row at the end."""
-        try:
-            row = next((r for r in self._rows if len(r) > 1 or (r and r[0].strip())), [])
-        except csv.Error as error:
-            self.lines.refuse(
-                f"is not a row of a table ({error})", "fields quoted as in CSV, or not"
-            )
-        self._count = self._count or len(row)
-        if row and len(row) != self._count:
-            self.lines.refuse(f"has {len(row)} fields", f"{self._count}, as in the first row")
-        return row
-
-    def find(self, column: Column | None) -> int | None:
-        """Return the index of a column that is given by name or number."""
-        if column is None:
-            return None
-        if isinstance(column, str) and self._named and self.names.count(column) == 1:
-            return self.names.index(column)
-        whole = isinstance(column, int) or re.fullmatch("-?[0-9]{1,9}", column)
-        if whole and -self._count <= int(column) < self._count:
-            return int(column) % self._count
-        what = ", ".join(map(_bare, self.names[:20])) + ", ..." * (self._count > 20)
-        self.lines.refuse_file(f"has the columns {what}", f"{shown(str(column))} once among them")
-
-    def choose(self, columns: Sequence[Column] | None, special: set[int]) -> list[int]:
-        """Return the indices of the columns of numbers."""
-        if columns is None:
-            chosen = [at for at in range(self._count) if at not in special]
-        else:
-            columns = [columns] if isinstance(columns, str | int) else columns
-            chosen = [at for column in columns if (at := self.find(column)) is not None]
-        if both := special.intersection(chosen):
-            self.lines.refuse_file(
-                f"has {_bare(self.names[min(both)])} among the columns of numbers", "it named once"
-            )
-        if not chosen:
-            self.lines.refuse_file("leaves no column of numbers", "at least one")
-        return chosen
-
-    def numbers(self, row: list[str], chosen: list[int]) -> list[float]:
-        """Return the numbers in these columns."""
-        return [self.lines.float32(row[at], self.names[at]) for at in chosen]
-
-    def entry(self, row: list[str], at: int) -> str:
-        """Return the text in a column; raise where it is empty."""
-        if not (text := row[at].strip()):
-            self.lines.refuse(f"has nothing in {_bare(self.names[at])}", "an entry in every row")
-        return text
-
-
-def _bare(name):
-    return shown(name, 60, "")
-
-
-def _delimiter(path, head):
-    if os.fspath(path).lower().endswith((".tsv", ".tab")):
-        return "\t"
-    bare = re.sub('"[^"]*"', "", head)
-    return max(_DELIMITERS, key=bare.count)  # the first one where none occurs
-
-
-def _is_number(text):
+def _data(table, read, frame, **options) -> Data:
+    """Return what a function makes of a frame; errors name the file."""
     try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+        data = read(frame, **options)
+    except DataError as error:
+        raise DataError(f"{table.name}: {error}") from error
+    return data.but(notes=(*table.notes, *data.notes))
