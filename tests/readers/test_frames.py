@@ -110,7 +110,8 @@ def test_a_counter_keeps_its_digits():
         (["2024-01-01T00:00Z", "2024-01-01T06:00Z", "2024-01-01T12:00Z"], "2024-01-01", "6h"),
         (["2024-01-05", "2024-01-08", "2024-01-09"], "2024-01-05", "B"),
         (pd.period_range("2024-01", periods=3, freq="Q"), "2024-01-01", "QS-JAN"),
-        (pd.date_range("2024", periods=3, tz="Europe/Berlin"), "2023-12-31T23:00", "D"),
+        (pd.date_range("2024-03-30", periods=3, tz="Europe/Berlin"), "2024-03-30", "D"),
+        (pd.date_range("2024-03-31", periods=9, freq="h", tz="CET"), "2024-03-30T23", "h"),
     ],
 )
 def test_times_are_read_as_people_write_them(dates, first, frequency):

@@ -211,7 +211,10 @@ MAY_DIFFER = ("epochs", "verbose", "warm_start")
 # Entries that files of earlier versions lack. A hyper-parameter that a file lacks gets its default,
 # and any other value here where the default would not reproduce what the model did. An entry of
 # "fitted" has no default: each one that was added must be here. Keys: a name, or "Kind.name".
-LACKING: dict[str, dict[str, Any]] = {"hyperparameters": {}, "fitted": {}}
+LACKING: dict[str, dict[str, Any]] = {
+    "hyperparameters": {},
+    "fitted": {"Forecaster.layout": None, "Forecaster.context_masks": None},
+}
 
 _RENAMED = {"columns": "featureembedding", "words": "wordembedding", "optimiser": "optimizer"}
 _OLD_NAME = re.compile(r"(?<![^./])(?:(?:columns|words)(?=\d+\.)|optimiser(?=/))")

@@ -1,14 +1,15 @@
 """Forecast time series."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from ..checks import is_number, require_finite
+from ..checks import is_number, is_whole, require_finite
 from ..errors import ConfigError, operation, within
 from ..network import Network
+from ..readers import Data
 from ..training import Checkpoints, Progress
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
@@ -20,12 +21,16 @@ from .fitted import as_fitted, fitting
 from .forecast_outputs import OUTPUTS, Output, OutputName
 from .hyperparameters import Choice, Levels, Whole, check, option, redefault
 from .metrics import r2
-from .predictor import ROWS, ForecastStream, Predictor
+from .missing import Filler, Missing
+from .predictor import PATHS, ROWS, ForecastStream, Predictor
 from .scaling import finite_row, mean_and_scale, scale_row
-from .windows import Framing, Residual, Windows, as_series, check_steps, check_width
+from .series import Layout, Series, filled, read_series
+from .windows import Framing, Residual, Windows
 
 Strategy = Literal["direct", "recursive"]
 _MOST_KEPT = 2**16  # numbers of the training set's ends that a file holds
+_LONGEST_RECURSION = 2**20  # steps: some minutes; errors accumulate long before
+_MOST_PATHS = 2**27  # numbers in the paths of intervals: 1 GiB
 
 
 @register
@@ -37,6 +42,10 @@ class Forecaster(Model):
     next `horizon` steps from a naive forecast: the last value, or the last season. Several series
     are forecast by one network, which reads one of them at a time. For validation, the end of each
     series is held out.
+
+    Series may come from a data frame: one series with a column for each value, or several in long
+    form, with columns `unique_id`, `ds` and the values, or others named by `group` and `time` of
+    `fit`. Forecasts are then data frames with the next times, the ids and the columns' names.
 
     Parameters
     ----------
@@ -73,6 +82,12 @@ class Forecaster(Model):
         Period of the naive forecast, which repeats the last season. 1: repeat the last value.
     window : int (steps), default=48
         Past time steps that a forecast is computed from.
+    missing : {"raise", "interpolate", "forward", "indicator"}, default="raise"
+        Treatment of missing values (NaN). "raise": refuse them. "interpolate": linear between the
+        neighbors in time; at the end of a window the last value, so that no later value is read.
+        "forward": the last value; before the first one the mean of the training part. "indicator":
+        as "forward", and a mask for each value, 1 where it is missing, as an additional input. A
+        missing value that a forecast is compared with counts neither in the loss nor in scores.
     batch_size : int, default=32
         Sequences, windows of a series, or parallel streams of a text in one training step.
     epochs : int, default=10
@@ -112,7 +127,10 @@ class Forecaster(Model):
     change_scale_ : float
         Root mean square of the differences that the network predicts, in standardized units.
     context_ : ndarray of float64, shape (n_series, window, k), or None
-        The ends of the series that `fit` was given: ``predict()`` without X continues them.
+        The ends of the series that `fit` was given, missing values filled: ``predict()`` without X
+        continues them.
+    feature_names_in_ : ndarray of str, shape (k,)
+        Names of the values; only if `fit` was given a data frame or Data with names.
     network_, parameters_, history_, interrupted_
         See `bptt.models.base.Model`; the losses are means over forecast values.
 
@@ -171,6 +189,17 @@ class Forecaster(Model):
         group="Model",
         unit="steps",
     )
+    missing: Missing = option(
+        "raise",
+        Choice(Missing),
+        'Treatment of missing values (NaN). "raise": refuse them. "interpolate": linear between '
+        "the neighbors in time; at the end of a window the last value, so that no later value is "
+        'read. "forward": the last value; before the first one the mean of the training part. '
+        '"indicator": as "forward", and a mask for each value, 1 where it is missing, as an '
+        "additional input. A missing value that a forecast is compared with counts neither in the "
+        "loss nor in scores.",
+        group="Input",
+    )
     stride: int = option(
         1,
         Whole(1),
@@ -194,6 +223,8 @@ class Forecaster(Model):
         y: None = None,
         *,
         lengths: Sequence[int] | None = None,
+        group: str | int | None = None,
+        time: str | int | None = None,
         validation: Any = None,
         progress: DisplayMode = "auto",
         checkpoint: Checkpoints | PathLike | None = None,
@@ -204,12 +235,18 @@ class Forecaster(Model):
 
         Parameters
         ----------
-        X : ndarray, shape (n,) or (n, k), or list of them
-            One series of k values per time step, or several.
+        X : ndarray, shape (n,) or (n, k), or list of them; data frame; Data
+            One series of k values per time step, or several. A data frame has a row for each time
+            step: see `bptt.readers.series_of_frame`.
         y : None
             Ignored; present for scikit-learn.
         lengths : sequence of m int, optional
             True lengths of the series in an array (m, n, k).
+        group : str or int, optional
+            Column of a data frame that holds the ids of several series. Default: `unique_id`, if
+            there is a column `ds` too; otherwise none.
+        time : str or int, optional
+            Column of a data frame that holds the times. Default: found.
         validation : as X, optional
             Scored after each epoch, instead of the held-out ends of `X`.
         progress : {"auto", "silent"} or rich.console.Console
@@ -224,47 +261,52 @@ class Forecaster(Model):
 
         Raises
         ------
-        ShapeError, ConfigError
-            A hyper-parameter or a series that cannot be used: NaN, shorter than `window` +
-            `horizon`.
+        ShapeError, ConfigError, DataError
+            A hyper-parameter or a series that cannot be used: missing values, shorter than
+            `window` + `horizon`, times that occur twice.
         CheckpointError
             A checkpoint cannot be read or written.
         BpttError
             A gradient or a loss is not finite; ``parameters_`` are those of the last good step.
         """
         check(self)
-        series, single = as_series(X, lengths)
-        framing = Framing(self.window, self._steps(), self.residual, self.season)
+        given = read_series(X, lengths, group=group, time=time)
+        framing = self._framing(1.0)
         needed, why = framing.window + framing.horizon, "window + horizon"
-        cuts = [len(x) for x in series]
+        cuts = [len(x) for x in given.values]
         if validation is None and self.validation_fraction:
-            cuts = [int((1 - self.validation_fraction) * len(x)) for x in series]
+            cuts = [int((1 - self.validation_fraction) * len(x)) for x in given.values]
             why += " beside what is held out"
-        check_steps([x[:c] for x, c in zip(series, cuts, strict=True)], single, needed, why)
-        training = [x[:c] for x, c in zip(series, cuts, strict=True)]
-        mean, scale = mean_and_scale("X", np.concatenate(training))
+        training = given.only(cuts)
+        self._check_values(given)
+        given.check_steps(training, needed, why)
         new = self._unfitted()
-        new.mean_, new.scale_ = mean, scale
-        source = Windows(new._scaled(training), framing, self.batch_size, self.stride)
+        new._layout = given.layout
+        new.mean_, new.scale_ = mean_and_scale("X", np.concatenate(training), given.layout.names)
+        source = new._windows(training, framing, self.batch_size, self.stride)
+        if not source.n_counted:
+            raise ConfigError("X holds no value after a whole window; expected at least one.")
         new.change_scale_ = framing.scale = source.change_scale()
         if validation is not None:
             with within("validation"):
-                held_out, alone = as_series(validation)
-                for x in held_out:
-                    check_width("X", x, len(mean), "as X has in fit")
-                check_steps(held_out, alone, needed, "window + horizon")
+                other = read_series(validation, known=given.layout, group=group, time=time)
+                other.check_width(len(new.mean_), "as X has in fit")
+                self._check_values(other)
+                other.check_steps(other.values, needed, "window + horizon")
+            scored = new._windows(other.values, framing, ROWS)
         else:
-            held_out = [x[c - self.window :] for x, c in zip(series, cuts, strict=True)]
-            held_out = [x for x in held_out if len(x) >= needed]
-        scored = Windows(new._scaled(held_out), framing, ROWS) if held_out else None
-        new.context_ = np.stack([x[-self.window :] for x in series])
-        new._single = single
+            before = [
+                c - self.window if c < len(x) else len(x)
+                for c, x in zip(cuts, given.values, strict=True)
+            ]
+            scored = new._windows(given.values, framing, ROWS, skipped=before)
+        new.context_, new._context_masks = new._last_windows(given)
         return self._train(
             new,
             self._output().objective(),
             source,
-            scored,
-            digest(series, None),
+            scored if scored.n_counted else None,
+            digest(given.values, None),
             np.random.default_rng(self.seed),
             progress=progress,
             checkpoint=checkpoint,
@@ -275,6 +317,32 @@ class Forecaster(Model):
     def _steps(self):
         """Return the number of steps that the network forecasts at once."""
         return self.horizon if self.strategy == "direct" else 1
+
+    def _framing(self, scale):
+        masks = self.missing == "indicator"
+        return Framing(self.window, self._steps(), self.residual, self.season, scale, masks)
+
+    def _check_values(self, series: Series):
+        if self.missing == "raise":
+            series.refuse("NaN")
+
+    def _windows(self, series, framing, batch_size, stride=1, skipped=None):
+        """Return the windows of series, standardized, their missing values filled."""
+        whole, gone = filled(series, self.missing, self.mean_)
+        first = np.zeros(len(self.mean_), np.float32)  # the mean, standardized
+        return Windows(
+            self._scaled(whole), framing, batch_size, stride, skipped, missing=gone, first=first
+        )
+
+    def _last_windows(self, series):
+        """Return the last window of every series, (m, window, k), and their masks or None."""
+        whole, gone = filled(series.values, self.missing, self.mean_)
+        ends = np.stack([x[-self.window :] for x in whole])
+        if self.missing != "indicator":
+            return ends, None
+        if gone is None:
+            return ends, np.zeros(ends.shape, bool)
+        return ends, np.stack([own[-self.window :] for own in gone])
 
     def _scaled(self, series):
         with np.errstate(over="ignore"):  # `_unscaled` refuses what is not finite
@@ -287,35 +355,35 @@ class Forecaster(Model):
 
     @operation
     @as_fitted
-    def predict(self, X: Any = None) -> np.ndarray:
+    def predict(self, X: Any = None) -> Any:
         """Forecast the next `horizon` steps of a series.
 
         Parameters
         ----------
-        X : ndarray, shape (n,) or (n, k), or a list of them, optional
+        X : ndarray, shape (n,) or (n, k), or a list of them; data frame or Data; optional
             Its last `window` steps are read. Default: the series that `fit` was given.
 
         Returns
         -------
         ndarray of float64, shape (horizon, k); of a list (n_series, horizon, k)
-            In the units of the series.
+            In the units of the series. Of a data frame, or of Data that has names or times, a data
+            frame: of one series its index has the times of the forecast, of several it has columns
+            of ids, times and values.
 
         Raises
         ------
-        ShapeError, ConfigError
-            The model is not fitted; a series is too short, or has another number of values.
+        ShapeError, ConfigError, DataError
+            The model is not fitted; a series is too short, or has another number of values; a data
+            frame has other columns or another frequency than that of `fit`, or an id that is new.
         BpttError
             The model's parameters are too large to compute with.
         """
-        ends, single = self._ends(X)
-        forecast = self._point(ends)
-        return forecast[0] if single else forecast
+        ends, layout = self._ends(X)
+        return _formed(self._point(ends), layout)
 
     @operation
     @as_fitted
-    def predict_interval(
-        self, X: Any = None, coverage: float = 0.9
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def predict_interval(self, X: Any = None, coverage: float = 0.9) -> tuple[Any, Any]:
         """Forecast intervals that contain each value with probability `coverage`.
 
         Parameters
@@ -327,21 +395,36 @@ class Forecaster(Model):
 
         Returns
         -------
-        lower, upper : ndarray of float64, shape as `predict` gives
+        lower, upper
+            Each as `predict` returns it.
 
         Raises
         ------
-        ShapeError, ConfigError, BpttError
+        ShapeError, ConfigError, DataError, BpttError
             As for `predict`; a model with output "point" has no intervals.
         """
+        tails = self._tails(coverage)
+        ends, layout = self._ends(X)
+        lower, upper = self._bounds(ends, tails)
+        return _formed(lower, layout), _formed(upper, layout)
+
+    def _tails(self, coverage):
         if not (is_number(coverage) and 0 < coverage < 1):
             raise ConfigError(f"coverage is {coverage!r}; expected a number in (0, 1).")
-        tails = self._output().tails(coverage)
-        ends, single = self._ends(X)
-        z = self._scaled([ends])[0]
+        return self._output().tails(coverage)
+
+    def _bounds(self, ends, tails):
+        """Return lower and upper ends of intervals, each (m, horizon, k)."""
+        paths = len(ends) * self.horizon * len(self.mean_) * PATHS
+        if self.strategy == "recursive" and paths > _MOST_PATHS:
+            raise ConfigError(
+                f"the paths of {len(ends):,} series over {self.horizon:,} steps hold {paths:,} "
+                f"numbers; expected at most {_MOST_PATHS:,}: fewer series at a time, or a shorter "
+                f"horizon."
+            )
+        z = self._standardized(ends)
         bounds = self._predictor().interval(z, self.horizon, tails, self.seed)
-        lower, upper = (self._unscaled(b) for b in bounds)
-        return (lower[0], upper[0]) if single else (lower, upper)
+        return tuple(self._unscaled(b) for b in bounds)
 
     @operation
     @as_fitted
@@ -350,24 +433,25 @@ class Forecaster(Model):
 
         Parameters
         ----------
-        X : ndarray, shape (n,) or (n, k), or a list of them
+        X : ndarray, shape (n,) or (n, k), or a list of them; data frame or Data
         stride : int
             Distance between the starts of two forecasts, in steps.
 
         Returns
         -------
         forecast, actual : ndarray of float64, shape (n_windows, horizon, k)
-            In the units of the series.
+            In the units of the series. What is missing in `actual` is NaN.
 
         Raises
         ------
-        ShapeError, ConfigError, BpttError
-            As for `predict`.
+        ShapeError, ConfigError, DataError, BpttError
+            As for `predict`; ids may be new.
         """
-        series, single = as_series(X)
-        self._check_series(series, single, self.window + self.horizon, "window + horizon")
-        all_windows = Framing(self.window, self.horizon, "none", 1)
-        windows = Windows(series, all_windows, ROWS, stride)
+        series = self._read(X, self.window + self.horizon, "window + horizon")
+        masks = self.missing == "indicator"
+        framing = Framing(self.window, self.horizon, "none", 1, masks=masks)
+        whole, gone = filled(series.values, self.missing, self.mean_)
+        windows = Windows(whole, framing, ROWS, stride, missing=gone, first=self.mean_)
         forecasts, actual = [], []
         for i in range(0, len(windows.starts), ROWS):
             window, future = windows.cut(np.arange(i, min(i + ROWS, len(windows.starts))))
@@ -380,22 +464,31 @@ class Forecaster(Model):
     def score(self, X: Any, y: None = None) -> float:
         """Return R2 of the forecasts of `backtest`, averaged over the steps and values.
 
-        1 is perfect; 0 is as good as the mean of `X`.
+        1 is perfect; 0 is as good as the mean of `X`. Missing values do not count.
 
         Raises
         ------
-        ShapeError, ConfigError, BpttError
-            As for `predict`.
+        ShapeError, ConfigError, DataError, BpttError
+            As for `backtest`.
         """
         forecast, actual = self.backtest(X)
         return r2(actual, forecast)
 
+    @property
+    def feature_names_in_(self) -> np.ndarray:
+        """Names of the values of a step, ndarray of str; only if `fit` was given names."""
+        names = vars(self).get("_layout", Layout()).names
+        if not names:
+            raise AttributeError("feature_names_in_: fit was given no names.")
+        return np.array(names, object)
+
     def extent(self, X: Any, y: Any = None) -> str:
         """Return the amount of data in words: "160 steps x 2 columns" or "3 series"."""
-        if isinstance(X, list):
-            return f"{len(X):,} series"
-        k = np.size(X) // len(X)
-        return f"{len(X):,} steps x {k} column{'s' * (k != 1)}"
+        series = read_series(X)
+        if not series.layout.single:
+            return f"{len(series.values):,} series"
+        n, k = series.values[0].shape
+        return f"{n:,} steps x {k} column{'s' * (k != 1)}"
 
     @as_fitted
     def score_text(self, X: Any, y: Any = None) -> str:
@@ -405,8 +498,14 @@ class Forecaster(Model):
     @as_fitted
     def describe(self) -> list[str]:
         """Return what the fitted model reads and predicts: a line of ``bptt info``."""
-        k = len(self.mean_)
-        return [f"input: {self.window} steps of {k} values; forecast: {self.horizon} steps"]
+        k, layout = len(self.mean_), self._layout
+        names = f" ({', '.join(layout.names[:10])}{', ...' * (k > 10)})" if layout.names else ""
+        lines = [f"input: {self.window} steps of {k} values{names}; forecast: {self.horizon} steps"]
+        if layout.frequency is not None:
+            lines.append(f"frequency: {layout.frequency}; times in {layout.index_name}")
+        if layout.ids is not None:
+            lines.append(f"series: {len(layout.ids):,}, by {layout.ids_name}")
+        return lines
 
     def prediction_rows(
         self, X: Any = None, coverage: float | None = None, columns: Sequence[str] = ()
@@ -420,19 +519,25 @@ class Forecaster(Model):
         coverage : float, optional
             Adds the ends of intervals, see `predict_interval`.
         columns : sequence of str
-            Names of the values; numbered where not given.
+            Names of the values, where the series have none; numbered where not given.
         """
-        parts = [("", self.predict(X))]
-        if coverage is not None:
-            parts += zip((" lower", " upper"), self.predict_interval(X, coverage), strict=True)
-        several = parts[0][1].ndim == 3  # the model was trained on several series
-        columns = columns or [f"value {j + 1}" for j in range(len(self.mean_))]
-        titles = [name + part for name in columns for part, _ in parts]
-        yield [*["series"] * several, "step", *titles]
-        stacked = np.stack([a if several else a[np.newaxis] for _, a in parts], axis=-1)
-        for i, series in enumerate(stacked, start=1):
-            for t, row in enumerate(series, start=1):
-                yield [*[str(i)] * several, str(t), *(f"{v:.8g}" for v in row.reshape(-1))]
+        tails = None if coverage is None else self._tails(coverage)
+        ends, layout = self._ends(X)
+        parts = [("", self._point(ends))]
+        if tails is not None:
+            parts += zip((" lower", " upper"), self._bounds(ends, tails), strict=True)
+        several, names = not layout.single, layout.names or columns
+        names = names if len(names) == len(self.mean_) else layout.columns(len(self.mean_))
+        titles = [name + part for name in names for part, _ in parts]
+        heading = layout.steps(self.horizon, 0)[0]
+        yield [*[layout.ids_name or "series"] * several, heading, *titles]
+        ids = layout.ids or [str(i + 1) for i in range(len(ends))]
+        digits = np.repeat(self.scale_, len(parts))
+        for i, series in enumerate(np.stack([a for _, a in parts], axis=-1)):
+            _, times = layout.steps(self.horizon, i)
+            for time, row in zip(times, series, strict=True):
+                values = map(_shown, row.reshape(-1), digits)
+                yield [*[ids[i]] * several, time, *values]
 
     @operation
     @as_fitted
@@ -448,34 +553,53 @@ class Forecaster(Model):
         ConfigError
             The model is not fitted.
         """
-        return ForecastStream(self._point, m, self.window, self.horizon, len(self.mean_))
+        filler = None if self.missing == "raise" else Filler(self.missing, self.mean_)
+        return ForecastStream(
+            self._point, m, self.window, self.horizon, len(self.mean_), filler=filler
+        )
+
+    def _read(self, X, least, what):
+        """Read series for forecasts."""
+        series = read_series(X, known=self._layout)
+        series.check_width(len(self.mean_), "as in fit")
+        self._check_values(series)
+        series.check_steps(series.values, least, what)
+        return series
 
     def _ends(self, X):
-        """Return the last `window` steps of every series, (m, window, k), and whether it is one."""
-        if X is None:
+        """Return the last `window` steps of every series, with masks, and the layout."""
+        if X is None or (isinstance(X, Data) and X.X is None):
             if self.context_ is None:
                 raise ConfigError(
                     "the file does not hold the ends of the series; expected X with them."
                 )
-            return self.context_, self._single
-        series, single = as_series(X)
-        self._check_series(series, single, self.window, "a window")
-        return np.stack([x[-self.window :] for x in series]), single
+            return self._with_masks(self.context_, self._context_masks), self._layout
+        series = self._read(X, self.window, "a window")
+        known = self._layout.ids
+        if known is not None and (new := set(series.layout.ids or ()).difference(known)):
+            raise ConfigError(
+                f"X has the series {min(new)!r}; expected ids of the series in fit, such as "
+                f"{known[0]!r} (an array has no ids)."
+            )
+        return self._with_masks(*self._last_windows(series)), series.layout
 
-    def _check_series(self, series, single, least, what):
-        for i, x in enumerate(series):
-            check_width("X" if single else f"X[{i}]", x, len(self.mean_), "as in fit")
-        check_steps(series, single, least, what)
+    def _with_masks(self, ends, masks):
+        return ends if masks is None else np.concatenate([ends, masks], axis=2)
 
     def _predictor(self):
-        framing = Framing(
-            self.window, self._steps(), self.residual, self.season, self.change_scale_
-        )
+        framing = self._framing(self.change_scale_)
         return Predictor(self.network_, self.parameters_, framing, self._output())
 
     def _point(self, windows):
-        """Forecast windows (m, window, k) in their own units: (m, horizon, k)."""
-        return self._unscaled(self._predictor().point(self._scaled([windows])[0], self.horizon))
+        """Forecast windows (m, window, k), with masks (m, window, 2 k): (m, horizon, k)."""
+        return self._unscaled(self._predictor().point(self._standardized(windows), self.horizon))
+
+    def _standardized(self, windows):
+        k = len(self.mean_)
+        z = self._scaled([windows[:, :, :k]])[0]
+        return z if windows.shape[2] == k else np.concatenate(
+            [z, windows[:, :, k:].astype(np.float32)], axis=2
+        )  # fmt: skip
 
     def _unscaled(self, z):
         require_finite(z)
@@ -489,22 +613,28 @@ class Forecaster(Model):
             yield "season", f"at most window = {self.window}"
         if self.strategy == "recursive" and not self._output().recursive:
             yield "output", "'point' or 'gaussian' with strategy 'recursive'"
+        if self.strategy == "recursive" and self.horizon > _LONGEST_RECURSION:
+            yield "horizon", f"at most {_LONGEST_RECURSION:,} steps with strategy 'recursive'"
 
     def build_network(self) -> Network:
         """Build the network."""
         k = len(self.mean_)
         n_out = self._output().n_outputs * self._steps() * k
-        return recurrent_network(self, [], k, n_out, pooling="last")
+        n_in = 2 * k if self.missing == "indicator" else k
+        return recurrent_network(self, [], n_in, n_out, pooling="last")
 
     def fitted_state(self) -> dict[str, Any]:
         """Return the fitted attributes, ready for JSON."""
         kept = self.context_ if self.context_ is not None else np.zeros(0)
+        keep = 0 < kept.size <= _MOST_KEPT
+        masks = self._context_masks
         return {
             "mean": self.mean_.tolist(),
             "scale": self.scale_.tolist(),
             "change_scale": self.change_scale_,
-            "single": self._single,
-            "context": kept.reshape(-1).tolist() if 0 < kept.size <= _MOST_KEPT else None,
+            "layout": (self._layout if keep else replace(self._layout, ends=None)).to_json(),
+            "context": kept.reshape(-1).tolist() if keep else None,
+            "context_masks": np.flatnonzero(masks).tolist() if keep and masks is not None else None,
         }
 
     def restore_state(self, state: dict[str, Any]) -> None:
@@ -515,13 +645,43 @@ class Forecaster(Model):
         self.mean_: np.ndarray = finite_row("mean", state["mean"], k)
         self.scale_: np.ndarray = scale_row("scale", state["scale"], k)
         self.change_scale_: float = float(scale_row("change_scale", [state["change_scale"]], 1)[0])
-        self._single: bool = state["single"]
         self.context_: np.ndarray | None = None
-        if not isinstance(self._single, bool):
-            raise ConfigError("its single is not a bool.")
+        self._context_masks: np.ndarray | None = None
+        m = None
         if state["context"] is not None:
             flat = state["context"]
             n = len(flat) if isinstance(flat, list) else -1
-            if n < 1 or n % (self.window * k) or (self._single and n != self.window * k):
+            m = n // (self.window * k)
+            if n < 1 or n % (self.window * k):
                 raise ConfigError(f"its context does not consist of windows ({self.window}, {k}).")
             self.context_ = finite_row("context", flat, n).reshape(-1, self.window, k)
+            if self.missing == "indicator":
+                self._context_masks = _masks(state["context_masks"], self.context_.shape)
+        layout = state["layout"]
+        if layout is None:  # of an earlier version
+            layout = Layout(single=state["single"]).to_json()
+        self._layout: Layout = Layout.from_json(layout, m, k)
+        if self._layout.single and m not in (None, 1):
+            raise ConfigError(f"its context does not consist of windows ({self.window}, {k}).")
+
+
+def _masks(places, shape):
+    """Return masks (m, window, k) from a file: the places of what was missing."""
+    masks = np.zeros(shape, bool)
+    if not isinstance(places, list) or not all(is_whole(p) and 0 <= p < masks.size for p in places):
+        raise ConfigError("its context_masks are not places in the context.")
+    masks.reshape(-1)[places] = True
+    return masks
+
+
+def _formed(forecasts, layout):
+    """Return forecasts (m, horizon, k) as they are asked for."""
+    if layout.framed:
+        return layout.frame(forecasts)
+    return forecasts[0] if layout.single else forecasts
+
+
+def _shown(value, scale):
+    """Return a number with 8 digits, and as many more as the series is far from 0."""
+    more = int(np.log10(max(abs(value) / scale, 1)))
+    return f"{value:.{min(8 + more, 17)}g}"

@@ -8,9 +8,13 @@ import numpy as np
 def r2(truth: Any, predicted: Any) -> float:
     """Return the coefficient of determination, averaged over columns.
 
-    A constant column has 1 where it is predicted exactly, otherwise 0.
+    A constant column has 1 where it is predicted exactly, otherwise 0. True values that are NaN do
+    not count.
     """
     truth, predicted = (np.asarray(a, np.float64).reshape(len(a), -1) for a in (truth, predicted))
+    if (missing := np.isnan(truth)).any():
+        pairs = zip(truth.T, predicted.T, missing.T, strict=True)
+        return float(np.mean([r2(t[~m], p[~m]) for t, p, m in pairs if not m.all()]))
     with np.errstate(over="ignore", invalid="ignore"):  # numbers too large to square
         residual = np.sum((truth - predicted) ** 2, axis=0)
         total = np.sum((truth - truth.mean(axis=0)) ** 2, axis=0)

@@ -10,6 +10,7 @@ from ..errors import ShapeError, operation
 from ..network import Network
 from ..training import Batch, infer
 from .forecast_outputs import Output
+from .missing import Filler
 from .windows import Framing
 
 ROWS = 256  # windows computed at a time: limits the memory, does not change the result
@@ -37,7 +38,7 @@ class Predictor:
         self.output = output
 
     def point(self, windows: np.ndarray, horizon: int) -> np.ndarray:
-        """Forecast windows (m, window, k): (m, horizon, k)."""
+        """Forecast windows (m, window, k), with masks (m, window, 2 k): (m, horizon, k)."""
         if self.framing.horizon < horizon:
             return self._recursive(windows, horizon, self.output.point)
         return self.output.point(self._parts(windows))
@@ -77,20 +78,23 @@ class Predictor:
         for _ in range(horizon):
             steps.append(choose(self._parts(z))[:, 0])
             with np.errstate(over="ignore", invalid="ignore"):
-                z = np.concatenate([z[:, 1:], steps[-1][:, np.newaxis].astype(np.float32)], axis=1)
+                z = self.framing.follow(z, steps[-1])
         return np.stack(steps, axis=1)
 
 
 class ForecastStream:
     """Forecast m series in parallel as their values arrive.
 
-    ``state`` holds the last values, an array (m, up to `window`, k); it can be read and set.
+    ``state`` holds the last values, an array (m, up to `window`, k), with masks of missing values
+    (m, up to `window`, 2 k); it can be read and set.
 
     Parameters
     ----------
     forecast : callable (windows) -> ndarray
         Forecasts windows (m, window, k): (m, horizon, k).
     m, window, horizon, k : int
+    filler : Filler, optional
+        Fills missing values; without, they are refused.
     """
 
     def __init__(
@@ -100,7 +104,11 @@ class ForecastStream:
         window: int,
         horizon: int,
         k: int,
+        *,
+        filler: Filler | None = None,
     ):
+        self._filler = filler
+        self._masks = filler is not None and filler.method == "indicator"
         self._forecast = forecast
         self.m = m
         self._window, self._horizon, self._k = window, horizon, k
@@ -108,7 +116,7 @@ class ForecastStream:
 
     def reset(self) -> None:
         """Forget all values."""
-        self.state: np.ndarray = np.zeros((self.m, 0, self._k))
+        self.state: np.ndarray = np.zeros((self.m, 0, self._k * (2 if self._masks else 1)))
 
     @operation("Forecaster.stream")
     def step(self, xt: np.ndarray) -> np.ndarray:
@@ -117,6 +125,8 @@ class ForecastStream:
         Parameters
         ----------
         xt : ndarray, shape (m, k)
+            Missing values (NaN) only where the model fills them, and not by "interpolate", which
+            needs the values after them.
 
         Returns
         -------
@@ -128,8 +138,17 @@ class ForecastStream:
         ShapeError
         """
         xt = np.asarray(xt, np.float64)
-        if xt.shape != (self.m, self._k) or not np.isfinite(xt).all():
+        fills = self._filler is not None and self._filler.method != "interpolate"
+        if (
+            xt.shape != (self.m, self._k)
+            or not np.isfinite(xt[~np.isnan(xt)] if fills else xt).all()
+        ):
             raise ShapeError(f"xt is {xt.shape}; expected {(self.m, self._k)}, finite numbers.")
+        if self._filler is not None and fills:
+            missing = np.isnan(xt)
+            before = self._filler.first(self.m) if self.state.shape[1] == 0 else self.state[:, -1]
+            xt = np.where(missing, before[:, : self._k], xt)
+            xt = np.concatenate([xt, missing], axis=1) if self._masks else xt
         self.state = np.concatenate([self.state, xt[:, np.newaxis]], axis=1)[:, -self._window :]
         if self.state.shape[1] < self._window:
             return np.full((self.m, self._horizon, self._k), np.nan)

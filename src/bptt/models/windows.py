@@ -1,66 +1,13 @@
 """Windows of a series: model inputs, targets, and the naive forecast they are relative to."""
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from ..errors import ConfigError, ShapeError
 from ..training import Batch
-from .sequences import as_plain, as_sequences, numeric
 
 Residual = Literal["window", "target", "none"]
-
-
-def as_series(X: Any, lengths: Any = None) -> tuple[list[np.ndarray], bool]:
-    """Return the series of X, each (n, k), and whether X is a single series.
-
-    Parameters
-    ----------
-    X : ndarray, shape (n,) or (n, k), or a list of numbers: one series; list of such arrays, or an
-        array (m, n, k) with lengths: several
-
-    Raises
-    ------
-    ShapeError, ConfigError
-    """
-    X = as_plain(X)
-    several = isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) > 0
-    several = several or (isinstance(X, np.ndarray) and (X.ndim > 2 or X.dtype.kind == "O"))
-    if not several:
-        if isinstance(X, (str, dict, set)) or X is None:
-            raise ShapeError(f"X is a {type(X).__name__}; expected a series of numbers.")
-        return [numeric("X", X).astype(np.float64)], True
-    series = [
-        numeric(f"X[{i}]", x).astype(np.float64) for i, x in enumerate(as_sequences(X, lengths))
-    ]
-    for i, x in enumerate(series):
-        check_width(f"X[{i}]", x, series[0].shape[1], "as X[0]")
-    return series, False
-
-
-def check_width(name: str, x: np.ndarray, k: int, whence: str) -> None:
-    """Raise where a series has another number of values per time step.
-
-    Raises
-    ------
-    ShapeError
-    """
-    if x.shape[1] != k:
-        raise ShapeError(f"{name} has {x.shape[1]} features; expected {k}, {whence}.")
-
-
-def check_steps(series: list[np.ndarray], single: bool, least: int, what: str) -> None:
-    """Raise where a series is too short.
-
-    Raises
-    ------
-    ConfigError
-    """
-    for i, x in enumerate(series):
-        if len(x) < least:
-            name = "X" if single else f"X[{i}]"
-            raise ConfigError(f"{name} has {len(x)} steps; expected at least {least}, {what}.")
 
 
 class Framing:
@@ -73,23 +20,53 @@ class Framing:
 
     With a season of 1 the base is the last value. The scale is the root mean square of the
     differences over the training set: one number, so that squared errors keep their proportions.
+
+    Parameters
+    ----------
+    window, horizon : int
+    residual : {"window", "target", "none"}
+    season : int
+    scale : float
+    masks : bool
+        Whether windows have masks of missing values after their values: they become inputs.
     """
 
     def __init__(
-        self, window: int, horizon: int, residual: Residual, season: int, scale: float = 1.0
+        self,
+        window: int,
+        horizon: int,
+        residual: Residual,
+        season: int,
+        scale: float = 1.0,
+        masks: bool = False,
     ):
         self.window = window
         self.horizon = horizon
         self.residual = residual
         self.season = season
         self.scale: float = scale
+        self.masks = masks
 
     def read(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Turn windows (m, window, k) into inputs (1) and bases (2), (m, horizon, k)."""
+        if self.masks:
+            z, masks = np.split(z, 2, axis=2)
+            x, base = self._read(z)
+            return np.concatenate([x, masks], axis=2), base
+        return self._read(z)
+
+    def _read(self, z):
         x = z - z[:, -1:] if self.residual == "window" else z
         if self.residual == "none":
             return x, np.zeros((len(z), self.horizon, z.shape[2]), z.dtype)
         return x, z[:, self.window - self.season + np.arange(self.horizon) % self.season]
+
+    def follow(self, z: np.ndarray, step: np.ndarray) -> np.ndarray:
+        """Return windows moved on by one step (m, k), which is appended."""
+        step = step.astype(np.float32)
+        if self.masks:
+            step = np.concatenate([step, np.zeros_like(step)], axis=1)
+        return np.concatenate([z[:, 1:], step[:, np.newaxis]], axis=1)
 
 
 class Windows:
@@ -97,11 +74,20 @@ class Windows:
 
     Parameters
     ----------
-    series : list of ndarray of float32, each (n_i, k)
+    series : list of ndarray, each (n_i, k)
+        Without missing values.
     framing : Framing
     batch_size : int
     stride : int
         Distance between the starts of windows, in steps.
+    skipped : list of int, optional
+        For each series the start of its first window.
+    missing : list of ndarray of bool, each (n_i, k), optional
+        Which values were missing. Those after a window do not count, and windows before missing
+        values only are left out of batches. Those at the end of a window become the last value
+        before them, whatever filled them: a value from after the window must not be in it.
+    first : ndarray, shape (k,), optional
+        With `missing`: replaces those that nothing precedes.
 
     Attributes
     ----------
@@ -110,45 +96,102 @@ class Windows:
     """
 
     def __init__(
-        self, series: list[np.ndarray], framing: Framing, batch_size: int, stride: int = 1
+        self,
+        series: list[np.ndarray],
+        framing: Framing,
+        batch_size: int,
+        stride: int = 1,
+        skipped: list[int] | None = None,
+        *,
+        missing: list[np.ndarray] | None = None,
+        first: np.ndarray | None = None,
     ):
         self.framing = framing
         self._batch_size = batch_size
         self._rows = np.concatenate(series)
         self._span = np.arange(framing.window + framing.horizon)
         starts, before = [], 0
-        for z in series:
-            starts.append(np.arange(before, before + len(z) - len(self._span) + 1, stride))
+        for z, skip in zip(series, skipped or [0] * len(series), strict=True):
+            last = before + len(z) - len(self._span)
+            starts.append(np.arange(before + skip, last + 1, stride))
             before += len(z)
         self.starts: np.ndarray = np.concatenate(starts).astype(np.int64)
+        self._missing: np.ndarray | None = None
+        if missing is not None and first is not None:
+            self._missing = np.concatenate(missing)
+            parts = [_last(z, own, first) for z, own in zip(series, missing, strict=True)]
+            self._last, self._age = (np.concatenate(part) for part in zip(*parts, strict=True))
+        self._counted = self._followed()
+
+    def _followed(self):
+        """Return the indices of the windows that a value follows."""
+        if self._missing is None:
+            return np.arange(len(self.starts))
+        there = np.concatenate([[0], np.cumsum(~self._missing.all(axis=1))])
+        after = self.starts + self.framing.window
+        return np.flatnonzero(there[after + self.framing.horizon] > there[after])
 
     def order(self, rng: np.random.Generator | None) -> np.ndarray:
         """Draw the order of the windows."""
-        n = len(self.starts)
+        n = self.n_counted
         return np.arange(n) if rng is None else rng.permutation(n)
+
+    @property
+    def n_counted(self) -> int:
+        """Number of windows in the batches: those that a value follows."""
+        return len(self._counted)
 
     def count(self, order: np.ndarray) -> int:
         """Return the number of batches of an epoch."""
         return -(-len(order) // self._batch_size)
 
     def cut(self, which: np.ndarray) -> list[np.ndarray]:
-        """Return windows (m, window, k) and the steps after them, (m, horizon, k)."""
-        rows = self._rows[self.starts[which][:, np.newaxis] + self._span]
-        return np.split(rows, [self.framing.window], axis=1)
+        """Return windows (m, window, k) and the steps after them, (m, horizon, k).
+
+        With masks, windows have them after their values; steps that are missing are NaN.
+        """
+        at = self.starts[which][:, np.newaxis] + self._span
+        window, future = np.split(self._rows[at], [self.framing.window], axis=1)
+        if self._missing is None:
+            masks = np.zeros_like(window)
+        else:
+            ends = at[:, self.framing.window - 1]
+            before_end = self._span[: self.framing.window][::-1, np.newaxis]
+            stale = before_end < self._age[ends][:, np.newaxis]
+            window = np.where(stale, self._last[ends][:, np.newaxis], window)
+            gone, future_gone = np.split(self._missing[at], [self.framing.window], axis=1)
+            masks = gone.astype(window.dtype)
+            future = np.where(future_gone, np.asarray(np.nan, future.dtype), future)
+        if self.framing.masks:
+            window = np.concatenate([window, masks], axis=2)
+        return [window, future]
 
     def batches(self, order: np.ndarray) -> Iterator[Batch]:
         """Yield every batch; the target of a window is (horizon * k,)."""
         for i in range(0, len(order), self._batch_size):
-            window, future = self.cut(order[i : i + self._batch_size])
+            window, future = self.cut(self._counted[order[i : i + self._batch_size]])
             x, base = self.framing.read(window)
             target = (future - base) / np.float32(self.framing.scale)
-            yield Batch(x, target.reshape(len(x), -1))
+            target, weight = target.reshape(len(x), -1), None
+            if self._missing is not None:
+                gone = np.isnan(future).reshape(target.shape)
+                if gone.any():
+                    target, weight = np.where(gone, np.float32(0), target), (~gone).astype(float)
+            yield Batch(x, target, weight=weight)
 
     def change_scale(self) -> float:
         """Return the root mean square of the targets before scaling."""
         total, n = 0.0, 0
         for batch in self.batches(self.order(None)):
             total += float(np.sum(batch.target.astype(np.float64) ** 2))
-            n += batch.target.size
+            n += batch.target.size if batch.weight is None else int(batch.weight.sum())
         rms = (total / max(n, 1)) ** 0.5 * self.framing.scale
         return rms if rms > 0 else 1.0
+
+
+def _last(z, missing, first):
+    """Return the last value that is not missing at each step, and how many steps it is ago."""
+    steps = np.arange(len(z))[:, np.newaxis]
+    at = np.maximum.accumulate(np.where(missing, -1, steps), axis=0)
+    last = np.where(at < 0, first, np.take_along_axis(z, np.maximum(at, 0), axis=0))
+    return last.astype(z.dtype), steps - at

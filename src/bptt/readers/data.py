@@ -8,6 +8,10 @@ from typing import Any, Self
 Path = str | os.PathLike[str]
 
 
+class Caution(str):
+    """A note that a user should see: models that take a data frame warn of it."""
+
+
 @dataclass(frozen=True)
 class Data:
     """Sequences with what a file or a data frame says about them.

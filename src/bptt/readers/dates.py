@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import extras
 from ..errors import DataError
+from .data import Caution
 from .lines import shown
 from .times import show_time
 
@@ -70,10 +71,12 @@ def read_times(column: Any, name: str, sure: bool) -> tuple[np.ndarray, list[str
 
 def _naive(pd, column, name):
     """Return times without a zone."""
-    notes = []
-    if column.dt.tz is not None:
+    notes: list[str] = []
+    if column.dt.tz is not None and (column == column.dt.normalize()).all():
+        column = column.dt.tz_localize(None)  # days of a place do not all have 24 hours
+    elif column.dt.tz is not None:
         if str(column.dt.tz) != "UTC":
-            notes = [f"The times of {name} are converted from {column.dt.tz} to UTC."]
+            notes = [Caution(f"The times of {name} are converted from {column.dt.tz} to UTC.")]
         column = column.dt.tz_convert("UTC").dt.tz_localize(None)
     exact = column.to_numpy()
     short = exact.astype("datetime64[us]")

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import DataError
 from .columns import Column, Columns
+from .data import Caution
 from .dates import TIME_NAMES, read_times
 from .times import Frequency, infer_frequency, show_time
 
@@ -253,8 +254,10 @@ def grid(
         return frequency, None
     if not fill_gaps:
         notes.append(
-            f"{_times(missing)} missing in {index.name} at the frequency {frequency.text}"
-            f"{first}: the rows around a gap are read as consecutive (fill_gaps inserts rows)."
+            Caution(
+                f"{_times(missing)} missing in {index.name} at the frequency {frequency.text}"
+                f"{first}: the rows around a gap are read as consecutive (fill_gaps inserts rows)."
+            )
         )
         return frequency, None
     total = sum(map(len, series))
@@ -288,4 +291,6 @@ def _without_frequency(index, series, ids, notes, fill_gaps):
     text = f"The times of {index.name} are not evenly spaced ({where})"
     if fill_gaps:
         raise DataError(f"{text[0].lower() + text[1:]}; expected one frequency to fill gaps.")
-    notes.append(f"{text}: the rows are read as consecutive steps, forecasts have no dates.")
+    notes.append(
+        Caution(f"{text}: the rows are read as consecutive steps, forecasts have no dates.")
+    )
