@@ -147,8 +147,9 @@ class _Rows:
         count = len(fields[0])
         if not names and count == len(_UNIVERSAL) and _ID.fullmatch(fields[0][0]):
             names = _UNIVERSAL
-        own = [row[0] for row in fields if row[0].isdigit()]
-        numbered = count > 2 and own == [str(k + 1) for k in range(len(fields))]
+        ids = [_ID.fullmatch(row[0]) for row in fields]
+        own = [match[0] for match in ids if match and not match[1]]
+        numbered = count > 2 and None not in ids and own == [str(k + 1) for k in range(len(own))]
         return _Form(tabs, count, names, numbered or names[:1] == ("ID",))
 
     def column(self, given: int | str | None, what: str) -> int:

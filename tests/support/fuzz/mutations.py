@@ -17,7 +17,15 @@ TOKENS = [
     b"@timeStamps true\n",
     b"@classLabel true a b\n", b"@dimensions 3\n", b"@missing true\n", b"@seriesLength 99999999\n",
     b"# comment\n", b"1-2\t", b"1.1\t", b"-DOCSTART- O\n", b'"sequence"', b'"label"',
+    b"\xc2\xa0", b"\xff\xfe", b"\xfe\xff", b"-DOCSTART-\n", b"# global.columns = ID FORM UPOS\n",
+    b"# sent_id = 1\n", b"%", b"NaN", b"1.0", b"(2020-01-01,1)", b"@targetLabel true\n", b"\r\r\n",
     b"__metadata__", b"data_offsets", b"[" * 3000, b'{"a":' * 3000, b"(0,1)", b"\xd9\xa3",
+]  # fmt: skip
+FIELDS = [
+    b"", b" ", b"0", b"1", b"-3", b"2.50", b"1e3", b"16777217", b"9007199254740993", b"1,5",
+    b"1.234,5", b'"7"', b'"a b"', b'a ""b', b"NA", b"nan", b"?", b"null", b"true", b"False", b"x", b"B-LOC",
+    b"#", b"# a", b"_", b"1-2", b"3.1", b"2020-01-31", b"31.01.2020", b"2020-01-31 10:00", b"\xc2\xa0",
+    b"\xe9", b"\xc3\xa9", b"date", b"id", b"label",
 ]  # fmt: skip
 VALUES = [
     None, True, False, 0, 1, -1, 2, 7, 1.5, -0.0, 2**30 - 1, 2**30, 2**31, 2**53, 2**63, 2**64,
@@ -93,6 +101,26 @@ def _lines(data, _, rng):
     return b"\n".join(lines)
 
 
+def _field(data, _, rng):
+    """Replace a field, so that the file keeps its form."""
+    places = [m.span() for m in re.finditer(rb"[^,;\t\n :|\[\]{}]+", data[:50_000])]
+    if not places:
+        return data
+    at, to = rng.choice(places)
+    return data[:at] + rng.choice(FIELDS) + data[to:]
+
+
+def change_json_line(data: bytes, rng: random.Random) -> bytes:
+    """Change a value in a line of JSON; the line stays JSON."""
+    lines = data.split(b"\n")
+    at = rng.randrange(len(lines))
+    try:
+        lines[at] = json.dumps(_change_json(json.loads(lines[at]), rng)).encode()
+    except (ValueError, RecursionError):
+        return data
+    return b"\n".join(lines)
+
+
 def _header_length(data, _, rng):
     length = int.from_bytes(data[:8], "little") + rng.choice([-8, -1, 1, 8, 2**20, 2**40, 2**62])
     length = rng.choice([length, 0, 1, len(data), 2**64 - 1]) % 2**64
@@ -101,7 +129,7 @@ def _header_length(data, _, rng):
 
 _WAYS = [
     _flip, _overwrite, _delete, _repeat, _insert, _insert, _truncate, _splice, _number, _number,
-    _lines, _header_length,
+    _lines, _field, _field, _field, _header_length,
 ]  # fmt: skip
 
 

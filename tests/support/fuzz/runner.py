@@ -1,7 +1,10 @@
 """Fuzz the files that bptt reads: every changed one is loaded rightly or refused by BpttError.
 
+    python -m tests.support.fuzz all --n 10000
     python -m tests.support.fuzz checkpoints --n 10000
-    python -m tests.support.fuzz data --n 10000
+
+"all" takes as many files of each kind: tables, ts, conll, json, text, checkpoints. Where a second
+program reads a data file too (`second`), it must agree with bptt; the table says how often.
 
 Files are changed by a generator with a seed (`mutations`), loaded and used (`targets`) in
 child processes, one at a time, with a limit on memory and on time. What kills a child, hangs it,
@@ -35,7 +38,7 @@ class Hang(BaseException):
 
 
 def outcome_of(check, path, seconds=SECONDS):
-    """Load one file; return what came of it and the words for it."""
+    """Load one file; return what came of it, the words for it, and what the check returned."""
     from bptt.errors import BpttError
 
     def too_long(*_):
@@ -43,23 +46,24 @@ def outcome_of(check, path, seconds=SECONDS):
 
     signal.signal(signal.SIGALRM, too_long)
     signal.setitimer(signal.ITIMER_REAL, seconds)
+    agreed = None
     try:
-        check(path)
+        agreed = check(path)
     except BpttError as error:
         words = str(error)
         what = "memory" if "memory" in words.lower() else "refused"
         # Two refusals are alike if they differ in numbers, names and quoted text only.
         kind = re.sub(r"'[^']*'|\(.*\)|\d+|\S*/\S*", "", words)
-        return what, f"{type(error).__name__}: {kind}"
+        return what, f"{type(error).__name__}: {kind}", None
     except MemoryError:
-        return "memory", traceback.format_exc()
+        return "memory", traceback.format_exc(), None
     except Hang:
-        return "hang", SLOW
+        return "hang", SLOW, None
     except Exception:
-        return "crash", traceback.format_exc()
+        return "crash", traceback.format_exc(), None
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-    return "loaded", "loaded"
+    return "loaded", "loaded", agreed
 
 
 def seeds_of(target):
@@ -74,6 +78,8 @@ def mutant_of(target, seed, pool, rng):
 
     if target == "checkpoints" and rng.random() < 0.5:
         return mutations.forge(seed, rng)
+    if target == "json" and rng.random() < 0.5:
+        return mutations.change_json_line(rng.choice([seed, *pool]), rng)
     return mutations.mutate(seed if rng.random() < 0.6 else rng.choice(pool), rng.choice(pool), rng)
 
 
@@ -100,10 +106,10 @@ def child(target, start, stop, seed, memory, seconds, folder):
             path.write_bytes(mutant)
             (folder / "current").write_text(f"{k} {path.name} {name}")
             began = time.perf_counter()
-            what, words = outcome_of(check, path, seconds)
+            what, words, agreed = outcome_of(check, path, seconds)
             took = time.perf_counter() - began
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - baseline
-            row = {"k": k, "seed": name, "what": what, "words": words}
+            row = {"k": k, "seed": name, "what": what, "words": words, "agreed": agreed}
             log.write(json.dumps(row | {"seconds": took, "peak": peak}) + "\n")
             if what in FAULTS:
                 keep(folder, k, path, words)
@@ -173,6 +179,7 @@ def table(target, rows):
         "file",
         "tried",
         *OUTCOMES,
+        "second reader agrees",
         "kinds of refusal",
         "longest, s",
         "peak, MB above the start",
@@ -182,6 +189,7 @@ def table(target, rows):
     for name in [*names, None]:
         own = [row for row in rows if name in (row["seed"], None)]
         counts = [sum(row["what"] == what for row in own) for what in OUTCOMES]
+        counts.append(sum(row.get("agreed") is True for row in own))
         kinds = {row["words"] for row in own if row["what"] == "refused"}
         longest, peak = (max(row[key] for row in own) for key in ("seconds", "peak"))
         title = name or f"all {target}"
@@ -189,22 +197,26 @@ def table(target, rows):
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
+ALL = ("tables", "ts", "conll", "json", "text", "checkpoints")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("target", choices=["checkpoints", "data"])
+    parser.add_argument("target", choices=["all", "data", *ALL])
     parser.add_argument("--n", type=int, default=10_000, help="files (default %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="same seed, same files")
     parser.add_argument("--memory", type=int, default=512, help="MB a child may take")
     parser.add_argument("--folder", help="for faults and the log (default: a new one)")
     arguments = parser.parse_args()
-    folder = Path(arguments.folder or tempfile.mkdtemp(prefix="fuzz-"))
-    began = time.monotonic()
-    rows = fuzz(
-        arguments.target, arguments.n, arguments.seed, memory=arguments.memory, folder=folder
-    )
-    print(table(arguments.target, rows))
-    print(f"\n{len(rows)} files in {time.monotonic() - began:.0f} s, seed {arguments.seed}.")
-    faults = sum(row["what"] in FAULTS for row in rows)
-    if faults:
-        print(f"{faults} faults: see {folder / 'kept'}")
+    base = Path(arguments.folder or tempfile.mkdtemp(prefix="fuzz-"))
+    faults = 0
+    for target in ALL if arguments.target == "all" else [arguments.target]:
+        folder, began = base / target, time.monotonic()
+        rows = fuzz(target, arguments.n, arguments.seed, memory=arguments.memory, folder=folder)
+        print(table(target, rows))
+        took = time.monotonic() - began
+        print(f"\n{len(rows)} files in {took:.0f} s, seed {arguments.seed}.", flush=True)
+        if count := sum(row["what"] in FAULTS for row in rows):
+            print(f"{count} faults: see {folder / 'kept'}", flush=True)
+        faults += count
     sys.exit(1 if faults else 0)
