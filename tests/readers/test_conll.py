@@ -163,7 +163,8 @@ def test_numbers_of_words_are_not_words(write):
     path = write("1\ta\tX\n2\tb\tY\n\n1\tc\tX\n")
     refusal(read_conll, path, r"words' numbers in column 0; expected word and tag, .*--word 1")
     assert read_conll(path, word=1, tag=2).X == [["a", "b"], ["c"]]
-    refusal(read_conll, write("1-2\tab\t_\n1\ta\tX\n"), "words' numbers in column 0")
+    ranges = write("1-2\tab\t_\n1\ta\tX\n", "ranges")
+    refusal(read_conll, ranges, "words' numbers in column 0")
     assert read_conll(path, word=0).X == [["1", "2"], ["1"]]
     assert read_conll(write("1 a X\n3 b Y\n")).X == [["1", "3"]]
 

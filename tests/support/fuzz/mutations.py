@@ -23,9 +23,9 @@ TOKENS = [
 ]  # fmt: skip
 FIELDS = [
     b"", b" ", b"0", b"1", b"-3", b"2.50", b"1e3", b"16777217", b"9007199254740993", b"1,5",
-    b"1.234,5", b'"7"', b'"a b"', b'a ""b', b"NA", b"nan", b"?", b"null", b"true", b"False", b"x", b"B-LOC",
-    b"#", b"# a", b"_", b"1-2", b"3.1", b"2020-01-31", b"31.01.2020", b"2020-01-31 10:00", b"\xc2\xa0",
-    b"\xe9", b"\xc3\xa9", b"date", b"id", b"label",
+    b"1.234,5", b'"7"', b'"a b"', b'a ""b', b"NA", b"nan", b"?", b"null", b"true", b"False", b"x",
+    b"B-LOC", b"#", b"# a", b"_", b"1-2", b"3.1", b"2020-01-31", b"31.01.2020", b"\xc2\xa0",
+    b"2020-01-31 10:00", b"\xe9", b"\xc3\xa9", b"date", b"id", b"label",
 ]  # fmt: skip
 VALUES = [
     None, True, False, 0, 1, -1, 2, 7, 1.5, -0.0, 2**30 - 1, 2**30, 2**31, 2**53, 2**63, 2**64,
