@@ -214,7 +214,10 @@ def test_a_full_disk_gives_a_clear_error_and_leaves_the_checkpoint_before(tmp_pa
                     while True:
                         file.write(bytes(4096))
 
-        with pytest.raises(CheckpointError, match=r"cannot write .*: No space left on device"):
+        with (
+            pytest.warns(UserWarning, match=r"No space left .* The training goes on"),
+            pytest.raises(CheckpointError, match=r"cannot write .*: No space left on device"),
+        ):
             quiet(tiny(), TEXT, checkpoint=places, on_step=fill)
         assert places.last.name == "m-00000002"
         assert sorted(p.name for p in place.iterdir()) == ["filler", "m-00000001", "m-00000002"]

@@ -4,6 +4,7 @@ import io
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from rich.console import Console
 
@@ -93,3 +94,36 @@ def test_unknown_modes_are_refused():
 
 def test_clock():
     assert [clock(s) for s in (0, 59.6, 3600)] == ["0:00:00", "0:01:00", "1:00:00"]
+
+
+@pytest.mark.parametrize("patience", [1, 2])
+def test_early_stopping_says_where_it_stopped_and_what_it_kept(patience):
+    console = Console(file=io.StringIO(), width=200)
+    model = LanguageModel(**TINY | {"epochs": 60}, patience=patience, learning_rate=0.1)
+    text = "".join(np.random.default_rng(0).choice(list("abcdef"), 600))  # nothing to learn
+    model.fit(text, progress=console)
+    best = model.best_epoch_
+    losses = [row["validation"] for row in model.history_]
+    assert losses[best - 1] == min(losses)
+    assert len(losses) == best + patience < 60
+    last = console.file.getvalue().splitlines()[-1]
+    nats = f"{min(losses):.3f} nats"
+    assert last.startswith(f"stopped early after epoch {len(losses)}; kept epoch {best}, with")
+    assert f"lowest validation loss: {nats}" in last
+
+
+def test_where_the_last_epoch_is_the_best_or_none_is_kept_nothing_is_said():
+    for settings in ({"patience": 2, "learning_rate": 1e-3}, {}):
+        console = Console(file=io.StringIO(), width=200)
+        model = LanguageModel(**TINY, **settings).fit(TEXT, progress=console)
+        assert model.best_epoch_ == 3
+        assert "kept" not in console.file.getvalue()
+    assert LanguageModel(**TINY, validation_fraction=0.0).fit(
+        TEXT, progress="silent"
+    ).best_epoch_ is None  # fmt: skip
+
+
+def test_the_loss_at_the_end_of_an_epoch_is_that_of_the_epoch():
+    shown = []
+    model = LanguageModel(**TINY).fit(TEXT, progress="silent", on_step=shown.append)
+    assert [p.loss for p in shown if p.end_of_epoch] == [row["loss"] for row in model.history_]

@@ -1,5 +1,6 @@
 """Objectives: sums over what counts, and their gradients."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -17,6 +18,7 @@ RAGGED = np.array([2, 0, 4, 1, 4, 3, 2])
 LEVELS = [0.1, 0.5, 0.9]
 CLASS_WEIGHTS = [0.5, 2.0, 1.0, 3.0, 0.25, 1.5]
 
+Given = partial(SimpleNamespace, factor=None)  # a batch that can be changed
 OBJECTIVES = {
     "CrossEntropy": (CrossEntropy(), 6),
     "CrossEntropy weighted": (CrossEntropy(CLASS_WEIGHTS), 6),
@@ -37,7 +39,7 @@ def batch(name, *, pooled=False, lengths=None, weight=None, m=M, seed=0):
         target = rng.integers(0, n_out, shape)
     else:
         target = rng.standard_normal((*shape, N))
-    return z, SimpleNamespace(x=None, target=target, lengths=lengths, fresh=None, weight=weight)
+    return z, Given(x=None, target=target, lengths=lengths, fresh=None, weight=weight)
 
 
 WEIGHTS = {
@@ -105,7 +107,7 @@ def test_sums_are_those_of_the_rows_alone(name, pooled, lengths, weight):
     for i in range(M):
         one = slice(i, i + 1)
         n = 1 if pooled else T_X if lengths is None else lengths[i]
-        own = SimpleNamespace(
+        own = Given(
             target=given.target[one] if pooled else given.target[one, :n],
             lengths=None,
             weight=None
@@ -147,7 +149,7 @@ def test_pooled_outputs_count_every_sequence_once_whatever_its_length(name):
 def test_class_weights_weigh_the_loss_and_not_the_average():
     z, given = batch("CrossEntropy", pooled=True)
     nats = [
-        CrossEntropy()(z[i : i + 1], SimpleNamespace(target=t, lengths=None, weight=None))[0]
+        CrossEntropy()(z[i : i + 1], Given(target=t, lengths=None, weight=None))[0]
         for i, t in enumerate(given.target[:, np.newaxis])
     ]
     total, weight, _ = CrossEntropy(CLASS_WEIGHTS)(z, given)
@@ -172,7 +174,25 @@ def test_weights_of_ones_change_nothing_and_zeros_take_out(name):
 
 
 def later(given):
-    return SimpleNamespace(target=given.target[:, 2:], lengths=None, weight=None)
+    return Given(target=given.target[:, 2:], lengths=None, weight=None)
+
+
+@every_objective
+@pytest.mark.parametrize(("pooled", "lengths"), [(True, None), (False, None), (False, RAGGED)])
+def test_a_factor_multiplies_loss_and_gradient_of_a_sequence_not_its_share(name, pooled, lengths):
+    objective, _ = OBJECTIVES[name]
+    z, given = batch(name, pooled=pooled, lengths=lengths)
+    total, weight, dz = objective(z, given)
+    given.factor = np.ones(M)
+    assert same_bits(objective(z, given), (total, weight, dz))
+    given.factor = np.arange(M) / 2
+    scaled, same, d = objective(z, given)
+    assert same == weight
+    np.testing.assert_allclose(d, dz * given.factor[:, np.newaxis, np.newaxis], rtol=1e-12)
+    given.factor = None
+    given.weight = np.arange(M) / 2  # the same loss, with another share of the mean
+    assert scaled == pytest.approx(objective(z, given)[0])
+    assert weight != objective(z, given)[1]
 
 
 @every_objective

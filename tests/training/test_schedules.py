@@ -5,12 +5,8 @@ import pytest
 
 import bptt
 from bptt.errors import ConfigError
-from bptt.training import (
-    CrossEntropy,
-    Schedule,
-    TextStreams,
-)
-from tests.support.trainings import TEXT, quiet, tiny
+from bptt.training import Adam, CrossEntropy, Run, Schedule, TextStreams, fit
+from tests.support.trainings import TEXT, V, network_and_parameters, quiet, tiny
 
 
 def test_the_best_parameters_are_kept_and_the_training_stops():
@@ -35,8 +31,30 @@ def test_history_holds_what_a_plot_needs():
         }
     ] * 3  # fmt: skip
     rates = [row["learning_rate"] for row in model.history_]
-    assert rates[0] > rates[1] > rates[2] == 0
+    assert rates[0] > rates[1] > rates[2] > 0
     assert all(row["steps_per_second"] > 0 and row["grad_norm"] > 0 for row in model.history_)
+
+
+@pytest.mark.parametrize(
+    ("warmup", "n"), [(0, 1), (0, 2), (0, 10), (1, 5), (3, 10), (9, 10), (9, 9)]
+)
+def test_cosine_begins_with_the_full_rate_and_ends_above_zero(warmup, n):
+    rate = Schedule("cosine", 0.5, warmup)
+    assert [rate(t, n) for t in range(1, warmup)] == [0.5 * t / warmup for t in range(1, warmup)]
+    rates = [rate(t, n) for t in range(max(1, warmup), n + 1)]
+    assert rates[0] == 0.5
+    assert rates == sorted(set(rates), reverse=True)  # lower in each step
+    assert rates[-1] > 0
+    assert rate(n + 3, n) > 0  # an epoch with more batches than expected
+
+
+def test_patience_needs_a_validation_loss():
+    network, parameters = network_and_parameters()
+    run = Run(parameters, Adam(0.1), Schedule("constant", 0.1), np.random.default_rng(0))
+    source = TextStreams(np.arange(50) % V, 2, 5)
+    with pytest.raises(ConfigError, match="patience is 1; expected None where there is no valid"):
+        fit(run, network, CrossEntropy(), source, epochs=1, patience=1)
+    assert run.step == 0
 
 
 def test_warm_up_rises_evenly_and_the_plateau_halves():

@@ -63,5 +63,5 @@ def test_buckets_are_of_like_length_reproducible_and_complete():
 
 
 def test_batches_say_what_they_hold():
-    assert Batch(1, 2) == (1, 2, None, None, True)
+    assert Batch(1, 2) == (1, 2, None, None, True, None, ())
     assert Adam().state["t"] == 0

@@ -17,6 +17,7 @@ from ..training import Checkpoints, Display, Progress, Run, Schedule, fit
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
 from ..training.optimizers import OPTIMIZERS
+from ..training.run import best_row
 from ..training.schedules import ScheduleName
 from . import files
 from .fitted import as_fitted
@@ -41,6 +42,9 @@ class Model(ABC):
     history_ : list of dict
         One entry for each epoch: epoch, step, loss, validation, grad_norm, learning_rate, seconds,
         steps_per_second. If the training was interrupted, the last entry is for its last step.
+    best_epoch_ : int or None
+        Epoch with the lowest validation loss; with `patience` its parameters are kept. None where
+        nothing was held out.
     interrupted_ : bool
         Whether Ctrl-C, SIGTERM or `on_step` ended the training early.
     """
@@ -249,6 +253,12 @@ class Model(ABC):
             if getattr(self, f.name) != f.default
         )
         return f"{type(self).__name__}({', '.join(changed)})"
+
+    @property
+    def best_epoch_(self) -> int | None:
+        """Epoch with the lowest validation loss; None where nothing was held out."""
+        best = best_row(self.history_)
+        return None if best is None else best["epoch"]
 
     @property
     def loss_unit(self) -> str:

@@ -13,6 +13,7 @@ from ..network import Network
 from ..readers import Data
 from ..stream import Stream
 from ..training import Checkpoints, Progress, SequenceBatches, infer
+from ..training.batches import packed
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
 from .architecture import recurrent_network
@@ -405,11 +406,13 @@ def run_over(
     -------
     list of ndarray, each (T_i, n_out); of a network that pools (1, n_out)
     """
-    longest = max(1, max(len(x) for x in arrays))
-    source = SequenceBatches(arrays, np.arange(len(arrays)), int(np.clip(2**17 // longest, 1, 64)))
     results: list = [None] * len(arrays)
     pools = any(layer.pools for layer in network.layers.values())
-    for batch, y in infer(network, parameters, source.batches(source.order(None))):
+    lengths = np.array([len(x) for x in arrays], np.int64)
+    source = SequenceBatches(arrays, np.arange(len(arrays)), len(arrays))
+    groups = packed(lengths, most_sequences=64, most_steps=2**17)
+    batches = (batch for group in groups for batch in source.batches(group))
+    for batch, y in infer(network, parameters, batches):
         for i, row in zip(batch.target, y, strict=True):
             results[i] = row if pools else row[: len(arrays[i])]
     return results

@@ -17,6 +17,8 @@ from ..layers.base import padded
 from .token_slices import TokenSlices
 
 POOL = 50  # batches among which sequences are sorted by length: little padding, random batches
+# A batch is split where it has more steps with padding than this, and more than half are padding.
+MOST_PADDED = 2**17
 
 
 class Batch(NamedTuple):
@@ -27,6 +29,13 @@ class Batch(NamedTuple):
     lengths: np.ndarray | None = None  # (m,); None if every sequence has T_x steps
     weight: np.ndarray | None = None  # (m, T_x): weight of each step in the loss; None: 1
     fresh: bool = True  # start from the initial state; False: from the previous batch's final state
+    factor: np.ndarray | None = None  # (m,): factor of each sequence's loss; None: 1
+    rest: tuple["Batch", ...] = ()  # more sequences of the same training step, fresh ones
+
+    @property
+    def parts(self) -> tuple["Batch", ...]:
+        """The batch itself, then the others of the same training step."""
+        return (self, *self.rest)
 
 
 class Source(Protocol):
@@ -203,12 +212,17 @@ class Documents:
 class SequenceBatches:
     """Whole sequences in batches of similar length, each with its target.
 
+    A batch that would be mostly padding is split into parts, so that a single long sequence does
+    not cost the memory of `batch_size` long ones; see `Batch.parts`.
+
     Parameters
     ----------
     X : list of ndarray, each (T_i, ...)
     targets : ndarray, shape (n, ...), or list of ndarray, each (T_i, ...)
         One target for each sequence, or a list with one for each step.
     batch_size : int
+    factors : ndarray of float, shape (n,), optional
+        Factors of the losses of the sequences.
     """
 
     def __init__(
@@ -216,8 +230,10 @@ class SequenceBatches:
         X: Sequence[np.ndarray],
         targets: np.ndarray | Sequence[np.ndarray],
         batch_size: int,
+        factors: np.ndarray | None = None,
     ):
         self._X, self._targets, self._batch_size = X, targets, batch_size
+        self._factors = factors
         self._lengths = np.array([len(x) for x in X], np.int64)
 
     def order(self, rng: np.random.Generator | None) -> np.ndarray:
@@ -232,12 +248,44 @@ class SequenceBatches:
         """Yield every batch."""
         for i in range(0, len(order), self._batch_size):
             group = order[i : i + self._batch_size]
-            x, lengths = padded([self._X[k] for k in group], least=1)
-            if isinstance(self._targets, np.ndarray):
-                target = self._targets[group]
-            else:
-                target, _ = padded([self._targets[k] for k in group], least=1)
-            yield Batch(x, target, lengths if lengths.min() < x.shape[1] else None)
+            ends = _without_padding(self._lengths[group])
+            first, *rest = (self._batch(part) for part in np.split(group, ends))
+            yield first._replace(rest=tuple(rest)) if rest else first
+
+    def _batch(self, group):
+        x, lengths = padded([self._X[k] for k in group], least=1)
+        if isinstance(self._targets, np.ndarray):
+            target = self._targets[group]
+        else:
+            target, _ = padded([self._targets[k] for k in group], least=1)
+        factor = None if self._factors is None else self._factors[group]
+        lengths = lengths if lengths.min() < x.shape[1] else None
+        return Batch(x, target, lengths, factor=factor)
+
+
+def _without_padding(lengths: np.ndarray) -> list[int]:
+    """Return where to split a batch, sorted by length, so that at most half of it is padding.
+
+    A batch of at most `MOST_PADDED` steps is not split.
+    """
+    m, counts = len(lengths), np.arange(1, len(lengths))
+    if m * lengths[-1] <= max(MOST_PADDED, 2 * lengths.sum()):
+        return []
+    k = 1 + int(np.argmin(counts * lengths[:-1] + (m - counts) * lengths[-1]))
+    return [*_without_padding(lengths[:k]), k, *(k + i for i in _without_padding(lengths[k:]))]
+
+
+def packed(lengths: np.ndarray, most_sequences: int, most_steps: int) -> Iterator[np.ndarray]:
+    """Yield groups of sequences of similar length, bounded in number and in padded steps.
+
+    A sequence of more than `most_steps` is a group of its own.
+    """
+    order, start = np.argsort(lengths, kind="stable"), 0
+    for end in range(1, len(order) + 1):
+        count = end + 1 - start  # with the next one
+        if end == len(order) or count > most_sequences or count * lengths[order[end]] > most_steps:
+            yield order[start:end]
+            start = end
 
 
 def by_length(lengths: np.ndarray, batch_size: int, rng: np.random.Generator | None) -> np.ndarray:

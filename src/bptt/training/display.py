@@ -73,6 +73,22 @@ class Display:
         speed = f"{p.items_per_second:,.0f} {self.items}/s, {clock(p.seconds_left)} left"
         self._view.update(p, f"epoch {p.epoch}/{self.epochs}", losses, speed)
 
+    def kept(self, epoch: int, best: int, validation: float, stopped: bool) -> None:
+        """Say whether the training stopped early, and which epoch's parameters are kept.
+
+        Parameters
+        ----------
+        epoch, best : int
+            The last epoch, and the one with the lowest validation loss.
+        validation : float
+            That loss.
+        stopped : bool
+        """
+        if self._view is not None:
+            early = f"stopped early after epoch {epoch}; " if stopped else ""
+            loss = self.show(validation)
+            self._view.say(f"{early}kept epoch {best}, with the lowest validation loss: {loss}")
+
 
 class _View(Protocol):
     """One way to show progress."""
@@ -80,6 +96,7 @@ class _View(Protocol):
     def start(self) -> None: ...
     def stop(self) -> None: ...
     def update(self, p: Progress, epoch: str, losses: str, speed: str) -> None: ...
+    def say(self, line: str) -> None: ...
 
 
 def _view(mode) -> _View:
@@ -105,6 +122,9 @@ class _Lines:
     def stop(self):
         pass
 
+    def say(self, line):
+        self._console.print(line)
+
     def update(self, p, epoch, losses, speed):
         if p.end_of_epoch or time.monotonic() - self._printed > LINE_INTERVAL:
             self._printed = time.monotonic()
@@ -128,6 +148,9 @@ class _Notebook:
     def stop(self):
         if self._handle is not None and self._epochs:
             self._show(self._epochs)
+
+    def say(self, line):
+        self._epochs.append(line)
 
     def update(self, p, epoch, losses, speed):
         if p.end_of_epoch:
@@ -159,6 +182,9 @@ class _Terminal:
 
     def stop(self):
         self._bar.stop()
+
+    def say(self, line):
+        self._console.print(line)
 
     def update(self, p, epoch, losses, speed):
         if self._task is None:

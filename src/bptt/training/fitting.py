@@ -1,7 +1,9 @@
 """Run a training: progress display, checkpoints, early end by a signal or a callback."""
 
 import os
+import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from .interrupts import Interrupts
 from .loop import train
 from .objectives import Objective
 from .progress import Progress
-from .run import Run
+from .run import Run, best_row
 
 PathLike = str | os.PathLike[str]
 
@@ -37,8 +39,8 @@ def fit(
     """Train a network for a number of epochs; return the run.
 
     Ctrl-C or SIGTERM ends the training after the current step (``run.interrupted``); a second
-    Ctrl-C raises KeyboardInterrupt at once. At the end the parameters are those with the lowest
-    validation loss where `patience` is given, otherwise the last ones.
+    Ctrl-C raises KeyboardInterrupt at once. At the end, also after an error, the parameters are
+    those with the lowest validation loss where `patience` is given, otherwise the last ones.
 
     Parameters
     ----------
@@ -50,7 +52,8 @@ def fit(
         Shows the progress; nothing is shown where None.
     checkpoint : Checkpoints, optional
         Where and how often to save. One is written at the end too: always where the training is
-        interrupted, otherwise where `checkpoint.finished`.
+        interrupted, otherwise where `checkpoint.finished`. A checkpoint that cannot be written is a
+        warning, and is tried again when the next one is due; the one at the end is an error.
     save : callable (path), required with `checkpoint`
         Writes the model and the run to a file.
     on_step : callable (Progress) -> bool, optional
@@ -58,23 +61,25 @@ def fit(
 
     Raises
     ------
+    ConfigError
+        `patience` is given without `validation`.
     BpttError
-        A gradient or a loss is not finite; the parameters are those of the last good step.
+        A gradient or a loss is not finite; the parameters are those of the last good step or, with
+        `patience`, of the best epoch.
     CheckpointError
-        A checkpoint cannot be written: its directory is tried before the first step.
+        The checkpoint at the end cannot be written, or no file in the directory: that is tried
+        before the first step.
     """
-
-    def write():
-        if checkpoint is not None and save is not None:
-            checkpoint.write(run.step, save)
-
-    if checkpoint is not None:
+    write = None
+    if checkpoint is not None and save is not None:
         checkpoint.begin(run.id, run.step)
+        write = partial(checkpoint.write, save=save)
     display = display or Display("silent", epochs)
     steps = train(
         run, network, objective, source, validation,
         epochs=epochs, grad_clip=grad_clip, patience=patience,
     )  # fmt: skip
+    failing = False
     try:
         with display, Interrupts() as interrupts:
             for progress in steps:
@@ -83,13 +88,33 @@ def fit(
                 if (stop or interrupts.requested) and run.epoch <= epochs:
                     run.interrupted = True
                     break
-                if checkpoint is not None and checkpoint.due():
-                    write()
+                if checkpoint is not None and write is not None and checkpoint.due():
+                    failing = not _written(write, run.step, warn=not failing)
+            _show_kept(display, run)
+        ends = run.interrupted or (checkpoint is not None and checkpoint.finished)
+        if write is not None and ends:
+            write(run.step)  # the last parameters: resuming needs them
     except BpttError as error:
         if checkpoint is None or checkpoint.last is None or isinstance(error, CheckpointError):
             raise
         raise BpttError(f"{error} The last checkpoint is {checkpoint.last}.") from error
-    if checkpoint is not None and (run.interrupted or checkpoint.finished):
-        write()
-    run.restore_best()  # after the last checkpoint, which resumes from the last parameters
+    finally:
+        run.restore_best()
     return run
+
+
+def _written(write, step, warn):
+    """Write a checkpoint; return whether it could be written. The training goes on if not."""
+    try:
+        write(step)
+    except CheckpointError as error:
+        if warn:
+            warnings.warn(f"{error} The training goes on; it is tried again.", stacklevel=2)
+        return False
+    return True
+
+
+def _show_kept(display, run):
+    best = best_row(run.history)
+    if run.best is not None and best is not None and best["step"] < run.step:
+        display.kept(run.history[-1]["epoch"], best["epoch"], best["validation"], run.stopped)

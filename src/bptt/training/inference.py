@@ -24,7 +24,7 @@ def infer(
     batches : iterable of Batch
     """
     state: Any = None
-    for batch in batches:
+    for batch in (part for whole in batches for part in whole.parts):
         if batch.fresh:
             state = None
         with np.errstate(all="ignore"):

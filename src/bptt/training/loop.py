@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BpttError
+from ..errors import BpttError, ConfigError
 from ..network import Network
 from .batches import Batch, Source
 from .inference import infer
@@ -52,7 +52,7 @@ def gradients(
         Of the total, keyed like the parameters; those of two batches add up to those of both
         together.
     state : tuple
-        Final state.
+        Final state; of the first part of a batch that has several.
     """
     if batch.fresh or state is None:
         state = network.initial_state(parameters, len(batch.x))
@@ -60,6 +60,10 @@ def gradients(
     total, weight, dy = objective(y, batch)
     _, dstate0, g = network.backward(tape, dy, need_dx=False)
     g |= network.initial_state_gradients(dstate0 if batch.fresh else None)
+    for part in batch.rest:
+        also, more, h, _ = gradients(network, parameters, objective, part, None, rng)
+        total, weight = total + also, weight + more
+        g = {name: value + h[name] for name, value in g.items()}
     return total, weight, g, state
 
 
@@ -101,17 +105,21 @@ def train(
 
     Raises
     ------
+    ConfigError
+        `patience` is given without `validation`.
     BpttError
         A gradient or the loss is not finite: raised before the parameters change. The validation
         loss is not finite.
     """
+    if patience is not None and validation is None:
+        raise ConfigError(f"patience is {patience}; expected None where there is no validation.")
     first_step, first_seconds, start = run.step, run.seconds, time.perf_counter()
     while run.epoch <= epochs and not run.stopped:
         if run.order is None:
             run.order = source.order(run.rng)
         count = source.count(run.order)
         run.per_epoch = run.per_epoch or count
-        n_steps = max(run.step + 1, epochs * run.per_epoch)
+        n_steps = max(run.step + count - run.batch, epochs * run.per_epoch)
         for batch in islice(source.batches(run.order), run.batch, None):
             norm = _step(run, network, objective, batch, n_steps, grad_clip)
             ended, held_out = run.batch == count, None
@@ -126,7 +134,7 @@ def train(
                 run.epoch - ended,
                 run.step,
                 n_steps,
-                sum(run.recent) / len(run.recent),
+                run.history[-1]["loss"] if ended else sum(run.recent) / len(run.recent),
                 held_out,
                 norm,
                 rate,
@@ -225,8 +233,9 @@ def _fault(run, network, batch, loss, g):
     for name, p in run.parameters.items():
         if not np.isfinite(p).all():
             return f"the parameter {name}"
-    if fault := network.find_fault(batch.x, run.parameters, batch.lengths):
-        return fault
+    for part in batch.parts:
+        if fault := network.find_fault(part.x, run.parameters, part.lengths):
+            return fault
     if not np.isfinite(loss):
         return "the loss"
     for name, value in g.items():

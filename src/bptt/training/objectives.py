@@ -83,6 +83,10 @@ class Objective:
             share = share.reshape(-1) if valid is None else share[valid]
             loss, counted = loss * share, share.sum()
             dy_rows = dy_rows * share.astype(y.dtype)[:, np.newaxis]
+        if batch.factor is not None:
+            factor = np.repeat(batch.factor, T_x).reshape(m, T_x)
+            factor = factor.reshape(-1) if valid is None else factor[valid]
+            loss, dy_rows = loss * factor, dy_rows * factor.astype(y.dtype)[:, np.newaxis]
         if valid is None:
             dy = dy_rows.reshape(y.shape)
         else:

@@ -9,7 +9,7 @@ class Progress(NamedTuple):
     epoch: int  # 1, 2, ...
     step: int  # counted over all epochs: 1, 2, ...
     n_steps: int  # of the whole run; an estimate where epochs differ in their number of batches
-    loss: float  # running mean over about the last 50 steps
+    loss: float  # mean over the epoch after its last step; else over about the last 50 steps
     validation: float | None  # validation loss; only after the last step of an epoch
     grad_norm: float  # Euclidean norm of all gradients together, before clipping
     learning_rate: float

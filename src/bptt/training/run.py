@@ -212,6 +212,12 @@ class Run:
             self.parameters[name][...] = p
 
 
+def best_row(history: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the row with the lowest validation loss, the first one of equals; None without one."""
+    rows = [row for row in history if row["validation"] is not None]
+    return min(rows, key=lambda row: row["validation"], default=None)
+
+
 def is_finite(value: Any) -> bool:
     """Return whether a value read from JSON is a finite number."""
     return type(value) in (int, float) and abs(value) < (2**63 if type(value) is int else np.inf)

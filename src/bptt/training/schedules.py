@@ -13,8 +13,9 @@ class Schedule:
     """Learning rate: linear warm-up, then constant, cosine decay, or reduction on a plateau.
 
     (1)  warm-up: rate t / warmup in step t = 1 .. warmup
-    (2)  cosine:  rate (1 + cos(pi u)) / 2, u the fraction done of the steps after the warm-up
-                  (Loshchilov & Hutter 2017, equation 5, one period down to 0)
+    (2)  cosine:  rate (1 + cos(pi u)) / 2, u = (t - s) / (n + 1 - s) in step t of n, where
+                  s = max(1, warmup) is the step with the full rate; step n + 1 would have rate 0
+                  (Loshchilov & Hutter 2017, equation 5, one period)
     (3)  plateau: rate factor^k after k times `patience` epochs without a lower loss
 
     Parameters
@@ -33,7 +34,7 @@ class Schedule:
     --------
     >>> schedule = Schedule("cosine", 0.01, warmup=2)
     >>> [round(schedule(step, n_steps=10), 4) for step in (1, 2, 6, 10)]
-    [0.005, 0.01, 0.005, 0.0]
+    [0.005, 0.01, 0.0059, 0.0004]
     """
 
     @operation
@@ -60,8 +61,9 @@ class Schedule:
         if step < self.warmup:
             return self.learning_rate * step / self.warmup  # (1)
         if self.kind == "cosine":
-            u = (step - self.warmup) / max(1, n_steps - self.warmup)
-            return self.learning_rate * (1 + math.cos(math.pi * min(1.0, u))) / 2  # (2)
+            start = max(1, self.warmup)
+            u = (step - start) / (max(step, n_steps) + 1 - start)
+            return self.learning_rate * (1 + math.cos(math.pi * u)) / 2  # (2)
         return self.learning_rate * self.factor ** self.state["drops"]  # (3)
 
     def end_epoch(self, loss: float) -> None:
