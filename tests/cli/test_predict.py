@@ -30,18 +30,20 @@ def test_a_classifier_writes_a_line_a_sequence(run, models, arguments):
     status, out, err = run("predict", models / "classify", *arguments)
     assert (status, err) == (0, "")
     p = bptt.load(models / "classify").predict_proba(cases()[0])
-    expected = [f"{['down', 'up'][row.argmax()]}\t{row.max():.4f}" for row in p]
-    assert out.splitlines() == expected
-    assert len(set(expected)) > 2
+    heading, *rows = csv.reader(out.splitlines())
+    assert heading == ["id", "class", "down", "up"]
+    assert [row[1] for row in rows] == [["down", "up"][own.argmax()] for own in p]
+    assert np.array([row[2:] for row in rows], float) == pytest.approx(p, rel=1e-5)
+    assert len({row[0] for row in rows}) == len(p)
 
 
 def test_labels_are_not_needed(run, models):
     Path("x.jsonl").write_text('{"sequence": [[1, 2], [3, 4]]}\n')
     status, out, _ = run("predict", models / "classify", "x.jsonl")
-    assert (status, out.count("\n")) == (0, 1)
+    assert (status, out.count("\n")) == (0, 2)
     Path("x.csv").write_text("id,a,b\n0,1,2\n0,3,4\n1,5,6\n")
     status, out, _ = run("predict", models / "classify", "x.csv", "--sequence", "id")
-    assert (status, out.count("\n")) == (0, 2)
+    assert (status, out.count("\n")) == (0, 3)
     Path("x.txt").write_text("a\ndog\n\nthe\n")
     status, out, _ = run("predict", models / "tag", "x.txt")
     assert (status, re.sub(r"[A-Z]+", "TAG", out)) == (0, "a\tTAG\ndog\tTAG\n\nthe\tTAG\n\n")
@@ -68,14 +70,51 @@ def test_a_tagger_of_numbers_writes_them(run):
     SequenceTagger(**SMALL).fit(X, y, progress="silent").save("m")
     status, out, _ = run("predict", "m", "x.csv", "--sequence", "id", "--label", "label")
     assert status == 0
-    assert re.fullmatch(r"-?[\d.]+ -?[\d.]+\t(up|down)", out.splitlines()[0])
+    heading, *rows = csv.reader(out.splitlines())
+    assert heading == ["id", "step", "a", "b", "tag"]
+    assert [row[1] for row in rows] == [str(t) for x in cases()[0] for t in range(len(x))]
+    numbers = np.array([row[2:4] for row in rows], float)
+    assert numbers == pytest.approx(np.concatenate(cases()[0]), rel=1e-4)
+    assert {row[4] for row in rows} <= {"up", "down"}
+
+
+def test_the_ending_of_the_output_is_its_format(run, models):
+    pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    p = bptt.load(models / "classify").predict_proba(cases()[0])
+    for name, read in (("y.csv", pandas.read_csv), ("y.parquet", pandas.read_parquet),
+                       ("y.tsv", lambda f: pandas.read_csv(f, sep="\t"))):  # fmt: skip
+        assert run("predict", models / "classify", "x.ts", "--out", name)[:2] == (0, "")
+        table = read(name)
+        assert table.columns.tolist() == ["id", "class", "down", "up"]
+        assert table["id"].tolist() == list(range(len(p)))
+        assert table[["down", "up"]].to_numpy() == pytest.approx(p, rel=1e-5)
+    run("predict", models / "tag", "x.conll", "--out", "t.csv")
+    table = pandas.read_csv("t.csv")
+    assert table.columns.tolist()[1:] == ["step", "token", "tag"]
+    assert table["token"].tolist() == [w for s in SENTENCES for w in s]
+
+
+def test_names_of_classes_are_quoted_as_in_csv(run):
+    names = ['a, "b"', "c;d", "é\tf"]
+    X = [str(k) * 3 for k in range(3)] * 4
+    SequenceClassifier(**SMALL).fit(X, names * 4, progress="silent").save("m")
+    Path("x.jsonl").write_text('{"sequence": "000"}\n{"sequence": "111"}\n')
+    out = run("predict", "m", "x.jsonl")[1]
+    heading, *rows = csv.reader(out.splitlines())
+    assert heading == ["id", "class", 'a, "b"', "c;d", "é\ufffdf"]
+    assert [len(row) for row in rows] == [5, 5]
+    assert [float(row[2]) + float(row[3]) + float(row[4]) for row in rows] == pytest.approx([1, 1])
 
 
 def test_a_regressor_writes_a_number_a_line(run, models):
     status, out, _ = run("predict", models / "regress", "x.ts")
     assert status == 0
     expected = bptt.load(models / "regress").predict(cases()[0])
-    assert [float(line) for line in out.splitlines()] == pytest.approx(expected)
+    heading, *rows = csv.reader(out.splitlines())
+    assert heading == ["id", "prediction"]
+    assert [row[0] for row in rows] == [str(i) for i in range(len(expected))]
+    assert [float(row[1]) for row in rows] == pytest.approx(expected)
 
 
 def test_a_forecaster_writes_a_table(run, models):

@@ -105,6 +105,13 @@ def test_unknown_labels_have_the_id_minus_one_and_are_named():
 )
 def test_text_of_files_names_classes_of_other_kinds(classes, texts):
     target = Labels(np.array(classes))
-    assert target.of_texts(texts) == classes[::-1]
-    assert target.of_texts([texts, ["?"]]) == [classes[::-1], ["?"]]
-    assert target.of_texts(None) is None
+    own, y = target.by_name([*texts, "?"])
+    assert own.encode(np.array(y), unknown=True).tolist() == [1, 0, -1]
+    own, y = target.by_name([[], texts, ["?"]])
+    assert [k.tolist() for k in own.encode(list(map(np.array, y)), unknown=True)] == [
+        [],
+        [1, 0],
+        [-1],
+    ]
+    assert target.by_name(None) == (target, None)
+    assert target.by_name(classes) == (target, classes)

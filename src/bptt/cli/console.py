@@ -7,9 +7,13 @@ import unicodedata
 from pathlib import Path
 from typing import Any, NoReturn
 
+from rich import box
+from rich.cells import cell_len
 from rich.console import Console as RichConsole
+from rich.table import Table as RichTable
 
 from ..errors import BpttError, CheckpointError
+from ..models.reports import Report
 from ..safe_files import obstacle, printable, reason, write_atomically
 
 MARK = "\ufffd"  # in place of a character that is not shown
@@ -25,6 +29,34 @@ class Console(RichConsole):
     def say(self, sentence: str, **how: Any) -> None:
         """Print a line, without the control characters that names in it may hold."""
         self.print(printable(sentence), **how)
+
+    def report(self, report: Report) -> None:
+        """Print sentences and tables; tables with lines only in a terminal."""
+        for before, part in zip(["", *report], report, strict=False):
+            if not (isinstance(before, str) and isinstance(part, str)):
+                self.say("")
+            if isinstance(part, str):
+                self.say(part)
+            else:
+                self._table(part)
+
+    def _table(self, table):
+        rows = [[printable(entry) for entry in row] for row in (table.columns, *table.rows)]
+        if table.title:
+            self.say(table.title)
+        if self.is_terminal:
+            drawn = RichTable(*rows[0][:1], box=box.SIMPLE_HEAD)
+            for name in rows[0][1:]:
+                drawn.add_column(name, justify="right")
+            for row in rows[1:]:
+                drawn.add_row(*row)
+            self.print(drawn)
+            return
+        widths = [max(map(cell_len, column)) for column in zip(*rows, strict=True)]
+        for first, *rest in rows:
+            cells = [first + " " * (widths[0] - cell_len(first))]
+            cells += [" " * (w - cell_len(c)) + c for c, w in zip(rest, widths[1:], strict=True)]
+            self.print("  ".join(cells).rstrip(), soft_wrap=True)
 
     def on_broken_pipe(self) -> None:
         """Continue the work without output."""
@@ -83,7 +115,18 @@ def put(text: str, out: Path | None) -> None:
     if out is None:
         sys.stdout.write(shown(text))
         return
+    put_bytes(text.encode("utf-8", "replace"), out)
+
+
+def put_bytes(data: bytes, out: Path) -> None:
+    """Write a file atomically.
+
+    Raises
+    ------
+    BpttError
+        The file cannot be written; what was there before is untouched.
+    """
     try:
-        write_atomically(out, text.encode("utf-8", "replace"))
+        write_atomically(out, data)
     except OSError as error:
         raise BpttError(f"cannot write {out}: {reason(error)}.") from error

@@ -7,15 +7,21 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import extras
 from ..errors import ConfigError, operation
 from ..models import load
 from . import data_files, options
-from .console import check_destination, field, put
+from .console import check_destination, field, put, put_bytes
 from .options import Model
 
 _OPTIONS = options.panel(
     "Options",
-    ("out", "File to write. Without: standard output.", Path),
+    (
+        "out",
+        "File to write: .csv, .tsv or .parquet; other endings as standard output, which is written "
+        "without it.",
+        Path,
+    ),
     (
         "coverage",
         "Add intervals that contain each value with this probability, above 0 and below 1 "
@@ -41,9 +47,11 @@ def predict(
 ) -> None:
     """Write a model's predictions for a file.
 
-    A classifier writes the class of each sequence, a tab and its probability. A tagger writes each
-    step, a tab and its tag, and a blank line after each sequence. A regressor writes the number of
-    each sequence. A forecaster writes a table (CSV) of the next steps.
+    A classifier writes a table (CSV) with the id of each sequence, its class and the probabilities
+    of all classes; a regressor the id and the number of each sequence; a forecaster the next steps.
+    A tagger of words writes each word, a tab and its tag, and a blank line after each sentence; a
+    tagger of numbers, and with --out FILE.csv that of words, a table with a row for each step.
+    Sequences without ids are numbered from 0.
 
     A table with a column of labels needs --label here too: the labels are not features.
     """
@@ -58,15 +66,36 @@ def predict(
     if out is not None:
         check_destination(out)
     data = data_files.read(m, [] if file is None else [file], given, labeled=False)
-    of_series = {"coverage": coverage, "columns": data.columns}
-    rows = m.prediction_rows(data.X, **(of_series if hasattr(m, "predict_interval") else {}))
-    put(_table(rows, m.separator), out)
+    suffix = "" if out is None else out.suffix.lower()
+    conll = getattr(m, "conll", False) and suffix not in (".csv", ".parquet")
+    if hasattr(m, "predict_interval"):
+        rows = m.prediction_rows(data.X, coverage=coverage, columns=data.columns)
+    else:
+        rows = m.prediction_rows(data, **({"table": not conll} if hasattr(m, "conll") else {}))
+    if suffix == ".parquet":
+        _put_parquet(rows, out)
+    else:
+        put(_text(rows, "\t" if conll or suffix == ".tsv" else ",", quoted=not conll), out)
 
 
-def _table(rows, separator):
-    """Return rows as text; only with commas are entries quoted."""
+def _text(rows, separator, quoted):
+    """Return rows as text; entries of CoNLL columns are not quoted."""
     text = io.StringIO()
-    quotes = {} if separator == "," else {"quoting": csv.QUOTE_NONE, "quotechar": None}
+    quotes = {} if quoted else {"quoting": csv.QUOTE_NONE, "quotechar": None}
     writer = csv.writer(text, delimiter=separator, lineterminator="\n", **quotes)
-    writer.writerows([field(entry) for entry in row] for row in rows)
+    writer.writerows([_entry(entry) for entry in row] for row in rows)
     return text.getvalue()
+
+
+def _entry(value):
+    return f"{value:.8g}" if isinstance(value, float) else field(value)
+
+
+def _put_parquet(rows, out):
+    """Write a table with numbers as numbers."""
+    pandas = extras.load("pandas", extra="tables", why="to write Parquet")
+    extras.load("pyarrow", extra="arrow", why="to write Parquet")
+    heading, *rows = rows
+    buffer = io.BytesIO()
+    pandas.DataFrame(rows, columns=heading).to_parquet(buffer, index=False)
+    put_bytes(buffer.getvalue(), out)

@@ -7,6 +7,7 @@ import typer
 
 from ..errors import operation
 from ..models import load
+from ..models.reports import Report
 from . import data_files, options
 from .console import Console
 from .options import Model
@@ -24,14 +25,17 @@ def score(
     """Score a model on a file.
 
     A language model: cross-entropy per token in nats and bits, and perplexity; lower is better. A
-    classifier or a tagger: accuracy. A regressor: R2; 1 is perfect. A forecaster: R2 of forecasts
-    from every step that has a window before it and a horizon after it.
+    classifier or a tagger: accuracy, balanced accuracy, precision, recall and F1 of each class, the
+    confusion matrix; a tagger of spans (B-PER, I-PER, O) also their F1. A regressor: R2 (1 is
+    perfect), RMSE, MAE. A forecaster: R2 of forecasts from every step that has a window before it
+    and a horizon after it.
     """
     m = load(model)
     data = data_files.read(m, [file], given)
-    Console().say(scored(m, data))
+    Console().report(scored(m, data))
 
 
-def scored(model: Any, data: Any) -> str:
-    """Return the score of a model in words, and on how much data."""
-    return f"{model.score_text(data.X, data.y)} ({model.extent(data.X, data.y)})"
+def scored(model: Any, data: Any) -> Report:
+    """Return the score of a model, on how much data, and the tables after it."""
+    first, *rest = model.score_report(data)
+    return [f"{first} ({model.extent(data.X, data.y)})", *rest]

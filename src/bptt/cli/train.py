@@ -182,7 +182,8 @@ def train(context, kind, files, given):
     count = sum(p.size for p in model.parameters_.values())
     console.say(f"Saved the model to {out}: {count:,} parameters.")
     if test:
-        console.say(f"{given['test']}: {scored(model, test)}")
+        first, *rest = scored(model, test)
+        console.report([f"{given['test']}: {first}", *rest])
 
 
 def _model(context, kind, given):

@@ -12,6 +12,7 @@ from ..checks import suggestion
 from ..equations import Cell
 from ..errors import ConfigError, operation
 from ..network import Network
+from ..readers import Data
 from ..stream import Stream
 from ..training import Checkpoints, Display, Progress, Run, Schedule, fit
 from ..training.display import DisplayMode
@@ -22,6 +23,7 @@ from ..training.schedules import ScheduleName
 from . import files
 from .fitted import as_fitted
 from .hyperparameters import CellChoice, Choice, Number, Optional, Whole, option, refusal
+from .reports import Report
 from .scikit_learn import tags
 
 InitialState = Literal["zero", "learned"]
@@ -160,7 +162,6 @@ class Model(ABC):
     command: ClassVar[str]  # `bptt train <command>` trains it ...
     reads: ClassVar[str]  # ... from such data: a key of `bptt.cli.data_files.CONTENTS`
     example: ClassVar[str] = ""  # arguments of the command, for its help
-    separator: ClassVar[str] = "\t"  # between the entries of `prediction_rows` in a file
 
     # -- what each model defines -------------------------------------------------------------
 
@@ -422,6 +423,10 @@ class Model(ABC):
     def score_text(self, X: Any, y: Any = None) -> str:
         """Return the score on data in words, as ``bptt score`` prints it: "accuracy 0.9730"."""
         return f"{self.measure} {self.score(X, y):.4f}"
+
+    def score_report(self, data: Data) -> Report:
+        """Return what ``bptt score`` prints: the score in words, then more sentences and tables."""
+        return [self.score_text(data.X, data.y)]
 
     def describe(self) -> list[str]:
         """Return what the fitted model reads and predicts: lines of ``bptt info``."""

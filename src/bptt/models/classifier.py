@@ -1,17 +1,24 @@
 """Sequence classification: one label for each sequence."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from ..errors import operation
+from ..errors import ConfigError, operation
 from ..layers.pool import Pooling
+from ..readers import Data
+from ..training import SequenceBatches
+from . import reports
 from .files import register
 from .fitted import as_fitted
 from .hyperparameters import Choice, Optional, Weights, option
+from .inputs import as_data
 from .labels import Labels
+from .reports import Report
 from .scikit_learn import tags
 from .supervised import SequenceModel
 from .targets import each
@@ -31,6 +38,7 @@ class LabelModel(SequenceModel):
 
     unit: ClassVar[str] = "nats"
     measure: ClassVar[str] = "accuracy"
+    label: ClassVar[str] = "class"  # what a label is called
     target: ClassVar[Any] = Labels
 
     @property
@@ -113,9 +121,27 @@ class LabelModel(SequenceModel):
             As for `predict_proba`.
         """
         data, targets = self._read_known(X, y, lengths, group)
-        ids = np.concatenate(each(self._target.encode(targets)))
+        if note := self._target.unknown_note(targets):
+            warnings.warn(f"{note} They count as wrong.", stacklevel=4)
+        ids = np.concatenate(each(self._target.encode(targets, unknown=True)))
         predicted = np.concatenate([z.argmax(axis=1) for z in self._run(data)])
         return float(np.mean(predicted == ids))
+
+    def _scored(self, inputs, targets):
+        """Return batches of validation data without the sequences that hold unknown classes.
+
+        Their loss would be infinite: their classes have no probability.
+        """
+        ids = self._target.encode(targets, unknown=True)
+        kept = [i for i, k in enumerate(ids) if np.min(k, initial=0) >= 0]
+        if len(kept) < len(ids):
+            note = self._target.unknown_note(targets)
+            if not kept:
+                raise ConfigError(f"every sequence has an unknown label. {note}")
+            left = f"{len(ids) - len(kept):,} of {len(ids):,}"
+            warnings.warn(f"{note} Sequences left out of the loss: {left}.", stacklevel=6)
+        ids = ids[kept] if isinstance(ids, np.ndarray) else [ids[i] for i in kept]
+        return SequenceBatches([inputs[i] for i in kept], ids, self.batch_size)
 
     def _joined(self, X, data, parts, group, columns=None):
         """Return one array, with a row for each sequence; where steps are labeled, the list."""
@@ -123,9 +149,36 @@ class LabelModel(SequenceModel):
             return parts
         return self._named(X, data, np.concatenate(parts), group, columns)
 
-    def score_text(self, X: Any, y: Any = None) -> str:
-        """Return the accuracy in words; `y` may hold labels as text, as data files do."""
-        return super().score_text(X, self._target.of_texts(y))
+    @operation
+    @as_fitted
+    def score_report(self, data: Data) -> Report:
+        """Return accuracy, the scores of each class, and which classes are confused.
+
+        Parameters
+        ----------
+        data : Data
+            Its labels may be text, as data files hold them.
+        """
+        target, y = self._target.by_name(data.y)
+        known, targets = self._read_known(data, y)
+        ids = each(target.encode(targets, unknown=True))
+        predicted = [z.argmax(axis=1) for z in self._run(known)]
+        predicted = predicted if self.pooling is None else [np.concatenate(predicted)]
+        right = np.concatenate(predicted) == np.concatenate(ids)
+        report: Report = [f"{self.measure} {np.mean(right):.4f}"]
+        if note := target.unknown_note(targets):
+            report.append(f"{note} They count as wrong.")
+        classes = np.array(list(map(str, self.classes_.tolist())), dtype=object)
+        truth = [list(map(str, t.tolist())) for t in each(targets)]
+        said = [classes[k].tolist() for k in predicted]
+        report += reports.spans(truth, said) if self.pooling is None else []
+        try:
+            report += reports.classification(
+                list(chain(*truth)), list(chain(*said)), classes.tolist(), self.label
+            )
+        except ConfigError as error:  # scikit-learn is not installed
+            report.append(str(error))
+        return report
 
     def describe(self) -> list[str]:
         """Return what the fitted model reads, and its classes: lines of ``bptt info``."""
@@ -264,10 +317,13 @@ class SequenceClassifier(LabelModel):
         n_classes = "" if y is None else f" with {len(set(y)):,} classes"
         return f"{super().extent(X)}{n_classes}"
 
-    def prediction_rows(self, X: Any) -> Iterator[tuple[str, ...]]:
-        """Yield the class of each sequence and its probability: rows of ``bptt predict``."""
-        for p in self.predict_proba(X):
-            yield str(self.classes_[p.argmax()]), f"{p.max():.4f}"
+    def prediction_rows(self, X: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield a heading, then id, class and all probabilities: rows of ``bptt predict``."""
+        data = as_data(X)
+        yield data.ids_name or "id", "class", *map(str, self.classes_.tolist())
+        ids = range(len(data.X)) if data.ids is None else data.ids
+        for name, p in zip(ids, self.predict_proba(data), strict=True):
+            yield name, str(self.classes_[p.argmax()]), *p.tolist()
 
     def __sklearn_tags__(self) -> Any:
         """Return the tags of scikit-learn."""

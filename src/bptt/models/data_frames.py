@@ -52,13 +52,14 @@ class FrameColumns:
         ConfigError
             X is no data frame, or does not have them.
         """
-        if isinstance(X, Data) or (table := as_frame(X)) is None:
+        table = None if isinstance(X, Data) else as_frame(X)
+        if table is None:
             for role, name in {"group": group, "time": time}.items():
                 if name is not None:
                     raise ConfigError(
                         f"{role} is {name!r}, and X is a {type(X).__name__}; expected a data frame."
                     )
-            return cls()
+            return cls.of_data(X) if isinstance(X, Data) else cls()
         check_frame(table)
         table = with_index(table, group, time)
         group, time = (
@@ -66,10 +67,19 @@ class FrameColumns:
             for name, role in ((group, "group"), (time, "time"))
         )
         label = find_column(table, y, "y") if isinstance(y, str) else None
-        if hasattr(y, "equals") and getattr(y, "name", None) in list(table.columns):
-            label = y.name if y.equals(table[y.name]) else None  # fit(df, df["label"])
+        name = getattr(y, "name", None)
+        if name is not None and name in list(table.columns) and table[name].equals(y):
+            label = name  # fit(df, df["label"])
         features = [c for c in table.columns if c not in (group, time, label)]
         return cls(group, time, label, _text_column(table, features, cls()))
+
+    @classmethod
+    def of_data(cls, data: Data) -> Self:
+        """Return the columns that a reader found: those of later data frames, too."""
+        has_steps = (
+            data.columns and np.ndim(data.X[0]) == 2 and len(data.columns) == len(data.X[0].T)
+        )
+        return cls(data.ids_name if has_steps else None, None, data.label_name)
 
     def but(self, **given: Name | None) -> Self:
         """Return the columns with those replaced that are given."""

@@ -212,7 +212,6 @@ class Forecaster(Model):
     items = "windows"
     command: ClassVar[str] = "forecast"
     reads: ClassVar[str] = "series"
-    separator: ClassVar[str] = ","
     example = "load.csv --columns load,oil --window 96 --horizon 24 --output gaussian"
 
     @operation

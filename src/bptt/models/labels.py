@@ -76,13 +76,16 @@ class Labels:
         share = f"{count:,} of {sum(map(len, labels)):,}"
         return f"Labels of classes that are not in the training set: {share} ({listed})."
 
-    def of_texts(self, y: Any) -> Any:
-        """Return labels, or lists of them, with text replaced by the class that it names.
+    def by_name(self, y: Any) -> tuple["Labels", Any]:
+        """Return the classes by their names, and labels that are text with the same names.
 
         Data files hold "1" and "true" where the labels of a training set may be 1, 1.0 or True.
+        Where the classes are text, or the labels are not, both are returned as they are.
         """
-        names = {name: c for c in self.classes.tolist() for name in _names(c)}
-        return _replaced(y, names) if isinstance(y, list) else y
+        if self.classes.dtype.kind == "U" or not (isinstance(y, list) and _first(y, str)):
+            return self, y
+        names = {name: str(c) for c in self.classes.tolist() for name in _names(c)}
+        return Labels(np.array(list(map(str, self.classes.tolist())))), _replaced(y, names)
 
     def objective(self, encoded: Arrays, model: Any) -> CrossEntropy:
         """Return the cross-entropy with the class weights of a model."""
@@ -120,6 +123,12 @@ def _names(label):
         return (str(label), str(label).lower())
     whole = isinstance(label, float) and label.is_integer()
     return (str(label), str(int(label))) if whole else (str(label),)
+
+
+def _first(labels, kind):
+    """Return whether the first label of a list, or of a list in it, is of a kind."""
+    first = next((label for label in labels if not isinstance(label, list) or label), None)
+    return _first(first, kind) if isinstance(first, list) else isinstance(first, kind)
 
 
 def _replaced(labels, names):

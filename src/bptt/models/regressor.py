@@ -6,13 +6,17 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import operation
+from ..errors import ConfigError, operation
 from ..layers.pool import Pooling
+from ..readers import Data
+from . import reports
 from .classifier import SequenceClassifier
 from .files import register
 from .fitted import as_fitted
 from .hyperparameters import redefault
+from .inputs import as_data
 from .metrics import r2
+from .reports import Report
 from .scikit_learn import tags
 from .supervised import SequenceModel
 from .values import Values
@@ -189,10 +193,28 @@ class SequenceRegressor(SequenceModel):
         self._target.encode(truth)  # refuses another number of targets
         return r2(truth, self._target.decode(np.concatenate(self._run(data))))
 
-    def prediction_rows(self, X: Any) -> Iterator[tuple[str, ...]]:
-        """Yield the numbers predicted for each sequence: rows of ``bptt predict``."""
-        for row in self.predict(X).reshape(len(X), -1):
-            yield tuple(f"{v:.8g}" for v in row)
+    @operation
+    @as_fitted
+    def score_report(self, data: Data) -> Report:
+        """Return R2, and the errors of each target."""
+        data, truth = self._read_known(data)
+        self._target.encode(truth)
+        predicted = self._target.decode(np.concatenate(self._run(data)))
+        report: Report = [f"{self.measure} {r2(truth, predicted):.4f}"]
+        try:
+            return report + reports.regression(truth, predicted)
+        except ConfigError as error:  # scikit-learn is not installed
+            return [*report, str(error)]
+
+    def prediction_rows(self, X: Any) -> Iterator[tuple[Any, ...]]:
+        """Yield a heading, then id and the predicted numbers: rows of ``bptt predict``."""
+        data = as_data(X)
+        predicted = self.predict(data).reshape(len(data.X), -1)
+        name, k = str(self._encoder.frame.label or "prediction"), predicted.shape[1]
+        yield data.ids_name or "id", *([name] if k == 1 else (f"{name} {j}" for j in range(k)))
+        ids = range(len(data.X)) if data.ids is None else data.ids
+        for own, row in zip(ids, predicted.tolist(), strict=True):
+            yield own, *row
 
     def __sklearn_tags__(self) -> Any:
         """Return the tags of scikit-learn."""

@@ -266,6 +266,10 @@ class SequenceModel(Model):
         X, y = given if is_pair else (given, None)
         data, targets = self._read(X, y, None, self._encoder.frame, self._encoder.names)
         inputs = self._encoder.encode(self._known(X, data))
+        return self._scored(inputs, targets)
+
+    def _scored(self, inputs, targets):
+        """Return batches of validation data."""
         return SequenceBatches(inputs, self._target.encode(targets), self.batch_size)
 
     # -- predictions -------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 from .classifier import LabelModel
 from .files import register
 from .hyperparameters import redefault
+from .inputs import as_data
 from .scikit_learn import tags
 
 
@@ -118,6 +119,7 @@ class SequenceTagger(LabelModel):
     char_units: int = redefault(LabelModel, "char_units", 32)
 
     items: ClassVar[str] = "steps"
+    label: ClassVar[str] = "tag"
     command: ClassVar[str] = "tag"
     reads: ClassVar[str] = "tags"
     example: ClassVar[str] = "english.conllu --validation dev.conllu --dropout 0.5 --epochs 10"
@@ -127,13 +129,38 @@ class SequenceTagger(LabelModel):
         n_tags = "" if y is None else f" with {len({tag for tags in y for tag in tags}):,} tags"
         return f"{super().extent(X)} of {sum(map(len, X)):,} steps{n_tags}"
 
-    def prediction_rows(self, X: Any) -> Iterator[tuple[str, ...]]:
-        """Yield each step and its tag, and () after each sequence: rows of ``bptt predict``."""
-        for sequence, labels in zip(X, self.predict(X), strict=True):
-            for step, tag in zip(sequence, labels, strict=True):
-                numbers = () if isinstance(step, str) else np.atleast_1d(step)
-                yield " ".join(f"{v:.8g}" for v in numbers) or step, str(tag)
-            yield ()
+    @property
+    def conll(self) -> bool:
+        """Whether `prediction_rows` may be CoNLL columns: words and their tags."""
+        return self._encoder.kind != "numbers"
+
+    def prediction_rows(self, X: Any, table: bool = False) -> Iterator[tuple[Any, ...]]:
+        """Yield each step and its tag: rows of ``bptt predict``.
+
+        Parameters
+        ----------
+        X
+            As for `predict`.
+        table : bool
+            Yield a heading, then id, step, what was read and the tag, as always for numbers.
+            Otherwise a word and its tag, and () after each sentence: CoNLL columns.
+        """
+        data = as_data(X)
+        tags = self.predict(data)
+        if self.conll and not table:
+            for sequence, own in zip(data.X, tags, strict=True):
+                yield from zip(sequence, map(str, own.tolist()), strict=True)
+                yield ()
+            return
+        first = np.reshape(data.X[0][:1], (1, -1)) if len(data.X) else np.zeros((1, 0))
+        names = data.columns or [f"value {k}" for k in range(first.shape[1])]
+        names = ["token"] if self.conll else names
+        yield data.ids_name or "id", "step", *names, "tag"
+        ids = range(len(data.X)) if data.ids is None else data.ids
+        for name, sequence, own in zip(ids, data.X, tags, strict=True):
+            for t, (step, tag) in enumerate(zip(sequence, own.tolist(), strict=True)):
+                read = [step] if isinstance(step, str) else np.atleast_1d(step).tolist()
+                yield name, t, *read, str(tag)
 
     def __sklearn_tags__(self) -> Any:
         """Return the tags of scikit-learn, which has no kind for one label per time step."""

@@ -35,8 +35,8 @@ class Data:
         Distance of the times, as pandas writes it: "h", "D", "MS"; of whole numbers "1".
     notes : tuple of str
         What was left out, skipped, sorted, filled or guessed: one sentence each.
-    ids_name, index_name : str, optional
-        Names of the columns that held the ids and the times.
+    ids_name, index_name, label_name : str, optional
+        Names of the columns that held the ids, the times and the labels.
     """
 
     X: Any
@@ -48,6 +48,7 @@ class Data:
     notes: tuple[str, ...] = ()
     ids_name: str | None = None
     index_name: str | None = None
+    label_name: str | None = None
 
     def __iter__(self) -> Iterator[Any]:
         """Yield X and y: ``X, y = read_ts(path)``."""

@@ -153,7 +153,8 @@ def sequences_of_frame(
             raise ConfigError(
                 "time is given without group; expected group, because each row is a sequence."
             )
-        return _rows(table, special, labels, columns, at_text)
+        data = _rows(table, special, labels, columns, at_text)
+        return data if at_label is None else data.but(label_name=table.names[at_label])
     codes, ids = (np.zeros(table.n_rows, np.int64), None)
     if at_group is not None:
         codes, ids = table.groups(at_group)
@@ -185,6 +186,7 @@ def sequences_of_frame(
         tuple(table.notes),
         table.names[at_group] if at_group is not None else None,
         index.name,
+        table.names[at_label] if at_label is not None else None,
     )
 
 

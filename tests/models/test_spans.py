@@ -1,0 +1,62 @@
+"""Spans of tags, as conlleval and seqeval find them."""
+
+import random
+
+import pytest
+
+from bptt.models.reports import spans
+from bptt.models.spans import count_spans, find_spans, has_spans
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ("B-A I-A O B-A", [("A", 0, 1), ("A", 3, 3)]),
+        ("B-A B-A I-B", [("A", 0, 0), ("A", 1, 1), ("B", 2, 2)]),
+        ("O I-A I-A I-B O I-B", [("A", 1, 2), ("B", 3, 3), ("B", 5, 5)]),  # IOB1
+        ("I-A B-A I-A", [("A", 0, 0), ("A", 1, 2)]),  # IOB1: B- only between two alike
+        ("S-A B-A I-A E-A E-B", [("A", 0, 0), ("A", 1, 3), ("B", 4, 4)]),  # BIOES
+        ("U-A B-A L-A", [("A", 0, 0), ("A", 1, 2)]),  # BILOU
+        ("B-A-1 I-A-1 I-A-2", [("A-1", 0, 1), ("A-2", 2, 2)]),
+        ("B I O I", [("", 0, 1), ("", 3, 3)]),
+        ("", []),
+    ],
+)
+def test_find_spans(tags, expected):
+    assert find_spans(tags.split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        ("B-A I-A O", True),
+        ("B-A", True),
+        ("O", False),
+        ("NOUN VERB", False),
+        ("B-A NOUN O", False),
+        ("B I O", True),
+        ("B I", False),
+        ("B-A B O", False),
+        ("S E", False),
+    ],
+)
+def test_has_spans(tags, expected):
+    assert has_spans(tags.split()) == expected
+
+
+def test_random_tags_are_read_as_seqeval_reads_them():
+    metrics = pytest.importorskip("seqeval.metrics")
+    labels = pytest.importorskip("seqeval.metrics.sequence_labeling")
+    rng = random.Random(0)
+    names = ["O", *(f"{p}-{k}" for p in "BIES" for k in ("X", "Y"))]
+    truth, said = (
+        [rng.choices(names, k=n) for n in (rng.randint(0, 7) for _ in range(2000))]
+        for _ in range(2)
+    )
+    said = [rng.choices(names, k=len(t)) if i % 2 else t for i, t in enumerate(truth)]
+    for tags in truth + said:
+        assert find_spans(tags) == labels.get_entities(tags)
+    heading = spans(truth, said)[0]
+    assert heading.startswith(f"span F1 {metrics.f1_score(truth, said):.4f} ")
+    _, (right, _, real) = count_spans(truth, said)
+    assert sum(right.values()) / sum(real.values()) == metrics.recall_score(truth, said)
