@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test bench docs lint clean
 .DELETE_ON_ERROR:
 
 NATIVE := $(shell find native -name '*.cpp' -o -name '*.h' -o -name CMakeLists.txt)
@@ -35,6 +35,9 @@ bench: .venv/ready-bench  # compares with PyTorch, ONNX Runtime and JAX: some te
 	$(BIN)/pip install --quiet torch==2.13.0 onnxruntime onnx jax jaxlib
 	mkdir -p build
 	touch $@
+
+docs:  # the site, into build/site
+	PYTHON=$(PYTHON) docs/build.sh
 
 lint: .venv/ready-test
 	$(BIN)/ruff format --check

@@ -88,6 +88,8 @@ def test_the_commands_run_in_order_on_small_data(tmp_path, monkeypatch, capsys):
     for name in ("english.conllu", "dev.conllu", "new.conllu"):
         write_conll(name, universal=True)
     write_series("load.csv", 130)
+    Path("submissions").mkdir()
+    Path("submissions", "ann.py").write_text("def softmax(x):\n    return x\n")
     small = ["--units", "4", "--epochs", "1", "--batch-size", "4", "--keep", "1"]
     for _, *arguments in (words for words in commands() if words[0] == "bptt"):
         if "--resume" in arguments:  # what an interrupted run would have left
@@ -102,6 +104,8 @@ def test_the_commands_run_in_order_on_small_data(tmp_path, monkeypatch, capsys):
     assert Path("tagged.tsv").read_text().count("\n\n") == len(SENTENCES)
     assert Path("tomorrow.csv").read_text().count("\n") == 25
     assert Path("history.png").exists()
+    assert "ann.py,0,8" in Path("grades.csv").read_text()
+    assert len(list(Path("notebooks").rglob("*.ipynb"))) == 18
 
 
 def test_every_file_named_exists():

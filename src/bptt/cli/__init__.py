@@ -20,7 +20,7 @@ import typer
 from .. import config
 from ..errors import BpttError
 from ..safe_files import printable
-from . import grade, info, plot, predict, sample, score, train
+from . import course, grade, info, plot, predict, sample, score, train
 from .console import fail, silence_stdout
 from .options import Command, Group
 
@@ -54,7 +54,15 @@ def command_line() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_root)
     app.add_typer(train.group(), name="train")
-    for command in (sample.sample, predict.predict, score.score, info.info, plot.plot, grade.grade):
+    for command in (
+        sample.sample,
+        predict.predict,
+        score.score,
+        info.info,
+        plot.plot,
+        grade.grade,
+        course.course,
+    ):
         app.command(cls=Command)(command)
     return app
 

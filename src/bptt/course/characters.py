@@ -85,7 +85,7 @@ def sample(parameters: Parameters, char_to_ix: Mapping[str, int], seed: int) -> 
 
 @operation
 def optimize(
-    X: Indices, Y: Sequence[int], a_prev: np.ndarray, parameters: Parameters,
+    X: Indices, Y: Sequence[int], a_prev: np.ndarray, parameters: dict[str, np.ndarray],
     learning_rate: float = 0.01,
 ) -> tuple[float, Gradients, np.ndarray]:  # fmt: skip
     """Make one step of gradient descent on one name; the parameters are changed in place.

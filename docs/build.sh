@@ -1,0 +1,19 @@
+#!/bin/sh
+# Builds the site into build/site; warnings are errors. All it needs goes into an environment of its
+# own, and MathJax beside the pages, so that the site reads without network.
+# Usage: docs/build.sh [sphinx-build options]
+set -e
+here=$(cd "$(dirname "$0")" && pwd)
+root=$here/..
+venv=$root/build/docs-venv
+[ -x "$venv/bin/python" ] || "${PYTHON:-python3}" -m venv "$venv"
+"$venv/bin/pip" install --quiet "$root[docs]"
+if [ ! -f "$here/_static/mathjax/tex-svg-full.js" ]; then
+  mkdir -p "$root/build/mathjax" "$here/_static/mathjax"
+  (cd "$root/build/mathjax" && npm pack --silent mathjax@3.2.2 >/dev/null && tar xzf mathjax-3.2.2.tgz)
+  cp "$root/build/mathjax/package/es5/tex-svg-full.js" "$here/_static/mathjax/"
+fi
+"$venv/bin/python" -m bptt.course.pictures "$here/_static"
+JUPYTER_CACHE=$root/build/notebooks "$venv/bin/sphinx-build" -W --keep-going -q -b html -d "$root/build/doctrees" \
+  "$@" "$here" "$root/build/site"
+echo "$root/build/site/index.html"
