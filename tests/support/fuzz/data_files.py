@@ -10,14 +10,15 @@ import json
 import numpy as np
 
 from bptt.corpus import read_documents, read_text
-from bptt.readers import Data
-from tests.support.fuzz.second import agrees
+from bptt.readers import Data, read_frame
+from tests.support.fuzz.second import agrees, frame_agrees, rows_with_csv, rows_with_pandas
 
 
-def check_data(read, write, second=None):
+def check_data(read, write, second=None, reread=None):
     """Return a check for a reader, the writer of its format, and a second reader of it.
 
-    ``check(path)`` returns whether the second reader could read the file too; it must then agree.
+    `reread` reads what was written, if that is another call. ``check(path)`` returns whether the
+    second reader could read the file too; it must then agree.
     """
 
     def check(path):
@@ -26,12 +27,25 @@ def check_data(read, write, second=None):
         assert_data(data, path.stat().st_size)
         again = path.with_name("again" + path.suffix)
         again.write_bytes(write(data).encode())
-        other = read(again)
+        other = (reread or read)(again)
         assert len(other.X) == len(data.X)
         assert other.y == data.y
         for x, x_again in zip(data.X, other.X, strict=True):
             np.testing.assert_array_equal(x, x_again)
         return agreed
+
+    return check
+
+
+def check_frame(separator):
+    """Return a check that a table is read as by the csv module and by pandas."""
+
+    def check(path):
+        frame = read_frame(path, separator=separator, header=True)
+        if (rows := rows_with_csv(path, separator)) is None:  # pandas is not as strict
+            return False
+        with_csv = frame_agrees(frame, rows)
+        return frame_agrees(frame, rows_with_pandas(path, separator)) or with_csv
 
     return check
 
@@ -70,6 +84,21 @@ def write_table(data, header):
             label = [] if y is None else [y[t] if isinstance(y, list) else y]
             write.writerow([k] * ("who" in header) + list(step) + label)
     return rows.getvalue()
+
+
+def write_rows(data):
+    """Write sequences of one feature as rows, after their labels; shorter rows end in NaN."""
+    width = max(map(len, data.X))
+    lines = ["\t".join(["y", *["x"] * width])]
+    for x, y in zip(data.X, data.y, strict=True):
+        lines.append("\t".join([y, *map(repr, x[:, 0].tolist()), *["NaN"] * (width - len(x))]))
+    return "\n".join(lines)
+
+
+def write_series(data):
+    """Write one series without its times."""
+    lines = [",".join(["x"] * data.X[0].shape[1]), *map(numbers, data.X[0])]
+    return "\n".join(lines)
 
 
 def write_conll(data):

@@ -171,12 +171,53 @@ def _without_end(x):
     return x[: full[-1] + 1] if full else x
 
 
-def rows_with_csv(path, delimiter):
+_MISSING = ("", "?", "na", "n/a", "nan", "null", "none")
+
+
+def rows_with_csv(path, separator):
     """Return the rows of a table that the csv module reads; None where it refuses."""
     if (text := text_of(path)) is None:
         return None
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+        return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
     except csv.Error:
         return None
-    return [row for row in rows if any(field.strip() for field in row)]
+
+
+def rows_with_pandas(path, separator):
+    """Return the rows of a table that pandas reads as text, without any guess."""
+    import pandas as pd
+
+    if (text := text_of(path)) is None:
+        return None
+    strict = {"dtype": str, "keep_default_na": False, "na_filter": False, "header": None}
+    try:
+        table = pd.read_csv(io.StringIO(text), sep=separator, on_bad_lines="error", **strict)
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError):
+        return None
+    return table.to_numpy().tolist()
+
+
+def frame_agrees(frame, rows):
+    """Return whether a second reader could read a table; raise where it contradicts."""
+    if rows is None:
+        return False
+    rows = [[str(field).strip() for field in row] for row in rows]
+    rows = [row for row in rows if any(row)]
+    while rows and rows[0] and not any(row[-1] if row else "" for row in rows):
+        rows = [row[:-1] for row in rows]  # a separator at the end of every row
+    if len({len(row) for row in rows}) != 1 or not rows[0]:
+        return False  # pandas fills short rows, csv returns them
+    _, *rows = rows
+    assert frame.shape == (len(rows), len(rows[0]) if rows else frame.shape[1])
+    for at in range(frame.shape[1]):
+        column = frame.iloc[:, at]
+        for ours, theirs in zip(column.tolist(), (row[at] for row in rows), strict=True):
+            missing = theirs.lower() in _MISSING
+            if column.dtype.kind == "i":
+                assert ours == int(float(theirs)) or ours == int(theirs)
+            elif column.dtype.kind in "fu":
+                assert np.isnan(ours) if missing else ours == float(theirs)
+            else:
+                assert (missing and ours != ours) or str(ours).strip() == theirs
+    return True

@@ -6,10 +6,12 @@ from bptt.readers import read_conll, read_json_lines, read_series, read_table, r
 from tests.support.fuzz import second
 from tests.support.fuzz.data_files import (
     check_data,
+    check_frame,
     check_text,
-    numbers,
     write_conll,
     write_json_lines,
+    write_rows,
+    write_series,
     write_table,
     write_ts,
 )
@@ -21,37 +23,38 @@ TABLES = [
         check_data(
             lambda p: read_table(p, sequence=0, label=-1),
             lambda d: write_table(d, ["who", *["x"] * d.X[0].shape[1], "kind"]),
+            reread=partial(read_table, sequence=0, label=-1, separator=",", header=True),
         ),
     ),
     (
         "texts.csv",
         b'name,kind\n"Smith, John",x\nO\'Hara,y\n"a ""b""\nc",x\n',
-        check_data(lambda p: read_table(p, text=0, label=1), lambda d: write_table(d, ["n", "k"])),
+        check_data(
+            lambda p: read_table(p, text=0, label=1),
+            lambda d: write_table(d, ["n", "k"]),
+            reread=partial(read_table, text=0, label=1, separator=",", header=True),
+        ),
     ),
     (
         "rows.tsv",
         b"1\t0.5\t2\n2\t1.5\t3\n1\t2.5\t4\n",
         check_data(
             lambda p: read_table(p, label=0),
-            lambda d: "".join(
-                y + "".join(f"\t{v!r}" for v in x[:, 0].tolist()) + "\n"
-                for x, y in zip(d.X, d.y, strict=True)
-            ),
+            write_rows,
+            reread=partial(read_table, label=0, separator="\t", header=True),
         ),
     ),
     (
         "series.csv",
         b"date;load;temp\n2016-07-01 00:00;5.8;30.5\n2016-07-01 01:00;5.6;27.7\n",
         check_data(
-            read_series,
-            lambda d: (
-                "date,"
-                + ",".join("x" * d.X[0].shape[1])
-                + "\n"
-                + "".join(f"d,{numbers(row)}\n" for row in d.X[0])
-            ),
+            read_series, write_series, reread=partial(read_series, separator=",", header=True)
         ),
     ),
+    ("plain.csv", b"a,b,c\n1,2.5,x\n-3,,y z\n1e3,7,x\n", check_frame(",")),
+    ("quoted.csv", b'a;"b;c"\n"1";"x"\n2;"y ""z"""\n', check_frame(";")),
+    ("columns.tsv", b"a\tb\n1\t2\n3\tNA\n", check_frame("\t")),
+    ("utf16.csv", "\u00e9,b\n1,2\n3,4\n".encode("utf-16"), check_frame(",")),
 ]
 
 
