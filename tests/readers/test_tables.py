@@ -145,6 +145,8 @@ def test_numbers_are_the_nearest_float64(write):
         ("", {}, "is empty"),
         (" \n\n", {}, "is empty"),
         ("a,b\n", {}, "holds no row"),
+        (",\n", {}, "holds no row"),
+        ("1,2\n3,4,\n", {}, "line 2 has 3 fields; expected 2, as in the first row"),
         ("a,b\n1,2\n3\n", {}, "line 3 has 1 field; expected 2"),
         ("a,b\n1,2\n3,4,5\n", {}, "line 3 has 3 fields; expected 2"),
         ("a,b\n1,2\n", {"label": "c"}, "has the columns a, b; expected 'c' once"),
@@ -175,6 +177,11 @@ def test_numbers_are_the_nearest_float64(write):
 )
 def test_refused_tables(write, text, options, words):
     refusal(read_table, write(text), words, **options)
+
+
+def test_a_date_with_a_broken_zone(write):
+    path = write("date,b\n2016-07-01 00:00,1\n2016-07-01 01:1-2,2\n")
+    refusal(read_series, path, "date mixes times with and without a time zone")
 
 
 def test_text_excludes_columns(write):

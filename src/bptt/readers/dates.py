@@ -187,7 +187,10 @@ def _parse(pd, texts, form):
         zones = texts.str.extract(r"(Z|[-+]\d{2}(?::?\d{2})?)$")[0].unique()
         if len(zones) > 1:
             return None
-    return pd.to_datetime(texts, format=form, errors="coerce")
+    try:
+        return pd.to_datetime(texts, format=form, errors="coerce")
+    except ValueError:  # mixed zones, where pandas reads one that the pattern does not: 10:1-2
+        return None
 
 
 def _likelier(found, texts, name):

@@ -302,6 +302,8 @@ class _Text(Table):
         except Refused as refusal:
             line, what, expected = refusal.args
             raise DataError(f"{self.name}, line {line} {what}; expected {expected}.") from None
+        if not self._layout.n_rows:
+            raise DataError(f"{self.name} holds no row; expected at least one.")
         self.notes += self._layout.notes
         self._header(header)
 
@@ -330,9 +332,12 @@ class _Text(Table):
             self.notes.append(
                 f"{shown(twice[0])} is the name of {self.names.count(twice[0])} columns."
             )
-        if layout.short_header and any(text.strip() for text in self._texts(layout.width - 1)):
+        beyond = layout.short_header and (
+            not header or any(text.strip() for text in self._texts(layout.width - 1))
+        )
+        if beyond:
             raise DataError(
-                f"{self.name}, {self.line(0)} has {layout.width} fields; expected "
+                f"{self.name}, line {layout.line(1)} has {layout.width} fields; expected "
                 f"{layout.width - 1}, as in the first row."
             )
 

@@ -202,8 +202,11 @@ def frame_agrees(frame, rows):
     """Return whether a second reader could read a table; raise where it contradicts."""
     if rows is None:
         return False
-    rows = [[str(field).strip() for field in row] for row in rows]
-    rows = [row for row in rows if any(row)]
+    rows = [[str(field).strip() for field in row] for row in rows if row]
+    if ["" for row in rows if row == [""]]:
+        return False  # a blank line of spaces, or a quoted field without content
+    while len(rows) > 1 and not any(rows[-1]):
+        rows.pop()
     while rows and rows[0] and not any(row[-1] if row else "" for row in rows):
         rows = [row[:-1] for row in rows]  # a separator at the end of every row
     if len({len(row) for row in rows}) != 1 or not rows[0]:
