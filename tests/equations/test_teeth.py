@@ -24,7 +24,9 @@ from typing import NamedTuple
 import pytest
 
 import bptt
-from bptt import Dense, Embedding, Network, batch_first, course, engine, gradcheck
+from bptt import Dense, Embedding, Network, batch_first, engine, gradcheck
+from bptt.course import characters
+from bptt.course import sequences as course
 from bptt.engine import numpy_provider
 from bptt.equations import (
     CELLS,
@@ -231,6 +233,7 @@ TARGETS = [
         ("da dy zeros", "reverse_valid _batch_first _features_first", "states gates"),
     ),
     Target(course._backward, cases.course_cases, ("x da dy", "dx dstate0")),
+    Target(characters.rnn_backward, cases.characters_cases, ("X Y", "a y", "dy dz")),
     Target(numpy_provider._batch_first, cases.engine_cases),
     Target(numpy_provider._features_first, cases.engine_cases),
     Target(stepwise.StepwiseLayer.backward, stepwise_cases, ("dy d_rows dx", "kept valid")),
@@ -271,7 +274,7 @@ class Same(NamedTuple):
 
 
 EQUIVALENT = {
-    "course._backward": [
+    "course.sequences._backward": [
         Same(
             "np.zeros((*a.shape[1:], b.shape[0]), b.dtype)"
             " -> np.zeros((*b.shape[1:], b.shape[0]), b.dtype)",
@@ -320,6 +323,16 @@ EQUIVALENT = {
     "layers.pool.Pool.backward": [
         Same("a > 0 -> a >= 0", "differs where nothing was counted, and dy is 0 there")
     ],
+    "course.characters.rnn_backward": [
+        Same("a @ b[c].T -> a * b[c].T", "one column: the outer product"),
+        Same("a @ b[c - 1].T -> a * b[c - 1].T", "one column: the outer product"),
+        Same("-1 -> -0", "zeros of one shape"),
+        Same("len(a) -> len(b)", SAME_SIZE),
+        Same(
+            "return (a | {'da_next': b}, c) -> return (a | {'da_next': b}, d)",
+            "the states are returned beside the gradients",
+        ),
+    ],
     "batch_first.temporal_softmax_loss": [Same("len(a) -> len(b)", SAME_SIZE, times=2)],
 }
 
@@ -328,9 +341,12 @@ NOTHING_TO_BREAK = {
     "engine.contract.Provider.backward": "a protocol",
     "layers.base.Layer.backward": "abstract",
     "layers.stepwise.StepwiseLayer._map_backward": "abstract",
-    "course.rnn_backward": "one call",
-    "course.lstm_backward": "one call",
-    "course.gru_backward": "one call",
+    "course.through_time._check_backward": "compares a learner's function",
+    "course.through_time._first_backward": "compares a learner's function",
+    "course.through_time._slips_backward": "lists mistakes",
+    "course.sequences.rnn_backward": "one call",
+    "course.sequences.lstm_backward": "one call",
+    "course.sequences.gru_backward": "one call",
     "engine.native_provider.NativeProvider.backward": "one call",
     "engine.native_provider.NativeProvider.dense_backward": "one call",
     "engine.numpy_provider.NumpyProvider.dense_backward": "one call",

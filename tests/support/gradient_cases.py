@@ -12,6 +12,7 @@ import numpy as np
 
 import bptt
 from bptt import GRU, LSTM, RNN, Dense, Embedding, Network, batch_first, engine, equations
+from bptt.course import characters
 from bptt.equations import losses, regression
 from bptt.layers import Dropout, FeatureEmbedding, Pool, WordEmbedding
 from tests.support.cases import (
@@ -78,6 +79,30 @@ def course_cases():
     """The same functions at the top level, where they run on the engine."""
     kinds = [(2,), (4, True), (4, True, 2)]
     return [sequence_case(name, *kind, module=bptt) for kind in kinds for name in CELLS]
+
+
+@cache
+def characters_cases():
+    """The course's character model: its loss on two names, from a state that is an input too."""
+    shapes = {"Wax": (4, 5), "Waa": (4, 4), "Wya": (5, 4), "b": (4, 1), "by": (5, 1), "a0": (4, 1)}
+
+    def case(X, Y):
+        rng = np.random.default_rng(2)
+        inputs = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+
+        def forward(inputs):
+            parameters = {name: inputs[name] for name in shapes if name != "a0"}
+            loss, cache = characters.rnn_forward(X, Y, inputs["a0"], parameters)
+            return np.array([loss]), (parameters, cache)
+
+        def backward(dy, cache):
+            gradients, _ = characters.rnn_backward(X, Y, *cache)
+            gradients = gradients | {"da0": gradients["da_next"]}
+            return {name: dy[0] * g for name, g in gradients.items()}
+
+        return Case(forward, backward, inputs)
+
+    return [case([None, 3, 1, 3], [3, 1, 3, 0]), case([2], [4])]
 
 
 @cache
