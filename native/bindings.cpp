@@ -5,6 +5,8 @@
 #include <nanobind/stl/vector.h>
 
 #include "bindings_arrays.h"
+#include "bindings_changes.h"
+#include "bindings_lock.h"
 #include "engine/dispatch.h"
 #include "engine/memory.h"
 #include "engine/pool.h"
@@ -15,21 +17,29 @@ NB_MODULE(_native, m) {
   nb::set_leak_warnings(false);
   m.doc() = "Kernels of the bptt engine. See native/README.md.";
   nb::exception<LayoutError>(m, "LayoutError", PyExc_ValueError);
+  nb::exception<ChangedError>(m, "ChangedError", PyExc_RuntimeError);
+  nb::exception<BusyError>(m, "BusyError", PyExc_RuntimeError);
+  nb::register_exception_translator([](const std::exception_ptr& thrown, void*) {
+    try {
+      std::rethrow_exception(thrown);
+    } catch (const Interrupted&) {  // the signal handler has set the Python error
+    }
+  });
   bind_layers(m);
   bind_rows(m);
 
-  m.def("isa", [] { return std::string(isa()); });
+  m.def(
+      "isa", [] { return std::string(isa()); }, "Raises ValueError where BPTT_ISA names none of this machine's.");
   m.def("available_isas", &available_isas);
   m.def("get_num_threads", &get_num_threads);
   m.def(
       "set_num_threads",
       [](int n) {
         if (n < 1) refuse("the number of threads is " + std::to_string(n) + "; expected at least 1.");
-        nb::gil_scoped_release release;
+        WithoutLock release;
         set_num_threads(n);
       },
       "n"_a);
   m.def("cached_bytes", &cached_bytes);
   m.def("release_memory", &release_cached_blocks);
-  isa();  // an impossible BPTT_ISA is an error at import
 }

@@ -31,6 +31,18 @@ inline int small(index n, const char* what) {
   return int(n);
 }
 
+// A second thread in a stream; `_native.BusyError` in Python.
+struct BusyError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// Refuses arrays whose number of elements would overflow an index: those with strides of 0 can be that large.
+inline void need_addressable(std::initializer_list<index> shape) {
+  double elements = 1;
+  for (index n : shape) elements *= double(n);
+  if (elements > 0x1p58) throw std::bad_alloc();
+}
+
 class View {
  public:
   View() = default;
@@ -103,6 +115,7 @@ class View {
     if (last_contiguous()) return rows<const T>(shape);
     constexpr index kBlock = 16;  // steps at a time: where they are neighbors, they share cache lines
     const index m = size(0), steps = size(1), n = size(2), by_row = stride(0), by_t = stride(1), by_j = stride(2);
+    need_addressable({m, steps, n});
     own = Array<T>(m * steps * n);
     for (index r = 0; r < m; ++r)
       for (index t0 = 0; t0 < steps; t0 += kBlock)
@@ -114,6 +127,7 @@ class View {
     return {own.data(), steps * n, n};
   }
   void* buffer() const { return buffer_.buf; }
+  const char* name() const { return name_; }
   void need_contiguous() const {
     if (!PyBuffer_IsContiguous(&buffer_, 'C')) throw LayoutError(std::string(name_) + " must be C-contiguous.");
   }
@@ -145,6 +159,7 @@ constexpr index kOwnBlockFrom = 64 << 10;  // bytes
 // A fresh C-contiguous array; `data` receives where its elements are.
 template <class T>
 nb::object new_array(std::initializer_list<index> shape, T** data) {
+  need_addressable(shape);
   index count = 1;
   for (index n : shape) count *= n;
   if (count * index(sizeof(T)) < kOwnBlockFrom) {

@@ -3,10 +3,13 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <atomic>
 #include <optional>
 
 #include "bindings.h"
 #include "bindings_arrays.h"
+#include "bindings_changes.h"
+#include "bindings_lock.h"
 #include "engine/engine.h"
 #include "engine/params.h"
 
@@ -50,8 +53,8 @@ struct Params {
       if (n_a || (param.kind != Param::joint && param.kind != Param::input)) continue;
       const View& matrix = views.back();  // the first that takes the input gives the sizes
       if (matrix.dims() != 2) refuse(std::string(param.name) + " must have two dimensions.");
-      n_a = int(matrix.size(0));
-      n_x = int(matrix.size(1) - (param.kind == Param::joint ? n_a : 0));
+      n_a = small(matrix.size(0), "n_a");
+      n_x = small(matrix.size(1) - (param.kind == Param::joint ? n_a : 0), "n_x");
       if (n_x < 0) refuse(std::string(param.name) + " has fewer columns than rows.");
     }
     kind = views[0].kind();
@@ -112,9 +115,33 @@ struct StatesOut {
 template <class T>
 struct Kept {  // a tape and the arrays that it refers to
   Tape<T> tape;
-  std::vector<View> alive;
+  std::vector<View> alive;  // x or table
   Params params;
   Array<T> x;  // where the caller's had another layout
+  Array<index> tokens;
+  std::vector<std::uint64_t> prints;
+
+  // The fingerprints of the caller's arrays, in the order of `referred`.
+  std::vector<std::uint64_t> fingerprints() const {
+    const Plan& plan = tape.plan;
+    std::vector<std::uint64_t> found;
+    found.reserve(kMaxParams + 1);
+    for (std::size_t i = 0; i < params.views.size(); ++i)
+      found.push_back(
+          fingerprint_of_parameter(static_cast<const T*>(params.views[i].buffer()),
+                                   plan.n_a * param_columns(info(plan.cell).params[i], plan.n_x, plan.n_a)));
+    if (tape.in.table)
+      found.push_back(fingerprint_of_parameter(tape.in.table, tape.in.n_tokens * plan.n_x));
+    else if (!x.data())
+      found.push_back(fingerprint_of_x(tape.in.x, plan.m, plan.n_x, plan.row.data(), plan.len.data()));
+    return found;
+  }
+  void need_unchanged() const {
+    const std::vector<std::uint64_t> now = fingerprints();
+    for (std::size_t i = 0; i < now.size(); ++i)
+      if (now[i] != prints[i])
+        throw ChangedError((i < params.views.size() ? params.views[i] : alive.front()).name());
+  }
 };
 
 class PyTape {
@@ -139,25 +166,30 @@ nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::tuple
                       bool keep_tape, nb::object table) {
   std::vector<View> alive;
   Array<T> own_x;
+  Array<index> own_tokens;
   Input<T> in;
   Problem p;
   p.cell = params.cell, p.reverse = reverse, p.n_x = params.n_x, p.n_a = params.n_a;
   const Weights<const T> weights = params.weights<T>();
-  alive.emplace_back(x, table.is_none() ? "x" : "tokens");
-  const View& v = alive.back();
   if (table.is_none()) {
+    alive.emplace_back(x, "x");
+    const View& v = alive.back();
     in.x = v.rows_or_copy<T>({-1, -1, p.n_x}, own_x);
+    p.m = small(v.size(0), "m"), p.T = small(v.size(1), "T_x");
   } else {
-    v.data<const index>({-1, -1});
-    in.token = {v.data<const index>({-1, -1}), v.stride(0), v.stride(1)};
-  }
-  p.m = small(v.size(0), "m"), p.T = small(v.size(1), "T_x");
-  if (!table.is_none()) {
+    const View v(x, "tokens");
+    const index* token = v.any_layout<const index>({-1, -1});
+    p.m = small(v.size(0), "m"), p.T = small(v.size(1), "T_x");
+    own_tokens = Array<index>(index(p.m) * p.T);  // what was checked must stay as it is until backward
+    for (index r = 0; r < p.m; ++r)
+      for (index t = 0; t < p.T; ++t) own_tokens.data()[r * p.T + t] = token[r * v.stride(0) + t * v.stride(1)];
+    in.token = {own_tokens.data(), p.T, 1};
     alive.emplace_back(table, "table");
     in.table = alive.back().data<const T>({-1, p.n_x});
     alive.back().need_contiguous();
     in.n_tokens = small(alive.back().size(0), "n_tokens");
   }
+  need_addressable({index(p.m) + 1, index(p.T) + 1, index(p.n_a) + 16, kMaxBlocks + 1});
   View length_view;
   if (!lengths.is_none()) {
     length_view = View(lengths, "lengths");
@@ -172,12 +204,15 @@ nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::tuple
   Tape<T>* tape = nullptr;
   if (keep_tape) {
     kept = std::make_unique<PyTape>();
-    tape = &slot<T>(*kept).emplace(Kept<T>{{}, std::move(alive), std::move(params), std::move(own_x)}).tape;
+    Kept<T>& of_tape = slot<T>(*kept).emplace(
+        Kept<T>{{}, std::move(alive), std::move(params), std::move(own_x), std::move(own_tokens), {}});
+    tape = &of_tape.tape;
   }
   {
-    nb::gil_scoped_release release;
-    forward<T>(p, weights, in, from.rows, {out, index(p.T) * p.n_a, p.n_a}, to.rows, tape);
+    WithoutLock release;
+    forward<T>(p, weights, in, from.rows, {out, index(p.T) * p.n_a, p.n_a}, to.rows, tape, release.watch());
   }
+  if (kept) slot<T>(*kept)->prints = slot<T>(*kept)->fingerprints();
   return nb::make_tuple(out_array, to.tuple(), kept ? nb::cast(std::move(kept)) : nb::none());
 }
 
@@ -195,6 +230,7 @@ nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::tuple dstate, boo
   const index m = plan.m, T_x = plan.T, n_a = plan.n_a, n_x = plan.n_x;
   const CellInfo& cell = info(plan.cell);
   const bool tokens = kept.tape.in.table != nullptr;
+  kept.need_unchanged();
   const View y_view(dy, "dy");
   Array<T> own_d;
   const Rows<const T> from_y = y_view.rows_or_copy<T>({m, T_x, n_a}, own_d);
@@ -219,8 +255,8 @@ nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::tuple dstate, boo
     attach<T>(cell.params[i], sums, int(n_x), int(n_a), g.weights);
   }
   {
-    nb::gil_scoped_release release;
-    backward<T>(kept.tape, from_y, from.rows, g);
+    WithoutLock release;
+    backward<T>(kept.tape, from_y, from.rows, g, release.watch());
   }
   return nb::make_tuple(x_array, to.tuple(), gradients);
 }
@@ -274,6 +310,10 @@ nb::object tape_unpack(const PyTape& tape, const std::string& name) {
 
 // ---- streams ----
 
+// Multiply-adds of a step from which the interpreter lock is released: 50 us. The lock can take a switch
+// interval (5 ms) to come back where another thread computes in Python.
+constexpr double kWorthTheLock = 1e6;
+
 class PyStream {
  public:
   PyStream(const std::string& cell, nb::dict named, int m) {
@@ -286,13 +326,40 @@ class PyStream {
     else
       refuse("parameters must be float32 or float64.");
   }
-  nb::object step(nb::object x, nb::object out) { return f_ ? step_as(*f_, x, out) : step_as(*d_, x, out); }
-  nb::object state() const { return f_ ? state_as(*f_) : state_as(*d_); }
-  void set_state(nb::tuple state) { f_ ? set_as(*f_, state) : set_as(*d_, state); }
-  void reset() { f_ ? f_->set_state({}) : d_->set_state({}); }
+  nb::object step(nb::object x, nb::object out) {
+    const Turn turn(busy_);
+    return f_ ? step_as(*f_, x, out) : step_as(*d_, x, out);
+  }
+  nb::object state() const {
+    const Turn turn(busy_);
+    return f_ ? state_as(*f_) : state_as(*d_);
+  }
+  void set_state(nb::tuple state) {
+    const Turn turn(busy_);
+    f_ ? set_as(*f_, state) : set_as(*d_, state);
+  }
+  void reset() {
+    const Turn turn(busy_);
+    f_ ? f_->set_state({}) : d_->set_state({});
+  }
   int m() const { return f_ ? f_->m() : d_->m(); }
 
  private:
+  struct Turn {  // one thread at a time; a second is refused
+    std::atomic<bool>& busy;
+    explicit Turn(std::atomic<bool>& b) : busy(b) {
+      if (busy.exchange(true, std::memory_order_acquire))
+        throw BusyError("another thread uses the stream; expected one thread at a time.");
+    }
+    ~Turn() { busy.store(false, std::memory_order_release); }
+    Turn(const Turn&) = delete;
+  };
+  template <class T>
+  static void run(Stream<T>& s, const Rows<const T>& x, const Rows<T>& y) {
+    if (s.multiply_adds() < kWorthTheLock) return s.step(x, y);
+    WithoutLock release;
+    s.step(x, y);
+  }
   template <class T>
   static nb::object step_as(Stream<T>& s, nb::object x, nb::object out) {
     View from(x, "x_t");
@@ -300,10 +367,10 @@ class PyStream {
     T* to;
     if (out.is_none()) {
       out = new_array<T>({s.m(), s.n_a()}, &to);
-      s.step(rows, {to, s.n_a(), 0});
+      run<T>(s, rows, {to, s.n_a(), 0});
     } else {
       View target(out, "out", true);
-      s.step(rows, target.rows<T>({s.m(), s.n_a()}));
+      run<T>(s, rows, target.rows<T>({s.m(), s.n_a()}));
     }
     return out;
   }
@@ -319,6 +386,7 @@ class PyStream {
   }
   std::optional<Stream<float>> f_;
   std::optional<Stream<double>> d_;
+  mutable std::atomic<bool> busy_{false};
 };
 
 // ---- the table of cells ----

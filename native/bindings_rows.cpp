@@ -4,6 +4,8 @@
 
 #include "bindings.h"
 #include "bindings_arrays.h"
+#include "bindings_changes.h"
+#include "bindings_lock.h"
 #include "engine/dense.h"
 #include "engine/dispatch.h"
 #include "engine/pool.h"
@@ -23,6 +25,7 @@ struct Dense {  // x (rows, n_in), w (n_out, n_in)
   Dense(nb::object x_, nb::object w_) : x(x_, "x"), w(w_, "W") {
     if (x.dims() != 2 || w.dims() != 2) refuse("x and W must have two dimensions.");
     rows = small(x.size(0), "rows"), n_in = small(x.size(1), "n_in"), n_out = small(w.size(0), "n_out");
+    if (n_in < 1 || n_out < 1) refuse("W is empty; expected at least one row and one column.");
     x.need_contiguous(), w.need_contiguous();
   }
 };
@@ -35,8 +38,8 @@ nb::object dense_forward_as(const Dense& d, nb::object b) {
   const T* at = bias.dims() == 1 ? bias.data<const T>({d.n_out}) : bias.data<const T>({d.n_out, 1});
   T* y;
   nb::object out = new_array<T>({d.rows, d.n_out}, &y);
-  nb::gil_scoped_release release;
-  dense_forward<T>(x, w, at, d.rows, d.n_in, d.n_out, y);
+  WithoutLock release;
+  dense_forward<T>(x, w, at, d.rows, d.n_in, d.n_out, y, release.watch());
   return out;
 }
 nb::object py_dense_forward(nb::object x, nb::object w, nb::object b) {
@@ -54,8 +57,8 @@ nb::object dense_backward_as(const Dense& d, nb::object dy, bool need_dx) {
   nb::object x_array = need_dx ? new_array<T>({d.rows, d.n_in}, &dx) : nb::none();
   nb::object w_array = new_array<T>({d.n_out, d.n_in}, &dw), b_array = new_array<T>({d.n_out, 1}, &db);
   {
-    nb::gil_scoped_release release;
-    dense_backward<T>(from, x, w, d.rows, d.n_in, d.n_out, dx, dw, db);
+    WithoutLock release;
+    dense_backward<T>(from, x, w, d.rows, d.n_in, d.n_out, dx, dw, db, release.watch());
   }
   return nb::make_tuple(x_array, w_array, b_array);
 }
@@ -68,7 +71,9 @@ template <class T>
 nb::object cross_entropy_as(const View& logits, const View& ids) {
   const T* from = logits.data<const T>({-1, -1});
   const index rows = logits.size(0), n = small(logits.size(1), "classes");
-  const index* id = ids.data<const index>({rows});
+  const Array<index> own(rows);  // another thread may change the caller's after the check
+  index* id = own.data();
+  std::copy_n(ids.data<const index>({rows}), rows, id);
   for (index r = 0; r < rows; ++r)
     if (id[r] < 0 || id[r] >= n)
       refuse("an id is " + std::to_string(id[r]) + "; expected 0 .. " + std::to_string(n - 1) + ".");
@@ -76,8 +81,8 @@ nb::object cross_entropy_as(const View& logits, const View& ids) {
   T* dlogits;
   nb::object nats_array = new_array<double>({rows}, &nats), d_array = new_array<T>({rows, n}, &dlogits);
   {
-    nb::gil_scoped_release release;
-    softmax_cross_entropy<T>(from, id, rows, int(n), nats, dlogits);
+    WithoutLock release;
+    softmax_cross_entropy<T>(from, id, rows, int(n), nats, dlogits, release.watch());
   }
   return nb::make_tuple(nats_array, d_array);
 }
@@ -116,7 +121,7 @@ void adam_as(const std::vector<View> (&v)[4], const std::vector<double>& decay, 
     arrays.push_back({elements<T>(v[0][i], n), elements<const T>(v[1][i], n), elements<T>(v[2][i], n),
                       elements<T>(v[3][i], n), n, decay[i]});
   }
-  nb::gil_scoped_release release;
+  WithoutLock release;
   adam<T>(arrays, rates);
 }
 void py_adam(nb::list parameters, nb::list gradients, nb::list m, nb::list v, double scale, double learning_rate,
@@ -136,13 +141,30 @@ template <class T>
 double squared_norm_as(const std::vector<View>& views) {
   std::vector<Span<T>> arrays;
   for (const View& v : views) arrays.push_back({elements<const T>(v, count(v)), count(v)});
-  nb::gil_scoped_release release;
+  WithoutLock release;
   return squared_norm<T>(arrays);
 }
 double py_squared_norm(nb::list arrays) {
   const std::vector<View> views = views_of(arrays, "arrays", false);
   if (views.empty()) return 0;
   return views[0].kind() == 'f' ? squared_norm_as<float>(views) : squared_norm_as<double>(views);
+}
+
+// ---- changed arrays ----
+
+template <class T>
+std::uint64_t fingerprint_as(const View& v) {
+  Fingerprint f;
+  f.add_sample(static_cast<const T*>(v.buffer()), count(v), kRuns, kRun);
+  return f.value();
+}
+std::vector<std::uint64_t> py_fingerprints(nb::list arrays) {
+  std::vector<std::uint64_t> found;
+  for (const View& v : views_of(arrays, "arrays", false)) {
+    if (v.kind() == '?') refuse("an array is of another type; expected float32, float64 or int64.");
+    found.push_back(v.kind() == 'f' ? fingerprint_as<float>(v) : fingerprint_as<double>(v));
+  }
+  return found;
 }
 
 // ---- elementwise functions, for tests and for layers ----
@@ -153,11 +175,11 @@ nb::object map_as(const View& x, void (*f)(const T*, T*, index)) {
   const T* from = x.data<const T>({-1});
   T* to;
   nb::object out = new_array<T>({x.size(0)}, &to);
-  const index n = x.size(0), piece = 1 << 14, parts = (n + piece - 1) / piece;
-  nb::gil_scoped_release release;
-  parallel(int(std::min<index>(std::max<index>(parts, 1), get_num_threads())), [&](int i) {
-    const index all = std::min<index>(std::max<index>(parts, 1), get_num_threads());
-    const index a = n * i / all, b = n * (i + 1) / all;
+  const index n = x.size(0), piece = 1 << 14, pieces = std::max<index>(1, (n + piece - 1) / piece);
+  const int parts = int(std::min<index>(pieces, get_num_threads()));
+  WithoutLock release;
+  parallel(parts, [&](int i) {
+    const index a = n * i / parts, b = n * (i + 1) / parts;
     f(from + a, to + a, b - a);
   });
   return out;
@@ -191,6 +213,10 @@ void bind_rows(nb::module_& m) {
       "Changes parameters, m and v in place: bptt.equations.updates.adam.");
   m.def("squared_norm", &py_squared_norm, "arrays"_a,
         nb::sig("def squared_norm(arrays: list[numpy.ndarray]) -> float"));
+
+  m.def("fingerprints", &py_fingerprints, "arrays"_a,
+        nb::sig("def fingerprints(arrays: list[numpy.ndarray]) -> list[int]"),
+        "Mix the bits of up to 512 elements of each array: other numbers where an array was changed.");
 
   m.def(
       "exp", [](nb::object x) { return elementwise(x, kernels<float>().exp, kernels<double>().exp); }, "x"_a,

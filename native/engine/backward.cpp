@@ -32,14 +32,17 @@ void store_rows(const T* from, index from_stride, T* to, index to_stride, int ro
   for (int r = 0; r < rows; ++r) std::copy_n(from + r * from_stride, n, to + r * to_stride);
 }
 
-// Groups of rows over `parts` threads, and groups of columns where there are more threads still.
+// Groups of rows over the threads, and groups of columns where there are more threads still.
 template <class T>
-void run_gradient(const Kernels<T>& k, const Gradient<T>& g, int vectors, int parts) {
-  const int groups = vectors * (k.vector_length / k.gradient_rows);
-  const int by_row = std::min(parts, groups), by_n = std::max(1, parts / by_row);
-  parallel(by_row * by_n, [&](int i) {
-    const int j = i / by_n;
-    k.gradient(g, groups * j / by_row, groups * (j + 1) / by_row, i % by_n, by_n);
+void run_gradient(const Kernels<T>& k, const Gradient<T>& g, int vectors, double work, Watch& watch) {
+  const int parts = parts_for(work, 1 << 10), of_vector = k.vector_length / k.gradient_rows;
+  in_pieces(index(vectors) * of_vector, of_vector, work, parts, watch, [&](index g0, index g1) {
+    const int groups = int(g1 - g0);
+    const int by_row = std::min(parts, groups), by_n = std::max(1, parts / by_row);
+    parallel(by_row * by_n, [&](int i) {
+      const int j = i / by_n;
+      k.gradient(g, int(g0) + groups * j / by_row, int(g0) + groups * (j + 1) / by_row, i % by_n, by_n);
+    });
   });
 }
 
@@ -152,21 +155,24 @@ struct BackwardBuffers {
 
 // The backward pass of the steps of a chunk, its slots added to the weight gradients.
 template <class T>
-void walk_back(const Chunk& c, BackwardBuffers<T>& buffers, T* dtable) {
+void walk_back(const Chunk& c, BackwardBuffers<T>& buffers, T* dtable, Watch& watch) {
   const Kernels<T>& k = kernels<T>();
   const Batch& b = buffers.b;
-  buffers.w.s0 = c.s0, buffers.w.s1 = c.s1;
+  Backward<T>& w = buffers.w;
+  w.s0 = c.s0, w.s1 = c.s1;
   const index slots = b.off[c.s1] - b.off[c.s0];
   const double work = double(slots) * buffers.cell.blocks * b.n_a * (double(b.n_x) + b.n_a);
   const int parts = parts_for(work, b.active[c.s0]);
-  const std::vector<int> begin = split_rows(b, c.s0, c.s1, parts);
-  std::vector<index> before(parts + 1, 0);  // slots of the parts before: where each one's scratch is
-  for (int i = 0; i < parts; ++i) {
-    before[i + 1] = before[i];
-    for (int r = begin[i]; r < begin[i + 1]; ++r) before[i + 1] += std::min(b.len[r], c.s1) - c.s0;
-  }
-  parallel(parts,
-           [&](int i) { k.backward(buffers.w, begin[i], begin[i + 1], buffers.scratch.data() + 2 * before[i]); });
+  in_pieces(c.s1 - c.s0, 1, work, parts, watch, [&](index from, index to) {  // counted from the last step
+    w.begin = c.s1 - int(to), w.end = c.s1 - int(from);
+    const std::vector<int> begin = split_rows(b, w.begin, w.end, parts);
+    std::vector<index> before(parts + 1, 0);  // slots of the parts before: where each one's scratch is
+    for (int i = 0; i < parts; ++i) {
+      before[i + 1] = before[i];
+      for (int r = begin[i]; r < begin[i + 1]; ++r) before[i + 1] += std::min(b.len[r], w.end) - w.begin;
+    }
+    parallel(parts, [&](int i) { k.backward(w, begin[i], begin[i + 1], buffers.scratch.data() + 2 * before[i]); });
+  });
   index* token = buffers.slot_token.data();
   if (buffers.tokens)
     for (int s = c.s0; s < c.s1; ++s)
@@ -178,13 +184,13 @@ void walk_back(const Chunk& c, BackwardBuffers<T>& buffers, T* dtable) {
       for (int j = 0; j < b.n_x; ++j) to[j] += buffers.dx_slots.data()[i * b.n_x + j];
     }
   buffers.g.slots = int(slots);
-  run_gradient(k, buffers.g, buffers.vectors(), parts_for(work, 1 << 10));
+  run_gradient(k, buffers.g, buffers.vectors(), work, watch);
 }
 
 // What the sums of dz by token give: the gradient of the table and that of the input weights, as if each
 // token were one slot.
 template <class T>
-void add_tokens(BackwardBuffers<T>& buffers, T* dtable) {
+void add_tokens(BackwardBuffers<T>& buffers, T* dtable, Watch& watch) {
   const Kernels<T>& k = kernels<T>();
   const Batch& b = buffers.b;
   const int n = int(buffers.in.n_tokens), L = buffers.L;
@@ -193,29 +199,35 @@ void add_tokens(BackwardBuffers<T>& buffers, T* dtable) {
   point_to_vectors(buffers.in.table, n, b.n_x, L, copy.data(), row.data());
   const double work = double(n) * b.n_x * b.n_a * buffers.cell.x_blocks;
   const int parts = parts_for(work, n);
-  parallel(parts, [&](int i) {
-    k.affine_input_gradient(input_projection(buffers.cell, b.n_x, b.n_a), buffers.packed_x.data(),
-                            buffers.token_dz.data(), buffers.token_stride, L, dtable, n * i / parts,
-                            n * (i + 1) / parts);
+  in_pieces(n, 1, work, parts, watch, [&](index t0, index t1) {
+    parallel(parts, [&](int i) {
+      k.affine_input_gradient(input_projection(buffers.cell, b.n_x, b.n_a), buffers.packed_x.data(),
+                              buffers.token_dz.data(), buffers.token_stride, L, dtable,
+                              int(t0 + (t1 - t0) * i / parts), int(t0 + (t1 - t0) * (i + 1) / parts));
+    });
   });
   Gradient<T>& g = buffers.g;
   g.dz = buffers.token_dz.data(), g.dz_stride = buffers.token_stride;
   g.segments = 0;
   buffers.add_segment((1u << buffers.cell.x_blocks) - 1, row.data(), buffers.x_vecs, int(buffers.padded));
   g.slots = n, g.bias = nullptr, g.slot_token = nullptr;
-  run_gradient(k, g, g.token_vectors, parts_for(work, 1 << 10));
+  run_gradient(k, g, g.token_vectors, work, watch);
 }
 
 }  // namespace
 
 template <class T>
-void backward(const Tape<T>& tape, Rows<const T> dy, const StateRows<const T>& dfinal, const Gradients<T>& to) {
+void backward(const Tape<T>& tape, Rows<const T> dy, const StateRows<const T>& dfinal, const Gradients<T>& to,
+              Watch watch) {
   BackwardBuffers<T> buffers(tape, dy, dfinal, to);
   const Batch& b = buffers.b;
   const CellInfo& cell = buffers.cell;
   if (buffers.tokens) std::fill_n(to.dtable, tape.in.n_tokens * b.n_x, T(0));
-  for (const Chunk& c : buffers.chunks) walk_back(c, buffers, to.dtable);
-  if (buffers.by_token) add_tokens(buffers, to.dtable);
+  for (const Chunk& c : buffers.chunks) {
+    watch();
+    walk_back(c, buffers, to.dtable, watch);
+  }
+  if (buffers.by_token) add_tokens(buffers, to.dtable, watch);
 
   const Weights<T>& g = to.weights;
   for (int i = 0; i < cell.blocks; ++i) {
@@ -233,8 +245,8 @@ void backward(const Tape<T>& tape, Rows<const T> dy, const StateRows<const T>& d
 }
 
 template void backward<float>(const Tape<float>&, Rows<const float>, const StateRows<const float>&,
-                              const Gradients<float>&);
+                              const Gradients<float>&, Watch);
 template void backward<double>(const Tape<double>&, Rows<const double>, const StateRows<const double>&,
-                               const Gradients<double>&);
+                               const Gradients<double>&, Watch);
 
 }  // namespace bptt

@@ -16,28 +16,33 @@ constexpr index kChunkRows = 512;  // rows of a gradient at a time: their copies
 }  // namespace
 
 template <class T>
-void dense_forward(const T* x, const T* w, const T* b, index rows, int n_in, int n_out, T* y) {
+void dense_forward(const T* x, const T* w, const T* b, index rows, int n_in, int n_out, T* y, Watch watch) {
   const Kernels<T>& k = kernels<T>();
   const Affine f{1, 0, n_in, n_out};
   const index padded = k.packed_bias_size(f), ld = n_in;
   Array<T> packed(k.packed_affine_size(f)), bias(padded);
   k.pack_affine(f, &w, &ld, &b, packed.data(), bias.data(), 0, 1);
-  const int parts = parts_for(double(rows) * n_in * n_out, int((rows + kRows - 1) / kRows));
+  const double work = double(rows) * n_in * n_out;
+  const int parts = parts_for(work, int(std::min<index>((rows + kRows - 1) / kRows, 1 << 16)));
   const bool direct = padded == n_out;  // otherwise a row of y has no room for its last whole vector
   Array<T> stage(direct ? 0 : parts * kRows * padded);
-  parallel(parts, [&](int i) {
-    T* own = stage.data() + i * kRows * padded;
-    for (index r = rows * i / parts; r < rows * (i + 1) / parts;) {
-      const index n = std::min(kRows, rows * (i + 1) / parts - r);
-      k.affine_rows(f, packed.data(), bias.data(), x + r * n_in, direct ? y + r * n_out : own, 0, int(n));
-      for (index j = 0; j < n && !direct; ++j) std::copy_n(own + j * padded, n_out, y + (r + j) * n_out);
-      r += n;
-    }
+  in_pieces(rows, 1, work, parts, watch, [&](index first, index last) {
+    parallel(parts, [&](int i) {
+      T* own = stage.data() + i * kRows * padded;
+      const index end = first + (last - first) * (i + 1) / parts;
+      for (index r = first + (last - first) * i / parts; r < end;) {
+        const index n = std::min(kRows, end - r);
+        k.affine_rows(f, packed.data(), bias.data(), x + r * n_in, direct ? y + r * n_out : own, 0, int(n));
+        for (index j = 0; j < n && !direct; ++j) std::copy_n(own + j * padded, n_out, y + (r + j) * n_out);
+        r += n;
+      }
+    });
   });
 }
 
 template <class T>
-void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, int n_out, T* dx, T* dw, T* db) {
+void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, int n_out, T* dx, T* dw, T* db,
+                    Watch watch) {
   const Kernels<T>& k = kernels<T>();
   const Affine f{1, 0, n_in, n_out};
   const int L = k.vector_length, in_vecs = (n_in + L - 1) / L;
@@ -55,6 +60,7 @@ void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, i
   g.segment[g.segments++] = {1u, x_row.data(), in_vecs, 0};
   g.acc = acc.data(), g.columns = columns, g.bias = bias.data();
   for (index begin = 0; begin < rows; begin += kChunkRows) {
+    watch();
     const index n = std::min(kChunkRows, rows - begin);
     const double work = double(n) * n_in * n_out;
     const int parts = parts_for(work, int((n + kRows - 1) / kRows));
@@ -62,36 +68,47 @@ void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, i
     g.slots = int(n);
     point_to_vectors(x + begin * n_in, n, n_in, L, copy.data(), x_row.data());
     if (dx)
-      parallel(parts, [&](int i) {
-        k.affine_input_gradient(f, packed.data(), g.dz, L, n_out, dx + begin * n_in, int(n * i / parts),
-                                int(n * (i + 1) / parts));
+      in_pieces(n, 1, work, parts, watch, [&](index r0, index r1) {
+        parallel(parts, [&](int i) {
+          k.affine_input_gradient(f, packed.data(), g.dz, L, n_out, dx + begin * n_in,
+                                  int(r0 + (r1 - r0) * i / parts), int(r0 + (r1 - r0) * (i + 1) / parts));
+        });
       });
-    const int groups = (n_out + k.gradient_rows - 1) / k.gradient_rows;
-    const int by_group = std::min(parts_for(work, 1 << 10), groups);
-    parallel(by_group, [&](int i) { k.gradient(g, groups * i / by_group, groups * (i + 1) / by_group, 0, 1); });
+    const index all = (n_out + k.gradient_rows - 1) / k.gradient_rows;
+    in_pieces(all, L / k.gradient_rows, work, parts, watch, [&](index g0, index g1) {
+      const int groups = int(g1 - g0), by_group = std::min(parts_for(work, 1 << 10), groups);
+      parallel(by_group, [&](int i) {
+        k.gradient(g, int(g0) + groups * i / by_group, int(g0) + groups * (i + 1) / by_group, 0, 1);
+      });
+    });
   }
   for (int u = 0; u < n_out; ++u) std::copy_n(acc.data() + u * columns, n_in, dw + index(u) * n_in);
   std::copy_n(bias.data(), n_out, db);
 }
 
 template <class T>
-void softmax_cross_entropy(const T* logits, const index* id, index rows, int n, double* nats, T* dlogits) {
+void softmax_cross_entropy(const T* logits, const index* id, index rows, int n, double* nats, T* dlogits,
+                           Watch watch) {
   const Kernels<T>& k = kernels<T>();
-  const int parts = parts_for(double(rows) * n * 20, int(std::max<index>(1, rows)));  // exp: some 20
-  parallel(parts, [&](int i) {
-    for (index r = rows * i / parts; r < rows * (i + 1) / parts; ++r) {
-      T most, sum;
-      k.softmax(logits + r * n, dlogits + r * n, n, &most, &sum);
-      nats[r] = std::log(double(sum)) - double(logits[r * n + id[r]] - most);
-      dlogits[r * n + id[r]] -= 1;
-    }
+  const double work = double(rows) * n * 20;  // exp: some 20
+  const int parts = parts_for(work, int(std::clamp<index>(rows, 1, 1 << 16)));
+  in_pieces(rows, 1, work, parts, watch, [&](index first, index last) {
+    parallel(parts, [&](int i) {
+      const index end = first + (last - first) * (i + 1) / parts;
+      for (index r = first + (last - first) * i / parts; r < end; ++r) {
+        T most, sum;
+        k.softmax(logits + r * n, dlogits + r * n, n, &most, &sum);
+        nats[r] = std::log(double(sum)) - double(logits[r * n + id[r]] - most);
+        dlogits[r * n + id[r]] -= 1;
+      }
+    });
   });
 }
 
-#define BPTT_INSTANTIATE(T)                                                                   \
-  template void dense_forward<T>(const T*, const T*, const T*, index, int, int, T*);          \
-  template void dense_backward<T>(const T*, const T*, const T*, index, int, int, T*, T*, T*); \
-  template void softmax_cross_entropy<T>(const T*, const index*, index, int, double*, T*);
+#define BPTT_INSTANTIATE(T)                                                                          \
+  template void dense_forward<T>(const T*, const T*, const T*, index, int, int, T*, Watch);          \
+  template void dense_backward<T>(const T*, const T*, const T*, index, int, int, T*, T*, T*, Watch); \
+  template void softmax_cross_entropy<T>(const T*, const index*, index, int, double*, T*, Watch);
 BPTT_INSTANTIATE(float)
 BPTT_INSTANTIATE(double)
 

@@ -2,20 +2,23 @@
 // threads. The bits of a row depend neither on the other rows nor on the number of threads.
 #pragma once
 #include "../kernels/problem.h"
+#include "watch.h"
 
 namespace bptt {
 
 // y (rows, n_out) = x (rows, n_in) @ w (n_out, n_in).T + b (n_out). All contiguous, none aliased.
 template <class T>
-void dense_forward(const T* x, const T* w, const T* b, index rows, int n_in, int n_out, T* y);
+void dense_forward(const T* x, const T* w, const T* b, index rows, int n_in, int n_out, T* y, Watch watch = {});
 
 // dx (rows, n_in) = dy @ w, dw (n_out, n_in) = dy.T @ x, db (n_out) = sum of dy over the rows. dx may
 // be nullptr: it is then not computed.
 template <class T>
-void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, int n_out, T* dx, T* dw, T* db);
+void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, int n_out, T* dx, T* dw, T* db,
+                    Watch watch = {});
 
 // nats (rows): -log softmax(logits)[id]; dlogits (rows, n) = softmax(logits) - onehot(id). Ids are 0 .. n-1.
 template <class T>
-void softmax_cross_entropy(const T* logits, const index* id, index rows, int n, double* nats, T* dlogits);
+void softmax_cross_entropy(const T* logits, const index* id, index rows, int n, double* nats, T* dlogits,
+                           Watch watch = {});
 
 }  // namespace bptt

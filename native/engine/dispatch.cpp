@@ -65,7 +65,8 @@ void choose_isa(const std::string& name) {
   }
   std::string list;
   for (const std::string& s : available_isas()) list += (list.empty() ? "" : ", ") + s;
-  throw std::invalid_argument("BPTT_ISA is '" + name + "'; this machine can run: " + list + ".");
+  throw std::invalid_argument("BPTT_ISA is '" + name + "'; expected one of " + list +
+                              ", which this machine can run.");
 }
 
 const char* isa() { return current().set->name; }

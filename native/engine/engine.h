@@ -1,5 +1,6 @@
 // Forward, backward and step of one recurrent layer over one batch. No Python here: plain pointers and
-// strides in, plain arrays out. Shapes are the caller's to check, tokens and lengths are checked here.
+// strides in, plain arrays out. Shapes are the caller's to check, tokens and lengths are checked here. While a
+// call runs, nobody may change its tokens.
 #pragma once
 #include <memory>
 #include <string>
@@ -7,6 +8,7 @@
 
 #include "../kernels/problem.h"
 #include "memory.h"
+#include "watch.h"
 
 namespace bptt {
 
@@ -14,7 +16,7 @@ struct Problem {
   Cell cell{};
   bool reverse = false;
   int n_x = 0, n_a = 0, m = 0, T = 0;
-  const index* lengths = nullptr;  // (m) in 0 .. T, any order; nullptr: all T
+  const index* lengths = nullptr;  // (m) in 0 .. T, any order; nullptr: all T; copied before they are checked
 };
 
 // The rows of a batch sorted by length, and how many of them have a step s.
@@ -63,7 +65,7 @@ struct StateRows {
 // With tape == nullptr nothing is kept.
 template <class T>
 void forward(const Problem&, const Weights<const T>&, const Input<T>&, const StateRows<const T>& state0,
-             Rows<T> out, const StateRows<T>& final_state, Tape<T>* tape);
+             Rows<T> out, const StateRows<T>& final_state, Tape<T>* tape, Watch watch = {});
 
 template <class T>
 struct Gradients {
@@ -73,7 +75,8 @@ struct Gradients {
   T* dtable = nullptr;   // (n_tokens, n_x), where the input was tokens
 };
 template <class T>
-void backward(const Tape<T>&, Rows<const T> dy, const StateRows<const T>& dfinal, const Gradients<T>&);
+void backward(const Tape<T>&, Rows<const T> dy, const StateRows<const T>& dfinal, const Gradients<T>&,
+              Watch watch = {});
 
 // Weights in the order in which the forward pass reads them.
 template <class T>
@@ -96,6 +99,7 @@ class Stream {
   int n_a() const { return plan_.n_a; }
   int m() const { return plan_.m; }
   Cell cell() const { return plan_.cell; }
+  double multiply_adds() const { return multiply_adds_; }  // of a step
 
  private:
   Plan plan_;
@@ -104,6 +108,7 @@ class Stream {
   Array<void*> scratch_;
   Forward<T> call_{};
   int parts_ = 1;
+  double multiply_adds_ = 0;
   bool share_row_ = false;  // whether threads take units of the one row
 };
 

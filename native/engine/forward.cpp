@@ -100,7 +100,8 @@ void Packed<T>::attach(Forward<T>& f) const {
 
 template <class T>
 void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& input,
-             const StateRows<const T>& state0, Rows<T> out, const StateRows<T>& final_state, Tape<T>* tape) {
+             const StateRows<const T>& state0, Rows<T> out, const StateRows<T>& final_state, Tape<T>* tape,
+             Watch watch) {
   const Kernels<T>& k = kernels<T>();
   const CellInfo& cell = info(problem.cell);
   const int L = k.vector_length, n_x = problem.n_x, n_a = problem.n_a;
@@ -127,10 +128,13 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   Input<T> in = input;
   if (in.table && in.n_tokens < b.slots()) {
     projected = Array<T>(in.n_tokens * cell.blocks * b.n_a_padded);
-    const int n = parts_for(double(projected.size()) * n_x, 1 << 10);
-    parallel(n, [&](int i) {
-      k.affine_rows(input_projection(cell, n_x, n_a), packed.x.data(), packed.bias.data(), in.table,
-                    projected.data(), int(in.n_tokens * i / n), int(in.n_tokens * (i + 1) / n));
+    const double products = double(projected.size()) * n_x;
+    const int n = parts_for(products, 1 << 10);
+    in_pieces(in.n_tokens, 1, products, n, watch, [&](index t0, index t1) {
+      parallel(n, [&](int i) {
+        k.affine_rows(input_projection(cell, n_x, n_a), packed.x.data(), packed.bias.data(), in.table,
+                      projected.data(), int(t0 + (t1 - t0) * i / n), int(t0 + (t1 - t0) * (i + 1) / n));
+      });
     });
     in.projected = projected.data();
   }
@@ -147,8 +151,11 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   f.stage_a = stage.data();
   f.out = out;
 
-  const std::vector<int> begin = split_rows(b, 0, b.steps, parts);
-  parallel(parts, [&](int i) { k.forward(f, begin[i], begin[i + 1], scratch.data() + pointers * begin[i]); });
+  in_pieces(b.steps, chunk, work, parts, watch, [&](index s0, index s1) {
+    f.s0 = int(s0), f.s1 = int(s1);
+    const std::vector<int> begin = split_rows(b, f.s0, f.s1, parts);
+    parallel(parts, [&](int i) { k.forward(f, begin[i], begin[i + 1], scratch.data() + pointers * begin[i]); });
+  });
 
   zero_padding(b, problem.T, out, n_a);
   for (int r = 0; r < b.m; ++r) {
@@ -183,7 +190,9 @@ Stream<T>::Stream(Cell which, int n_x, int n_a, int m, const Weights<const T>& w
   call_.st.gates = gates_.data(), call_.st.ring_gates = call_.st.ring_states = true, call_.st.chunk_steps = 1;
   packed_.attach(call_);
   call_.stage_a = stage_.data();
-  parts_ = parts_for(multiply_adds(plan_), m);
+  call_.s1 = 1;
+  multiply_adds_ = bptt::multiply_adds(plan_);
+  parts_ = parts_for(multiply_adds_, m);
   const std::size_t weights = (packed_.x.size() + packed_.a[0].size()) * sizeof(T);
   share_row_ = m == 1 && can_share_row(cell) && weights > kCoreCache;
   set_state({});
@@ -228,7 +237,7 @@ void Stream<T>::set_state(const StateRows<const T>& from) {
   template struct Packed<T>;                                                                                    \
   template class Stream<T>;                                                                                     \
   template void forward<T>(const Problem&, const Weights<const T>&, const Input<T>&, const StateRows<const T>&, \
-                           Rows<T>, const StateRows<T>&, Tape<T>*);
+                           Rows<T>, const StateRows<T>&, Tape<T>*, Watch);
 BPTT_INSTANTIATE(float)
 BPTT_INSTANTIATE(double)
 

@@ -3,6 +3,8 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <limits>
+#include <new>
 
 namespace bptt {
 
@@ -16,7 +18,7 @@ template <class T>
 class Array {
  public:
   Array() = default;
-  explicit Array(std::int64_t n) : data_(static_cast<T*>(take_block(std::size_t(n) * sizeof(T)))), size_(n) {}
+  explicit Array(std::int64_t n) : data_(static_cast<T*>(take_block(bytes(n)))), size_(n) {}
   Array(Array&& o) noexcept : data_(o.data_), size_(o.size_) { o.data_ = nullptr, o.size_ = 0; }
   Array& operator=(Array&& o) noexcept {
     if (this != &o) {
@@ -36,6 +38,10 @@ class Array {
   }
 
  private:
+  static std::size_t bytes(std::int64_t n) {
+    if (n < 0 || n > std::numeric_limits<std::int64_t>::max() / std::int64_t(sizeof(T))) throw std::bad_alloc();
+    return std::size_t(n) * sizeof(T);
+  }
   T* data_ = nullptr;
   std::int64_t size_ = 0;
 };

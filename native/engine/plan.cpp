@@ -18,15 +18,20 @@ Plan::Plan(const Problem& p, int nap_)
       n_a_padded(nap_),
       row(p.m),
       len(p.m) {
+  if (n_x < 1 || n_a < 1)
+    throw std::invalid_argument("n_x is " + std::to_string(n_x) + " and n_a is " + std::to_string(n_a) +
+                                "; expected at least 1 of each.");
   std::iota(row.begin(), row.end(), 0);
+  std::fill(len.begin(), len.end(), T);
   if (p.lengths) {
+    const std::vector<index> lengths(p.lengths, p.lengths + m);  // another thread may change the caller's
     for (int r = 0; r < m; ++r)
-      if (p.lengths[r] < 0 || p.lengths[r] > T)
-        throw std::invalid_argument("lengths[" + std::to_string(r) + "] is " + std::to_string(p.lengths[r]) +
+      if (lengths[r] < 0 || lengths[r] > T)
+        throw std::invalid_argument("lengths[" + std::to_string(r) + "] is " + std::to_string(lengths[r]) +
                                     "; expected 0 .. " + std::to_string(T) + " = T_x.");
-    std::stable_sort(row.begin(), row.end(), [&](int i, int j) { return p.lengths[i] > p.lengths[j]; });
+    std::stable_sort(row.begin(), row.end(), [&](int i, int j) { return lengths[i] > lengths[j]; });
+    for (int r = 0; r < m; ++r) len[r] = int(lengths[row[r]]);
   }
-  for (int r = 0; r < m; ++r) len[r] = p.lengths ? int(p.lengths[row[r]]) : T;
   steps = m ? len[0] : 0;
   active.resize(steps);
   off.resize(steps + 1, 0);

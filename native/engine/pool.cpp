@@ -4,7 +4,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
-#include <cstdlib>
+#include <exception>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -52,7 +52,7 @@ class Pool {
   void run(int parts, void (*job)(void*, int), void* context) {
     std::unique_lock<std::mutex> hold(busy_, std::defer_lock);
     if (parts > 1 && parts <= kMaxParts && threads() > 1 && hold.try_lock()) {
-      start();
+      start(parts);
       job_ = job, context_ = context;
       left_.store(parts, std::memory_order_relaxed);
       const std::uint64_t generation = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
@@ -113,8 +113,14 @@ class Pool {
     }
   }
 
-  void start() {
-    while (int(workers_.size()) < threads() - 1) workers_.emplace_back([this] { worker(); });
+  void start(int parts) {  // no more threads than parts
+    const int wanted = (parts < threads() ? parts : threads()) - 1;
+    if (refused_) return;
+    try {
+      while (int(workers_.size()) < wanted) workers_.emplace_back([this] { worker(); });
+    } catch (const std::exception&) {  // a limit of the system: the parts run on the threads that there are
+      refused_ = true;
+    }
   }
   void stop() {
     {
@@ -124,12 +130,13 @@ class Pool {
     awake_.notify_all();
     for (auto& w : workers_) w.join();
     workers_.clear();
-    stopping_ = false;
+    stopping_ = refused_ = false;
   }
 
   std::atomic<int> threads_;
   std::mutex busy_;  // held by the caller whose job runs
   std::vector<std::thread> workers_;
+  bool refused_ = false;  // the system gave no further thread
   void (*job_)(void*, int) = nullptr;
   void* context_ = nullptr;
   alignas(64) std::atomic<std::uint64_t> ticket_{0};
@@ -163,10 +170,6 @@ int default_threads() {
   cpu_set_t set;
   if (sched_getaffinity(0, sizeof set, &set) == 0) n = CPU_COUNT(&set);
 #endif
-  if (const char* env = std::getenv("OMP_NUM_THREADS")) {
-    const int wanted = std::atoi(env);
-    if (wanted > 0) n = wanted;
-  }
   return n < 1 ? 1 : n;
 }
 

@@ -5,14 +5,15 @@
 
 namespace bptt {
 
-// Threads this process may use: the CPUs of its affinity mask, or OMP_NUM_THREADS where smaller or set.
+// The CPUs of this process's affinity mask. (Quotas and the environment: bptt/engine/threads.py.)
 int default_threads();
 int get_num_threads();
 void set_num_threads(int n);  // n >= 1
 
 // Calls job(context, part) once for each part 0 .. parts-1 and returns when all are done. Parts may run
 // at the same time or one after the other: a caller that finds the pool busy (another Python thread is
-// in it) runs its parts alone. Denormals are flushed while a part runs.
+// in it) runs its parts alone, and where the system gives no more threads, those that there are run them.
+// Denormals are flushed while a part runs.
 void run_parts(int parts, void (*job)(void*, int), void* context);
 
 template <class F>

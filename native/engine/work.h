@@ -6,6 +6,7 @@
 #include "../kernels/problem.h"
 #include "memory.h"
 #include "pool.h"
+#include "watch.h"
 
 namespace bptt {
 
@@ -20,6 +21,22 @@ constexpr double kFillCost = 8;   // filling an element of the caller's array, l
 inline int parts_for(double multiply_adds, int most) {
   const int by_work = int(std::min(1e6, multiply_adds / kWorthAThread));
   return std::max(1, std::min({get_num_threads(), by_work, most}));
+}
+
+// Multiply-adds of one thread between two calls of a watch: 25 ms, or 200 where vectors are short.
+constexpr double kPieceWork = 5e8;
+
+// Calls f(begin, end) for ranges of 0 .. n-1, one after the other: one range unless the work is long. Ranges
+// begin at multiples of `grain`.
+template <class F>
+void in_pieces(index n, index grain, double multiply_adds, int parts, Watch& watch, F&& f) {
+  const index grains = (n + grain - 1) / grain;
+  const double wanted = multiply_adds / (kPieceWork * parts);
+  const index pieces = std::max<index>(1, std::min(grains, index(std::min(wanted, 1e6))));
+  for (index i = 0; i < pieces; ++i) {
+    if (i) watch();
+    f(grains * i / pieces * grain, std::min(n, grains * (i + 1) / pieces * grain));
+  }
 }
 
 // Zeros on the steps that do not exist. Rows are sorted by length: each thread takes every parts-th row.

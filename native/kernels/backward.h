@@ -132,7 +132,7 @@ inline void point_to_rows(const Backward<T>& w, int s, int r, index k) {
   w.x_row[k] = x;
 }
 
-// scratch: (slots of these rows in the chunk) pointers, then as many indices
+// Steps w.begin .. w.end-1. scratch: (slots of these rows in them) pointers, then as many indices
 template <class T, Cell C>
 inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) {
   constexpr int L = VL<T>;
@@ -142,11 +142,11 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
   const index n_a_padded = b.n_a_padded, width = cell.blocks * n_a_padded;
   const int units = b.n_a_padded / L;
   int mine = 0;
-  for (int s = w.s0; s < w.s1; ++s) mine += min(r1, b.active[s]) - min(r0, b.active[s]);
+  for (int s = w.begin; s < w.end; ++s) mine += min(r1, b.active[s]) - min(r0, b.active[s]);
   T** target = reinterpret_cast<T**>(scratch);
   index* slot = reinterpret_cast<index*>(scratch + mine);
 
-  for (int s = w.s1 - 1; s >= w.s0; --s) {
+  for (int s = w.end - 1; s >= w.begin; --s) {
     const int rows = min(r1, b.active[s]) - r0;
     if (rows <= 0) continue;
     const index k0 = b.off[s] - b.off[w.s0] + r0;
@@ -197,7 +197,7 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
 
   if (!w.dx.data && !w.dx_slots) return;
   int n = 0;
-  for (int s = w.s0; s < w.s1; ++s)
+  for (int s = w.begin; s < w.end; ++s)
     for (int r = r0; r < min(r1, b.active[s]); ++r, ++n) {
       const index k = b.off[s] - b.off[w.s0] + r;
       slot[n] = k * L;

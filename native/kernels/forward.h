@@ -129,20 +129,20 @@ inline void step_of_row(const Forward<T>& f, int s, int r, int ua, int ub) {
   }
 }
 
-// scratch: (2 * chunk_steps + 2) * (r1 - r0) pointers
+// Steps f.s0 .. f.s1-1. scratch: (2 * chunk_steps + 2) * (r1 - r0) pointers
 template <class T, Cell C>
 inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
   constexpr const CellInfo& cell = info(C);
   const Batch& b = f.batch;
   const States<T>& st = f.st;
   const index n_a_padded = b.n_a_padded, width = cell.blocks * n_a_padded;
-  const int last = r0 < r1 ? b.len[r0] : 0, m = r1 - r0;
+  const int last = r0 < r1 ? min(b.len[r0], f.s1) : 0, m = r1 - r0;
   const T** from = static_cast<const T**>(static_cast<void*>(scratch));
   const T** start = from + m;
   T** to = reinterpret_cast<T**>(scratch + 2 * m);
   T** out = to + m;
 
-  for (int s = 0; s < last; ++s) {
+  for (int s = f.s0; s < last; ++s) {
     if (!f.in.projected && (s & (st.chunk_steps - 1)) == 0)
       project_steps(f, r0, r1, s, min(last, s + st.chunk_steps), scratch);
     const int rows = min(r1, b.active[s]) - r0;

@@ -127,6 +127,7 @@ struct Forward {
   const T* packed_a[kMaxStages];  // panels of Wa, one set per recurrent stage
   T* stage_a;                     // (m, n_a_padded) what stage 1 multiplies; cells with two stages
   Rows<T> out;                    // (m, T, n_a)
+  int s0, s1;                     // the steps to run; s0 a multiple of chunk_steps, s1 one or the last
 };
 
 // One chunk of steps of the backward pass: steps s0 .. s1-1. A pair (s, r) has slot
@@ -153,7 +154,8 @@ struct Backward {
   const T** x_row;              // x; nullptr where the input projection was gathered
   T* stage_rows;                // (slots of the chunk, n_a_padded): what a_row[1] points to
   T* x_copy;                    // (slots of the chunk, whole vectors) where n_x elements do not fill vectors
-  int s0, s1;
+  int s0, s1;                   // the chunk
+  int begin, end;               // those of its steps to process now
 };
 
 // The sums of weight gradients: of dz[slot] times the rows that the weights multiplied there. The columns

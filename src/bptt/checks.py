@@ -154,6 +154,7 @@ class ParameterChecker:
         ------
         ShapeError
         """
+        need_mapping("parameters", parameters)
         try:
             return {name: parameters[full] for full, name, _ in self._rows}
         except KeyError:
@@ -170,6 +171,7 @@ class ParameterChecker:
         ShapeError
         """
         own, dtype = {}, None
+        need_mapping("parameters", parameters)
         for full, name, shape in self._rows:  # fast: a short sequence takes microseconds
             array = own[name] = parameters.get(full)
             if type(array) is not np.ndarray or array.shape != shape:
@@ -197,12 +199,19 @@ class ParameterChecker:
         return dict(zip(self.shapes, own.values(), strict=True)), check
 
 
+def need_mapping(name: str, value: Any) -> None:
+    """Raise a ShapeError for anything but a dict of arrays."""
+    if type(value) is not dict and not isinstance(value, Mapping):
+        raise ShapeError(f"{name} is a {type(value).__name__}; expected a dict of arrays by name.")
+
+
 def refuse_missing(table: Mapping[str, str], parameters: Mapping[str, Any]) -> None:
     """Raise a ShapeError if a name of the table is missing."""
+    need_mapping("parameters", parameters)
     missing = [name for name in table if name not in parameters]
     if missing:
         raise ShapeError(
-            f"parameters has {', '.join(parameters) or 'no entry'}; "
+            f"parameters has {', '.join(map(str, parameters)) or 'no entry'}; "
             f"expected {', '.join(table)}, so {', '.join(missing)} is missing."
         )
 
@@ -328,7 +337,10 @@ W is (4, 7) = (n_a, n_a + n_x).
         """
         if value is None:
             return None
-        lengths = np.asarray(value)
+        try:
+            lengths = np.asarray(value)
+        except ValueError:  # nested lists of unequal length
+            raise ShapeError(f"{name} are nested; expected {m} integers in 0..{T_x}.") from None
         if lengths.size == 0 and isinstance(value, Sequence):
             lengths = lengths.astype(np.int64)  # [] has no dtype of its own
         if lengths.dtype.kind not in "iu":

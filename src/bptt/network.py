@@ -187,6 +187,18 @@ class Network:
         """Return the state before the first step of m sequences: one tuple for each layer."""
         return tuple(layer.zero_state(m, dtype) for layer in self.layers.values())
 
+    def checked_state(
+        self, state: Any, m: int, dtype: Any, name: str = "state"
+    ) -> tuple[State, ...]:
+        """Check the states of all layers; zeros if it is None.
+
+        Raises
+        ------
+        ShapeError
+        """
+        layers = zip(self.layers.values(), self._each(name, state), strict=True)
+        return tuple([layer.checked_state(own, m, dtype, name) for layer, own in layers])
+
     @operation
     def forward(
         self,
@@ -374,6 +386,11 @@ class Network:
         """Return one state for each layer: None for each if there is none."""
         if state is None:
             return (None,) * len(self.layers)
+        if not isinstance(state, (tuple, list)):
+            raise ShapeError(
+                f"{name} is a {type(state).__name__}; expected a tuple of {len(self.layers)}, one "
+                f"for each layer."
+            )
         if len(state) != len(self.layers):
             raise ShapeError(
                 f"{name} has {len(state)} entries; expected {len(self.layers)}, one for each layer."

@@ -1,13 +1,14 @@
 """Streaming: process sequences one time step at a time; the state is kept between steps."""
 
 from collections.abc import Callable, Mapping, Sequence
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
-from .checks import ArrayChecker
+from .checks import ArrayChecker, is_whole, need_mapping
 from .engine.contract import Stepper
-from .errors import ShapeError, operation
+from .errors import BpttError, ConfigError, EngineError, ShapeError, operation
 
 
 class Chain:
@@ -27,13 +28,19 @@ class Chain:
         split: Callable[[Any], Any] = iter,
     ):
         self._steppers, self._join, self._split = steppers, join, split
+        self._turn = Lock()  # for one thread at a time; a stepper alone has its own
         if len(steppers) == 1:
             vars(self)["step"] = steppers[0].step  # nothing in between: it takes microseconds
 
     def step(self, xt: np.ndarray) -> np.ndarray:
         """Run one step of all of them."""
-        for stepper in self._steppers:
-            xt = stepper.step(xt)
+        if not self._turn.acquire(blocking=False):
+            raise EngineError("another thread uses the stream; expected one thread at a time.")
+        try:
+            for stepper in self._steppers:
+                xt = stepper.step(xt)
+        finally:
+            self._turn.release()
         return xt
 
     @property
@@ -54,12 +61,19 @@ class Stream:
     parameters are copied: later training does not change a stream. On the native engine the results
     are bit-identical to those of the whole sequence.
 
+    One thread at a time may use a stream; another one gets an `EngineError`. Threads with a stream
+    each run at the same time: long steps release the interpreter lock.
+
     Parameters
     ----------
     source : Layer or Network
     parameters : dict of str to ndarray
     m : int
         Number of sequences.
+
+    Raises
+    ------
+    ShapeError, ConfigError
 
     Examples
     --------
@@ -74,11 +88,14 @@ class Stream:
 
     def __init__(self, source: Any, parameters: Mapping[str, np.ndarray], m: int = 1):
         self._source = source
-        self.m: int = m
-        self.dtype: np.dtype = next((p.dtype for p in parameters.values()), np.dtype(np.float32))
         with operation(f"{type(source).__name__}.stream"):
-            self._stepper = source.stepper(parameters, m)
-            self._initial = source.initial_state(parameters, m)
+            if not is_whole(m) or not 1 <= m < 2**30:
+                raise ConfigError(f"m is {m!r}; expected a whole number of sequences >= 1.")
+            need_mapping("parameters", parameters)
+            self.m: int = int(m)
+            self._stepper = source.stepper(parameters, self.m)
+            self._initial = source.initial_state(parameters, self.m)
+        self.dtype: np.dtype = next((p.dtype for p in parameters.values()), np.dtype(np.float32))
         self.reset()
 
     def step(self, xt: np.ndarray) -> Any:
@@ -95,20 +112,26 @@ class Stream:
         Raises
         ------
         ShapeError
+        EngineError
+            Another thread uses the stream.
         """
         try:
             return self._stepper.step(xt)
-        except ShapeError:
+        except BpttError:
             raise
-        except (ValueError, TypeError, BufferError):  # the input does not fit
-            return self._refused(xt)
+        except Exception as error:  # most often, the input does not fit
+            return self._refused(xt, error)
 
     @operation("Stream.step")
-    def _refused(self, xt):
+    def _refused(self, xt, error):
         """Refuse an input with the reason; run the step on a contiguous copy if it is valid."""
-        xt = ArrayChecker(m=self.m, n_x=self._source.n_in).array("xt", xt, "m n_x")
+        if isinstance(error, MemoryError):
+            raise error
+        xt = ArrayChecker(m=self.m, n_in=self._source.n_in).array("xt", xt, "m n_in")
         if xt.dtype != self.dtype:
             raise ShapeError(f"xt is {xt.dtype}; expected {self.dtype}, as the parameters are.")
+        if xt.flags.c_contiguous:
+            raise EngineError(f"{error}") from error
         return self._stepper.step(np.ascontiguousarray(xt))
 
     @property
@@ -117,8 +140,9 @@ class Stream:
         return self._stepper.state
 
     @state.setter
+    @operation("Stream.state")
     def state(self, state: Any) -> None:
-        self._stepper.state = state
+        self._stepper.state = self._source.checked_state(state, self.m, self.dtype)
 
     def reset(self) -> None:
         """Return to the state before the first step."""

@@ -48,8 +48,8 @@ MISTAKES = [
     ("train missing", "read_text: cannot read missing: No such file or directory."),
     ("train text.txt missing", "read_text: cannot read missing: No such file or directory."),
     ("train folder", "read_text: cannot read folder: Is a directory."),
-    ("train binary", "read_text: binary has a NUL at byte offset 4; expected UTF-8 text."),
-    ("train latin", "read_text: latin is not UTF-8 from byte offset 2; expected UTF-8 text."),
+    ("train binary", "read_text: binary has a NUL at byte offset 4; expected text."),
+    ("train latin", "latin is not UTF-8 from byte offset 2, in line 1; expected UTF-8 text, or"),
     ("train empty", "read_text: empty is empty; expected UTF-8 text."),
     (
         f"train short {' '.join(TINY)}",
@@ -100,7 +100,7 @@ MISTAKES = [
     ),
     (
         "train tag t.csv --word 1",
-        "--word is 1; expected it left out, because t.csv ends",
+        "--word is .1.; expected it left out, because t.csv ends",
     ),
     ("train forecast t.csv", "t.csv: label holds 'x' in line 2; expected numbers"),
     ("train forecast t.jsonl", "t.jsonl ends in '.jsonl'; expected one of .csv, .tsv, .tab."),
@@ -162,7 +162,7 @@ MISTAKES = [
     ("sample model --seed -1", "LanguageModel.generate: seed is -1; expected a whole number >= 0."),
     ("score model missing", "read_text: cannot read missing: No such file or directory."),
     ("score model empty", "read_text: empty is empty; expected UTF-8 text."),
-    ("score model binary", "read_text: binary has a NUL at byte offset 4; expected UTF-8 text."),
+    ("score model binary", "read_text: binary has a NUL at byte offset 4; expected text."),
     ("score model one", "LanguageModel.score: the text has 1 character; expected at least 2, "),
     ("score text.txt model", "load: text.txt is not a safetensors file;"),
     (

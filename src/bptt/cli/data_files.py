@@ -5,6 +5,7 @@ class gives as `reads`.
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,8 +52,22 @@ OPTIONS = panel(
         "COLUMN,...",
     ),
     ("text", "Tables: column of a text, read instead of numbers.", str, None, "COLUMN"),
-    ("word", "CoNLL: column of the word, from 0. Without: 0; CoNLL-U: 1.", int),
-    ("tag", "CoNLL: column of the tag, from 0. Without: 1; CoNLL-U: 3.", int),
+    (
+        "word",
+        "CoNLL: column of the word, a number from 0 or, in CoNLL-U, a name. Without: 0; CoNLL-U: "
+        "FORM.",
+        str,
+        None,
+        "COLUMN",
+    ),
+    (
+        "tag",
+        "CoNLL: column of the tag, a number from 0 or, in CoNLL-U, a name. Without: 1; CoNLL-U: "
+        "UPOS.",
+        str,
+        None,
+        "COLUMN",
+    ),
 )
 
 
@@ -175,9 +190,19 @@ def _table(path, labeled, label, sequence, columns, text, per_step=False):
     )
 
 
-def _json_lines(path, labeled, label, sequence):
+def _json_lines(path, labeled, label, sequence, **kind):
     label = (label or "label") if labeled else None
-    return read_json_lines(path, sequence=sequence or "sequence", label=label)
+    return read_json_lines(path, sequence=sequence or "sequence", label=label, **kind)
+
+
+def _classes(path, labeled):
+    data = read_ts(path)
+    if labeled and data.y and isinstance(data.y[0], float):
+        raise DataError(
+            f"{path} has numbers to predict (@targetLabel true); expected classes (numbers are for "
+            f"`bptt train regress`)."
+        )
+    return data
 
 
 def _split(columns):
@@ -191,10 +216,22 @@ def _content(files, read, *formats):
 
 _LABELED = ("label", "sequence", "columns", "text")
 _TABLES = (".csv", ".tsv", ".tab")
-_SEQUENCES = (
-    Format((".ts",), (), lambda path, labeled: read_ts(path)),
+
+
+def _json_format(**kind):
+    """Return the format of JSON lines whose labels are of this kind."""
+    return Format((".jsonl", ".ndjson"), ("label", "sequence"), partial(_json_lines, **kind))
+
+
+_LABELS = (
+    Format((".ts",), (), _classes),
     Format(_TABLES, _LABELED, _table),
-    Format((".jsonl", ".ndjson"), ("label", "sequence"), _json_lines),
+    _json_format(per_step=False),
+)
+_NUMBERS = (
+    Format((".ts",), (), lambda path, labeled: read_ts(path)),
+    _LABELS[1],
+    _json_format(numeric=True),
 )
 _STEPS = (
     Format(
@@ -203,7 +240,7 @@ _STEPS = (
         lambda path, labeled, word, tag: read_conll(path, word=word, tag=tag, tagged=labeled),
     ),
     Format((".csv",), _LABELED, lambda *args, **named: _table(*args, **named, per_step=True)),
-    _SEQUENCES[-1],
+    _json_format(per_step=True),
 )
 _COLUMNS = Format(
     _TABLES,
@@ -223,13 +260,13 @@ CONTENTS = {
         '"up"}`, where a sequence is a text, a list of words, a list of numbers or a list of lists '
         "of numbers.",
         _sequences,
-        *_SEQUENCES,
+        *_LABELS,
     ),
     "numbers": _content(
         "FILE is a table (.csv, .tsv) with a column of numbers to predict; JSON lines (.jsonl) "
         'such as `{"sequence": [[0.1, 2.0], [0.3, 1.5]], "label": 0.7}`; or a .ts file.',
         _numbers,
-        *_SEQUENCES,
+        *_NUMBERS,
     ),
     "tags": _content(
         "FILE has CoNLL columns (.conll, .conllu, .tsv, .txt): a word and its tag a line, a blank "

@@ -5,6 +5,7 @@
 
 import os
 import warnings
+from importlib.util import find_spec
 
 from ..errors import EngineError, operation
 from .contract import Provider, Stepper, Tape
@@ -13,21 +14,28 @@ __all__ = ["Provider", "Stepper", "Tape", "get_num_threads", "provider", "set_nu
 
 _chosen: Provider | None = None
 
+# pip keeps the wheel that it built without a compiler, and would install that again.
+_ADVICE = (
+    "To get the native engine, install with a C++17 compiler: "
+    "pip install --no-cache-dir --force-reinstall --no-deps bptt"
+)
+
 
 def provider() -> Provider:
     """Return the provider in use: the native one where it is built, else the NumPy one.
 
-    ``BPTT_ENGINE=native`` or ``BPTT_ENGINE=numpy`` in the environment forces one. Falling back to
-    NumPy gives one warning.
+    ``BPTT_ENGINE=native`` or ``BPTT_ENGINE=numpy`` in the environment forces one, and ``BPTT_ISA``
+    chooses the instruction set of the native one. Falling back to NumPy gives one warning.
 
     Raises
     ------
     EngineError
-        The environment names a provider that does not exist or was not built.
+        The environment names a provider that does not exist or was not built, or an instruction
+        set that does not exist or that this machine cannot run.
     """
     global _chosen
     if _chosen is None:
-        _chosen = _choose(os.environ.get("BPTT_ENGINE", "auto"))
+        _chosen = _choose(os.environ.get("BPTT_ENGINE") or "auto")
     return _chosen
 
 
@@ -37,22 +45,27 @@ def _choose(wanted: str) -> Provider:
     if wanted != "numpy":
         try:
             from .native_provider import NativeProvider
-
-            return NativeProvider()
         except ImportError as error:
+            why = _why_not(error)
             if wanted == "native":
-                raise EngineError(
-                    f"BPTT_ENGINE is 'native', which is not built: {error}."
-                ) from None
+                raise EngineError(f"BPTT_ENGINE is 'native', but {why}. {_ADVICE}") from None
             warnings.warn(
-                "bptt: the native engine is not built; the NumPy provider is used, several times "
-                "slower. Install with a C++17 compiler to get it (see bptt.show_config()).",
+                f"bptt: {why}; the NumPy provider is used, several times slower. {_ADVICE}",
                 RuntimeWarning,
                 stacklevel=4,
             )
+        else:
+            return NativeProvider()
     from .numpy_provider import NumpyProvider
 
     return NumpyProvider()
+
+
+def _why_not(error: ImportError) -> str:
+    """Say why the native engine cannot be imported: it was never built, or it does not load."""
+    if find_spec(f"{__name__}._native") is None:
+        return "the native engine is not built"
+    return f"the native engine is built but does not load ({error})"
 
 
 def get_num_threads() -> int:
@@ -64,17 +77,19 @@ def get_num_threads() -> int:
 def set_num_threads(n: int) -> None:
     """Let the engine use up to n threads; small problems stay on one all the same.
 
-    The default is what the process may use, or ``OMP_NUM_THREADS`` where that is set.
+    The default is the number of CPUs that the process may use, by its affinity mask and its cgroup
+    CPU quota, or ``OMP_NUM_THREADS`` where that is set. Threads are started when a job needs them;
+    where the system refuses further ones, the engine goes on with those there are.
 
     Parameters
     ----------
     n : int
-        At least 1.
+        In 1..65535.
 
     Raises
     ------
     ConfigError
-        n is not a whole number >= 1.
+        n is not a whole number in 1..65535.
     EngineError
         The NumPy provider is in use: its threads are those of NumPy's BLAS.
     """

@@ -8,6 +8,12 @@ import numpy
 class LayoutError(ValueError):
     pass
 
+class ChangedError(RuntimeError):
+    pass
+
+class BusyError(RuntimeError):
+    pass
+
 class Tape:
     """The states and gates of every step of a forward pass."""
 
@@ -78,13 +84,19 @@ def adam(parameters: list[numpy.ndarray], gradients: list[numpy.ndarray], m: lis
 
 def squared_norm(arrays: list[numpy.ndarray]) -> float: ...
 
+def fingerprints(arrays: list[numpy.ndarray]) -> list[int]:
+    """
+    Mix the bits of up to 512 elements of each array: other numbers where an array was changed.
+    """
+
 def exp(x: numpy.ndarray) -> numpy.ndarray: ...
 
 def tanh(x: numpy.ndarray) -> numpy.ndarray: ...
 
 def sigmoid(x: numpy.ndarray) -> numpy.ndarray: ...
 
-def isa() -> str: ...
+def isa() -> str:
+    """Raises ValueError where BPTT_ISA names none of this machine's."""
 
 def available_isas() -> list[str]: ...
 

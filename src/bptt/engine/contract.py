@@ -18,8 +18,17 @@ import numpy as np
 
 from ..equations.cell import Cell
 from ..equations.updates import AdamStep
+from ..errors import EngineError
 
 State = tuple[np.ndarray, ...]
+
+
+def changed(name: str) -> EngineError:
+    """Return the error of a backward pass whose array was changed after the forward pass."""
+    return EngineError(
+        f"{name} was changed after forward; expected the same values in backward, because the tape "
+        f"refers to the array: run backward before the update, or give forward a copy."
+    )
 
 
 class Tape(Protocol):
@@ -119,6 +128,13 @@ class Provider(Protocol):
         need_dx : bool
             False where nobody uses the gradient of x: it is not computed, and None.
 
+        Raises
+        ------
+        EngineError
+            x, the table or a parameter was changed in place after the forward pass. A few values
+            of each are compared: updates and refilled buffers are found, the change of a few
+            single values of a large array may not be.
+
         Returns
         -------
         dx : ndarray, shape (m, T_x, n_x), or None
@@ -164,6 +180,10 @@ class Provider(Protocol):
         dlogits : ndarray, shape (rows, n)
             softmax(logits) - onehot(ids).
         """
+        ...
+
+    def fingerprints(self, arrays: Sequence[np.ndarray]) -> list[int]:
+        """Mix the bits of up to 512 values of each array: other numbers if an array was changed."""
         ...
 
     def squared_norm(self, arrays: Sequence[np.ndarray]) -> float:

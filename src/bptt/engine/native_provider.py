@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import is_whole
 from ..equations import CELLS, Cell
 from ..equations.updates import AdamStep
-from ..errors import ConfigError
+from ..errors import ConfigError, EngineError
 from . import _native
-from .contract import State, Stepper, Tape
+from .contract import State, Stepper, Tape, changed
 from .numpy_provider import NumpyProvider
+from .threads import MOST, default_threads
 
 
 def _rows(z):
@@ -78,6 +80,11 @@ class NativeProvider:
     name = "native"
 
     def __init__(self):
+        try:
+            _native.isa()  # chosen here: BPTT_ISA may name one that is not there
+        except ValueError as error:
+            raise EngineError(str(error)) from None
+        _native.set_num_threads(default_threads())
         self._registered = False
         self._native = {CELLS[name]: name for name in _native.cells() if name in CELLS}
         self._equations = NumpyProvider()
@@ -143,6 +150,8 @@ class NativeProvider:
         except _native.LayoutError:
             dstate = tuple(None if ds is None else _rows(ds) for ds in dstate)
             return _native.backward(tape.tape, _rows(dy), dstate, need_dx)
+        except _native.ChangedError as error:
+            raise changed(str(error)) from None
 
     def stream(self, cell: Cell, parameters: dict[str, np.ndarray], m: int) -> Stepper:
         """Prepare to process m sequences step by step."""
@@ -168,6 +177,13 @@ class NativeProvider:
         return _native.softmax_cross_entropy(
             _contiguous(logits), np.ascontiguousarray(ids, np.int64)
         )
+
+    def fingerprints(self, arrays: Sequence[np.ndarray]) -> list[int]:
+        """Mix the bits of a few values of each array."""
+        try:
+            return _native.fingerprints(list(arrays))
+        except _native.LayoutError:
+            return self._equations.fingerprints(arrays)
 
     def squared_norm(self, arrays: Sequence[np.ndarray]) -> float:
         """Sum all squares in float64."""
@@ -196,8 +212,8 @@ class NativeProvider:
 
     def set_num_threads(self, n: int) -> None:
         """Set how many threads the pool may use."""
-        if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1:
-            raise ConfigError(f"n is {n!r}; expected a whole number >= 1.")
+        if not is_whole(n) or not 1 <= n <= MOST:
+            raise ConfigError(f"n is {n!r}; expected a whole number in 1..{MOST}.")
         _native.set_num_threads(int(n))
 
     def describe(self) -> dict[str, str]:
@@ -225,7 +241,7 @@ class NativeProvider:
                 return _native.get_num_threads()
 
             def set_num_threads(self, num_threads):
-                _native.set_num_threads(num_threads)
+                _native.set_num_threads(max(1, min(num_threads, MOST)))
 
             def get_version(self):
                 return None

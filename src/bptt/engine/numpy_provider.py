@@ -17,7 +17,7 @@ from ..equations.sequences import (
 )
 from ..equations.updates import AdamStep
 from ..errors import EngineError
-from .contract import State, Stepper, Tape
+from .contract import State, Stepper, Tape, changed
 
 
 def _batch_first(z):
@@ -30,6 +30,15 @@ def _features_first(z):
     return z.transpose(2, 0, 1)
 
 
+def _fingerprints(arrays):
+    """Mix the bits of up to 512 values of each array."""
+    chosen = (
+        z if z.size <= 512 else z.flat[np.linspace(0, z.size - 1, 512).astype(np.int64)]
+        for z in arrays
+    )
+    return [hash(z.tobytes()) for z in chosen]
+
+
 class NumpyTape:
     """The step caches of the equations, read by name."""
 
@@ -38,10 +47,24 @@ class NumpyTape:
     ):
         self.caches, self.reverse = caches, reverse
         self.tokens, self.table = tokens, table
+        self._before = self._fingerprints()
         self.names: tuple[str, ...] = caches.cell.states + caches.cell.gates
         x = caches[1]
         self.shape: tuple[int, int] = x.shape[1:]
         self.dtype: np.dtype = x.dtype
+
+    def _fingerprints(self):
+        """Mix values of the caller's arrays: not of an x that the caches hold a copy of."""
+        named = dict(self.caches.parameters)
+        if self.table is None and self.caches.lengths is None:
+            named["x"] = self.caches[1]
+        return dict(zip(named, _fingerprints(named.values()), strict=True))
+
+    def need_unchanged(self) -> None:
+        """Refuse a tape whose arrays were changed after the forward pass."""
+        for name, now in self._fingerprints().items():
+            if now != self._before[name]:
+                raise changed(name)
 
     def copy(self, name: str) -> np.ndarray:
         """Return a copy of ``tape[name]`` that the caller may change."""
@@ -126,6 +149,7 @@ class NumpyProvider:
         need_dx: bool = True,
     ) -> tuple[np.ndarray | None, State, dict[str, np.ndarray]]:
         """Backpropagate through time."""
+        tape.need_unchanged()
         caches = tape.caches
         turn = (lambda z: reverse_valid(z, caches.lengths)) if tape.reverse else (lambda z: z)
         da = _features_first(dy)
@@ -163,6 +187,10 @@ class NumpyProvider:
         """Compute the negative log-probability of one class in each row, and its gradient."""
         nats, dlogits = cross_entropy_columns(logits.T, ids)
         return nats.astype(np.float64), dlogits.T
+
+    def fingerprints(self, arrays: Sequence[np.ndarray]) -> list[int]:
+        """Mix the bits of a few values of each array."""
+        return _fingerprints(arrays)
 
     def squared_norm(self, arrays: Sequence[np.ndarray]) -> float:
         """Sum all squares in float64."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..errors import ConfigError
+from .one_thread import one_blas_thread
 
 Initializer = Callable[
     ["np.random.Generator", tuple[int, ...]], np.ndarray
@@ -33,7 +34,9 @@ def orthogonal(rng: "np.random.Generator", shape: tuple[int, ...]) -> np.ndarray
     orthonormal rows.
     """
     n_rows, n_columns = shape
-    q, r = np.linalg.qr(rng.standard_normal((max(shape), min(shape))))
+    normal = rng.standard_normal((max(shape), min(shape)))
+    with one_blas_thread():  # on a busy machine its threads wait for one another: 2 s for 10 ms
+        q, r = np.linalg.qr(normal)
     q *= np.where(np.diag(r) < 0, -1.0, 1.0)
     return q if n_rows >= n_columns else q.T
 

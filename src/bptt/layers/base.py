@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..checks import ArrayChecker, float_array, is_plain, is_whole
+from ..checks import ArrayChecker, float_array, is_plain, is_whole, need_mapping
 from ..engine.contract import Stepper
 from ..equations.sequences import valid_steps
 from ..errors import ConfigError, ShapeError
@@ -65,6 +65,7 @@ class Layer(ABC):
 
     def initial_state(self, parameters: Parameters, m: int) -> State:
         """Return `zero_state` in the dtype of the parameters."""
+        need_mapping("parameters", parameters)
         dtype: Any = next((p.dtype for p in parameters.values()), np.float32)
         return self.zero_state(m, dtype)
 
@@ -115,8 +116,13 @@ class Layer(ABC):
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.n_in}, {self.n_out})"
 
-    def _checked_state(self, name, state, m, dtype) -> State:
-        """Check a state or its gradient; zeros if it is None."""
+    def checked_state(self, state: Any, m: int, dtype: Any, name: str = "state") -> State:
+        """Check a state or its gradient; zeros if it is None.
+
+        Raises
+        ------
+        ShapeError
+        """
         if state is None:
             return self.zero_state(m, dtype)
         shapes = self.state_shapes(m)
@@ -126,12 +132,16 @@ class Layer(ABC):
                     break
             else:
                 return state
+        names = f"({', '.join(self.states)}{',' * (len(shapes) == 1)})"
+        if not isinstance(state, (tuple, list)):
+            raise ShapeError(f"{name} is a {type(state).__name__}; expected a tuple, {names}.")
         if len(state) != len(shapes):
-            names = f"({', '.join(self.states)}{',' * (len(shapes) == 1)})"
             raise ShapeError(
                 f"{name} has {len(state)} arrays; expected {len(shapes)}"
                 f"{f', {names}' if shapes else ''}."
             )
+        if not shapes:
+            return ()
         check, checked = ArrayChecker(), []
         for s, axes, shape in zip(state, self._state_axes, shapes, strict=True):
             check.add_sizes(**dict(zip(axes.split(), shape, strict=True)))
@@ -258,12 +268,29 @@ def padded(sequences: Sequence[np.ndarray], least: int = 0) -> tuple[np.ndarray,
 
 
 class Stateless:
-    """The stepper of a layer without a state: a function of one step's input."""
+    """The stepper of a layer without a state: a function of one step's input of m sequences."""
 
     state: State = ()
 
-    def __init__(self, step: Callable[[np.ndarray], np.ndarray]):
-        self.step = step
+    def __init__(self, step: Callable[[np.ndarray], np.ndarray], m: int):
+        self._step, self._m = step, m
+
+    def step(self, xt: np.ndarray) -> np.ndarray:
+        """Run one step."""
+        if isinstance(xt, np.ndarray) and xt.ndim and len(xt) != self._m:
+            raise ShapeError(f"xt has {len(xt)} rows; expected m = {self._m}.")
+        return self._step(xt)
+
+
+def need_array(name: str, x: Any) -> None:
+    """Refuse tokens that are no array: a list, a number, None.
+
+    Raises
+    ------
+    ShapeError
+    """
+    if not isinstance(x, np.ndarray):
+        raise ShapeError(f"{name} is {type(x).__name__}; expected an array of integers.")
 
 
 def checked_tokens(x: Any, lengths: Any, n_tokens: int) -> tuple[np.ndarray, np.ndarray | None]:
@@ -285,7 +312,8 @@ def checked_tokens(x: Any, lengths: Any, n_tokens: int) -> tuple[np.ndarray, np.
     ShapeError
     """
     check = ArrayChecker()
-    check.shape("x", np.shape(x), "m T_x")
+    need_array("x", x)
+    check.shape("x", x.shape, "m T_x")
     lengths = check.lengths("lengths", lengths, *x.shape)
     valid = x if lengths is None else x[valid_steps(lengths, *x.shape)]
     check.indices("x", valid, n_tokens, "tokens")

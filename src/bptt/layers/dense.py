@@ -6,6 +6,7 @@ import numpy as np
 
 from ..checks import ParameterChecker, is_plain
 from ..engine import provider
+from ..engine.contract import changed
 from ..equations.initializers import Initializer, glorot_uniform, parameter_array
 from ..errors import operation
 from .base import whole_number
@@ -59,8 +60,15 @@ class Dense(StepwiseLayer):
         return self._check.arrays(parameters).array(name, x, f"{axes} n_a")
 
     def _map(self, name, rows, own, keep_tape):
-        return provider().dense_forward(rows, own["Wy"], own["by"]), rows
+        y = provider().dense_forward(rows, own["Wy"], own["by"])
+        return y, (rows, provider().fingerprints((rows, own["Wy"]))) if keep_tape else None
 
     def _map_backward(self, kept, d_rows, own, need_dx):
-        d_in, dWy, dby = provider().dense_backward(d_rows, kept, own["Wy"], need_dx=need_dx)
+        rows, before = kept
+        for name, was, now in zip(
+            ("x", "Wy"), before, provider().fingerprints((rows, own["Wy"])), strict=True
+        ):
+            if was != now:
+                raise changed(name)
+        d_in, dWy, dby = provider().dense_backward(d_rows, rows, own["Wy"], need_dx=need_dx)
         return d_in, {"Wy": dWy, "by": dby}

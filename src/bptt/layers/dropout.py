@@ -123,4 +123,4 @@ class Dropout(Layer):
 
     def stepper(self, parameters: Parameters, m: int) -> Stepper:
         """Prepare to return steps as they are."""
-        return Stateless(lambda xt: xt)
+        return Stateless(lambda xt: ArrayChecker(n_x=self.n_in).array("xt", xt, "m n_x"), m)

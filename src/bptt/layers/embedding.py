@@ -7,7 +7,7 @@ import numpy as np
 from ..checks import ArrayChecker, ParameterChecker
 from ..equations.initializers import parameter_array
 from ..errors import operation
-from .base import Parameters, whole_number
+from .base import Parameters, need_array, whole_number
 from .stepwise import StepwiseLayer
 
 if TYPE_CHECKING:
@@ -60,12 +60,13 @@ class Embedding(StepwiseLayer):
         return self._check(parameters)[0]["We"]
 
     def _checked(self, name, x, axes, parameters):
-        ArrayChecker().shape(name, np.shape(x), axes)
+        need_array(name, x)
+        ArrayChecker().shape(name, x.shape, axes)
         return x
 
     def _map(self, name, rows, own, keep_tape):
         ids = ArrayChecker().indices(name, rows, self.n_in, "tokens")
-        return own["We"][ids], ids
+        return own["We"][ids], ids.copy() if keep_tape else None  # the caller's may change
 
     def _map_backward(self, kept, d_rows, own, need_dx):
         dWe = np.zeros(own["We"].shape, d_rows.dtype)

@@ -28,16 +28,18 @@ Pooling = Literal["last", "mean", "max"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 
+_AT_ONCE = 2**19  # elements summed at a time: memory does not grow with T_x
+
+
 class _PoolStepper:
     """Pool m sequences, one time step at a time."""
 
     def __init__(self, pool, m):
         self._pool, self._m = pool, m
-        self.state = pool.zero_state(m, np.float32)  # can be added to any dtype without loss
+        self.state = pool.zero_state(m)
 
     def step(self, xt):
-        if xt.shape != (self._m, self._pool.n_in):
-            raise ValueError(f"xt is {xt.shape}")
+        xt = ArrayChecker(m=self._m, n_in=self._pool.n_in).array("xt", xt, "m n_in")
         yt, self.state = self._pool.advance(xt, self.state)
         return yt
 
@@ -50,7 +52,8 @@ class Pool(Layer):
     without steps y = 0.
 
     In a stream the output of a step pools all steps so far. The state is () for last, (total,
-    count) for mean and (maximum, count) for max.
+    count) for mean and (maximum, count) for max: float64 whatever the dtype of x, because sums in
+    float32 lose accuracy over many steps, and counts end at 2**24.
 
     Parameters
     ----------
@@ -106,6 +109,17 @@ class Pool(Layer):
         """Return the shapes of the states of m sequences: (m, n_in) and (m, 1), or ()."""
         return ((m, self.n_in), (m, 1)) if self.states else ()
 
+    def zero_state(self, m: int, dtype: "DTypeLike" = np.float32) -> State:
+        """Return the state before the first step of m sequences: zeros, float64."""
+        return super().zero_state(m, np.float64)
+
+    def checked_state(self, state: Any, m: int, dtype: Any, name: str = "state") -> State:
+        """Check a state or its gradient, float32 or float64; zeros if it is None."""
+        given = getattr(state[0], "dtype", None) if isinstance(state, tuple) and state else None
+        kind = np.dtype(np.float32 if given == np.float32 else np.float64)
+        checked = super().checked_state(state, m, kind, name)
+        return tuple([s.astype(np.float64, copy=False) for s in checked])
+
     @operation
     def forward(
         self,
@@ -143,7 +157,7 @@ class Pool(Layer):
         m, T_x, _ = x.shape
         lengths = check.lengths("lengths", lengths, m, T_x)
         lengths = np.full(m, T_x) if lengths is None else lengths
-        state = self._checked_state("state", state, m, x.dtype)
+        state = self.checked_state(state, m, x.dtype)
         pool = {"last": self._last, "mean": self._mean, "max": self._max}[self.pooling]
         y, final, kept = pool(x, lengths, state)
         return y[:, np.newaxis], final, (x.shape, x.dtype, lengths, kept) if keep_tape else None
@@ -162,12 +176,15 @@ class Pool(Layer):
             yield slice(half, self.n_in), np.zeros_like(lengths)
 
     def _mean(self, x, lengths, state):
-        total, count = (s.copy() for s in state)
-        for t in range(lengths.max(initial=0)):  # in the order in which a stream adds
-            on = lengths > t
-            total[on] += x[on, t]
-            count[on] += 1
-        return _mean_of(total, count), (total, count), (total, count)
+        total, count = state
+        some = max(1, _AT_ONCE // max(1, x[:, 0:1].size))
+        for t in range(0, lengths.max(initial=0), some):
+            exists = valid_steps(lengths - t, len(x), min(some, x.shape[1] - t))
+            sums = np.where(exists[:, :, np.newaxis], x[:, t : t + some], np.float64(0))
+            sums[:, 0] += total  # in the order in which a stream adds: bit-identical
+            total = np.cumsum(sums, axis=1, out=sums)[:, -1].copy()
+        count = count + lengths[:, np.newaxis]
+        return _mean_of(total, count).astype(x.dtype), (total, count), (total, count)
 
     def _max(self, x, lengths, state):
         top, count = state
@@ -176,9 +193,9 @@ class Pool(Layer):
         exists = valid_steps(lengths, *x.shape[:2])
         seen[:, 1:] = np.where(exists[:, :, np.newaxis], x, -np.inf)
         best = np.argmax(seen, axis=1)[:, np.newaxis]
-        count = count + lengths[:, np.newaxis].astype(x.dtype)
+        count = count + lengths[:, np.newaxis]
         top = np.where(count > 0, np.take_along_axis(seen, best, axis=1)[:, 0], top)
-        return np.where(count > 0, top, 0), (top, count), (best, count)
+        return np.where(count > 0, top, 0).astype(x.dtype), (top, count), (best, count)
 
     @operation
     def backward(
@@ -208,7 +225,7 @@ class Pool(Layer):
         need_tape(tape)
         (m, T_x, _), dtype, lengths, kept = tape
         dy = checked_gradient(dy, (m, 1, self.n_in), dtype)[:, 0]
-        dstate = self._checked_state("dstate", dstate, m, dtype)
+        dstate = self.checked_state(dstate, m, dtype, "dstate")
         dx = np.zeros((m, T_x, self.n_in), dtype)
         if self.pooling == "last":
             some = lengths > 0
@@ -228,7 +245,7 @@ class Pool(Layer):
         d_top = np.where(count > 0, dy, 0) + dstate[0]
         d_seen = np.zeros((m, 1 + T_x, self.n_in), dtype)
         np.put_along_axis(d_seen, best, d_top[:, np.newaxis], axis=1)
-        return d_seen[:, 1:], (d_seen[:, 0], dstate[1]), {}
+        return d_seen[:, 1:], (d_seen[:, 0].astype(np.float64), dstate[1]), {}
 
     def advance(self, xt: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """Pool one more time step, unchecked: xt (m, n_in) -> the output and the next state."""
@@ -236,10 +253,10 @@ class Pool(Layer):
             return xt, ()
         total, count = state
         if self.pooling == "max":
-            top = np.where(count > 0, np.maximum(total, xt), xt)
-            return top, (top, count + np.ones((), xt.dtype))
-        total, count = total + xt, count + np.ones((), xt.dtype)
-        return total / count, (total, count)
+            top = np.where(count > 0, np.maximum(total, xt), xt).astype(np.float64, copy=False)
+            return top.astype(xt.dtype), (top, count + 1)
+        total, count = total + xt, count + 1
+        return (total / count).astype(xt.dtype), (total, count)
 
     @operation
     def step(
@@ -255,7 +272,7 @@ class Pool(Layer):
         """
         need_one_direction(self.bidirectional and self.pooling == "last")
         xt = ArrayChecker(n_in=self.n_in).array("xt", xt, "m n_in")
-        return self.advance(xt, self._checked_state("state", state, len(xt), xt.dtype))
+        return self.advance(xt, self.checked_state(state, len(xt), xt.dtype))
 
     def stepper(self, parameters: Parameters, m: int) -> Stepper:
         """Prepare to pool m sequences, one time step at a time.

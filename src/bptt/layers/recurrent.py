@@ -221,7 +221,7 @@ class Recurrent(Layer):
                 y = self._features("x", y, "m T_x n_x", parameters)
             if lengths is not None:
                 lengths = ArrayChecker().lengths("lengths", lengths, *y.shape[:2])
-        state = self._checked_state("state", state, len(y), dtype)
+        state = self.checked_state(state, len(y), dtype)
         run, tapes, finals = provider().forward, [], []
         for k in range(self.n_layers):
             outputs = []
@@ -275,7 +275,7 @@ class Recurrent(Layer):
         need_tape(tape)
         m, T_x = tape[0].shape
         d: Any = checked_gradient(dy, (m, T_x, self.n_out), tape[0].dtype)
-        dstate = self._checked_state("dstate", dstate, m, d.dtype)
+        dstate = self.checked_state(dstate, m, d.dtype, "dstate")
         run, by_slot, dstates = provider().backward, [], []
         for k in reversed(range(self.n_layers)):
             dx = []
@@ -340,7 +340,7 @@ class Recurrent(Layer):
         by_slot, dtype = self._own(parameters)
         if not (is_plain(xt, dtype) and xt.ndim == 2 and xt.shape[1] == self.n_x):
             xt = self._features("xt", xt, "m n_x", parameters)
-        state = self._checked_state("state", state, len(xt), dtype)
+        state = self.checked_state(state, len(xt), dtype)
         after = []
         for i, own in enumerate(by_slot):
             before = tuple([s[i] for s in state])

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..checks import ArrayChecker, ParameterChecker
 from ..errors import ShapeError, operation
-from .base import whole_number
+from .base import need_array, whole_number
 from .embedding import Embedding
 from .recurrent import LSTM
 from .stepwise import StepwiseLayer
@@ -89,9 +89,10 @@ class WordEmbedding(StepwiseLayer):
         return ("We", "characters.We", *(f"lstm.{name}" for name in self.lstm.weights()))
 
     def _checked(self, name, x, axes, parameters):
-        if np.ndim(x) != axes.count(" ") + 2 or x.shape[-1] < 2:
+        need_array(name, x)
+        if x.ndim != axes.count(" ") + 2 or x.shape[-1] < 2:
             expected = f"({axes.replace(' ', ', ')}, 1 + L), L >= 1"
-            raise ShapeError(f"{name} has shape {np.shape(x)}; expected {expected}.")
+            raise ShapeError(f"{name} has shape {x.shape}; expected {expected}.")
         return x
 
     def _map(self, name, rows, own, keep_tape):
@@ -114,7 +115,7 @@ class WordEmbedding(StepwiseLayer):
         )
         from_characters = np.concatenate([a[0], a[1]], axis=1)
         rows = np.concatenate([own["We"][words], from_characters[place]], axis=1)
-        return rows, (words, place, spelled.shape, tape)
+        return rows, (words.copy(), place, spelled.shape, tape)  # the caller's x may change
 
     def _map_backward(self, kept, d_rows, own, need_dx):
         words, place, (n, longest), tape = kept

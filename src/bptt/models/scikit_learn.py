@@ -1,9 +1,37 @@
 """What scikit-learn expects of an estimator: tags, and its own error for an unfitted one."""
 
 import sys
+from functools import cache
 from typing import Any, Literal
 
 from ..errors import ConfigError
+
+
+class NotFittedError(ConfigError):
+    """A model without parameters: neither fitted nor loaded.
+
+    Where scikit-learn is loaded, `check_fitted` raises a subclass that is also a
+    `sklearn.exceptions.NotFittedError`.
+    """
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (
+            _not_fitted,
+            self.args,
+            vars(self),
+        )  # the class depends on what the process has loaded
+
+
+@cache
+def _both(theirs: type) -> type[NotFittedError]:
+    return type("NotFittedError", (NotFittedError, theirs), {"__module__": __name__})
+
+
+def _not_fitted(*args: Any) -> NotFittedError:
+    """Return the error, of both kinds if scikit-learn is loaded."""
+    exceptions = sys.modules.get("sklearn.exceptions")
+    kind = NotFittedError if exceptions is None else _both(exceptions.NotFittedError)
+    return kind(*args)
 
 
 def check_fitted(model: Any) -> None:
@@ -11,15 +39,11 @@ def check_fitted(model: Any) -> None:
 
     Raises
     ------
-    ConfigError
-        Also a `sklearn.exceptions.NotFittedError`, if scikit-learn is loaded.
+    NotFittedError
+        A `ConfigError`; also a `sklearn.exceptions.NotFittedError`, if scikit-learn is loaded.
     """
     if not hasattr(model, "parameters_"):
-        kinds: tuple[type, ...] = (ConfigError,)
-        if "sklearn.exceptions" in sys.modules:
-            kinds += (sys.modules["sklearn.exceptions"].NotFittedError,)
-        error = type("NotFittedError", kinds, {})
-        raise error("the model is not fitted yet; expected fit or load first.")
+        raise _not_fitted("the model is not fitted yet; expected fit or load first.")
 
 
 def tags(
