@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("data")
 )
 def test_a_classifier_writes_a_line_a_sequence(run, models, arguments):
     status, out, err = run("predict", models / "classify", *arguments)
-    assert (status, err) == (0, "")
+    assert (status, err[:5]) == (0, "Read ")
     p = bptt.load(models / "classify").predict_proba(cases()[0])
     heading, *rows = csv.reader(out.splitlines())
     assert heading == ["id", "class", "down", "up"]
@@ -51,7 +51,7 @@ def test_labels_are_not_needed(run, models):
 
 def test_a_tagger_writes_a_word_a_line(run, models):
     status, out, err = run("predict", models / "tag", "x.conll")
-    assert (status, err) == (0, "")
+    assert (status, err[:5]) == (0, "Read ")
     tags = bptt.load(models / "tag").predict(SENTENCES)
     sentences = [
         "".join(f"{word}\t{tag}\n" for word, tag in zip(words, own, strict=True))
@@ -59,7 +59,7 @@ def test_a_tagger_writes_a_word_a_line(run, models):
     ]
     assert out == "".join(sentence + "\n" for sentence in sentences)
     # It is what `bptt train tag` reads.
-    assert run("predict", models / "tag", "x.conll", "--out", "y.conll") == (0, "", "")
+    assert run("predict", models / "tag", "x.conll", "--out", "y.conll")[:2] == (0, "")
     assert Path("y.conll").read_text() == out
     assert run("score", models / "tag", "y.conll")[1].startswith("accuracy 1.0000 ")
 
@@ -120,14 +120,14 @@ def test_a_regressor_writes_a_number_a_line(run, models):
 def test_a_forecaster_writes_a_table(run, models):
     model, series = bptt.load(models / "forecast"), read_series("series.csv").X[0]
     status, out, err = run("predict", models / "forecast", "series.csv")
-    assert (status, err) == (0, "")
+    assert (status, err[:5]) == (0, "Read ")
     header, *rows = csv.reader(out.splitlines())
     assert header == ["step", "load", "oil"]
     assert [row[0] for row in rows] == ["1", "2", "3"]
     numbers = np.array([row[1:] for row in rows], float)
     assert numbers == pytest.approx(model.predict(series), rel=1e-6)
     arguments = ["--coverage", 0.8, "--out", "f.csv"]
-    assert run("predict", models / "forecast", "series.csv", *arguments) == (0, "", "")
+    assert run("predict", models / "forecast", "series.csv", *arguments)[:2] == (0, "")
     header, *rows = csv.reader(Path("f.csv").read_text().splitlines())
     assert header[1:] == [
         name + end for name in ("load", "oil") for end in ("", " lower", " upper")
@@ -188,7 +188,9 @@ def test_a_file_is_written_at_once_or_not_at_all(run, models, monkeypatch):
         patch.setattr("bptt.safe_files.os.fsync", refuse)
         status, _, err = run("predict", models / "classify", "x.ts", "--out", "y.csv")
     assert status == 1
-    assert err == "bptt: predict: cannot write y.csv: No space left on device [errno 28].\n"
+    assert err.splitlines()[-1] == (
+        "bptt: predict: cannot write y.csv: No space left on device [errno 28]."
+    )
     assert sorted(Path().iterdir()) == before
     assert Path("y.csv").read_text() == "mine"
     assert run("predict", models / "classify", "x.ts", "--out", "y.csv")[0] == 0
@@ -203,7 +205,7 @@ def test_a_closed_pipe_is_silent(models):
         stderr=subprocess.PIPE,
     )
     process.stdout.close()
-    assert process.stderr.read() == b""
+    assert b"bptt" not in process.stderr.read()
     process.stderr.close()
     assert process.wait(60) == 0
 

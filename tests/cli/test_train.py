@@ -199,7 +199,7 @@ def test_classify_reads_every_format_alike(run, name, write, options):
     assert model.get_params() == same.get_params()
     assert same_bits(model.parameters_, same.parameters_)
     expected = f"{name}: accuracy {same.score(X, y):.4f} (24 sequences with 2 classes)"
-    assert out.splitlines()[-1] == expected
+    assert expected in out.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_classify_reads_every_format_alike(run, name, write, options):
 def test_regress_reads_numbers(run, name, write, options):
     X, _ = cases()
     y = [len(x) / 2 for x in X]
-    write(name, X, list(map(str, y)))
+    write(name, X, y if name.endswith("jsonl") else list(map(str, y)))
     status, out, err = run("train", "regress", name, *options, *BRIEF, "--test", name)
     assert (status, err) == (0, "")
     assert out.startswith(f"Training on 24 sequences of {name}.\n")
@@ -220,7 +220,7 @@ def test_regress_reads_numbers(run, name, write, options):
     same = SequenceRegressor(units=6, batch_size=4, epochs=3, learning_rate=0.03)
     same.fit(X, y, progress="silent")
     assert same_bits(model.parameters_, same.parameters_)
-    assert out.splitlines()[-1] == f"{name}: R2 {same.score(X, y):.4f} (24 sequences)"
+    assert f"{name}: R2 {same.score(X, y):.4f} (24 sequences)" in out.splitlines()
 
 
 def test_a_model_of_ones_own_gets_its_command_from_its_class(run, monkeypatch):
@@ -311,4 +311,5 @@ def test_forecast_reads_the_columns_of_a_table(run):
     assert run("train", "forecast", "x.tsv", *arguments[:-1], "x.tsv")[0] == 0
     assert len(bptt.load("model.safetensors").mean_) == 2
     assert run("train", "forecast", "x.csv", "x.csv", *arguments)[0] == 0
-    assert bptt.load("model.safetensors").predict().shape == (2, 3, 2)
+    forecast = bptt.load("model.safetensors").predict()
+    assert (len(forecast), [*forecast.columns][-2:]) == (2 * 3, ["load", "oil"])

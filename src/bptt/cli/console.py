@@ -14,6 +14,8 @@ from rich.table import Table as RichTable
 
 from ..errors import BpttError, CheckpointError
 from ..models.reports import Report
+from ..readers import Data
+from ..readers.describe import described
 from ..safe_files import obstacle, printable, reason, write_atomically
 
 MARK = "\ufffd"  # in place of a character that is not shown
@@ -75,6 +77,13 @@ def fail(sentence: str, status: int) -> NoReturn:
     if sentence:  # empty if the help was printed instead
         print(f"bptt: {printable(sentence)}", file=sys.stderr)  # noqa: T201
     sys.exit(status)
+
+
+def show_input(model: Any, data: Data, file: Path) -> None:
+    """Print what was read to standard error: the results are on standard output."""
+    first = f"Read {model.extent(data.but(y=None))} of {file}."
+    for line in (first, *described(data), *data.notes):
+        print(printable(line), file=sys.stderr)  # noqa: T201
 
 
 def shown(text: str) -> str:

@@ -5,14 +5,19 @@ class gives as `reads`.
 """
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from .. import corpus
 from ..errors import ConfigError, DataError
-from ..readers import Data, read_conll, read_json_lines, read_series, read_table, read_ts
-from .options import flag, panel
+from ..models.names import aligned
+from ..readers import Data
+from ..readers.lines import shown
+from ..readers.numerals import Numerals
+from .formats import SEQUENCES, SERIES, STEPS, Request, read_file
+from .options import flag, panel, switch
 
 # All are None if not given, so that an option that a model or a format does not have is refused.
 OPTIONS = panel(
@@ -36,22 +41,30 @@ OPTIONS = panel(
     ),
     (
         "sequence",
-        "Tables: column that tells which sequence a row is a step of; without it each row is a "
-        "sequence and its values are the steps. JSON lines: key of the sequence; without: "
-        "sequence.",
+        "Tables: column that tells which sequence or series a row is a step of; without it each "
+        "row is a sequence and its values are the steps, and series are columns. JSON lines: key "
+        "of the sequence; without: sequence.",
         str,
         None,
         "COLUMN",
     ),
     (
         "columns",
-        "Tables: columns of numbers, separated by commas. Without: all columns that are neither "
-        "named in another option nor dates.",
+        "Tables: columns of numbers, separated by commas; names that hold commas are quoted "
+        "(`'\"Temp, C\",load'`). Without: all columns that are neither named in another option nor "
+        "times.",
         str,
         None,
         "COLUMN,...",
     ),
     ("text", "Tables: column of a text, read instead of numbers.", str, None, "COLUMN"),
+    (
+        "time",
+        "Tables: column of the times of the steps. Without: found by its dates or its name.",
+        str,
+        None,
+        "COLUMN",
+    ),
     (
         "word",
         "CoNLL: column of the word, a number from 0 or, in CoNLL-U, a name. Without: 0; CoNLL-U: "
@@ -68,15 +81,49 @@ OPTIONS = panel(
         None,
         "COLUMN",
     ),
+    (
+        "format",
+        "Format of the file, whatever its name ends in. Without: by its ending, then by its "
+        "content. One of csv, tsv, parquet, excel, ts, jsonl, conll, conllu, as the kind of model "
+        "reads them.",
+        str,
+        None,
+        "NAME",
+    ),
+    (
+        "encoding",
+        "Encoding of a text without a byte-order mark, such as latin-1. Without: UTF-8.",
+        str,
+        None,
+        "NAME",
+    ),
+    (
+        "separator",
+        "Tables: character between the fields, a space for columns aligned by spaces. Without: the "
+        "one that divides all rows alike.",
+        str,
+        None,
+        "CHARACTER",
+    ),
+    ("decimal", "Tables: decimal mark, a point or a comma. Without: a point.", str, None, "MARK"),
+    (
+        "thousands",
+        "Tables: character between groups of three digits. Without: none.",
+        str,
+        None,
+        "CHARACTER",
+    ),
 )
-
-
-class Format(NamedTuple):
-    """A format of files: its suffixes, those of `OPTIONS` that it has, and its reader."""
-
-    suffixes: tuple[str, ...]
-    options: tuple[str, ...]
-    read: Callable[..., Data]  # path, whether labels are needed, an argument for each option
+OPTIONS |= switch(
+    "header",
+    "Tables: the first row names the columns, or it does not. Without: it does, unless it holds "
+    "numbers alone or what the rows below hold.",
+    negative=True,
+    panel="Data",
+)
+OPTIONS |= switch(
+    "fill_gaps", "Insert steps of missing values where times are missing.", panel="Data"
+)
 
 
 class Content(NamedTuple):
@@ -84,10 +131,16 @@ class Content(NamedTuple):
 
     files: str
     options: tuple[str, ...]
-    read: Callable[[list[Path], dict[str, Any], bool], Data]
+    read: Callable[[list[Path], dict[str, Any], Request], Data]
 
 
-def read(kind: Any, paths: list[Path], given: dict[str, Any], labeled: bool = True) -> Data:
+def read(
+    kind: Any,
+    paths: list[Path],
+    given: dict[str, Any],
+    labeled: bool = True,
+    columns: tuple[str, ...] = (),
+) -> Data:
     """Read the data files of a kind of model, one after another.
 
     Parameters
@@ -98,11 +151,13 @@ def read(kind: Any, paths: list[Path], given: dict[str, Any], labeled: bool = Tr
         Options by name; those of other kinds of data must be None.
     labeled : bool
         Whether labels are needed; if not, ``y`` has no meaning.
+    columns : tuple of str
+        Of the training data, for a class of models; a fitted model knows its own.
 
     Returns
     -------
     Data
-        X is a str for one text and an array for one series, else a list.
+        X is a str for one text, else a list.
 
     Raises
     ------
@@ -116,10 +171,14 @@ def read(kind: Any, paths: list[Path], given: dict[str, Any], labeled: bool = Tr
             f"{flag(stray[0])} is not an option for the data of `{kind.command}`; expected of the "
             f"options for data only {', '.join(map(flag, content.options))}."
         )
-    return content.read(paths, {name: given.get(name) for name in content.options}, labeled)
+    options = {name: given.get(name) for name in content.options}
+    known = columns if isinstance(kind, type) else getattr(kind, "feature_names_in_", ())
+    known = tuple(map(str, known))
+    data = content.read(paths, options, Request(labeled, options.pop("format", None), False, known))
+    return aligned(data, known) if known and isinstance(data.X, list) else data
 
 
-def _texts(paths, options, labeled):
+def _texts(paths, options, request):
     """Read one text, or documents."""
     if options["documents"] is None:
         text: Any = corpus.read_text(paths) if paths else corpus.default_corpus()
@@ -129,124 +188,73 @@ def _texts(paths, options, labeled):
     return Data(corpus.read_documents(paths, options["documents"]), None)
 
 
-def _sequences(formats, paths, options, labeled):
-    """Read sequences from files of any of these formats."""
+def _sequences(formats, paths, options, request):
+    """Read sequences from files of any of these formats, as one."""
     if not paths:
         raise ConfigError("no FILE is given; expected at least one.")
-    parts = [_file(formats, path, options, labeled) for path in paths]
-    columns = parts[0].columns
-    for path, part in zip(paths, parts, strict=True):
-        if part.columns != columns:
-            raise DataError(
-                f"{path} has the columns {', '.join(part.columns)}; expected "
-                f"{', '.join(columns)}, as {paths[0]} has."
-            )
-        if labeled and part.y is None:
-            raise DataError(f"{path} has no labels; expected a label for each sequence.")
-    y = [label for part in parts for label in part.y or ()]
-    return Data([x for part in parts for x in part.X], y if labeled else None, columns)
+    parts = [read_file(formats, path, options, request) for path in paths]
+    if request.labeled:
+        for path, part in zip(paths, parts, strict=True):
+            if part.y is None:
+                raise DataError(f"{path} has no labels; expected a label for each sequence.")
+    return parts[0] if len(parts) == 1 else _joined(paths, parts)
 
 
-def _file(formats, path, options, labeled):
-    suffix = path.suffix.lower()
-    own = next((f for f in formats if suffix in f.suffixes), None)
-    if own is None:
-        known = ", ".join(s for f in formats for s in f.suffixes)
-        raise DataError(f"{path} ends in {suffix!r}; expected one of {known}.")
-    for name, value in options.items():
-        if value is not None and name not in own.options:
-            raise ConfigError(
-                f"{flag(name)} is {value!r}; expected it left out, because {path} ends in "
-                f"{path.suffix!r}."
-            )
-    return own.read(path, labeled, **{name: options[name] for name in own.options})
-
-
-def _numbers(formats, paths, options, labeled):
-    """Read sequences whose labels are numbers."""
-    data = _sequences(formats, paths, options, labeled)
-    try:
-        return data.but(y=data.y and [float(label) for label in data.y])
-    except (TypeError, ValueError):
-        raise DataError(
-            f"{', '.join(map(str, paths))}: a label is not a number; expected numbers to predict "
-            f"(classes are for `classify`)."
-        ) from None
-
-
-def _series(formats, paths, options, labeled):
-    """Read series: an array if there is one file; None to continue those of the training."""
-    if not (paths or labeled):
-        return Data(None, None)  # type: ignore[arg-type]
-    data = _sequences(formats, paths, options, labeled=False)
-    return data.but(X=data.X[0]) if len(data.X) == 1 else data
-
-
-def _table(path, labeled, label, sequence, columns, text, per_step=False):
-    label = label or ("label" if labeled else None)
-    columns = _split(columns)
-    return read_table(
-        path, label=label, sequence=sequence, columns=columns, text=text, per_step=per_step
+def _joined(paths, parts):
+    """Return the data of several files as one; the columns are those of the first file."""
+    first, notes = parts[0], []
+    for k, (path, part) in enumerate(zip(paths, parts, strict=True)):
+        try:
+            parts[k] = aligned(part, first.columns, f"as {paths[0]} has")
+        except ConfigError as error:
+            raise DataError(f"{path}: {error}") from error
+        notes += [f"{path}: {note}" for note in parts[k].notes]
+    together = {
+        name: [x for part in parts for x in getattr(part, name)]
+        for name in ("X", "y", "ids", "index")
+        if all(getattr(part, name) is not None for part in parts)
+    }
+    frequencies = {part.frequency for part in parts}
+    return Data(
+        **together,
+        columns=first.columns,
+        frequency=first.frequency if len(frequencies) == 1 else None,
+        notes=tuple(dict.fromkeys(notes)),
+        ids_name=first.ids_name,
+        index_name=first.index_name,
+        label_name=first.label_name,
     )
 
 
-def _json_lines(path, labeled, label, sequence, **kind):
-    label = (label or "label") if labeled else None
-    return read_json_lines(path, sequence=sequence or "sequence", label=label, **kind)
-
-
-def _classes(path, labeled):
-    data = read_ts(path)
-    if labeled and data.y and isinstance(data.y[0], float):
+def _numbers(formats, paths, options, request):
+    """Read sequences whose labels are numbers."""
+    data = _sequences(formats, paths, options, request._replace(numeric=True))
+    if not request.labeled or all(isinstance(label, float) for label in data.y):
+        return data
+    numerals = Numerals(options["decimal"] or ".", options["thousands"])
+    values, bad = numerals.read([label if isinstance(label, str) else "" for label in data.y])
+    missing = np.isnan(values)
+    if bad is not None or missing.any():
+        wrong = bad if bad is not None else int(np.argmax(missing))
         raise DataError(
-            f"{path} has numbers to predict (@targetLabel true); expected classes (numbers are for "
-            f"`bptt train regress`)."
+            f"{', '.join(map(str, paths))}: a label is not a number ({shown(str(data.y[wrong]))}); "
+            f"expected numbers to predict (classes are for `classify`)."
         )
-    return data
+    return data.but(y=values.tolist())
 
 
-def _split(columns):
-    return None if columns is None else [name.strip() for name in columns.split(",")]
+def _series(formats, paths, options, request):
+    """Read series; None to continue those of the training."""
+    if not (paths or request.labeled):
+        return Data(None, None)
+    return _sequences(formats, paths, options, request._replace(labeled=False))
 
 
-def _content(files, read, *formats):
-    options = dict.fromkeys(name for f in formats for name in f.options)
+def _content(files, read, formats):
+    options = dict.fromkeys(name for f in formats for name in ("format", *f.options))
     return Content(files, tuple(options), lambda *rest: read(formats, *rest))
 
 
-_LABELED = ("label", "sequence", "columns", "text")
-_TABLES = (".csv", ".tsv", ".tab")
-
-
-def _json_format(**kind):
-    """Return the format of JSON lines whose labels are of this kind."""
-    return Format((".jsonl", ".ndjson"), ("label", "sequence"), partial(_json_lines, **kind))
-
-
-_LABELS = (
-    Format((".ts",), (), _classes),
-    Format(_TABLES, _LABELED, _table),
-    _json_format(per_step=False),
-)
-_NUMBERS = (
-    Format((".ts",), (), lambda path, labeled: read_ts(path)),
-    _LABELS[1],
-    _json_format(numeric=True),
-)
-_STEPS = (
-    Format(
-        (".conll", ".conllu", ".tsv", ".txt"),
-        ("word", "tag"),
-        lambda path, labeled, word, tag: read_conll(path, word=word, tag=tag, tagged=labeled),
-    ),
-    Format((".csv",), _LABELED, lambda *args, **named: _table(*args, **named, per_step=True)),
-    _json_format(per_step=True),
-)
-_COLUMNS = Format(
-    _TABLES,
-    ("columns",),
-    lambda path, labeled, columns: read_series(path, columns=_split(columns)),
-)
 CONTENTS = {
     "texts": Content(
         "FILE is UTF-8 text. Without one, the text is the Python language reference that comes "
@@ -255,30 +263,33 @@ CONTENTS = {
         _texts,
     ),
     "labels": _content(
-        "FILE is a .ts file of the UEA and UCR archives; a table (.csv, .tsv) with a column of "
-        'labels; or JSON lines (.jsonl) such as `{"sequence": [[0.1, 2.0], [0.3, 1.5]], "label": '
-        '"up"}`, where a sequence is a text, a list of words, a list of numbers or a list of lists '
-        "of numbers.",
+        "FILE is a table (.csv, .tsv, .parquet, .xlsx; also packed: .csv.gz) with a column of "
+        "labels; a .ts file of the UEA and UCR archives; or JSON lines (.jsonl) such as "
+        '`{"sequence": [[0.1, 2.0], [0.3, 1.5]], "label": "up"}`, where a sequence is a text, a '
+        "list of words, a list of numbers or a list of lists of numbers.",
         _sequences,
-        *_LABELS,
+        SEQUENCES,
     ),
     "numbers": _content(
-        "FILE is a table (.csv, .tsv) with a column of numbers to predict; JSON lines (.jsonl) "
-        'such as `{"sequence": [[0.1, 2.0], [0.3, 1.5]], "label": 0.7}`; or a .ts file.',
+        "FILE is a table (.csv, .tsv, .parquet, .xlsx; also packed: .csv.gz) with a column of "
+        "numbers to predict; JSON lines (.jsonl) such as "
+        '`{"sequence": [[0.1, 2.0], [0.3, 1.5]], "label": 0.7}`; or a .ts file.',
         _numbers,
-        *_NUMBERS,
+        SEQUENCES,
     ),
     "tags": _content(
-        "FILE has CoNLL columns (.conll, .conllu, .tsv, .txt): a word and its tag a line, a blank "
-        "line between sentences; or it is JSON lines (.jsonl) with a list of labels for each "
-        "sequence; or a table (.csv) with a row for each step.",
+        "FILE has CoNLL columns (.conll, .conllu, .tsv, .txt and others): a word and its tag a "
+        "line, a blank line between sentences; or it is JSON lines (.jsonl) with a list of labels "
+        "for each sequence; or a table (.csv, .parquet, .xlsx) with a row for each step.",
         _sequences,
-        *_STEPS,
+        STEPS,
     ),
     "series": _content(
-        "FILE is a table (.csv, .tsv) with a row for each time step and a column for each series. "
-        "A first column of dates is left out.",
+        "FILE is a table (.csv, .tsv, .txt, .parquet, .xlsx; also packed: .csv.gz) with a row for "
+        "each time step and a column for each value. Dates are found and are the index. Several "
+        "series stand below one another with their ids in a column (`unique_id, ds, y`, or "
+        "--sequence).",
         _series,
-        _COLUMNS,
+        SERIES,
     ),
 }

@@ -98,6 +98,22 @@ def panel(heading: str, *rows: tuple[Any, ...]) -> dict[str, Parameter]:
     return {row[0]: parameter(*row, panel=heading) for row in rows}
 
 
+def switch(name: str, text: str, *, panel: str, negative: bool = False) -> dict[str, Parameter]:
+    """Return a flag by its name: None if it is not given.
+
+    Parameters
+    ----------
+    name, text, panel
+        As for `parameter`.
+    negative : bool
+        Whether there is ``--no-name`` too, which gives False.
+    """
+    flags = f"{flag(name)}/{flag(f'no_{name}')}" if negative else flag(name)
+    option = typer.Option(flags, help=text, show_default=False, rich_help_panel=panel)
+    hint = Annotated[bool | None, option]
+    return {name: Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=hint)}
+
+
 def of_model(model: type) -> list[Parameter]:
     """Return an option for each hyper-parameter of a class of models."""
     groups = get_args(hyperparameters.Group)

@@ -11,7 +11,7 @@ from .. import extras
 from ..errors import ConfigError, operation
 from ..models import load
 from . import data_files, options
-from .console import check_destination, field, put, put_bytes
+from .console import check_destination, field, put, put_bytes, show_input
 from .options import Model
 
 _OPTIONS = options.panel(
@@ -69,9 +69,12 @@ def predict(
     suffix = "" if out is None else out.suffix.lower()
     conll = getattr(m, "conll", False) and suffix not in (".csv", ".parquet")
     if hasattr(m, "predict_interval"):
-        rows = m.prediction_rows(data.X, coverage=coverage, columns=data.columns)
+        rows = m.prediction_rows(data, coverage=coverage, columns=data.columns)
     else:
         rows = m.prediction_rows(data, **({"table": not conll} if hasattr(m, "conll") else {}))
+    rows = list(rows)  # a mistake gives one sentence only
+    if file is not None:
+        show_input(m, data, file)
     if suffix == ".parquet":
         _put_parquet(rows, out)
     else:

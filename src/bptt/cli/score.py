@@ -9,7 +9,7 @@ from ..errors import operation
 from ..models import load
 from ..models.reports import Report
 from . import data_files, options
-from .console import Console
+from .console import Console, show_input
 from .options import Model
 
 
@@ -32,10 +32,12 @@ def score(
     """
     m = load(model)
     data = data_files.read(m, [file], given)
-    Console().report(scored(m, data))
+    report = scored(m, data)
+    show_input(m, data, file)
+    Console().report(report)
 
 
 def scored(model: Any, data: Any) -> Report:
     """Return the score of a model, on how much data, and the tables after it."""
     first, *rest = model.score_report(data)
-    return [f"{first} ({model.extent(data.X, data.y)})", *rest]
+    return [f"{first} ({model.extent(data)})", *rest]

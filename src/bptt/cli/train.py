@@ -14,6 +14,7 @@ from ..errors import BpttError, ConfigError, DataError, operation
 from ..models import load
 from ..models.files import KINDS
 from ..models.hyperparameters import check
+from ..readers.describe import described
 from ..training import Checkpoints
 from . import data_files, options
 from .console import Console, check_destination, fail
@@ -138,13 +139,17 @@ def train(context, kind, files, given):
     places = Checkpoints(out, given["checkpoint_minutes"], given["keep"])
     learned = data_files.read(kind, files, given)
     validation, test = (
-        given[part] and data_files.read(kind, [given[part]], given)
+        given[part] and data_files.read(kind, [given[part]], given, columns=learned.columns)
         for part in ("validation", "test")
     )
     opening = _opening(model, files, learned, given["validation"], validation)
+    for part, data in (("validation", validation), ("test", test)):
+        if data is not None:
+            opening += [f"{given[part]}: {note}" for note in data.notes]
     check_destination(out)
     loud, console = Console(), Console(quiet=given["quiet"])
-    console.say(opening)
+    for line in opening:
+        console.say(line)
     steps = 0
 
     def count_step(progress):
@@ -153,9 +158,8 @@ def train(context, kind, files, given):
 
     try:
         model.fit(
-            learned.X,
-            learned.y,
-            validation=_pair(validation),
+            learned,
+            validation=validation,
             progress="silent" if given["quiet"] else console,
             checkpoint=places,
             resume=given["resume"],
@@ -209,21 +213,16 @@ def _model(context, kind, given):
 
 
 def _opening(model, files, learned, validation_file, validation):
-    """Return the first line: what the training reads."""
+    """Return the first lines: what the training reads."""
     source = ", ".join(map(str, files)) if files else "Python's language reference"
     if validation is None:
-        return f"Training on {model.opening(learned.X, learned.y, source)}."
-    return (
-        f"Training on {model.extent(learned.X, learned.y)} of {source}; "
-        f"{model.extent(validation.X, validation.y)} of {validation_file} for validation."
-    )
-
-
-def _pair(validation):
-    """Return validation data as `fit` takes them."""
-    if validation is None or validation.y is None:
-        return validation and validation.X
-    return validation.X, validation.y
+        first = f"Training on {model.opening(learned, source=source)}."
+    else:
+        first = (
+            f"Training on {model.extent(learned)} of {source}; "
+            f"{model.extent(validation)} of {validation_file} for validation."
+        )
+    return [first, *described(learned), *learned.notes]
 
 
 def _again(arguments, checkpoint):

@@ -412,8 +412,12 @@ class Model(ABC):
     # -- the command line --------------------------------------------------------------------
 
     def extent(self, X: Any, y: Any = None) -> str:
-        """Return the amount of data in words: "270 sequences with 9 classes"."""
-        return f"{len(X):,} sequences"
+        """Return the amount of data in words: "270 sequences with 9 classes".
+
+        `X` may be a `Data` with the labels.
+        """
+        X, _ = Data.parts(X)
+        return f"{len(X):,} sequence{'s' * (len(X) != 1)}"
 
     def opening(self, X: Any, y: Any = None, source: str = "X") -> str:
         """Return what `fit` trains on and holds out: the first line of ``bptt train``."""
@@ -426,7 +430,7 @@ class Model(ABC):
 
     def score_report(self, data: Data) -> Report:
         """Return what ``bptt score`` prints: the score in words, then more sentences and tables."""
-        return [self.score_text(data.X, data.y)]
+        return [self.score_text(data)]
 
     def describe(self) -> list[str]:
         """Return what the fitted model reads and predicts: lines of ``bptt info``."""

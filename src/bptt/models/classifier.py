@@ -314,8 +314,10 @@ class SequenceClassifier(LabelModel):
 
     def extent(self, X: Any, y: Any = None) -> str:
         """Return the amount of data in words: "270 sequences with 9 classes"."""
-        n_classes = "" if y is None else f" with {len(set(y)):,} classes"
-        return f"{super().extent(X)}{n_classes}"
+        X, y = Data.parts(X, y)
+        n = 0 if y is None else len(set(y))
+        classes = "" if y is None else f" with {n:,} class{'es' * (n != 1)}"
+        return f"{super().extent(X)}{classes}"
 
     def prediction_rows(self, X: Any) -> Iterator[tuple[Any, ...]]:
         """Yield a heading, then id, class and all probabilities: rows of ``bptt predict``."""

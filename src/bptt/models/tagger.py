@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from ..readers import Data
 from .classifier import LabelModel
 from .files import register
 from .hyperparameters import redefault
@@ -126,8 +127,11 @@ class SequenceTagger(LabelModel):
 
     def extent(self, X: Any, y: Any = None) -> str:
         """Return the amount of data in words: "12 sequences of 40 steps with 4 tags"."""
-        n_tags = "" if y is None else f" with {len({tag for tags in y for tag in tags}):,} tags"
-        return f"{super().extent(X)} of {sum(map(len, X)):,} steps{n_tags}"
+        X, y = Data.parts(X, y)
+        n = 0 if y is None else len({tag for tags in y for tag in tags})
+        tags = "" if y is None else f" with {n:,} tag{'s' * (n != 1)}"
+        steps = sum(map(len, X))
+        return f"{super().extent(X)} of {steps:,} step{'s' * (steps != 1)}{tags}"
 
     @property
     def conll(self) -> bool:

@@ -50,6 +50,11 @@ class Data:
     index_name: str | None = None
     label_name: str | None = None
 
+    @staticmethod
+    def parts(X: Any, y: Any = None) -> tuple[Any, Any]:
+        """Return X and y of what may be `Data`, or X and y apart."""
+        return (X.X, X.y) if isinstance(X, Data) else (X, y)
+
     def __iter__(self) -> Iterator[Any]:
         """Yield X and y: ``X, y = read_ts(path)``."""
         yield from (self.X, self.y)

@@ -7,7 +7,7 @@ from ..errors import ConfigError, DataError, operation
 from .columns import Column
 from .data import Data, Path
 from .frames import sequences_of_frame, series_of_frame
-from .table_files import TableFormat, open_table
+from .table_files import Table, TableFormat, open_table
 
 Columns = str | int | Sequence[Column]
 
@@ -125,10 +125,23 @@ def read_table(
     ConfigError
         Options contradict one another, or pandas is not installed.
     """
-    if text is not None and columns is not None:
-        raise ConfigError("columns and text are both given; expected one of them.")
     options = (encoding, separator, decimal, thousands, header)
     table = open_table(path, format, *options)
+    return sequences_of_table(table, label, sequence, columns, text, time, per_step)
+
+
+def sequences_of_table(
+    table: Table,
+    label: Column | None,
+    sequence: Column | None,
+    columns: Columns | None,
+    text: Column | None,
+    time: Column | None,
+    per_step: bool,
+) -> Data:
+    """Return what `read_table` does, of a table that is open."""
+    if text is not None and columns is not None:
+        raise ConfigError("columns and text are both given; expected one of them.")
     chosen = None if columns is None else table.several(columns)
     marked = {"label": label, "group": sequence, "text": text, "time": time}
     places = {name: table.find(column) for name, column in marked.items()}
@@ -138,7 +151,9 @@ def read_table(
     given = {name: table.position(at) for name, at in places.items()}
     selected = None if chosen is None else [table.position(at) for at in chosen]
     sequences_of = sequences_of_frame.__wrapped__
-    return _data(table, sequences_of, frame, columns=selected, per_step=per_step, **given)
+    data = _data(table, sequences_of, frame, columns=selected, per_step=per_step, **given)
+    at = places["label"]
+    return data if at is None else data.but(label_name=table.shown(at))
 
 
 @operation
@@ -188,6 +203,17 @@ def read_series(
     """
     options = (encoding, separator, decimal, thousands, header)
     table = open_table(path, format, *options)
+    return series_of_table(table, columns, sequence, time, fill_gaps)
+
+
+def series_of_table(
+    table: Table,
+    columns: Columns | None,
+    sequence: Column | None,
+    time: Column | None,
+    fill_gaps: bool,
+) -> Data:
+    """Return what `read_series` does, of a table that is open."""
     chosen = None if columns is None else table.several(columns)
     places = {"group": table.find(sequence), "time": table.find(time)}
     frame = table.series_frame(places["group"], places["time"], chosen)
