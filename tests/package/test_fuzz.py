@@ -75,7 +75,7 @@ def test_an_unchanged_digest_is_the_files_own(tmp_path):
     for name, data, check in models.checkpoint_seeds():
         header, payload = mutations._take_apart(data)
         metadata = header.pop("__metadata__")
-        sha = mutations._digest(metadata["config"], header, payload)
+        sha = mutations._digest(metadata, header, payload)
         assert (name, sha) == (name, metadata["sha256"])
         assert json.loads(metadata["config"])
         path = tmp_path / name

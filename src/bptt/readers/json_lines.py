@@ -1,5 +1,6 @@
 """JSON lines: on each line an object with a sequence under one key and its label under another."""
 
+import contextlib
 import json
 import re
 
@@ -143,7 +144,10 @@ def _is_finite(value):
 
 
 def _number(value, key, lines: Lines):
-    """Return a number to predict."""
+    """Return a number to predict; it may be written as a text."""
+    if _is_text(value):
+        with contextlib.suppress(ValueError):
+            value = float(value) if value.isascii() and "_" not in value else value
     if not _is_finite(value):
         lines.refuse(
             f"has {_named(value)} in {shown(key)}",

@@ -99,7 +99,7 @@ def child(target, start, stop, seed, memory, seconds, folder):
     everything = [data for _, data, _ in seeds]
     with open(folder / "log", "a", buffering=1) as log:
         for k in range(start, stop):
-            name, data, check = rng.choice(seeds)
+            name, data, check = seeds[k % len(seeds)] if target == "faults" else rng.choice(seeds)
             pool = pools[name] if rng.random() < 0.8 else pools[name] + everything
             mutant = mutant_of(target, data, pool, rng)
             path = folder / f"case{Path(name).suffix}"
