@@ -11,6 +11,7 @@ import pytest
 import bptt
 from bptt import Forecaster
 from bptt.cli import main
+from bptt.cli.options import of_fields
 from bptt.equations import CELLS
 from bptt.models.files import KINDS as MODELS
 from bptt.models.hyperparameters import declared
@@ -48,7 +49,7 @@ def test_every_hyperparameter_of_a_model_is_an_option_with_help_and_default(
     monkeypatch.setenv("COLUMNS", "400")  # every text on one line
     out = run("train", model.command, "-h")[1]
     rows = {row.split()[0]: row for row in out.split("\n│ --")[1:]}
-    for f in fields(model):
+    for f in of_fields(model):
         name = f.name.replace("_", "-")
         row = rows[f"no-{name}" if f.default is True else name]
         assert re.search(r"  [A-Z\"][^│]{10,}[.\]]", row), row  # a sentence

@@ -11,6 +11,10 @@ check_n_features_in                      ``n_features_in_`` is of a step: 1 here
 check_n_features_in_after_fitting        the same
 check_classifiers_train                  wants other lengths than in `fit` refused: they are the
                                          point; its other parts are tested below
+check_estimators_partial_fit_n_features  the same
+check_sample_weight_equivalence_*        wants a weight of 2 to be a sequence given twice: so it is
+                                         in one batch of all (tested in `test_training_sets`), not
+                                         where the order of the batches is drawn
 check_supervised_y_2d                    wants scikit-learn's own DataConversionWarning for labels
                                          in one column, which are taken as they are
 check_methods_subset_invariance,         on the NumPy engine alone: BLAS sums float32 in an order
@@ -63,6 +67,8 @@ NOT_APPLICABLE = {
     "check_n_features_in": "n_features_in_ is of a step",
     "check_n_features_in_after_fitting": "n_features_in_ is of a step",
     "check_classifiers_train": "sequences may be longer or shorter than in fit",
+    "check_estimators_partial_fit_n_features": "n_features_in_ is of a step",
+    "check_sample_weight_equivalence_on_dense_data": "batches of the one are not the other's",
     "check_supervised_y_2d": "labels in one column are taken without a warning",
 }
 SUPERVISED = [n for n in MODELS if n.startswith(("SequenceC", "SequenceR", "SequenceT"))]
@@ -273,7 +279,8 @@ def test_searches():
 
 def test_a_search_picks_the_best_language_model():
     grid = {"learning_rate": [1e-9, 0.02, 1e-8]}
-    model = LanguageModel(units=8, embedding=4, seq_length=8, batch_size=4, epochs=3)
+    settings = {"units": 8, "embedding": 4, "seq_length": 8, "batch_size": 4, "epochs": 3}
+    model = LanguageModel(**settings, validation_fraction=0.0)
     search = GridSearchCV(model, grid, cv=2, error_score="raise")
     search.fit(["the cat sat on the mat."] * 12, **QUIET)
     assert search.best_params_ == {"learning_rate": 0.02}

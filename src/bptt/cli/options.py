@@ -117,12 +117,17 @@ def switch(name: str, text: str, *, panel: str, negative: bool = False) -> dict[
 def of_model(model: type) -> list[Parameter]:
     """Return an option for each hyper-parameter of a class of models."""
     groups = get_args(hyperparameters.Group)
-    options = sorted(fields(model), key=lambda f: groups.index(declared(f).group))
+    options = sorted(of_fields(model), key=lambda f: groups.index(declared(f).group))
     return [_of_field(f) for f in options]
 
 
+def of_fields(model: type) -> list[Any]:
+    """Return the fields of a class of models that have an option."""
+    return [f for f in fields(model) if declared(f).on_command_line]
+
+
 def _of_field(f):
-    kind, text, panel, unit = vars(declared(f)).values()
+    kind, text, panel, unit, _ = vars(declared(f)).values()
     if kind.type is bool:
         text = f"Turn off: {text[0].lower()}{text[1:]}" if f.default else text
         return parameter(spelled(f), text, bool, panel=panel)
@@ -151,7 +156,7 @@ def values(model: type, given: dict[str, Any]) -> dict[str, Any]:
         A value is not written as its kind is: no number, no list of numbers.
     """
     result = {}
-    for f in fields(model):
+    for f in of_fields(model):
         value, kind = given[spelled(f)], declared(f).kind
         if kind.type is bool:
             value = value != f.default  # a flag that is given changes the default

@@ -3,7 +3,6 @@
 import contextlib
 import inspect
 import shlex
-from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
@@ -198,7 +197,7 @@ def _model(context, kind, given):
     model = load(path)
     if type(model) is not kind:
         raise DataError(f"{path} holds a {type(model).__name__}; expected a {kind.__name__}.")
-    for f in fields(kind):
+    for f in options.of_fields(kind):
         if not options.explicit(context, options.spelled(f)):
             continue
         value, own = hyperparameters[f.name], getattr(model, f.name)

@@ -1,5 +1,6 @@
 """The base of all models: hyper-parameters, training, saving."""
 
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from copy import copy
@@ -21,8 +22,19 @@ from ..training.optimizers import OPTIMIZERS
 from ..training.run import best_row
 from ..training.schedules import ScheduleName
 from . import files
-from .fitted import as_fitted
-from .hyperparameters import CellChoice, Choice, Number, Optional, Whole, option, refusal
+from .fitted import as_fitted, fitting
+from .hyperparameters import (
+    CellChoice,
+    Choice,
+    Flag,
+    Number,
+    Optional,
+    Verbosity,
+    Whole,
+    declared,
+    option,
+    refusal,
+)
 from .reports import Report
 from .scikit_learn import tags
 
@@ -155,6 +167,22 @@ class Model(ABC):
         "data.",
         group="Training",
     )
+    warm_start: bool = option(
+        False,
+        Flag(),
+        "Go on from the fitted parameters in the next `fit`, with new data or another learning "
+        "rate. Vocabulary, classes and scaling stay those of the model; the optimizer starts "
+        "afresh.",
+        group="Training",
+        on_command_line=False,
+    )
+    verbose: bool | int = option(
+        True,
+        Verbosity(),
+        'Show the progress of `fit` where its `progress` is "auto". 0 or False: nothing is shown.',
+        group="Training",
+        on_command_line=False,
+    )
 
     items: ClassVar[str] = "sequences"  # what the loss is a mean over
     unit: ClassVar[str] = ""  # of the loss
@@ -187,7 +215,7 @@ class Model(ABC):
             See each model.
         progress : {"auto", "silent"} or rich.console.Console
             "auto": a live display in a terminal or a notebook, otherwise a line every few seconds
-            and at the end of each epoch, on standard error.
+            and at the end of each epoch, on standard error; nothing where `verbose` is 0.
         checkpoint : Checkpoints, str or path-like, optional
             Where and how often to save the training, so that it can be resumed.
         resume : str or path-like, optional
@@ -195,6 +223,27 @@ class Model(ABC):
         on_step : callable (Progress) -> bool, optional
             Called after each step; a true result ends the training early.
         """
+
+    @operation
+    @fitting
+    def partial_fit(self, X: Any, y: Any = None, *, progress: DisplayMode = "silent") -> Self:
+        """Train for one pass over data; return the model.
+
+        The first call begins a model: its scaling and vocabulary are those of this data. Later
+        calls go on from its parameters, as `fit` does with `warm_start`; the optimizer starts
+        afresh in each. Nothing is held out.
+
+        Parameters
+        ----------
+        X, y, progress
+            As for `fit`.
+
+        Raises
+        ------
+        ShapeError, ConfigError, BpttError
+            As for `fit`.
+        """
+        return self._pass(X, y, progress=progress)
 
     @abstractmethod
     def score(self, X: Any, y: Any) -> float:
@@ -283,6 +332,41 @@ class Model(ABC):
         }
         return type(self)(**params)
 
+    def _goes_on(self) -> bool:
+        """Return whether `fit` goes on from the fitted parameters.
+
+        Raises
+        ------
+        ConfigError
+            A hyper-parameter differs that the fitted network or its input depends on.
+        """
+        if not (self.warm_start and "parameters_" in vars(self)):
+            return False
+        for f in fields(self):
+            fitted = self._fitted_params[f.name]
+            free = declared(f).group == "Training" or f.name in ("dropout", "input_dropout")
+            if not free and getattr(self, f.name) != fitted:
+                raise refusal(
+                    self, f.name, f"{fitted!r}, as the fitted model has, because warm_start is True"
+                )
+        return True
+
+    def _fit(self, X, y=None, **named):
+        return self.fit(X, y, **named)
+
+    def _pass(self, X, y=None, **named):
+        """Train for one pass over data; go on from the fitted parameters, if there are any."""
+        once = copy(self)
+        once.set_params(epochs=1, warm_start=True, patience=None, validation_fraction=0.0)
+        before = vars(self).get("parameters_")
+        try:
+            once._fit(X, y, **named)
+        finally:
+            if vars(once).get("parameters_") is not before:
+                self._take(once)
+                self._fitted_params = self.get_params()
+        return self
+
     def _as_fitted(self) -> Self:
         """Return a copy that has the hyper-parameters of the last fit."""
         model = copy(self)
@@ -296,7 +380,7 @@ class Model(ABC):
 
     def _train(
         self, new, objective, source, validation, data, rng,
-        *, progress, checkpoint, resume, on_step,
+        *, progress: DisplayMode = "auto", checkpoint=None, resume=None, on_step=None,
     ):  # fmt: skip
         """Train a prepared model, then take what it has learned; return the model.
 
@@ -321,10 +405,18 @@ class Model(ABC):
         if self.patience is not None and validation is None:
             fraction = f"validation_fraction = {self.validation_fraction:g}"
             raise refusal(self, "patience", f"None where nothing is held out ({fraction})")
+        if self.validation_fraction and validation is None:
+            warnings.warn(
+                f"Nothing is held out: the data is too little for a validation_fraction of "
+                f"{self.validation_fraction:g}.",
+                stacklevel=5,
+            )
         if checkpoint is not None and not isinstance(checkpoint, Checkpoints):
             checkpoint = Checkpoints(checkpoint)
+        if progress == "auto" and not self.verbose:
+            progress = "silent"
         display = Display(progress, self.epochs, self.items, self._show_loss)
-        run = new._begin(rng)
+        run = new._begin(rng, self.parameters_ if self._goes_on() else {})
         if resume is not None:
             files.resume(new, resume, run, source, data)
             new._run_id = run.id
@@ -354,11 +446,13 @@ class Model(ABC):
         new._end(run, self)
         return self
 
-    def _begin(self, rng):
-        """Set network and initial parameters; return the run that trains them."""
+    def _begin(self, rng, start):
+        """Set network and initial parameters, those of `start` if any; return the run."""
         self._fitted_params: dict[str, Any] = self.get_params()
         self.network_: Network = self.build_network()
         self.parameters_: dict[str, np.ndarray] = self.network_.init(rng)
+        for name, value in start.items():
+            self.parameters_[name][...] = value
         kind = OPTIMIZERS[self.optimizer]
         settings = {f.name: getattr(self, f.name) for f in fields(kind) if hasattr(self, f.name)}
         optimizer = kind(**settings, weights=self.network_.weights())

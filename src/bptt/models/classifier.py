@@ -4,7 +4,7 @@ import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
@@ -12,16 +12,19 @@ from ..errors import ConfigError, operation
 from ..layers.pool import Pooling
 from ..readers import Data
 from ..training import SequenceBatches
+from ..training.display import DisplayMode
 from . import reports
 from .files import register
-from .fitted import as_fitted
+from .fitted import as_fitted, fitting
 from .hyperparameters import Choice, Optional, Weights, option
 from .inputs import as_data
+from .label_arrays import as_labels
 from .labels import Labels
 from .reports import Report
 from .scikit_learn import tags
 from .supervised import SequenceModel
 from .targets import each
+from .training_sets import sample_weights
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
@@ -45,6 +48,41 @@ class LabelModel(SequenceModel):
     def classes_(self) -> np.ndarray:
         """The classes of the training set, sorted: ndarray, shape (n_classes,)."""
         return self._target.classes
+
+    @operation
+    @fitting
+    def partial_fit(
+        self,
+        X: Any,
+        y: Any = None,
+        *,
+        classes: Any = None,
+        sample_weight: Any = None,
+        progress: DisplayMode = "silent",
+    ) -> Self:
+        """Train for one pass over data; return the model.
+
+        The first call begins a model: its scaling and vocabulary are those of this data. Later
+        calls go on from its parameters, as `fit` does with `warm_start`; the optimizer starts
+        afresh in each. Nothing is held out.
+
+        Parameters
+        ----------
+        X, y, sample_weight, progress
+            As for `fit`.
+        classes : sequence of labels
+            All classes that any call will have; may be left out after the first call.
+
+        Raises
+        ------
+        ShapeError, ConfigError, BpttError
+            As for `fit`; `classes` are missing in the first call, or differ from the model's.
+        """
+        if classes is not None:
+            classes = as_labels("classes", classes)
+        elif not hasattr(self, "parameters_"):
+            raise ConfigError("classes is None; expected all classes in the first call.")
+        return self._pass(X, y, classes=classes, sample_weight=sample_weight, progress=progress)
 
     @operation
     @as_fitted
@@ -101,7 +139,13 @@ class LabelModel(SequenceModel):
     @operation
     @as_fitted
     def score(
-        self, X: Any, y: Any = None, lengths: Any = None, *, group: str | int | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        lengths: Any = None,
+        *,
+        group: str | int | None = None,
+        sample_weight: Any = None,
     ) -> float:
         """Return the accuracy: the fraction of labels that are predicted correctly.
 
@@ -114,6 +158,8 @@ class LabelModel(SequenceModel):
             frame that was named in `fit`.
         group
             As for `predict_proba`.
+        sample_weight : sequence of n float, optional
+            Weights of the sequences in the mean.
 
         Raises
         ------
@@ -121,11 +167,15 @@ class LabelModel(SequenceModel):
             As for `predict_proba`.
         """
         data, targets = self._read_known(X, y, lengths, group)
+        weights = sample_weights(sample_weight, len(data.X))
         if note := self._target.unknown_note(targets):
             warnings.warn(f"{note} They count as wrong.", stacklevel=4)
         ids = np.concatenate(each(self._target.encode(targets, unknown=True)))
-        predicted = np.concatenate([z.argmax(axis=1) for z in self._run(data)])
-        return float(np.mean(predicted == ids))
+        outputs = self._run(data)
+        right = np.concatenate([z.argmax(axis=1) for z in outputs]) == ids
+        if weights is None:
+            return float(np.mean(right))
+        return float(np.average(right, weights=np.repeat(weights, list(map(len, outputs)))))
 
     def _scored(self, inputs, targets):
         """Return batches of validation data without the sequences that hold unknown classes.
@@ -267,6 +317,11 @@ class SequenceClassifier(LabelModel):
     seed : int, default=0
         Seed of the random numbers: initial parameters, order of the batches, dropout, held-out
         data.
+    warm_start : bool, default=False
+        Go on from the fitted parameters in the next `fit`, with new data or another learning rate.
+        Vocabulary, classes and scaling stay those of the model; the optimizer starts afresh.
+    verbose : bool or int, default=True
+        Show the progress of `fit` where its `progress` is "auto". 0 or False: nothing is shown.
     class_weight : "balanced", dict of class to float or None, default=None
         Factor of the loss of each class; classes that are not in the dict have 1. "balanced":
         inversely proportional to the frequency of the class. None: 1 for all.

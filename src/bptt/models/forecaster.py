@@ -117,6 +117,11 @@ class Forecaster(Model):
     seed : int, default=0
         Seed of the random numbers: initial parameters, order of the batches, dropout, held-out
         data.
+    warm_start : bool, default=False
+        Go on from the fitted parameters in the next `fit`, with new data or another learning rate.
+        Vocabulary, classes and scaling stay those of the model; the optimizer starts afresh.
+    verbose : bool or int, default=True
+        Show the progress of `fit` where its `progress` is "auto". 0 or False: nothing is shown.
     stride : int (steps), default=1
         Distance between the starts of training windows.
 
@@ -250,7 +255,7 @@ class Forecaster(Model):
             Scored after each epoch, instead of the held-out ends of `X`.
         progress : {"auto", "silent"} or rich.console.Console
             "auto": a live display in a terminal or a notebook, otherwise a line every few seconds
-            and at the end of each epoch, on standard error.
+            and at the end of each epoch, on standard error; nothing where `verbose` is 0.
         checkpoint : Checkpoints, str or path-like, optional
             Where and how often to save the training, so that it can be resumed.
         resume : str or path-like, optional
@@ -269,7 +274,9 @@ class Forecaster(Model):
             A gradient or a loss is not finite; ``parameters_`` are those of the last good step.
         """
         check(self)
-        given = read_series(X, lengths, group=group, time=time)
+        goes_on = self._goes_on()
+        known = self._layout if goes_on else None
+        given = read_series(X, lengths, known=known, group=group, time=time)
         framing = self._framing(1.0)
         needed, why = framing.window + framing.horizon, "window + horizon"
         cuts = [len(x) for x in given.values]
@@ -281,11 +288,17 @@ class Forecaster(Model):
         given.check_steps(training, needed, why)
         new = self._unfitted()
         new._layout = given.layout
-        new.mean_, new.scale_ = mean_and_scale("X", np.concatenate(training), given.layout.names)
+        if goes_on:
+            given.check_width(len(self.mean_), "as in fit")
+            new.mean_, new.scale_ = self.mean_, self.scale_
+        else:
+            rows = np.concatenate(training)
+            new.mean_, new.scale_ = mean_and_scale("X", rows, given.layout.names)
         source = new._windows(training, framing, self.batch_size, self.stride)
         if not source.n_counted:
             raise ConfigError("X holds no value after a whole window; expected at least one.")
-        new.change_scale_ = framing.scale = source.change_scale()
+        new.change_scale_ = self.change_scale_ if goes_on else source.change_scale()
+        framing.scale = new.change_scale_
         if validation is not None:
             with within("validation"):
                 other = read_series(validation, known=given.layout, group=group, time=time)

@@ -119,6 +119,19 @@ class Flag(Kind):
         return None if isinstance(value, (bool, np.bool_)) else self.expected
 
 
+class Verbosity(Kind):
+    """True, False or a whole number >= 0."""
+
+    expected: str = "True, False or a whole number >= 0"
+    slot: str = "bool or int"
+    type: Any = bool
+
+    def check(self, value: Any) -> str | None:
+        """Return what was expected in place of a value, or None."""
+        right = isinstance(value, (bool, np.bool_)) or (is_whole(value) and value >= 0)
+        return None if right else self.expected
+
+
 class Choice(Kind):
     """One of several names, or a function where `function` describes one.
 
@@ -295,10 +308,17 @@ class Option:
     sentence: str
     group: Group
     unit: str | None = None
+    on_command_line: bool = True
 
 
 def option(
-    default: Any, kind: Kind, sentence: str, *, group: Group, unit: str | None = None
+    default: Any,
+    kind: Kind,
+    sentence: str,
+    *,
+    group: Group,
+    unit: str | None = None,
+    on_command_line: bool = True,
 ) -> Any:
     """Declare a hyper-parameter: a field of a model's dataclass.
 
@@ -313,8 +333,11 @@ def option(
         Where the help lists it.
     unit : str, optional
         Of its value: "steps".
+    on_command_line : bool
+        Whether ``bptt train`` has an option for it.
     """
-    return field(default=default, metadata={"option": Option(kind, sentence, group, unit)})
+    own = Option(kind, sentence, group, unit, on_command_line)
+    return field(default=default, metadata={"option": own})
 
 
 def redefault(model: type, name: str, default: Any) -> Any:

@@ -43,6 +43,19 @@ class Labels:
         labels = [t for t in each(targets) if len(t)]
         return cls(np.unique(joined(labels)) if labels else np.zeros(0, np.int64))
 
+    def check_classes(self, classes: np.ndarray) -> None:
+        """Refuse classes that are not those of the training set.
+
+        Raises
+        ------
+        ConfigError
+        """
+        given = np.unique(classes).tolist()
+        if given != self.classes.tolist():
+            raise ConfigError(
+                f"classes is {given}; expected {self.classes.tolist()}, those of the first call."
+            )
+
     def encode(self, targets: Arrays, *, unknown: bool = False) -> Arrays:
         """Return the class ids of labels.
 

@@ -25,7 +25,13 @@ class Prepared(NamedTuple):
     digest: str
 
 
-def prepare(model: Any, X: Any, validation: Any, rng: np.random.Generator) -> Prepared:
+def prepare(
+    model: Any,
+    X: Any,
+    validation: Any,
+    rng: np.random.Generator,
+    fitted: TextEncoder | None = None,
+) -> Prepared:
     """Split and encode the training data of a language model; change nothing in the model.
 
     Parameters
@@ -35,6 +41,8 @@ def prepare(model: Any, X: Any, validation: Any, rng: np.random.Generator) -> Pr
         See `LanguageModel.fit`.
     rng : numpy.random.Generator
         Draws the documents that are held out.
+    fitted : TextEncoder, optional
+        Encoder of the model whose training goes on.
 
     Raises
     ------
@@ -44,7 +52,23 @@ def prepare(model: Any, X: Any, validation: Any, rng: np.random.Generator) -> Pr
     kind = tokenizer_of(model, X)
     training, held_out = (X, None) if validation is not None else parts(model, X, kind, rng)
     one_text = is_text(X, kind)
-    if isinstance(X, TokenFile):
+    if fitted is not None and fitted.documents == one_text:
+        known = "documents" if fitted.documents else "one text"
+        given = "one text" if one_text else "documents"
+        raise ConfigError(
+            f"X is {given}; expected {known}, as the fitted model was trained on, because "
+            f"warm_start is True."
+        )
+    if fitted is not None:
+        if one_text and not isinstance(X, TokenFile):
+            _check_length(model, kind, training, held_out)
+        encoder, texts = fitted, encoded(fitted, training)
+        data = (
+            digest([], training.identity)
+            if isinstance(training, TokenFile)
+            else digest(texts, encoder.content(), np.dtype(np.int64))
+        )
+    elif isinstance(X, TokenFile):
         encoder, texts = X.encoder, training.texts
         data = digest([], training.identity)
     else:

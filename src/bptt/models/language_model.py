@@ -107,6 +107,11 @@ class LanguageModel(Model):
     seed : int, default=0
         Seed of the random numbers: initial parameters, order of the batches, dropout, held-out
         data.
+    warm_start : bool, default=False
+        Go on from the fitted parameters in the next `fit`, with new data or another learning rate.
+        Vocabulary, classes and scaling stay those of the model; the optimizer starts afresh.
+    verbose : bool or int, default=True
+        Show the progress of `fit` where its `progress` is "auto". 0 or False: nothing is shown.
     seq_length : int (tokens), default=64
         Length of truncated BPTT: gradients are propagated back over this many tokens.
     burn_in : int (tokens), default=0
@@ -223,7 +228,7 @@ class LanguageModel(Model):
             Scored after each epoch, instead of a held-out part of `X`.
         progress : {"auto", "silent"} or rich.console.Console
             "auto": a live display in a terminal or a notebook, otherwise a line every few seconds
-            and at the end of each epoch, on standard error.
+            and at the end of each epoch, on standard error; nothing where `verbose` is 0.
         checkpoint : Checkpoints, str or path-like, optional
             Where and how often to save the training, so that it can be resumed.
         resume : str or path-like, optional
@@ -243,7 +248,8 @@ class LanguageModel(Model):
         """
         check(self)
         rng = np.random.default_rng(self.seed)
-        prepared = prepare(self, X, validation, rng)
+        fitted = self.encoder_ if self._goes_on() else None
+        prepared = prepare(self, X, validation, rng, fitted)
         new = self._unfitted()
         new.encoder_ = prepared.encoder
         return self._train(

@@ -19,6 +19,7 @@ from .metrics import r2
 from .reports import Report
 from .scikit_learn import tags
 from .supervised import SequenceModel
+from .training_sets import sample_weights
 from .values import Values
 
 
@@ -103,6 +104,11 @@ class SequenceRegressor(SequenceModel):
     seed : int, default=0
         Seed of the random numbers: initial parameters, order of the batches, dropout, held-out
         data.
+    warm_start : bool, default=False
+        Go on from the fitted parameters in the next `fit`, with new data or another learning rate.
+        Vocabulary, classes and scaling stay those of the model; the optimizer starts afresh.
+    verbose : bool or int, default=True
+        Show the progress of `fit` where its `progress` is "auto". 0 or False: nothing is shown.
 
     Attributes
     ----------
@@ -170,7 +176,13 @@ class SequenceRegressor(SequenceModel):
     @operation
     @as_fitted
     def score(
-        self, X: Any, y: Any = None, lengths: Any = None, *, group: str | int | None = None
+        self,
+        X: Any,
+        y: Any = None,
+        lengths: Any = None,
+        *,
+        group: str | int | None = None,
+        sample_weight: Any = None,
     ) -> float:
         """Return the coefficient of determination R2, averaged over the targets.
 
@@ -183,6 +195,8 @@ class SequenceRegressor(SequenceModel):
             frame that was named in `fit`.
         group
             As for `predict`.
+        sample_weight : sequence of n float, optional
+            Weights of the sequences in all sums.
 
         Raises
         ------
@@ -190,8 +204,9 @@ class SequenceRegressor(SequenceModel):
             As for `predict`.
         """
         data, truth = self._read_known(X, y, lengths, group)
+        weights = sample_weights(sample_weight, len(data.X))
         self._target.encode(truth)  # refuses another number of targets
-        return r2(truth, self._target.decode(np.concatenate(self._run(data))))
+        return r2(truth, self._target.decode(np.concatenate(self._run(data))), weights)
 
     @operation
     @as_fitted

@@ -28,6 +28,7 @@ from .labels import Labels
 from .missing import Missing, MissingValues
 from .names import aligned, warn_of_changes
 from .targets import each
+from .training_sets import held_out, loss_factors, sample_weights
 from .values import Values
 
 
@@ -158,6 +159,7 @@ class SequenceModel(Model):
         group: str | int | None = None,
         time: str | int | None = None,
         lengths: Sequence[int] | np.ndarray | None = None,
+        sample_weight: Any = None,
         validation: Any = None,
         progress: DisplayMode = "auto",
         checkpoint: Checkpoints | PathLike | None = None,
@@ -187,11 +189,14 @@ class SequenceModel(Model):
             Column of a data frame by which the steps of each sequence are sorted.
         lengths : sequence of n int, optional
             With an array `X`: numbers of valid time steps.
+        sample_weight : sequence of n float, optional
+            Factors of the losses of the sequences, relative to their mean; sequences of weight 0
+            are left out.
         validation : (X, y), data frame or Data, optional
             Scored after each epoch, in place of a held-out part of `X`.
         progress : {"auto", "silent"} or rich.console.Console
             "auto": a live display in a terminal or a notebook, otherwise a line every few seconds
-            and at the end of each epoch, on standard error.
+            and at the end of each epoch, on standard error; nothing where `verbose` is 0.
         checkpoint : Checkpoints, str or path-like, optional
             Where and how often to save the training, so that it can be resumed.
         resume : str or path-like, optional
@@ -208,47 +213,112 @@ class SequenceModel(Model):
         BpttError
             A gradient or a loss is not finite; ``parameters_`` are those of the last good step.
         """
-        check(self)
-        frame = FrameColumns.of(X, y, group, time)
-        data, targets = self._read(X, y, lengths, frame)
-        warn_of_changes(X, data)
-        sequences = data.X
-        rng = np.random.default_rng(self.seed)
-        n_held_out = 0 if validation is not None else int(self.validation_fraction * len(sequences))
-        held_out = np.sort(rng.permutation(len(sequences))[:n_held_out]) if n_held_out else []
-        training = np.setdiff1d(np.arange(len(sequences)), held_out)
-        new = self._unfitted()
-        new._encoder = Encoder.learn(data, training, self, frame)
-        new._target = self.target.learn(targets)
-        inputs, encoded = new._encoder.encode(data), new._target.encode(targets)
-        scored = None
-        if validation is not None:
-            with within("validation"):
-                scored = new._validation(validation)
-        elif n_held_out:
-            scored = SequenceBatches(*_some(inputs, encoded, held_out), self.batch_size)
-        return self._train(
-            new,
-            new._target.objective(encoded, self),
-            SequenceBatches(*_some(inputs, encoded, training), self.batch_size),
-            scored,
-            digest([*inputs, *each(encoded)], new.fitted_state()),
-            rng,
+        return self._fit(
+            X,
+            y,
+            group=group,
+            time=time,
+            lengths=lengths,
+            sample_weight=sample_weight,
+            validation=validation,
             progress=progress,
             checkpoint=checkpoint,
             resume=resume,
             on_step=on_step,
         )
 
+    def _fit(
+        self, X, y=None, *, group=None, time=None, lengths=None, sample_weight=None,
+        validation=None, classes=None, **options,
+    ):  # fmt: skip
+        """Prepare the data and train: see `fit`; `classes` are known before the data."""
+        check(self)
+        new = self._unfitted()
+        goes_on = self._goes_on()
+        frame = FrameColumns.of(X, y, group, time)
+        if goes_on:
+            new._encoder, new._target = self._encoder, self._target
+            data, targets = new._read_known(X, y, lengths, group, time)
+            if classes is not None:
+                self._target.check_classes(classes)
+        else:
+            data, targets = self._read(X, y, lengths, frame)
+            warn_of_changes(X, data)
+            new._target = self.target.learn(targets if classes is None else classes)
+        n, rng = len(data.X), np.random.default_rng(self.seed)
+        weights = sample_weights(sample_weight, n)
+        encoded = new._target.encode(targets)
+        held = np.zeros(0, np.int64)
+        if validation is None:
+            has_classes = isinstance(new._target, Labels) and isinstance(encoded, np.ndarray)
+            held = held_out(n, self.validation_fraction, rng, encoded if has_classes else None)
+        training = np.setdiff1d(np.arange(n), held)
+        if weights is not None:
+            training = training[weights[training] > 0]
+            if not len(training):
+                raise ConfigError("sample_weight is 0 for every sequence that is not held out.")
+        if not goes_on:
+            new._encoder = Encoder.learn(data, training, self, frame)
+        inputs = new._encoder.encode(data)
+        scored = None
+        if validation is not None:
+            with within("validation"):
+                scored = new._validation(validation)
+        elif len(held):
+            scored = self._batches(inputs, encoded, held, weights)
+        return self._train(
+            new,
+            new._target.objective(encoded, self),
+            self._batches(inputs, encoded, training, weights),
+            scored,
+            digest([*inputs, *each(encoded), *([] if weights is None else [weights])],
+                   new.fitted_state()),
+            rng,
+            **options,
+        )  # fmt: skip
+
+    def _batches(self, inputs, targets, chosen, weights):
+        """Return the chosen sequences with their targets, in batches."""
+        some = [inputs[i] for i in chosen]
+        own = targets[chosen] if isinstance(targets, np.ndarray) else [targets[i] for i in chosen]
+        if weights is None:
+            return SequenceBatches(some, own, self.batch_size)
+        counts = np.ones(len(some)) if self.pooling is not None else np.array(list(map(len, some)))
+        return SequenceBatches(some, own, self.batch_size, loss_factors(weights[chosen], counts))
+
+    @operation
+    @fitting
+    def partial_fit(
+        self, X: Any, y: Any = None, *, sample_weight: Any = None, progress: DisplayMode = "silent"
+    ) -> Self:
+        """Train for one pass over data; return the model.
+
+        The first call begins a model: its scaling and vocabulary are those of this data. Later
+        calls go on from its parameters, as `fit` does with `warm_start`; the optimizer starts
+        afresh in each. Nothing is held out.
+
+        Parameters
+        ----------
+        X, y, sample_weight, progress
+            As for `fit`.
+
+        Raises
+        ------
+        ShapeError, ConfigError, BpttError
+            As for `fit`.
+        """
+        return self._pass(X, y, sample_weight=sample_weight, progress=progress)
+
     def _read(self, X, y, lengths, frame, names=()):
         per_step = self.pooling is None
         data = as_data(X, y, lengths=lengths, frame=frame, names=names, per_step=per_step)
         return data, self.target.read(data.X, data.y, per_step=per_step)
 
-    def _read_known(self, X, y=None, lengths=None, group=None):
+    def _read_known(self, X, y=None, lengths=None, group=None, time=None):
         """Read data for the fitted model, with the features in its order, and the targets."""
         own = self._encoder
-        data, targets = self._read(X, y, lengths, own.frame.but(group=group), own.names)
+        frame = own.frame.but(group=group, time=time)
+        data, targets = self._read(X, y, lengths, frame, own.names)
         return self._known(X, data), targets
 
     def _known(self, X, data):
@@ -385,14 +455,6 @@ class SequenceModel(Model):
         """Known characters or words, sorted; None where the model reads numbers."""
         vocabulary = self._encoder.vocabulary
         return None if vocabulary is None else vocabulary.tokens
-
-
-def _some(inputs, targets, chosen):
-    """Return the chosen sequences with their targets."""
-    some = [inputs[i] for i in chosen]
-    return some, (
-        targets[chosen] if isinstance(targets, np.ndarray) else [targets[i] for i in chosen]
-    )
 
 
 def run_over(

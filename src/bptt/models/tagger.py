@@ -94,6 +94,11 @@ class SequenceTagger(LabelModel):
     seed : int, default=0
         Seed of the random numbers: initial parameters, order of the batches, dropout, held-out
         data.
+    warm_start : bool, default=False
+        Go on from the fitted parameters in the next `fit`, with new data or another learning rate.
+        Vocabulary, classes and scaling stay those of the model; the optimizer starts afresh.
+    verbose : bool or int, default=True
+        Show the progress of `fit` where its `progress` is "auto". 0 or False: nothing is shown.
     class_weight : "balanced", dict of class to float or None, default=None
         Factor of the loss of each class; classes that are not in the dict have 1. "balanced":
         inversely proportional to the frequency of the class. None: 1 for all.
