@@ -185,7 +185,7 @@ def test_a_date_with_a_broken_zone(write):
 
 
 def test_text_excludes_columns(write):
-    refusal(read_table, write("a\n"), "both", error=ConfigError, text=0, columns=[0])
+    refusal(read_table, write("a\n1\n"), "both", error=ConfigError, text=0, columns=[0])
 
 
 def test_a_field_of_200_000_characters(write):

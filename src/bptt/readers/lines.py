@@ -17,6 +17,7 @@ from ..errors import BpttError, DataError
 from ..safe_files import printable
 from .data import Path
 from .encodings import MAX_FILE, UTF8, encoding_of, no_nul, pieces, way_out, wrong_byte
+from .packed import unpacked
 
 MAX_LINE = 2**23  # characters; splitting a line can take 100 times as much memory
 MAX_NUMBER = 64  # characters of one number
@@ -46,14 +47,14 @@ class Lines:
     def __iter__(self) -> Iterator[str]:
         """Yield the lines without their ends and without a byte-order mark."""
         try:
-            with open(self.path, "rb") as file:
+            with unpacked(self.path, self.name) as file:
                 head = file.peek(4)[:4]
                 self._codec, self._mark = encoding_of(head, self._given)
                 yield from self._lines(file)
         except (OSError, ValueError) as error:  # ValueError: a NUL in the path
             if isinstance(error, BpttError):
                 raise
-            reason = error.strerror if isinstance(error, OSError) else error
+            reason = getattr(error, "strerror", None) or error
             raise DataError(f"cannot read {self.name}: {reason}.") from error
 
     def _lines(self, file):

@@ -77,6 +77,10 @@ class Numerals:
             text = text.replace(self.thousands, "")
         return float(text.replace(self.decimal, "."))
 
+    def is_number(self, text: str) -> bool:
+        """Return whether a text is a number, written as in this table."""
+        return self._number.fullmatch(text.strip()) is not None
+
     def is_like(self, text: str) -> bool:
         """Return whether other programs may read a number here: inf, 1_000, 10,5, other digits."""
         text = text.strip()

@@ -1,28 +1,28 @@
 """Bytes of a file, at most `MAX_FILE`, decompressed where its first bytes say that it is packed."""
 
 import bz2
+import contextlib
 import gzip
-import io
 import lzma
 import os
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Iterator
 from itertools import islice
-from typing import IO, Any
+from typing import Any
 
 from ..errors import BpttError, DataError
+from ..safe_files import printable
 from .data import Path
 from .encodings import MAX_FILE
-from .lines import shown
 
 PACKED = (".gz", ".bz2", ".xz", ".zip")  # suffixes, which need not be there
 _CHUNK = 2**20  # reading MAX_FILE bytes at once would allocate them, even for a small file
 _BROKEN = (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError,
            RuntimeError)  # fmt: skip
-_OPENERS: dict[bytes, Callable[[Any], IO[bytes]]] = {
+_OPENERS: dict[bytes, Any] = {
     b"\x1f\x8b": gzip.open,
-    b"BZh": bz2.open,
+    **{b"BZh%d1A" % level: bz2.open for level in range(1, 10)},
     b"\xfd7zXZ\0": lzma.open,
 }
 ZIP = b"PK\x03\x04"
@@ -45,27 +45,31 @@ def read_head(path: Path, size: int = 2**16) -> bytes:
         return b""
 
 
-def read_bytes(path: Path, *, unpack: bool = True) -> bytes:
-    """Return the content of a file.
+@contextlib.contextmanager
+def unpacked(path: Path, name: str) -> Iterator[Any]:
+    """Open a file to read its content; an error while it is decompressed becomes an OSError."""
+    with open(path, "rb") as file:
+        try:
+            yield _unpacked(file, name)
+        except _BROKEN as error:
+            raise OSError(str(error)) from error
 
-    Parameters
-    ----------
-    path : path-like
-    unpack : bool
-        Whether to decompress gzip, bzip2, xz, and a zip file with one file in it.
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file: gzip, bzip2, xz, and a zip file with one file are unpacked.
 
     Raises
     ------
     DataError
         The file cannot be read, is damaged, or is too long.
     """
-    name = shown(os.fspath(path), 300, "")
+    name = printable(os.fspath(path), 300)
     try:
         with open(path, "rb") as file:
             size = os.fstat(file.fileno()).st_size
             if size > MAX_FILE:
                 _refuse_length(name)
-            with _unpacked(file, name) if unpack else file as content:
+            with _unpacked(file, name) as content:
                 chunks = list(
                     islice(iter(lambda: content.read(_CHUNK), b""), MAX_FILE // _CHUNK + 1)
                 )
@@ -85,38 +89,18 @@ def _refuse_length(name):
     raise DataError(f"{name} is too long; expected a file of at most {MAX_FILE} bytes, unpacked.")
 
 
-def _unpacked(file, name) -> IO[bytes]:
+def _unpacked(file, name) -> Any:
     """Return the content of an open file as a file."""
-    head = file.read(6)
-    file = _Rejoined(head, file) if not file.seekable() else file
-    if file.seekable():
-        file.seek(0)
+    head = file.peek(6)[:6]
     opener = next((o for magic, o in _OPENERS.items() if head.startswith(magic)), None)
     if head.startswith(ZIP):
         return _only_file(zipfile.ZipFile(file), name)
     return opener(file) if opener else file
 
 
-class _Rejoined(io.RawIOBase):
-    """A pipe, with the bytes that were read to recognize its format."""
-
-    def __init__(self, head, rest):
-        self._head, self._rest = head, rest
-
-    def seekable(self):
-        return False
-
-    def readable(self):
-        return True
-
-    def read(self, size=-1):
-        head, self._head = self._head, b""
-        return head or self._rest.read(size)
-
-
 def _only_file(archive, name):
     files = [f for f in archive.infolist() if not f.is_dir() and "__MACOSX" not in f.filename]
     if len(files) != 1:
-        names = ", ".join(shown(f.filename) for f in files[:10]) or "no file"
+        names = ", ".join(repr(printable(f.filename, 40)) for f in files[:10]) or "no file"
         raise DataError(f"{name} holds {names}; expected one file in it.")
     return archive.open(files[0])

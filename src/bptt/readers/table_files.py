@@ -189,8 +189,8 @@ class Table:
             )
         wanted = list(range(len(self.names))) if numbers else sorted(as_text | also)
         read = self._columns(wanted, as_text, chosen)
-        self._kept = [at for at in wanted if self.names[at] or not read[at].isna().all()]
-        if self._unnamed and len(self._kept) > 1 and self._empty_last(read):
+        self._kept = [at for at in wanted if self.names[at] or not _is_empty(read[at])]
+        if self._unnamed and len(self._kept) > 1 and _is_empty(read[self._kept[-1]]):
             self._kept.pop()
         if gone := [at for at in wanted if at not in self._kept]:
             one = len(gone) == 1
@@ -207,9 +207,6 @@ class Table:
         result.attrs["origin"] = Origin(self)
         return result
 
-    def _empty_last(self, read):
-        return read[self._kept[-1]].isna().all()
-
     def series_frame(self, group: int | None, time: int | None, chosen: list[int] | None) -> Any:
         """Return a data frame of series; their ids are text."""
         as_text = {at for at, name in enumerate(self.names) if name in _IDS}
@@ -221,8 +218,10 @@ class Table:
         texts = set(range(len(self.names)))
         result = self.frame(texts, None)
         for k in range(len(self._kept)):
-            if (values := self._faithful(result.iloc[:, k])) is not None:
-                result.isetitem(k, values)
+            values, column = self._faithful(result.iloc[:, k]), result.iloc[:, k]
+            if values is None:
+                values = [str(text).strip() or None for text in column]
+            result.isetitem(k, values)
         result.attrs = {"notes": tuple(self.notes)}
         return result
 
@@ -254,8 +253,7 @@ class Table:
         if bad is None:
             return pd.Series(values)
         text = texts[bad]
-        numbers_before = not np.isnan(values[:bad]).all() if bad else False
-        if must or self.numerals.is_like(text) or (at > 0 and numbers_before):
+        if must or self.numerals.is_like(text) or any(map(self.numerals.is_number, texts)):
             raise DataError(
                 f"{self.name}, {self.line(bad)} has {shown(text.strip())} in {self.shown(at)}; "
                 f"expected {self.numerals.expected(text)}."
@@ -275,6 +273,14 @@ class Origin:
     def line(self, row: int) -> str:
         """Return where a row is, counted from 0: "line 7"."""
         return self._table.line(row)
+
+
+def _is_empty(column):
+    """Return whether a column holds nothing; spaces are nothing."""
+    empty = column.isna()
+    if not empty.all() and column.dtype.kind not in "iufbM":
+        empty |= column.astype(str).str.strip() == ""
+    return bool(empty.all())
 
 
 def _is_name(text):
@@ -346,7 +352,7 @@ class _Text(Table):
         layout = self._layout
         data = self._data
         if first:
-            data = body(data, layout.second)
+            data = body(data, layout.second or 1)
         result = self._pd.read_csv(
             io.BytesIO(data),
             sep=layout.sep,

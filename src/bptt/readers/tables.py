@@ -1,6 +1,7 @@
 """Tables, read with pandas: CSV, TSV and similar, Parquet, Excel."""
 
 from collections.abc import Sequence
+from inspect import unwrap
 from typing import Any, Literal
 
 from ..errors import ConfigError, DataError, operation
@@ -150,7 +151,7 @@ def sequences_of_table(
     frame = table.frame(as_text, chosen, text is None, times)
     given = {name: table.position(at) for name, at in places.items()}
     selected = None if chosen is None else [table.position(at) for at in chosen]
-    sequences_of = sequences_of_frame.__wrapped__
+    sequences_of = unwrap(sequences_of_frame)
     data = _data(table, sequences_of, frame, columns=selected, per_step=per_step, **given)
     at = places["label"]
     return data if at is None else data.but(label_name=table.shown(at))
@@ -219,7 +220,7 @@ def series_of_table(
     frame = table.series_frame(places["group"], places["time"], chosen)
     given = {name: table.position(at) for name, at in places.items()}
     selected = None if chosen is None else [table.position(at) for at in chosen]
-    series_of = series_of_frame.__wrapped__
+    series_of = unwrap(series_of_frame)
     return _data(table, series_of, frame, columns=selected, fill_gaps=fill_gaps, **given)
 
 
