@@ -1,11 +1,14 @@
 """Spans of tags, as conlleval and seqeval find them."""
 
 import random
+from collections import Counter, defaultdict
 
 import pytest
 
 from bptt.models.reports import spans
 from bptt.models.spans import count_spans, find_spans, has_spans
+from bptt.readers import read_conll
+from tests.support.readers import DATA, shared
 
 
 @pytest.mark.parametrize(
@@ -60,3 +63,36 @@ def test_random_tags_are_read_as_seqeval_reads_them():
     assert heading.startswith(f"span F1 {metrics.f1_score(truth, said):.4f} ")
     _, (right, _, real) = count_spans(truth, said)
     assert sum(right.values()) / sum(real.values()) == metrics.recall_score(truth, said)
+
+
+@shared
+def test_spans_of_a_file_are_those_of_seqeval():
+    """Noun chunks of UD English, guessed from the most frequent tag of each word."""
+    metrics = pytest.importorskip("seqeval.metrics")
+    train, dev = (read_conll(DATA / "ud_english_ewt" / f"{n}.tsv") for n in ("train", "dev"))
+    counts = defaultdict(Counter)
+    for words, tags in zip(*train, strict=True):
+        for word, tag in zip(words, tags, strict=True):
+            counts[word.lower()][tag] += 1
+    best = {word: own.most_common(1)[0][0] for word, own in counts.items()}
+    guessed = [[best.get(word.lower(), "NOUN") for word in words] for words in dev.X]
+    truth, said = map(chunks, dev.y), map(chunks, guessed)
+    truth, said = list(truth), list(said)
+    heading, table = spans(truth, said)
+    assert heading.startswith(f"span F1 {metrics.f1_score(truth, said):.4f} (")
+    report = metrics.classification_report(truth, said, output_dict=True)
+    for name, *numbers, support in table.rows[:-1]:
+        own = report[name]
+        assert numbers == [f"{own[k]:.4f}" for k in ("precision", "recall", "f1-score")]
+        assert support == f"{own['support']:,}"
+
+
+def chunks(tags):
+    """Return parts of speech as BIO tags of noun and verb chunks."""
+    kinds = {"DET": "NP", "ADJ": "NP", "NOUN": "NP", "PROPN": "NP", "AUX": "VP", "VERB": "VP"}
+    result, before = [], None
+    for tag in tags:
+        kind = kinds.get(tag)
+        result.append("O" if kind is None else f"{'I' if kind == before else 'B'}-{kind}")
+        before = kind
+    return result
