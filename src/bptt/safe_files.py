@@ -14,10 +14,11 @@ import stat
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["obstacle", "parse_json", "printable", "reason", "write_atomically"]
+__all__ = ["obstacle", "parse_json", "printable", "reason", "replacing", "write_atomically"]
 
 # The name of an unfinished file: process and machine of its writer, and random digits. Earlier
 # versions wrote the random digits alone.
@@ -28,7 +29,34 @@ MOST_DIGITS = 40  # of a whole number in JSON: 2**128, as the state of a generat
 
 
 def write_atomically(path: str | os.PathLike[str], data: Any) -> None:
-    """Write a file so that it holds the old or the new content at any moment, even after a crash.
+    """Write a file so that it holds the old or the new content at any moment: see `replacing`.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Its directory must exist.
+    data : bytes-like, or list of them
+
+    Raises
+    ------
+    OSError, ValueError
+        The file cannot be written; ValueError where the path has a NUL. See `reason`.
+    """
+    with replacing(path) as file:
+        for part in data if isinstance(data, list) else [data]:
+            write_all(file, part)
+
+
+def write_all(file: Any, data: Any) -> None:
+    """Write bytes to an unbuffered file, which may take a part of them at a time."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Any]:
+    """Open a new file that replaces another one when the block ends without an error.
 
     The content goes to a temporary file in the same directory, is flushed to the disk, and then
     replaces `path` in one step. An existing file keeps its permissions, and a symbolic link stays a
@@ -40,7 +68,10 @@ def write_atomically(path: str | os.PathLike[str], data: Any) -> None:
     ----------
     path : str or path-like
         Its directory must exist.
-    data : bytes-like, or list of them
+
+    Yields
+    ------
+    unbuffered binary file, to write and read
 
     Raises
     ------
@@ -62,13 +93,10 @@ def write_atomically(path: str | os.PathLike[str], data: Any) -> None:
 
     try:
         # Unbuffered: a buffer would try again on closing and hide the first error behind a second.
-        with open(temporary, "xb", buffering=0, opener=create) as file:
+        with open(temporary, "x+b", buffering=0, opener=create) as file:
             if mode is not None:
                 os.chmod(temporary, mode)  # what the umask took away
-            for part in data if isinstance(data, list) else [data]:
-                rest = memoryview(part)
-                while rest:
-                    rest = rest[file.write(rest) :]
+            yield file
             _sync(file.fileno())
         os.replace(temporary, target)
     except BaseException:

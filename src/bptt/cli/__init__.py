@@ -1,7 +1,7 @@
 """The command line ``bptt``: every command calls one public function and prints the result.
 
 * `train`: ``bptt train text|classify|tag|regress|forecast``, a command for each kind of model.
-* `sample`, `predict`, `score`, `info`, `plot`: the other commands.
+* `sample`, `predict`, `score`, `info`, `plot`, `tokenize`: the other commands.
 * `data_files`: formats of data files; `options`: options made of hyper-parameters; `console`:
   what is printed and written.
 
@@ -20,9 +20,14 @@ import typer
 from .. import config
 from ..errors import BpttError
 from ..safe_files import printable
-from . import course, grade, info, plot, predict, sample, score, train
+from . import course, grade, info, plot, predict, sample, score, tokenize, train
 from .console import fail, silence_stdout
 from .options import Command, Group
+
+_COMMANDS = (
+    sample.sample, predict.predict, score.score, tokenize.tokenize, info.info, plot.plot,
+    grade.grade, course.course,
+)  # fmt: skip
 
 
 class _Commands(Group):
@@ -54,15 +59,7 @@ def command_line() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_root)
     app.add_typer(train.group(), name="train")
-    for command in (
-        sample.sample,
-        predict.predict,
-        score.score,
-        info.info,
-        plot.plot,
-        grade.grade,
-        course.course,
-    ):
+    for command in _COMMANDS:
         app.command(cls=Command)(command)
     return app
 

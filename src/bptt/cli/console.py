@@ -86,6 +86,11 @@ def show_input(model: Any, data: Data, file: Path) -> None:
         print(printable(line), file=sys.stderr)  # noqa: T201
 
 
+def note(sentence: str) -> None:
+    """Print a sentence to standard error; the work goes on."""
+    print(f"bptt: {printable(sentence)}", file=sys.stderr)  # noqa: T201
+
+
 def shown(text: str) -> str:
     """Return a text for standard output; for a terminal, without control characters.
 

@@ -12,7 +12,9 @@ import numpy as np
 
 from .. import corpus
 from ..errors import ConfigError, DataError
+from ..models import TokenFile
 from ..models.names import aligned
+from ..models.token_files import is_token_file
 from ..readers import Data
 from ..readers.lines import shown
 from ..readers.numerals import Numerals
@@ -179,13 +181,21 @@ def read(
 
 
 def _texts(paths, options, request):
-    """Read one text, or documents."""
+    """Read one text, or documents, or a token file."""
+    if any(is_token_file(path) for path in paths):
+        if len(paths) > 1 or options["documents"] is not None:
+            raise ConfigError(
+                f"{', '.join(map(str, paths))} is given with other files or --documents; expected "
+                f"one token file alone (bptt tokenize takes several texts, and --documents)."
+            )
+        return Data(TokenFile(paths[0]), None)
     if options["documents"] is None:
-        text: Any = corpus.read_text(paths) if paths else corpus.default_corpus()
+        encoding = options["encoding"]
+        text: Any = corpus.read_text(paths, encoding) if paths else corpus.default_corpus()
         return Data(text, None)
     if not paths:
         raise ConfigError("--documents is given without a FILE; expected at least one.")
-    return Data(corpus.read_documents(paths, options["documents"]), None)
+    return Data(corpus.read_documents(paths, options["documents"], options["encoding"]), None)
 
 
 def _sequences(formats, paths, options, request):
@@ -257,9 +267,9 @@ def _content(files, read, formats):
 
 CONTENTS = {
     "texts": Content(
-        "FILE is UTF-8 text. Without one, the text is the Python language reference that comes "
-        "with Python.",
-        ("documents",),
+        "FILE is UTF-8 text, or a token file (.npy) of `bptt tokenize`, read part by part. "
+        "Without one, the text is the Python language reference that comes with Python.",
+        ("documents", "encoding"),
         _texts,
     ),
     "labels": _content(

@@ -6,13 +6,13 @@ from typing import Any
 from ..errors import ConfigError, operation
 from ..models import load
 from . import options
-from .console import shown
+from .console import note, shown
 from .options import Model
 
 _OPTIONS = options.panel(
     "Options",
     ("prompt", "Text to continue.", str, ""),
-    ("length", "Largest number of tokens (characters or words) to generate.", int, 400),
+    ("length", "Largest number of tokens to generate.", int, 400),
     (
         "temperature",
         "Divides the logits: below 1, likely tokens become likelier; above 1, the text varies "
@@ -43,6 +43,12 @@ def sample(model: Model, **given: Any) -> None:
             f"predict)."
         )
     pieces = m.generate(**given)
+    if unknown := m.unknown_tokens(given["prompt"]):
+        shortened = ", ".join(map(repr, unknown[:5])) + ", ..." * (len(unknown) > 5)
+        note(
+            f"the prompt holds {len(unknown)} {m.items if len(unknown) > 1 else m.items[:-1]} that "
+            f"the model was not trained on, and reads as one unknown token: {shortened}."
+        )
     sys.stdout.write(shown(given["prompt"]))
     try:
         for piece in pieces:

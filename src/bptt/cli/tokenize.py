@@ -66,17 +66,18 @@ def tokenize(
     documents = f" in {len(written):,} documents" if encoder.documents else ""
     n_tokens = len(tokens) - (len(written) + 1) * encoder.documents
     Console(quiet=quiet).say(
-        f"Wrote {n_tokens:,} {encoder.splitter.items}{documents}, {tokens.dtype}, with a vocabulary "
-        f"of {len(encoder.vocabulary):,}, to {written.path}."
+        f"Wrote {n_tokens:,} {encoder.splitter.items}{documents} to {written.path}, "
+        f"{tokens.dtype}, {len(encoder.vocabulary):,} in the vocabulary."
     )
 
 
 @contextlib.contextmanager
 def _progress(files, quiet):
     """Show how much was read; yield the function that is told."""
+    from rich.console import Console as RichConsole
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    console = Console(quiet=quiet, stderr=True)
+    console = RichConsole(quiet=quiet, stderr=True)
     total = sum(os.path.getsize(f) for f in files if f.is_file())
     with Progress(
         TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn(),

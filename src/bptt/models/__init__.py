@@ -8,6 +8,7 @@ from .regressor import SequenceRegressor
 from .tagger import SequenceTagger
 from .token_files import TokenFile
 from .tokenizers import register_tokenizer
+from .tokenizing import write_token_file
 
 __all__ = [
     "Forecaster",
@@ -18,4 +19,5 @@ __all__ = [
     "TokenFile",
     "load",
     "register_tokenizer",
+    "write_token_file",
 ]

@@ -415,7 +415,7 @@ class Model(ABC):
             checkpoint = Checkpoints(checkpoint)
         if progress == "auto" and not self.verbose:
             progress = "silent"
-        display = Display(progress, self.epochs, self.items, self._show_loss)
+        display = Display(progress, self.epochs, new.items, self._show_loss)
         run = new._begin(rng, self.parameters_ if self._goes_on() else {})
         if resume is not None:
             files.resume(new, resume, run, source, data)

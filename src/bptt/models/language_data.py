@@ -1,6 +1,6 @@
 """Training data of a language model: texts, documents and token files, split and encoded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,8 +12,10 @@ from ..training.token_slices import TokenSlices
 from .files import digest
 from .subwords import Subwords
 from .text_encoder import Numbered, TextEncoder
-from .token_files import TokenFile
+from .token_files import TokenFile, one_text
 from .tokenizers import TOKENIZERS
+
+Texts = str | Sequence[Any] | TokenFile | Data  # what a language model reads
 
 
 class Prepared(NamedTuple):
@@ -88,13 +90,21 @@ def prepare(
     if validation is not None:
         held_out = encoded(encoder, validation)
     elif isinstance(held_out, TokenFile):
-        held_out = held_out.texts
+        held_out = _after(held_out) if len(held_out) else None
     elif held_out:
         held_out = encoder.encode_texts([held_out] if one_text else held_out)
         if one_text:  # the last training token is the input that predicts the first held-out one
             ids = np.concatenate([texts.tokens[-1:], held_out.tokens])
             held_out = TokenSlices(ids, held_out.starts, held_out.stops + 1)
     return Prepared(encoder, source, _validation(model, encoder, held_out), data)
+
+
+def _after(held_out):
+    """Return the held-out part of a token file; of a text, with the last training token."""
+    if held_out.encoder.documents:
+        return held_out.texts
+    tokens = held_out.texts.tokens
+    return one_text(tokens.between(-1, len(tokens)))
 
 
 def content(X: Any) -> Any:
@@ -125,14 +135,15 @@ def tokenizer_of(model: Any, X: Any = None) -> str | Subwords:
     """
     given = model.tokenizer
     if isinstance(X, TokenFile):
-        for name, default in (("tokenizer", "characters"), ("max_vocabulary", None)):
-            value, own = getattr(model, name), X.encoder.tokenizer
-            if value not in (default, own if name == "tokenizer" else default):
-                if name == "tokenizer" and X.encoder.subwords:
-                    continue  # the path of the file that the tokens were made with
+        own = X.encoder.tokenizer
+        right = {"tokenizer": ("characters", own), "max_vocabulary": (None,), "min_count": (1,)}
+        if own == "subwords":  # the file that the tokens were made with may have any name
+            del right["tokenizer"]
+        for name, values in right.items():
+            if getattr(model, name) not in values:
                 raise ConfigError(
-                    f"{name} is {value!r}; expected it left out, because {X.path} holds tokens "
-                    f"already ({own})."
+                    f"{name} is {getattr(model, name)!r}; expected it left out, because {X.path} "
+                    f"was made with its own (tokenizer {own!r})."
                 )
         return X.encoder.subwords or X.encoder.tokenizer
     if isinstance(given, str) and given in TOKENIZERS:

@@ -22,6 +22,7 @@ from .files import register
 from .fitted import as_fitted, fitting
 from .hyperparameters import Optional, Whole, check, option
 from .language_data import (
+    Texts,
     check_enough,
     content,
     encoded,
@@ -202,10 +203,10 @@ class LanguageModel(Model):
     @fitting
     def fit(
         self,
-        X: str | Sequence[Any],
+        X: Texts,
         y: None = None,
         *,
-        validation: str | Sequence[Any] | None = None,
+        validation: Texts | None = None,
         progress: DisplayMode = "auto",
         checkpoint: Checkpoints | PathLike | None = None,
         resume: PathLike | None = None,
@@ -266,7 +267,7 @@ class LanguageModel(Model):
         )
 
     @operation
-    def split(self, X: str | Sequence[Any]) -> tuple[Any, Any]:
+    def split(self, X: Texts) -> tuple[Any, Any]:
         """Return the training part and the held-out part of a text, as `fit` splits it.
 
         The end of a text is held out; of documents, a random sample.
@@ -287,7 +288,7 @@ class LanguageModel(Model):
 
     @operation
     @as_fitted
-    def score(self, X: str | Sequence[Any], y: None = None) -> float:
+    def score(self, X: Texts, y: None = None) -> float:
         """Return the mean log-probability of a token, in nats: higher is better, at most 0.
 
         The hidden state is carried through a whole text. Of a text every token after the first is
@@ -295,7 +296,7 @@ class LanguageModel(Model):
 
         Parameters
         ----------
-        X : str of at least 2 tokens, or list of documents
+        X : str of at least 2 tokens, list of documents or TokenFile
         y : None
             Ignored; present for scikit-learn.
 
@@ -310,14 +311,12 @@ class LanguageModel(Model):
 
     @operation
     @as_fitted
-    def cross_entropy(
-        self, X: str | Sequence[Any], unit: Literal["nats", "bits"] = "nats"
-    ) -> float:
+    def cross_entropy(self, X: Texts, unit: Literal["nats", "bits"] = "nats") -> float:
         """Return the cross-entropy per token, minus `score`: lower is better.
 
         Parameters
         ----------
-        X : str of at least 2 tokens, or list of documents
+        X : str of at least 2 tokens, list of documents or TokenFile
         unit : {"nats", "bits"}
             1 nat is 1.44 bits.
 
@@ -332,14 +331,14 @@ class LanguageModel(Model):
 
     @operation
     @as_fitted
-    def perplexity(self, X: str | Sequence[Any]) -> float:
+    def perplexity(self, X: Texts) -> float:
         """Return the perplexity per token, e to the power of the cross-entropy in nats.
 
         Lower is better; a model that guesses uniformly among n tokens has n.
 
         Parameters
         ----------
-        X : str of at least 2 tokens, or list of documents
+        X : str of at least 2 tokens, list of documents or TokenFile
 
         Raises
         ------
@@ -351,12 +350,12 @@ class LanguageModel(Model):
 
     @operation
     @as_fitted
-    def sequence_log_prob(self, X: str | Sequence[Any]) -> float | np.ndarray:
+    def sequence_log_prob(self, X: Texts) -> float | np.ndarray:
         """Return the log-probability of a text or of each document: the sum over its tokens.
 
         Parameters
         ----------
-        X : str, or list of documents
+        X : str, list of documents or TokenFile
 
         Returns
         -------
@@ -537,6 +536,8 @@ class LanguageModel(Model):
         """Return what the fitted model reads: a line of ``bptt info``."""
         kind = "documents" if self.documents_ else "one text"
         known = f"{len(self.vocabulary_)} {self.items} and one unknown token"
+        if self.encoder_.tokenizer != "characters":
+            known += f", tokenizer {self.encoder_.tokenizer}"
         return [f"vocabulary: {known}; trained on {kind}"]
 
     # -- network and file --------------------------------------------------------------------

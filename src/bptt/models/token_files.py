@@ -10,15 +10,14 @@ import hashlib
 import os
 import re
 import threading
-from collections.abc import Iterator
-from itertools import pairwise
+import weakref
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
-from ..errors import DataError, operation
-from ..safe_files import reason
+from ..errors import ConfigError, DataError, operation
+from ..safe_files import printable, reason
 from ..training.array_files import load_arrays
 from ..training.token_slices import TokenSlices
 from .text_encoder import TextEncoder
@@ -26,12 +25,48 @@ from .text_encoder import TextEncoder
 PathLike = str | os.PathLike[str]
 
 _MAGIC = b"\x93NUMPY\x01\x00"
+HEADER_BYTES = 128
 _HEADER = re.compile(
-    rb"\{'descr': '(\|u1|<u2|<u4)', 'fortran_order': (?:False|True), "
+    re.escape(_MAGIC) + rb"\x76\x00\{'descr': '(\|u1|<u2|<u4)', 'fortran_order': False, "
     rb"'shape': \((\d{1,18}),\), \} *\n"
 )
-_HEADER_BYTES = 128
 _SAMPLES, _SAMPLE_BYTES = 16, 4096
+
+
+class Reader:
+    """Reads parts of a file, from any thread; opened at the first one, closed with the last user.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._file: BinaryIO | None = None
+        self._lock = threading.Lock()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.path,)
+
+    def __call__(self, first: int, count: int) -> bytes:
+        """Return `count` bytes from the place `first`; fewer at the end of the file.
+
+        Raises
+        ------
+        DataError
+        """
+        try:
+            with self._lock:
+                if self._file is None:
+                    self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115
+                    weakref.finalize(self, self._file.close)
+                if not hasattr(os, "pread"):
+                    self._file.seek(first)
+                    return self._file.read(count)
+            return os.pread(self._file.fileno(), count, first)
+        except OSError as error:
+            raise DataError(f"cannot read {self.path}: {reason(error)}.") from error
 
 
 class StoredTokens:
@@ -39,62 +74,40 @@ class StoredTokens:
 
     Parameters
     ----------
-    path : path-like
+    read : Reader
     dtype : numpy.dtype
     start, stop : int
         The tokens of the file that are meant.
-    offset : int
-        Bytes before the first token of the file.
     n_ids : int
         The ids are below this.
     """
 
-    def __init__(self, path: Path, dtype: "np.dtype[Any]", start: int, stop: int, offset: int,
-                 n_ids: int):  # fmt: skip
-        self.path, self.dtype, self.offset, self.n_ids = path, dtype, offset, n_ids
+    def __init__(self, read: Reader, dtype: "np.dtype[Any]", start: int, stop: int, n_ids: int):
+        self.dtype, self.n_ids = dtype, n_ids
         self.start, self.stop = start, stop
-        self._file: BinaryIO | None = None
-        self._lock = threading.Lock()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        arguments = self.path, self.dtype, self.start, self.stop, self.offset, self.n_ids
-        return type(self), arguments
+        self._read = read
 
     def __len__(self) -> int:
         return self.stop - self.start
 
     def __getitem__(self, part: slice) -> np.ndarray:
         start, stop, _ = part.indices(len(self))
-        n = max(0, stop - start)
-        first = self.offset + (self.start + start) * self.dtype.itemsize
-        try:
-            data = self._read(first, n * self.dtype.itemsize)
-        except OSError as error:
-            raise DataError(f"cannot read {self.path}: {reason(error)}.") from error
-        if len(data) < n * self.dtype.itemsize:
-            raise DataError(f"{self.path} has become shorter; expected it unchanged.")
+        n, size = max(0, stop - start), self.dtype.itemsize
+        data = self._read(HEADER_BYTES + (self.start + start) * size, n * size)
+        if len(data) < n * size:
+            raise DataError(f"{self._read.path} has become shorter; expected it unchanged.")
         ids = np.frombuffer(data, self.dtype)
         if n and int(ids.max()) >= self.n_ids:
             raise DataError(
-                f"{self.path} holds the token id {ids.max()}; expected ids below {self.n_ids}, "
-                f"because of the vocabulary beside it."
+                f"{self._read.path} holds the token id {ids.max()}; expected ids below "
+                f"{self.n_ids}, because of the vocabulary beside it."
             )
         return ids
 
-    def _read(self, first, count):
-        if self._file is None:
-            self._file = open(self.path, "rb", buffering=0)  # noqa: SIM115 - kept open
-        if hasattr(os, "pread"):
-            return os.pread(self._file.fileno(), count, first)
-        with self._lock:
-            self._file.seek(first)
-            return self._file.read(count)
-
     def between(self, start: int, stop: int) -> "StoredTokens":
         """Return a part without reading it."""
-        return StoredTokens(
-            self.path, self.dtype, self.start + start, self.start + stop, self.offset, self.n_ids
-        )
+        first = self.start
+        return StoredTokens(self._read, self.dtype, first + start, first + stop, self.n_ids)
 
 
 class RenamedTokens:
@@ -147,24 +160,27 @@ class TokenFile:
     @operation
     def __init__(self, path: PathLike):
         self.path: Path = Path(path)
-        dtype, count, offset = read_header(self.path)
-        arrays, config = load_arrays(vocabulary_path(self.path))
+        dtype, count, samples = read_header(self.path)
+        beside = vocabulary_path(self.path)
+        arrays, config = load_arrays(beside)
         try:
-            self.encoder: TextEncoder = encoder_of(arrays, config)
+            if config.get("kind") != "TokenFile":
+                raise ValueError("its kind is not TokenFile")
+            self.encoder: TextEncoder = TextEncoder.from_json(None, config)
             starts, stops = _bounds(arrays, config, count)
             self.digest: str = str(config["sha256"])
-            expected = (str(config["dtype"]), int(config["tokens"]), str(config["samples"]))
-        except (KeyError, TypeError, ValueError) as error:
+            expected = [config[name] for name in ("dtype", "tokens", "samples")]
+        except (ConfigError, KeyError, TypeError, ValueError) as error:
             why = f"{error} is missing" if isinstance(error, KeyError) else str(error)
             raise DataError(
-                f"{vocabulary_path(self.path)} does not describe a token file: {why.rstrip('.')}."
+                f"{beside} does not describe a token file: {printable(why, 200).rstrip('.')}."
             ) from error
-        if expected != (dtype.name, count, samples_digest(self.path, dtype, count, offset)):
+        if expected != [dtype.name, count, samples]:
             raise DataError(
-                f"{self.path} does not belong to {vocabulary_path(self.path)}; expected both as "
-                f"they were written (run bptt tokenize again)."
+                f"{self.path} does not belong to {beside}; expected both as they were written (run "
+                f"bptt tokenize again)."
             )
-        tokens = StoredTokens(self.path, dtype, 0, count, offset, self.encoder.n_ids)
+        tokens = StoredTokens(Reader(self.path), dtype, 0, count, self.encoder.n_ids)
         self.texts: TokenSlices = TokenSlices(tokens, starts, stops)
 
     def __len__(self) -> int:
@@ -198,8 +214,7 @@ class TokenFile:
     def split(self, fraction: float, rng: np.random.Generator) -> "tuple[TokenFile, TokenFile]":
         """Return the training part and the held-out part.
 
-        The held-out part of one text begins with the last token of the training part, after which
-        its first one is predicted; of documents, it is a random sample.
+        Held out is the end of a text; of documents, a random sample.
 
         Parameters
         ----------
@@ -210,10 +225,8 @@ class TokenFile:
         tokens, n = self.texts.tokens, len(self)
         if not self.encoder.documents:
             kept = int((1 - fraction) * n)
-            first, last = tokens.between(0, kept), tokens.between(max(0, kept - 1), n)
-            return self._with(one_text(first)), self._with(
-                one_text(last if kept < n else first[:0])
-            )
+            first, last = tokens.between(0, kept), tokens.between(kept, n)
+            return self._with(one_text(first)), self._with(one_text(last))
         held = int(fraction * n)
         order = rng.permutation(n) if held else np.arange(n)
         parts = np.sort(order[held:]), np.sort(order[:held])
@@ -266,12 +279,12 @@ def header(dtype: "np.dtype[Any]", count: int) -> bytes:
     """Return the first bytes of a ``.npy`` file with one axis; their number is always the same."""
     descr = "|u1" if dtype.itemsize == 1 else f"<u{dtype.itemsize}"
     text = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({count},), }}"
-    length = _HEADER_BYTES - len(_MAGIC) - 2
+    length = HEADER_BYTES - len(_MAGIC) - 2
     return _MAGIC + length.to_bytes(2, "little") + text.ljust(length - 1).encode() + b"\n"
 
 
-def read_header(path: Path) -> "tuple[np.dtype[Any], int, int]":
-    """Return dtype, number of tokens and bytes before them; compare with the size of the file.
+def read_header(path: Path) -> "tuple[np.dtype[Any], int, str]":
+    """Return dtype, number of tokens and `samples_digest`; compare them with the file's size.
 
     Raises
     ------
@@ -280,79 +293,53 @@ def read_header(path: Path) -> "tuple[np.dtype[Any], int, int]":
     try:
         if not path.is_file():  # before opening: a pipe would block
             raise DataError(f"cannot read {path}: no such file, or not a regular file.")
-        with open(path, "rb") as file:
-            start = file.read(10)
-            length = int.from_bytes(start[8:], "little")
-            match = _HEADER.fullmatch(file.read(length))
-            size = os.fstat(file.fileno()).st_size
-    except (OSError, ValueError) as error:
-        raise DataError(f"cannot read {path}: {reason(error)}.") from error
-    if start[:8] != _MAGIC or not match:
-        raise DataError(
-            f"{path} is not a token file; expected a .npy file of one axis of uint8, uint16 or "
-            f"uint32, as bptt tokenize writes it."
-        )
-    dtype, count, offset = np.dtype(match[1].decode()), int(match[2]), 10 + length
-    if size != offset + count * dtype.itemsize:
-        raise DataError(
-            f"{path} has {size} bytes; expected {offset + count * dtype.itemsize}, because its "
-            f"header declares {count} tokens of {dtype}."
-        )
-    return dtype, count, offset
-
-
-def samples_digest(path: Path, dtype: "np.dtype[Any]", count: int, offset: int) -> str:
-    """Return a digest of parts of a file, spread over it: tells other content in a moment."""
-    size, sha = count * dtype.itemsize, hashlib.sha256()
-    try:
         with open(path, "rb", buffering=0) as file:
-            for k in range(_SAMPLES):
-                file.seek(offset + max(0, size - _SAMPLE_BYTES) * k // (_SAMPLES - 1))
-                sha.update(file.read(_SAMPLE_BYTES))
-    except OSError as error:
+            start, size = file.read(HEADER_BYTES), os.fstat(file.fileno()).st_size
+            match = _HEADER.fullmatch(start)
+            samples = samples_digest(file, max(0, size - HEADER_BYTES)) if match else ""
+    except (OSError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
         raise DataError(f"cannot read {path}: {reason(error)}.") from error
+    if not match:
+        raise DataError(
+            f"{path} is not a token file; expected one that bptt tokenize has written (a .npy file "
+            f"of uint8, uint16 or uint32)."
+        )
+    dtype, count = np.dtype(match[1].decode()), int(match[2])
+    if size != HEADER_BYTES + count * dtype.itemsize:
+        raise DataError(
+            f"{path} has {size} bytes; expected {HEADER_BYTES + count * dtype.itemsize}, because "
+            f"its header declares {count} tokens of {dtype}."
+        )
+    return dtype, count, samples
+
+
+def is_token_file(path: Path) -> bool:
+    """Return whether a file begins as a ``.npy`` file, whatever its name."""
+    try:
+        if not path.is_file():
+            return path.suffix == ".npy"
+        with open(path, "rb") as file:
+            return file.read(6) == _MAGIC[:6]
+    except (OSError, ValueError):
+        return False
+
+
+def samples_digest(file: Any, size: int) -> str:
+    """Return a digest of parts of the ids, spread over them: other content is found in a moment.
+
+    Parameters
+    ----------
+    file : unbuffered binary file
+    size : int
+        Bytes of the ids.
+    """
+    sha = hashlib.sha256()
+    for k in range(_SAMPLES):
+        file.seek(HEADER_BYTES + max(0, size - _SAMPLE_BYTES) * k // (_SAMPLES - 1))
+        sha.update(file.read(_SAMPLE_BYTES))
     return sha.hexdigest()
-
-
-def strings_as_arrays(name: str, strings: list[str]) -> dict[str, np.ndarray]:
-    """Return strings as two arrays: their UTF-8 bytes, and the number of bytes of each."""
-    encoded = [s.encode() for s in strings]
-    lengths = np.array([len(e) for e in encoded], np.uint32)
-    return {name: np.frombuffer(b"".join(encoded), np.uint8), f"{name}_lengths": lengths}
-
-
-def strings_of_arrays(name: str, arrays: dict[str, np.ndarray]) -> list[str]:
-    """Undo `strings_as_arrays`.
-
-    Raises
-    ------
-    KeyError, ValueError
-    """
-    data, lengths = arrays[name], arrays[f"{name}_lengths"]
-    ends = np.cumsum(lengths, dtype=np.int64)
-    if data.dtype != np.uint8 or lengths.dtype != np.uint32 or lengths.ndim != 1:
-        raise ValueError(f"its {name} is not stored as bytes")
-    if len(data) != (ends[-1] if len(ends) else 0):
-        raise ValueError(f"its {name} does not have the length that it declares")
-    raw, starts = data.tobytes(), [0, *ends.tolist()]
-    return [raw[a:b].decode() for a, b in pairwise(starts)]
-
-
-def encoder_of(arrays: dict[str, np.ndarray], config: dict[str, Any]) -> TextEncoder:
-    """Return the encoder of the file beside a token file.
-
-    Raises
-    ------
-    ConfigError, KeyError, TypeError, ValueError
-    """
-    if config.get("kind") != "TokenFile":
-        raise ValueError("its kind is not TokenFile")
-    state = {"documents": config["documents"], "tokenizer": config["tokenizer"]}
-    if "subwords" in arrays:
-        state["subwords"] = arrays["subwords"].tobytes().decode()
-    else:
-        state["vocabulary"] = strings_of_arrays("vocabulary", arrays)
-    return TextEncoder.from_json(None, state)
 
 
 def _bounds(arrays, config, count):
@@ -364,8 +351,3 @@ def _bounds(arrays, config, count):
     if not right or marks[0] != 0 or marks[-1] != count - 1 or (np.diff(marks) < 1).any():
         raise ValueError("its offsets are not rising places in the file")
     return marks[:-1], marks[1:] + 1
-
-
-def blocks(parts: Iterator[np.ndarray], dtype: "np.dtype[Any]") -> Iterator[bytes]:
-    """Yield the bytes of arrays as they are written."""
-    return (part.astype(dtype.newbyteorder("<")).tobytes() for part in parts)

@@ -3,8 +3,7 @@
 import contextlib
 import hashlib
 import os
-import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import numpy as np
 
 from ..corpus import Paths, Split, stream_documents
 from ..errors import CheckpointError, ConfigError, operation
-from ..safe_files import TEMPORARY, reason
+from ..safe_files import reason, replacing, write_all
 from ..training.array_files import save_arrays
 from .subwords import Subwords
 from .text import TokenCounts, Vocabulary, smallest
@@ -21,9 +20,7 @@ from .token_files import (
     PathLike,
     TokenFile,
     header,
-    read_header,
     samples_digest,
-    strings_as_arrays,
     vocabulary_path,
 )
 from .tokenizers import TOKENIZERS, Tokenizer, TokenizerChoice
@@ -96,11 +93,13 @@ def write_token_file(
         name, vocabulary, documents is not None, kind if isinstance(kind, Subwords) else None
     )
     numbered = Numbered(rule, texts("writing"), encoder.ids)
-    with _replacing(target) as temporary:
-        facts = _write_ids(temporary, encoder, numbered)
-        arrays = _arrays(encoder, np.array(numbered.lengths, np.int64))
-        config = {"kind": "TokenFile", "tokenizer": name, "documents": encoder.documents} | facts
-        save_arrays(vocabulary_path(target), arrays, config)
+    try:
+        with replacing(target) as file:
+            facts = _write_ids(file, encoder, numbered)
+            config = {"kind": "TokenFile"} | encoder.to_json() | facts
+            save_arrays(vocabulary_path(target), _offsets(encoder, numbered.lengths), config)
+    except OSError as error:
+        raise CheckpointError(f"cannot write {target}: {reason(error)}.") from error
     return TokenFile(target)
 
 
@@ -130,51 +129,29 @@ def _checked_target(paths, out):
     return target
 
 
-def _write_ids(path: Path, encoder: TextEncoder, numbered: Numbered) -> dict[str, Any]:
+def _write_ids(file: Any, encoder: TextEncoder, numbered: Numbered) -> dict[str, Any]:
     """Write a ``.npy`` file; return what is known of it."""
     dtype, sha, count, unknown = smallest(encoder.n_ids), hashlib.sha256(), 0, 0
-    with open(path, "wb") as file:
-        file.write(header(dtype, 0))
-        for ids in encoder.with_marks(numbered):
-            data = ids.astype(dtype.newbyteorder("<")).tobytes()
-            file.write(data)
-            sha.update(data)
-            count, unknown = count + len(ids), unknown + int((ids == 0).sum())
-        file.seek(0)
-        file.write(header(dtype, count))  # as long as the first one
-        file.flush()
-        os.fsync(file.fileno())
-    dtype, count, offset = read_header(path)
+    write_all(file, header(dtype, 0))
+    for ids in encoder.with_marks(numbered):
+        data = ids.astype(dtype.newbyteorder("<")).tobytes()
+        write_all(file, data)
+        sha.update(data)
+        count, unknown = count + len(ids), unknown + int((ids == 0).sum())
+    file.seek(0)
+    write_all(file, header(dtype, count))  # as long as the first one
     return {
         "dtype": dtype.name,
         "tokens": count,
         "unknown": unknown,
         "sha256": sha.hexdigest(),
-        "samples": samples_digest(path, dtype, count, offset),
+        "samples": samples_digest(file, count * dtype.itemsize),
     }
 
 
-def _arrays(encoder, lengths):
-    """Return the arrays of the file beside: vocabulary and places of the end marks."""
-    arrays: dict[str, np.ndarray] = {}
-    if encoder.documents:
-        starts, _ = encoder.bounds(lengths)
-        arrays["offsets"] = np.append(starts, starts[-1] + lengths[-1] + 1)
-    if encoder.subwords:
-        return arrays | {"subwords": np.frombuffer(encoder.subwords.content.encode(), np.uint8)}
-    return arrays | strings_as_arrays("vocabulary", encoder.vocabulary.tokens)
-
-
-@contextlib.contextmanager
-def _replacing(target: Path) -> Iterator[Path]:
-    """Give the name of a temporary file that replaces the target if all goes well."""
-    temporary = target.parent / secrets.token_hex(8).join(TEMPORARY)
-    try:
-        yield temporary
-        os.replace(temporary, target)
-    except BaseException as error:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        if isinstance(error, OSError):
-            raise CheckpointError(f"cannot write {target}: {reason(error)}.") from error
-        raise
+def _offsets(encoder, lengths):
+    """Return the places of the end marks."""
+    if not encoder.documents:
+        return {}
+    starts, stops = encoder.bounds(np.array(lengths, np.int64))
+    return {"offsets": np.append(starts, stops[-1] - 1)}
