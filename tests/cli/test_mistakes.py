@@ -50,7 +50,7 @@ MISTAKES = [
     ("train folder", "read_text: cannot read folder: Is a directory."),
     ("train binary", "read_text: binary has a NUL at byte offset 4; expected text."),
     ("train latin", "latin is not UTF-8 from byte offset 2, in line 1; expected UTF-8 text, or"),
-    ("train empty", "read_text: empty is empty; expected UTF-8 text."),
+    ("train empty", "read_text: empty is empty; expected text."),
     (
         f"train short {' '.join(TINY)}",
         "LanguageModel.split: the text has 32 characters to train on beside the 4 characters held "
@@ -76,7 +76,7 @@ MISTAKES = [
         "train text: --documents is given without a FILE; expected at least",
     ),
     ("train text.txt --validation missing", "read_text: cannot read missing: No such file"),
-    ("train text.txt --test empty", "read_text: empty is empty; expected UTF-8 text."),
+    ("train text.txt --test empty", "read_text: empty is empty; expected text."),
     ("train text.txt --label x", "No such option: --label"),
     ("train text.txt --keep 0", "Checkpoints: keep is 0; expected a whole number >= 1."),
     ("train text.txt --checkpoint-minutes -1", "minutes is -1.0; expected a number >= 0."),
@@ -167,7 +167,7 @@ MISTAKES = [
     ("sample model --top-k 0", "top_k is 0; expected a whole number >= 1."),
     ("sample model --seed -1", "LanguageModel.generate: seed is -1; expected a whole number >= 0."),
     ("score model missing", "read_text: cannot read missing: No such file or directory."),
-    ("score model empty", "read_text: empty is empty; expected UTF-8 text."),
+    ("score model empty", "read_text: empty is empty; expected text."),
     ("score model binary", "read_text: binary has a NUL at byte offset 4; expected text."),
     ("score model one", "LanguageModel.score: the text has 1 character; expected at least 2, "),
     ("score text.txt model", "load: text.txt is not a safetensors file;"),

@@ -155,7 +155,7 @@ def test_a_validation_file_takes_the_place_of_a_held_out_part(run):
         "Training on 1,440 characters of text.txt; 120 characters of other.txt for validation."
     )
     assert out.splitlines()[0] == opening
-    assert re.search(r"^other.txt: .* nats .*per word, .* \(120 characters\)$", out, re.MULTILINE)
+    assert re.search(r"^other.txt: .* nats .*per token, .* \(120 characters\)$", out, re.MULTILINE)
     model = bptt.load("model.safetensors")
     same = LanguageModel(**model.get_params()).fit(
         TEXT, validation=Path("other.txt").read_text(), progress="silent"

@@ -521,7 +521,8 @@ class LanguageModel(Model):
     @as_fitted
     def score_text(self, X: Any, y: Any = None) -> str:
         """Return cross-entropy and perplexity on texts in words, as ``bptt score`` prints them."""
-        nats, counts, unknown = self._nats(X)
+        with operation("LanguageModel.score"):
+            nats, counts, unknown = self._nats(X)
         mean = float(nats.sum() / counts.sum())
         with np.errstate(over="ignore"):
             perplexity = np.exp(mean)
