@@ -75,8 +75,8 @@ def write_token_file(
     rule = kind if isinstance(kind, Subwords) else splitter(kind)
 
     def texts(stage):
-        watch = None if on_read is None else (lambda n: on_read(stage, n))
-        return stream_documents(paths, documents, encoding, watch)
+        watch = on_read or (lambda stage, n: None)
+        return stream_documents(paths, documents, encoding, lambda n: watch(stage, n))
 
     if isinstance(kind, Subwords):
         vocabulary, name = Vocabulary(kind.tokens), "subwords"
