@@ -82,7 +82,10 @@ def test_another_model_other_data_or_a_plain_model_cannot_be_resumed(tmp_path):
         quiet(tiny(), TEXT, resume=tmp_path / "missing")
 
 
-@pytest.mark.parametrize("name", ["epoch", "recent", "generator", "schedule", "carried_layers"])
+@pytest.mark.parametrize(
+    "name",
+    ["epoch", "recent", "generator", "schedule", "carried_layers", "history", "stopped"],
+)
 def test_a_damaged_training_state_is_refused(name, tmp_path):
     from bptt.training.array_files import load_arrays, save_arrays
 

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from ..checks import is_number
 from ..config import version
 from ..equations import CELLS, Cell
 from ..errors import CheckpointError, ConfigError, operation
@@ -23,7 +22,7 @@ from ..training import Run
 from ..training.array_files import check_config, load_arrays, save_arrays
 from ..training.batches import Source
 from ..training.fitting import PathLike
-from ..training.run import is_id
+from ..training.run import is_history, is_id
 from .hyperparameters import check, refusal
 
 if TYPE_CHECKING:
@@ -35,10 +34,6 @@ Kind = TypeVar("Kind", bound=type)
 KINDS: dict[str, type] = {}  # by name: a file may hold no others
 _TRAINING = "training/"
 _HASHED = 2**18  # entries hashed at a time
-_ROW = {
-    "epoch", "step", "loss", "validation", "grad_norm", "learning_rate", "seconds",
-    "steps_per_second",
-}  # fmt: skip
 
 
 def register(kind: Kind) -> Kind:
@@ -141,7 +136,7 @@ def load(path: PathLike) -> Any:
             raise ConfigError("its run is not the id of one.")
         if not isinstance(model.interrupted_, bool):
             raise ConfigError("its interrupted is not a bool.")
-        if not _is_history(model.history_):
+        if not is_history(model.history_):
             raise ConfigError("its history is not what fit leaves.")
         model._fitted_params = model.get_params()
         model.network_ = model.build_network()
@@ -282,15 +277,6 @@ def _check_arrays(path, arrays, expected):
     wrong = [name for name, p in arrays.items() if p.dtype != np.float32]
     if wrong:
         raise CheckpointError(f"{path}: {wrong[0]} is {arrays[wrong[0]].dtype}; expected float32.")
-
-
-def _is_history(history):
-    return isinstance(history, list) and all(
-        isinstance(row, dict)
-        and set(row) == _ROW
-        and all(is_number(v) or (v is None and name == "validation") for name, v in row.items())
-        for row in history
-    )
 
 
 def _dict(config, name):

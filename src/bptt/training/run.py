@@ -7,11 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import is_number
 from ..errors import CheckpointError, operation
 from ..network import Network
 from .batches import Source
 from .optimizers import Optimizer
 from .schedules import Schedule
+
+_ROW = {
+    "epoch", "step", "loss", "validation", "grad_norm", "learning_rate", "seconds",
+    "steps_per_second",
+}  # fmt: skip
 
 
 def new_id() -> str:
@@ -158,8 +164,10 @@ class Run:
                 real = value is None or is_finite(value)
             elif name == "recent":
                 real = isinstance(value, list) and all(map(is_finite, value))
-            elif name in ("history", "stopped"):
-                real = type(value) is type(like)
+            elif name == "history":
+                real = is_history(value)
+            elif name == "stopped":
+                real = type(value) is bool
             if not (whole or real):
                 raise ValueError(f"its {name} is {value!r:.40}")
             setattr(self, name, value)
@@ -210,6 +218,16 @@ class Run:
         """Set the parameters to those with the lowest validation loss, if they were kept."""
         for name, p in (self.best or {}).items():
             self.parameters[name][...] = p
+
+
+def is_history(value: Any) -> bool:
+    """Return whether a value read from JSON is a history as `Run` writes it."""
+    return isinstance(value, list) and all(
+        isinstance(row, dict)
+        and set(row) == _ROW
+        and all(is_number(v) or (v is None and name == "validation") for name, v in row.items())
+        for row in value
+    )
 
 
 def best_row(history: list[dict[str, Any]]) -> dict[str, Any] | None:
