@@ -1,4 +1,4 @@
-"""What all readers share: numbered lines of a file, numbers, error messages, growing sequences.
+"""What all readers share: numbered lines of a file, numbers, error messages.
 
 Memory is bounded: a file has at most 1 GiB and is read piece by piece, a line has at most 8 million
 characters, and no array is allocated to a size that a file declares.
@@ -6,13 +6,9 @@ characters, and no array is allocated to a size that a file declares.
 
 import math
 import os
-from array import array
 from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
-import numpy as np
-
-from ..checks import FLOAT32_MAX
 from ..errors import BpttError, DataError
 from ..safe_files import printable
 from .data import Path
@@ -21,7 +17,6 @@ from .packed import unpacked
 
 MAX_LINE = 2**23  # characters; splitting a line can take 100 times as much memory
 MAX_NUMBER = 64  # characters of one number
-_MISSING = ("", "?", "na", "n/a", "nan", "null", "none")
 
 
 class Lines:
@@ -96,7 +91,7 @@ class Lines:
         """Raise the error about the file as a whole."""
         raise DataError(f"{self.name} {what}; expected {expected}.")
 
-    def value(self, text: str, name: str, missing: Sequence[str] = _MISSING) -> float:
+    def value(self, text: str, name: str, missing: Sequence[str]) -> float:
         """Convert a text to a number, NaN where it is missing; raise where it is no finite number.
 
         Digits are kept as far as float64 has them.
@@ -111,36 +106,6 @@ class Lines:
         if not math.isfinite(value) or "_" in text or not text.isascii():
             self.refuse(f"has {shown(text)} in {shown(name, 60, '')}", "a finite number")
         return value
-
-    def float32(self, text: str, name: str) -> float:
-        """Convert a text to a number; raise where it is missing, not finite or not a number."""
-        try:
-            value = float(text) if len(text) <= MAX_NUMBER else np.nan
-        except ValueError:
-            value = np.nan
-        # float() also accepts 1_000 and the digits of every script; other programs do not.
-        if not -FLOAT32_MAX <= value <= FLOAT32_MAX or "_" in text or not text.isascii():
-            missing = text.strip().lower() in _MISSING
-            what = f"a missing value ({shown(text)})" if missing else shown(text)
-            self.refuse(
-                f"has {what} in {shown(name, 60, '')}", "a finite number that float32 can hold"
-            )
-        return value
-
-
-class Steps:
-    """A sequence of steps with n numbers each, to which steps are appended."""
-
-    def __init__(self, n: int):
-        self._n, self._values = n, array("f")
-
-    def append(self, step: list[float]) -> None:
-        """Append one step."""
-        self._values.extend(step)
-
-    def array(self) -> np.ndarray:
-        """Return the sequence so far, (T, n)."""
-        return np.array(self._values, np.float32).reshape(-1, self._n)
 
 
 def shown(text: str, limit: int = 40, quote: str = "'") -> str:
