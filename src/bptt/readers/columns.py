@@ -195,22 +195,31 @@ class Columns:
             kinds.is_numeric_dtype(column.dtype) or self.is_text(at)
         ):
             self._refuse_number(at, 0, column.iloc[0])
-        if self.is_text(at):
-            texts = column.astype(object)
-            column = self._pd.to_numeric(texts, errors="coerce")
-            wrong = np.flatnonzero((column.isna() & texts.notna()).to_numpy())
-            if len(wrong):
-                self._refuse_number(at, wrong[0], texts.iloc[wrong[0]])
-        values = column.to_numpy(np.float64, na_value=np.nan)
+        try:
+            column = self._of_texts(at, column) if self.is_text(at) else column
+            values = column.to_numpy(np.float64, na_value=np.nan)
+        except OverflowError:
+            raise DataError(
+                f"{self.shown(at)} holds a whole number too large for float64; expected numbers "
+                f"below 1.8e308."
+            ) from None
         if kinds.is_integer_dtype(column.dtype) and (np.abs(values) > _EXACT).any():
             self.notes.append(
                 f"{self.shown(at)} holds whole numbers above 2**53, which keep 15 digits."
             )
         return values
 
+    def _of_texts(self, at, column):
+        texts = column.astype(object)
+        column = self._pd.to_numeric(texts, errors="coerce")
+        wrong = np.flatnonzero((column.isna() & texts.notna()).to_numpy())
+        if len(wrong):
+            self._refuse_number(at, wrong[0], texts.iloc[wrong[0]])
+        return column
+
     def _refuse_number(self, at, row, value) -> NoReturn:
         also = ""
-        if self.series(at).nunique() * 2 <= self.n_rows:
+        if self.as_texts(self.series(at)).nunique() * 2 <= self.n_rows:
             also = "; if it tells series or sequences apart, name it so"
         raise DataError(
             f"{self.shown(at)} holds {shown(str(value))} in {self.place(row)}; expected numbers: "

@@ -224,7 +224,11 @@ def _convention(table):
 def _texts_of_rows(table, special):
     """Return the position of a first column of texts that names the rows, to be left out."""
     first = next((at for at in range(len(table.names)) if at not in special), None)
-    if first is None or not table.is_text(first) or not table.series(first).is_unique:
+    if (
+        first is None
+        or not table.is_text(first)
+        or not table.as_texts(table.series(first)).is_unique
+    ):
         return set()
     example = shown(str(table.series(first).iloc[0]))
     table.notes.append(f"{table.shown(first)} names the rows ({example}) and is left out.")
