@@ -1,5 +1,7 @@
 """Forecaster: data frames with times, names and ids; forecasts in the same form; files."""
 
+import contextlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,18 +57,21 @@ def test_the_forecast_of_a_frame_has_its_times_and_names(wide):
 
 
 @pytest.mark.parametrize(
-    "other",
+    ("other", "warned"),
     [
-        WIDE[["oil", "date", "load"]],
-        WIDE.assign(more=1.0),
-        WIDE.iloc[::-1],
-        WIDE.assign(date=DAYS).set_index("date"),
-        series_of_frame(WIDE[["oil", "date", "load"]]),
-        WIDE.iloc[-12:],
+        (WIDE[["oil", "date", "load"]], "Put the columns in the model's order: 'load', 'oil'"),
+        (WIDE.assign(more=1.0), "Left out 'more': the model does not know them"),
+        (WIDE.assign(more="text"), "Left out 'more'"),
+        (series_of_frame(WIDE[["oil", "date", "load"]]), "Put the columns in the model's order"),
+        (WIDE.iloc[::-1], ""),
+        (WIDE.assign(date=DAYS).set_index("date"), ""),
+        (WIDE.iloc[-12:], ""),
     ],
 )
-def test_frames_are_put_in_the_order_of_the_model(wide, other):
-    pd.testing.assert_frame_equal(wide.predict(other), wide.predict())
+def test_frames_are_put_in_the_order_of_the_model(wide, other, warned):
+    with pytest.warns(UserWarning, match=warned) if warned else contextlib.nullcontext():
+        forecast = wide.predict(other)
+    pd.testing.assert_frame_equal(forecast, wide.predict())
 
 
 def test_columns_of_other_names_or_times_are_refused(wide, long):

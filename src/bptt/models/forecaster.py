@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from ..checks import is_number, is_whole, require_finite
+from ..checks import is_number, require_finite
 from ..errors import ConfigError, operation, within
 from ..network import Network
 from ..readers import Data
@@ -20,11 +20,12 @@ from .files import digest, register
 from .fitted import as_fitted, fitting
 from .forecast_outputs import OUTPUTS, Output, OutputName
 from .hyperparameters import Choice, Levels, Whole, check, option, redefault
+from .layouts import Layout, masks_at, show_value
 from .metrics import r2
 from .missing import Filler, Missing
 from .predictor import PATHS, ROWS, ForecastStream, Predictor
 from .scaling import finite_row, mean_and_scale, scale_row
-from .series import Layout, Series, filled, read_series
+from .series import Series, filled, read_series
 from .windows import Framing, Residual, Windows
 
 Strategy = Literal["direct", "recursive"]
@@ -391,7 +392,7 @@ class Forecaster(Model):
             The model's parameters are too large to compute with.
         """
         ends, layout = self._ends(X)
-        return _formed(self._point(ends), layout)
+        return layout.form(self._point(ends))
 
     @operation
     @as_fitted
@@ -418,7 +419,7 @@ class Forecaster(Model):
         tails = self._tails(coverage)
         ends, layout = self._ends(X)
         lower, upper = self._bounds(ends, tails)
-        return _formed(lower, layout), _formed(upper, layout)
+        return layout.form(lower), layout.form(upper)
 
     def _tails(self, coverage):
         if not (is_number(coverage) and 0 < coverage < 1):
@@ -548,7 +549,7 @@ class Forecaster(Model):
         for i, series in enumerate(np.stack([a for _, a in parts], axis=-1)):
             _, times = layout.steps(self.horizon, i)
             for time, row in zip(times, series, strict=True):
-                values = map(_shown, row.reshape(-1), digits)
+                values = map(show_value, row.reshape(-1), digits)
                 yield [*[ids[i]] * several, time, *values]
 
     @operation
@@ -668,32 +669,10 @@ class Forecaster(Model):
                 raise ConfigError(f"its context does not consist of windows ({self.window}, {k}).")
             self.context_ = finite_row("context", flat, n).reshape(-1, self.window, k)
             if self.missing == "indicator":
-                self._context_masks = _masks(state["context_masks"], self.context_.shape)
+                self._context_masks = masks_at(state["context_masks"], self.context_.shape)
         layout = state["layout"]
         if layout is None:  # of an earlier version
             layout = Layout(single=state["single"]).to_json()
         self._layout: Layout = Layout.from_json(layout, m, k)
         if self._layout.single and m not in (None, 1):
             raise ConfigError(f"its context does not consist of windows ({self.window}, {k}).")
-
-
-def _masks(places, shape):
-    """Return masks (m, window, k) from a file: the places of what was missing."""
-    masks = np.zeros(shape, bool)
-    if not isinstance(places, list) or not all(is_whole(p) and 0 <= p < masks.size for p in places):
-        raise ConfigError("its context_masks are not places in the context.")
-    masks.reshape(-1)[places] = True
-    return masks
-
-
-def _formed(forecasts, layout):
-    """Return forecasts (m, horizon, k) as they are asked for."""
-    if layout.framed:
-        return layout.frame(forecasts)
-    return forecasts[0] if layout.single else forecasts
-
-
-def _shown(value, scale):
-    """Return a number with 8 digits, and as many more as the series is far from 0."""
-    more = int(np.log10(max(abs(value) / scale, 1)))
-    return f"{value:.{min(8 + more, 17)}g}"

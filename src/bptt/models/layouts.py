@@ -1,0 +1,159 @@
+"""How forecasts of series are named and dated, and the form in which they are returned."""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from .. import extras
+from ..checks import is_whole
+from ..errors import ConfigError
+from ..readers.times import Frequency, show_times
+
+_LONGEST_NAME = 2**10
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How forecasts are named and dated: as the series that they continue.
+
+    Attributes
+    ----------
+    single : bool
+        Whether there is one series, whose forecast has no axis of series.
+    framed : bool
+        Whether forecasts are data frames.
+    names : tuple of str
+        Names of the values; empty where they have none.
+    ids : tuple of str, optional
+        Names of the series.
+    ends : tuple of int or float, optional
+        The last time of each series: a number, or microseconds since 1970 (UTC).
+    frequency : str, optional
+        Distance of the times, see `bptt.readers.times.Frequency`.
+    ids_name, index_name : str, optional
+        Names of the columns of ids and times.
+    """
+
+    single: bool = True
+    framed: bool = False
+    names: tuple[str, ...] = ()
+    ids: tuple[str, ...] | None = None
+    ends: tuple[int | float, ...] | None = None
+    frequency: str | None = None
+    ids_name: str | None = None
+    index_name: str | None = None
+
+    def times(self, horizon: int) -> list[np.ndarray] | None:
+        """Return the next times of each series, or None where they have none."""
+        if self.ends is None or self.frequency is None:
+            return None
+        frequency = Frequency(self.frequency)
+        ends: list[Any] = list(self.ends)
+        if frequency.dated:
+            ends = [np.datetime64(end, "us") for end in ends]
+        return [frequency.after(end, horizon) for end in ends]
+
+    def form(self, forecasts: np.ndarray) -> Any:
+        """Return forecasts (m, horizon, k) as a user gets them: an array or a data frame."""
+        if self.framed:
+            return self.frame(forecasts)
+        return forecasts[0] if self.single else forecasts
+
+    def frame(self, forecasts: np.ndarray) -> Any:
+        """Return forecasts (m, horizon, k) as a data frame.
+
+        One series: times are its index, names its columns. Several: columns of ids, times and
+        values, one row for each step.
+        """
+        pd = extras.load("pandas", extra="tables", why="for forecasts as data frames")
+        m, horizon, k = forecasts.shape
+        times, names = self.times(horizon), self.columns(k)
+        steps = [np.arange(1, horizon + 1)] * m if times is None else times
+        index_name = "step" if times is None else self.index_name
+        if self.single:
+            index = pd.Index(steps[0], name=index_name)
+            return pd.DataFrame(forecasts[0], index=index, columns=list(names))
+        ids = self.ids or [str(i + 1) for i in range(m)]
+        table = {self.ids_name or "series": np.repeat(np.array(ids, object), horizon)}
+        table[index_name or "time"] = np.concatenate(steps)
+        table |= {name: forecasts[:, :, j].reshape(-1) for j, name in enumerate(names)}
+        return pd.DataFrame(table)
+
+    def columns(self, k: int) -> tuple[str, ...]:
+        """Return the names of the values: numbered where they have none."""
+        return self.names or tuple(f"value {j + 1}" for j in range(k))
+
+    def steps(self, horizon: int, i: int) -> tuple[str, list[str]]:
+        """Return the heading of the forecast times of series i, and the times, as text."""
+        times = self.times(horizon)
+        if times is None:
+            return "step", [str(t) for t in range(1, horizon + 1)]
+        return self.index_name or "time", show_times(times[i])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        return {n: list(v) if isinstance(v, tuple) else v for n, v in asdict(self).items()}
+
+    @classmethod
+    def from_json(cls, state: dict[str, Any], m: int | None, k: int) -> Self:
+        """Undo `to_json`; the content of a file is not trusted.
+
+        Parameters
+        ----------
+        state : dict
+        m : int or None
+            Number of series, where it is known.
+        k : int
+            Number of values in a step.
+
+        Raises
+        ------
+        ConfigError, KeyError, TypeError
+        """
+        if not isinstance(state, dict):
+            raise ConfigError("its layout is not a dict.")
+        given: dict[str, Any] = {
+            n: tuple(v) if isinstance(v, list) else v for n, v in state.items()
+        }
+        own = cls(**given)
+        parts = (own.names, own.ids or (), own.ends or ())
+        if not all(isinstance(part, tuple) for part in parts):
+            raise ConfigError("its names, ids or ends are not lists.")
+        texts = [*own.names, *(own.ids or ()), own.frequency, own.ids_name, own.index_name]
+        if not all(t is None or (isinstance(t, str) and len(t) <= _LONGEST_NAME) for t in texts):
+            raise ConfigError("its names are not texts.")
+        for name in ("single", "framed"):
+            if not isinstance(getattr(own, name), bool):
+                raise ConfigError(f"its {name} is not a bool.")
+        if len(own.names) not in (0, k) or len(set(own.names)) < len(own.names):
+            raise ConfigError(f"its names are not those of {k} values.")
+        many = {len(part) for part in (own.ids, own.ends) if part is not None}
+        if len(many) > 1 or (many and m is not None and many != {m}):
+            raise ConfigError("its ids and times are not those of its series.")
+        dated = own.frequency is not None and Frequency(own.frequency).dated
+        for end in own.ends or ():
+            good = is_whole(end) if dated else isinstance(end, (int, float))
+            if not good or not abs(end) < 2**62:
+                raise ConfigError(f"its series end at {end!r:.40}.")
+        return own
+
+
+def masks_at(places: Any, shape: tuple[int, ...]) -> np.ndarray:
+    """Return masks (m, window, k) from a file: the places of what was missing.
+
+    Raises
+    ------
+    ConfigError
+    """
+    masks = np.zeros(shape, bool)
+    if not isinstance(places, list) or not all(is_whole(p) and 0 <= p < masks.size for p in places):
+        raise ConfigError("its context_masks are not places in the context.")
+    masks.reshape(-1)[places] = True
+    return masks
+
+
+def show_value(value: float, scale: float) -> str:
+    """Return a number with 8 digits, and as many more as the series is far from 0."""
+    more = int(np.log10(max(abs(value) / scale, 1)))
+    return f"{value:.{min(8 + more, 17)}g}"
