@@ -30,6 +30,7 @@ FORMATS: dict[str, tuple[str, ...]] = {
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _IDS = ("unique_id", "item_id")  # columns of names, even if they look like numbers
 _SAMPLE_ROWS = 20
+_TRIED = 1000  # entries in which a number tells a column of numbers from one of text
 
 
 def format_of(path: Path) -> str | None:
@@ -253,7 +254,7 @@ class Table:
         if bad is None:
             return pd.Series(values)
         text = texts[bad]
-        if must or self.numerals.is_like(text) or any(map(self.numerals.is_number, texts)):
+        if must or self.numerals.is_like(text) or any(map(self.numerals.is_number, texts[:_TRIED])):
             raise DataError(
                 f"{self.name}, {self.line(bad)} has {shown(text.strip())} in {self.shown(at)}; "
                 f"expected {self.numerals.expected(text)}."
