@@ -75,6 +75,16 @@ def test_a_file_is_read_in_the_vocabulary_of_the_model():
         tiny(min_count=2).fit(words)
 
 
+def test_training_goes_on_in_the_vocabulary_of_the_model():
+    """Also the held-out part is read in it: the file's own ids are others."""
+    stored = write_token_file("text.txt", "t.npy")
+    model, again = (tiny(epochs=1).fit("The cat sat on the mat. " * 40) for _ in range(2))
+    for m, X in ((model, TEXT), (again, stored)):
+        m.set_params(warm_start=True).fit(X)
+    assert_same_parameters(again, model)
+    assert again.history_[-1]["validation"] == model.history_[-1]["validation"]
+
+
 def test_the_smallest_ids_are_stored():
     for n, dtype in ((255, "uint8"), (256, "uint16"), (70000, "uint32")):
         text = " ".join(f"w{k}" for k in range(n))

@@ -79,7 +79,7 @@ def test_every_command_and_option_exists(capsys):
 
 def test_the_commands_run_in_order_on_small_data(tmp_path, monkeypatch, capsys):
     settle(tmp_path, monkeypatch)
-    for name in ("shakespeare.txt", "hamlet.txt"):
+    for name in ("shakespeare.txt", "hamlet.txt", "wiki.txt"):
         Path(name).write_text(TEXT)
     write_ts("vowels.ts", *cases())
     write_ts("others.ts", *cases(6, seed=1))

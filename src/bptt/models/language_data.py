@@ -12,7 +12,7 @@ from ..training.token_slices import TokenSlices
 from .files import digest
 from .subwords import Subwords
 from .text_encoder import Numbered, TextEncoder
-from .token_files import TokenFile, one_text
+from .token_files import TokenFile
 from .tokenizers import TOKENIZERS
 
 Texts = str | Sequence[Any] | TokenFile | Data  # what a language model reads
@@ -90,21 +90,13 @@ def prepare(
     if validation is not None:
         held_out = encoded(encoder, validation)
     elif isinstance(held_out, TokenFile):
-        held_out = _after(held_out) if len(held_out) else None
+        held_out = held_out.with_last_before().encoded_by(encoder) if len(held_out) else None
     elif held_out:
         held_out = encoder.encode_texts([held_out] if one_text else held_out)
         if one_text:  # the last training token is the input that predicts the first held-out one
             ids = np.concatenate([texts.tokens[-1:], held_out.tokens])
             held_out = TokenSlices(ids, held_out.starts, held_out.stops + 1)
     return Prepared(encoder, source, _validation(model, encoder, held_out), data)
-
-
-def _after(held_out):
-    """Return the held-out part of a token file; of a text, with the last training token."""
-    if held_out.encoder.documents:
-        return held_out.texts
-    tokens = held_out.texts.tokens
-    return one_text(tokens.between(-1, len(tokens)))
 
 
 def content(X: Any) -> Any:

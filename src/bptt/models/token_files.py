@@ -232,6 +232,13 @@ class TokenFile:
         parts = np.sort(order[held:]), np.sort(order[:held])
         return self._with(self.texts.take(parts[0])), self._with(self.texts.take(parts[1]))
 
+    def with_last_before(self) -> "TokenFile":
+        """Return the part of a text with the token before it, which predicts its first one."""
+        tokens = self.texts.tokens
+        if self.encoder.documents or not tokens.start:
+            return self
+        return self._with(one_text(tokens.between(-1, len(tokens))))
+
     def _with(self, texts):
         part = object.__new__(type(self))
         vars(part).update(vars(self), texts=texts)
