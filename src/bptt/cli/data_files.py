@@ -13,6 +13,7 @@ import numpy as np
 from .. import corpus
 from ..errors import ConfigError, DataError
 from ..models import TokenFile
+from ..models.data_frames import NO_COLUMNS
 from ..models.names import aligned
 from ..models.token_files import is_token_file
 from ..readers import Data
@@ -176,7 +177,9 @@ def read(
     options = {name: given.get(name) for name in content.options}
     known = columns if isinstance(kind, type) else getattr(kind, "feature_names_in_", ())
     known = tuple(map(str, known))
-    data = content.read(paths, options, Request(labeled, options.pop("format", None), False, known))
+    others = NO_COLUMNS if isinstance(kind, type) else getattr(kind, "frame_columns", NO_COLUMNS)
+    request = Request(labeled, options.pop("format", None), False, known, others)
+    data = content.read(paths, options, request)
     return aligned(data, known) if known and isinstance(data.X, list) else data
 
 

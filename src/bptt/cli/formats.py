@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import ConfigError, DataError
+from ..models.data_frames import NO_COLUMNS, FrameColumns
 from ..models.names import changes
 from ..readers import Data, read_conll, read_json_lines, read_ts
 from ..readers.packed import read_head, suffix_of
@@ -41,12 +42,16 @@ class Format(NamedTuple):
 
 
 class Request(NamedTuple):
-    """What is read for: whether labels are needed and are numbers, the columns of a model."""
+    """What is read for: whether labels are needed and are numbers, the columns of a model.
+
+    `columns` are its features, `others` those of its training data that are not.
+    """
 
     labeled: bool
     format: str | None = None
     numeric: bool = False
     columns: tuple[str, ...] = ()
+    others: FrameColumns = NO_COLUMNS
 
 
 def read_file(
@@ -129,10 +134,15 @@ def _known(table, request, named):
 
 
 def _table(path, request, label, sequence, columns, text, time, per_step=False, **layout):
-    label = label or ("label" if request.labeled else None)
-    table, notes = _open(path, request, layout), []
+    table, notes, others = _open(path, request, layout), [], request.others
+    if sequence is None and others.group in table.names:
+        sequence = others.group
+        notes.append(f"{sequence} tells the sequences, as in the training.")
+    if label is None and request.labeled:
+        label = others.label if others.label in table.names else "label"
     if columns is None and text is None:
-        columns, notes = _known(table, request, (label, sequence, time))
+        columns, more = _known(table, request, (label, sequence, time, others.label))
+        notes += more
     data = sequences_of_table(table, label, sequence, columns, text, time, per_step)
     return data.but(notes=(*data.notes, *notes))
 

@@ -228,7 +228,7 @@ class LabelModel(SequenceModel):
             )
         except ConfigError as error:  # scikit-learn is not installed
             report.append(str(error))
-        return report
+        return sorted(report, key=lambda part: not isinstance(part, str))  # sentences first
 
     def describe(self) -> list[str]:
         """Return what the fitted model reads, and its classes: lines of ``bptt info``."""

@@ -69,7 +69,8 @@ def changes(given, names):
     """Return the notes on columns that become those that a model knows."""
     notes, extra = [], [n for n in given if n not in names]
     if extra:
-        notes.append(f"{CHANGES[0]} {_listed(extra)}: the model does not know them.")
+        them = "it" if len(extra) == 1 else "them"
+        notes.append(f"{CHANGES[0]} {_listed(extra)}: the model does not know {them}.")
     if [n for n in given if n in names] != list(names):
         notes.append(f"{CHANGES[1]} in the model's order: {_listed(names)}.")
     return notes

@@ -18,7 +18,7 @@ from ..training.display import DisplayMode
 from ..training.fitting import PathLike
 from .architecture import recurrent_network
 from .base import Model
-from .data_frames import FrameColumns, as_frame, group_index, with_index
+from .data_frames import NO_COLUMNS, FrameColumns, as_frame, group_index, with_index
 from .encoder import Encoder
 from .files import digest
 from .fitted import as_fitted, fitting
@@ -439,6 +439,11 @@ class SequenceModel(Model):
         if not self._encoder.names:
             raise AttributeError("the training data had no names of features")
         return np.array(self._encoder.names, dtype=object)
+
+    @property
+    def frame_columns(self) -> FrameColumns:
+        """The columns of the training data that are not features: group, time and label."""
+        return self._encoder.frame if hasattr(self, "_encoder") else NO_COLUMNS
 
     @property
     def mean_(self) -> np.ndarray | None:
