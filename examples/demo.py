@@ -39,6 +39,6 @@ def compare():
 
 
 if __name__ == "__main__":
-    bptt_command("train", "--units", "192", "--epochs", "12", "--out", OUT)
+    bptt_command("train", "--units", "192", "--epochs", "12", "--out", OUT, "--force")
     compare()
     bptt_command("sample", OUT, "--length", "400", "--temperature", "0.7", "--seed", "1")

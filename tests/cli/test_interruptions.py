@@ -1,15 +1,18 @@
 """`bptt train` that fails, is interrupted, or has no reader; in a terminal."""
 
+import os
 import re
 import shlex
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 import bptt
 from bptt import LanguageModel
+from bptt.training.interrupts import Terminations
 from tests.support.cases import same_bits
 from tests.support.cli_cases import (
     TINY,
@@ -67,7 +70,7 @@ def assert_saved_at(lines, path):
     return model, shlex.split(again.removeprefix("Resume with: bptt "))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_saves_and_says_where(run, number):
     process = subprocess.Popen(
         command("train", "text.txt", *TINY, "--epochs", 10**6, "--out", "half.safetensors"),
@@ -80,7 +83,7 @@ def test_a_signal_saves_and_says_where(run, number):
             break
     process.send_signal(number)
     out, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (130, "")
+    assert (process.returncode, err) == (128 + number, "")
     model, again = assert_saved_at(out.splitlines(), "half.safetensors")
     status, out, _ = run("info", "half.safetensors")
     assert status == 0
@@ -97,7 +100,9 @@ def test_a_signal_saves_and_says_where(run, number):
 
 def test_the_command_that_goes_on_names_one_checkpoint(run, monkeypatch):
     assert run("train", "text.txt", *TINY, "--epochs", 2, "--keep", 1, "--out", "a b.x")[0] == 0
-    requested = property(lambda self: True, lambda self, value: None)  # Ctrl-C at the first step
+    requested = property(
+        lambda self: signal.SIGINT, lambda self, value: None
+    )  # Ctrl-C at the first step
     monkeypatch.setattr("bptt.training.interrupts.Interrupts.requested", requested, raising=False)
     for option in (["--resume", "a b-00000082.x"], ["--resume=a b-00000082.x"]):
         arguments = ["train", "text.txt", "--epochs", "9", *option, "--out", "a b.x", "--quiet"]
@@ -127,6 +132,85 @@ def test_a_second_ctrl_c_says_which_checkpoint_is_the_last(run, monkeypatch):
     status, _, err = run("train", "text.txt", *TINY)
     sentence = "bptt: interrupted; the last checkpoint is model-00000012.safetensors.\n"
     assert (status, err) == (130, sentence)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("name", ["score", "plot", "read", "write"])
+def test_a_signal_in_any_command_ends_it_without_traceback(run, monkeypatch, name, number):
+    """The signal comes while the command reads, computes, or writes its result."""
+    assert run("train", "text.txt", *TINY, "--epochs", 1)[0] == 0
+    commands = {
+        "score": ["score", "model.safetensors", "text.txt"],
+        "plot": ["plot", "model.safetensors", "--out", "new.png"],
+        "read": ["train", "text.txt", *TINY, "--out", "new"],
+        "write": ["plot", "model.safetensors", "--out", "new.png"],
+    }
+    places = {
+        "score": "bptt.models.base.Model.score_report",
+        "plot": "bptt.models.plot.plot_history",
+        "read": "bptt.cli.data_files.read",
+        "write": "bptt.safe_files.os.replace",
+    }
+    monkeypatch.setattr(places[name], lambda *_, **__: os.kill(os.getpid(), number))
+    status, _, err = run(*commands[name])
+    assert status == 128 + number
+    assert re.fullmatch(r"bptt: interrupted[^\n]*\.\n", err)
+    assert sorted(os.listdir()) == ["model.safetensors", "text.txt"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_an_endless_text(run, number):
+    assert run("train", "text.txt", *TINY, "--epochs", 1)[0] == 0
+    launch = command("sample", "model.safetensors", "--length", 10**9)
+    with subprocess.Popen(launch, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.read(100)
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (128 + number, b"bptt: interrupted.\n")
+
+
+def test_a_signal_that_is_ignored_stays_ignored(run):
+    """As under nohup: the training goes on when its terminal closes."""
+    launch = "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_IGN);"
+    launch += "os.execv(sys.executable, [sys.executable, '-m', 'bptt.cli', *sys.argv[1:]])"
+    arguments = ["train", "text.txt", *map(str, TINY), "--epochs", "4"]
+    process = subprocess.Popen(
+        [sys.executable, "-c", launch, *arguments], stdout=subprocess.PIPE, text=True
+    )
+    for line in process.stdout:
+        if line.startswith("epoch 1"):
+            process.send_signal(signal.SIGHUP)
+    process.stdout.close()
+    assert process.wait(60) == 0
+    assert bptt.load("model.safetensors").history_[-1]["epoch"] == 4
+
+
+def test_a_signal_while_the_model_is_saved_waits_until_it_is(run, monkeypatch):
+    save = LanguageModel.save
+
+    def interrupted(self, path):
+        os.kill(os.getpid(), signal.SIGTERM)
+        save(self, path)
+
+    monkeypatch.setattr(LanguageModel, "save", interrupted)
+    status, out, err = run("train", "text.txt", *TINY, "--epochs", 1, "--test", "text.txt")
+    assert (status, err) == (128 + signal.SIGTERM, "")
+    assert "Saved the model to model.safetensors" in out
+    assert "text.txt: " not in out
+    assert bptt.load("model.safetensors").history_
+
+
+def test_handlers_of_an_embedding_program_are_left_alone(run):
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: seen.append(number))
+    try:
+        own = signal.getsignal(signal.SIGTERM)
+        with Terminations():
+            assert signal.getsignal(signal.SIGTERM) is own
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert seen == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_in_a_terminal_a_live_bar_shows_everything_and_ctrl_c_saves():

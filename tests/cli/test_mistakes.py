@@ -12,6 +12,7 @@ from tests.support.cli_cases import (
     cases,
     command,
     write_json_lines,
+    write_series,
     write_ts,
 )
 
@@ -233,3 +234,50 @@ def test_a_mistake_is_one_line_in_a_process_of_its_own_too():
     done = subprocess.run(command("train", "missing"), capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "bptt: read_text: cannot read missing: No such file or directory.\n"
+
+
+INPUTS = {
+    "train": ["train", "text.txt", *TINY, "--epochs", 1],
+    "validation": ["train", "text.txt", *TINY, "--epochs", 1, "--validation", "other.txt"],
+    "test": ["train", "text.txt", *TINY, "--epochs", 1, "--test", "other.txt"],
+    "second": ["train", "text.txt", "other.txt", *TINY, "--epochs", 1],
+    "model": ["plot", "model"],
+    "predict": ["predict", "forecaster", "series.csv"],
+    "forecaster": ["predict", "forecaster"],
+}
+NAMES = {"model": "model", "predict": "series.csv", "forecaster": "forecaster", "train": "text.txt"}
+
+
+@pytest.mark.parametrize("way", ["name", "path", "symbolic link", "hard link"])
+@pytest.mark.parametrize("name", INPUTS)
+def test_no_command_writes_over_a_file_that_it_reads(run, files, name, way):
+    """Whatever name `--out` has for it, and with `--force` too."""
+    Path("other.txt").write_text(TEXT)
+    write_series("series.csv")
+    if name in ("predict", "forecaster"):
+        fit = ["--window", 4, "--units", 2, "--epochs", 1, "--out", "forecaster"]
+        assert run("train", "forecast", "series.csv", *fit)[0] == 0
+    read = Path(NAMES.get(name, "other.txt"))
+    before = read.read_bytes()
+    out = read if way == "name" else Path.cwd() / read if way == "path" else Path("out.csv")
+    if way == "symbolic link":
+        out.symlink_to(read)
+    elif way == "hard link":
+        out.hardlink_to(read)
+    force = ["--force"] if INPUTS[name][0] == "train" else []
+    status, _, err = run(*INPUTS[name], "--out", out, *force)
+    assert status == 2
+    assert re.match(rf"bptt: .*--out {out} (is the same file as {read}, which )?is read by", err)
+    assert err.count("\n") == 1
+    assert read.read_bytes() == before
+
+
+def test_only_training_writes_over_a_model(run, files):
+    Path("another").write_bytes(Path("model").read_bytes())
+    before = Path("another").read_bytes()
+    status, _, err = run("plot", "model", "--out", "another")
+    assert (status, err.count("--out another is a model; expected the name of another file.")) == (
+        2,
+        1,
+    )
+    assert Path("another").read_bytes() == before

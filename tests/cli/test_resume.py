@@ -1,5 +1,6 @@
 """Checkpoints, and `bptt train --resume`."""
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -87,14 +88,75 @@ def test_other_data_are_refused(run):
     assert err.endswith("was trained on other data; expected the same.\n")
 
 
-def test_the_last_checkpoints_stay_and_nobody_elses_are_touched(run):
+def test_checkpoints_stay_where_they_are_asked_for_and_nobody_elses_are_touched(run):
     line = ["train", "text.txt", *TINY, "--epochs", 1]
     Path("model-00000007.safetensors").write_text("mine")
-    assert run(*line)[0] == 0
-    first = ["model-00000007.safetensors", "model-00000041.safetensors", "model.safetensors"]
-    assert files() == first
-    assert run(*line, "--checkpoint-minutes", 0, "--out", "m.safetensors")[0] == 0
+    status, out, _ = run(*line, "--checkpoint-minutes", 0)
+    assert status == 0
+    assert files() == ["model-00000007.safetensors", "model.safetensors"]
+    assert "checkpoint" not in out
+    every = ["--checkpoint-minutes", 0, "--keep", 2]
+    status, out, _ = run(*line, *every, "--out", "m.safetensors")
+    assert out.splitlines()[-1].endswith(" The last checkpoint is m-00000041.safetensors.")
+    first = ["model-00000007.safetensors", "model.safetensors"]
     own = ["m-00000040.safetensors", "m-00000041.safetensors", "m.safetensors"]
     assert files() == [*own, *first]
-    assert run(*line, "--checkpoint-minutes", 0, "--keep", 3, "--out", "k.safetensors")[0] == 0
-    assert "k-00000039.safetensors" in files()
+    assert Path("model-00000007.safetensors").read_text() == "mine"
+
+
+def test_checkpoints_of_an_interrupted_run_go_when_it_has_finished(run, monkeypatch):
+    signals = "bptt.training.interrupts.Interrupts.requested"
+    requested = property(lambda self: signal.SIGTERM, lambda self, value: None)
+    line = ["train", "text.txt", *TINY, "--epochs", 2]
+    with monkeypatch.context() as patched:
+        patched.setattr(signals, requested, raising=False)
+        assert run(*line)[0] == 130
+    assert files() == ["model-00000001.safetensors", "model.safetensors"]
+    place = "model-00000001.safetensors"
+    assert run("train", "text.txt", "--resume", place)[0] == 0
+    assert files() == ["model.safetensors"]
+    assert run(*line, "--out", "whole.safetensors")[0] == 0
+    model, whole = bptt.load("model.safetensors"), bptt.load("whole.safetensors")
+    assert same_bits(model.parameters_, whole.parameters_)
+
+
+def test_a_checkpoint_of_a_finished_training_stays_when_it_is_resumed(run):
+    assert run("train", "text.txt", *TINY, "--epochs", 1, "--keep", 1)[0] == 0
+    place = "model-00000041.safetensors"
+    assert run("train", "text.txt", "--resume", place, "--epochs", 2)[0] == 0
+    assert files() == [place, "model-00000082.safetensors", "model.safetensors"]
+
+
+def test_a_model_is_replaced_by_force_or_by_its_own_run(run):
+    line = ["train", "text.txt", *TINY, "--epochs", 1]
+    assert run(*line, "--keep", 1)[0] == 0
+    before, place = Path("model.safetensors").read_bytes(), "model-00000041.safetensors"
+    status, out, err = run(*line)  # the same command again
+    assert (status, out) == (2, "")
+    assert err == (
+        "bptt: train text: --out model.safetensors exists; expected the name of a new file, or "
+        "--force to replace it.\n"
+    )
+    assert Path("model.safetensors").read_bytes() == before
+    assert run("train", "text.txt", "--resume", place, "--epochs", 2)[0] == 0
+    assert bptt.load("model.safetensors").epochs == 2
+    assert run(*line, "--seed", 3, "--force")[0] == 0
+    assert bptt.load("model.safetensors").seed == 3
+    status, _, err = run("train", "text.txt", "--resume", place, "--epochs", 2)
+    assert (status, "--out model.safetensors exists" in err) == (2, True)  # another run's now
+    Path("notes.txt").write_text("mine")
+    assert run(*line, "--out", "notes.txt")[0] == 2
+    assert Path("notes.txt").read_text() == "mine"
+    Path("empty").touch()
+    assert run(*line, "--out", "empty")[0] == 0
+
+
+@pytest.mark.parametrize("force", [[], ["--force"]])
+def test_a_checkpoint_is_not_replaced_by_the_model_that_it_becomes(run, force):
+    assert run("train", "text.txt", *TINY, "--epochs", 1, "--keep", 1)[0] == 0
+    place = Path("model-00000041.safetensors")
+    before = place.read_bytes()
+    arguments = ["--resume", place, "--epochs", 2, "--out", place, *force]
+    status, _, err = run("train", "text.txt", *arguments)
+    assert (status, err.count(" is read by this command")) == (2, 1)
+    assert place.read_bytes() == before

@@ -126,7 +126,7 @@ def test_the_kind_may_be_named_and_a_file_of_its_name_is_reached_by_a_path(run):
     Path("text").write_text("zz" * 400)
     assert run("train", "text", "text.txt", *TINY, "--epochs", 1)[0] == 0
     assert "z" not in bptt.load("model.safetensors").vocabulary_
-    assert run("train", "./text", *TINY, "--epochs", 1)[0] == 0
+    assert run("train", "./text", *TINY, "--epochs", 1, "--force")[0] == 0
     assert bptt.load("model.safetensors").vocabulary_ == ["z"]
 
 
@@ -310,8 +310,8 @@ def test_forecast_reads_the_columns_of_a_table(run):
     series = read_series("x.csv", columns=["oil"]).X[0]
     assert model.mean_ == pytest.approx(series[:128].mean())
     assert "x.csv: R2 " in out
-    assert run("train", "forecast", "x.tsv", *arguments[:-1], "x.tsv")[0] == 0
+    assert run("train", "forecast", "x.tsv", *arguments[:-1], "x.tsv", "--force")[0] == 0
     assert len(bptt.load("model.safetensors").mean_) == 2
-    assert run("train", "forecast", "x.csv", "x.csv", *arguments)[0] == 0
+    assert run("train", "forecast", "x.csv", "x.csv", *arguments, "--force")[0] == 0
     forecast = bptt.load("model.safetensors").predict()
     assert (len(forecast), [*forecast.columns][-2:]) == (2 * 3, ["load", "oil"])

@@ -11,6 +11,7 @@ the commands print (`bptt.models.base.Model`).
 
 import io
 import os
+import signal
 import sys
 import warnings
 from typing import Annotated
@@ -20,6 +21,7 @@ import typer
 from .. import config
 from ..errors import BpttError
 from ..safe_files import printable
+from ..training.interrupts import Terminations
 from . import course, grade, info, plot, predict, sample, score, tokenize, train
 from .console import fail, silence_stdout
 from .options import Command, Group
@@ -74,13 +76,14 @@ def main(arguments: list[str] | None = None) -> None:
 
     Returns
     -------
-    Never: exits with 0, 1 (the work failed), 2 (a user's mistake) or 130 (interrupted).
+    Never: exits with 0, 1 (the work failed), 2 (a user's mistake), or 128 + the number of the
+    signal that ended it (130: Ctrl-C).
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show every character
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), Terminations():
             warnings.showwarning = _show_warning
             command = typer.main.get_command(command_line())
             if "_BPTT_COMPLETE" in os.environ:  # the shell asks what may come next
@@ -91,8 +94,8 @@ def main(arguments: list[str] | None = None) -> None:
         sys.stdout.flush()
     except typer.Exit as error:
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        fail("interrupted.", 130)
+    except KeyboardInterrupt as error:
+        fail("interrupted.", 128 + getattr(error, "signum", signal.SIGINT))
     except BrokenPipeError:  # `bptt sample ... | head`: the reader has enough
         silence_stdout()
     except BpttError as error:

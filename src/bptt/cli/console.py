@@ -12,11 +12,12 @@ from rich.cells import cell_len
 from rich.console import Console as RichConsole
 from rich.table import Table as RichTable
 
-from ..errors import BpttError, CheckpointError
+from ..errors import BpttError, CheckpointError, ConfigError
 from ..models.reports import Report
 from ..readers import Data
 from ..readers.describe import described
 from ..safe_files import obstacle, printable, reason, write_atomically
+from ..training.array_files import read_config
 
 MARK = "\ufffd"  # in place of a character that is not shown
 
@@ -107,15 +108,46 @@ def field(text: object) -> str:
     return "".join(MARK if unicodedata.category(c) in separates else c for c in str(text))
 
 
-def check_destination(out: Path) -> None:
-    """Raise an error if a file cannot be written: before the work, not after hours of it.
+def check_destination(out: Path, *inputs: Path | None, model: bool = False) -> None:
+    """Raise an error if a file cannot or must not be written: before the work, not after hours.
+
+    Parameters
+    ----------
+    out : Path
+    *inputs : Path or None
+        The files that the command reads: none of them is overwritten, whatever name it has.
+    model : bool
+        Whether the file to write is a model; nothing else is written over a model.
 
     Raises
     ------
-    CheckpointError
+    CheckpointError, ConfigError
     """
+    for path in inputs:
+        if path is not None and _same_file(path, out):
+            same = "" if path == out else f" is the same file as {path}, which"
+            raise ConfigError(
+                f"--out {out}{same} is read by this command; expected the name of another file."
+            )
     if what := obstacle(out):
         raise CheckpointError(f"--out {out} {what}; expected the name of a file to write.")
+    if not model and holds_model(out):
+        raise ConfigError(f"--out {out} is a model; expected the name of another file.")
+
+
+def _same_file(path, other):
+    with contextlib.suppress(OSError, ValueError):  # one of them does not exist
+        return os.path.samefile(path, other)
+    return False
+
+
+def holds_model(path: Path) -> bool:
+    """Return whether a file is a model of bptt, by its content."""
+    try:
+        read_config(path)
+    except BpttError:
+        return False
+    return True
 
 
 def put(text: str, out: Path | None) -> None:

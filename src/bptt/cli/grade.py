@@ -53,7 +53,7 @@ def grade(
     if out is not None:
         if out.suffix not in (".csv", ".json"):
             raise ConfigError(f"--out {out} ends in {out.suffix!r}; expected .csv or .json.")
-        check_destination(out)
+        check_destination(out, *files)
     asked = given["functions"]
     functions = grading.FUNCTIONS if asked is None else [n.strip() for n in asked.split(",")]
     found = grading.submissions(files)

@@ -26,6 +26,6 @@ def plot(
     from ..models.plot import plot_history
 
     m = load(model)
-    check_destination(out)
+    check_destination(out, model)
     plot_history(m, out)
     Console().say(f"Saved the plot to {out}.")

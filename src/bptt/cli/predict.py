@@ -64,7 +64,7 @@ def predict(
     if coverage is not None and not hasattr(m, "predict_interval"):
         raise ConfigError(f"--coverage is given for a {type(m).__name__}; expected a Forecaster.")
     if out is not None:
-        check_destination(out)
+        check_destination(out, model, file)
     data = data_files.read(m, [] if file is None else [file], given, labeled=False)
     suffix = "" if out is None else out.suffix.lower()
     conll = getattr(m, "conll", False) and suffix not in (".csv", ".parquet")

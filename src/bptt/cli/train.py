@@ -3,18 +3,21 @@
 import contextlib
 import inspect
 import shlex
+import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from ..checks import suggestion
-from ..errors import BpttError, ConfigError, DataError, operation
+from ..checks import is_whole, suggestion
+from ..errors import BpttError, CheckpointError, ConfigError, DataError, operation
 from ..models import load
-from ..models.files import KINDS
+from ..models.files import KINDS, is_of_run
 from ..models.hyperparameters import check
 from ..readers.describe import described
 from ..training import Checkpoints
+from ..training.array_files import read_config
+from ..training.interrupts import Interrupts, Terminations
 from . import data_files, options
 from .console import Console, check_destination, fail
 from .options import Command, Group, flag, panel
@@ -25,8 +28,8 @@ HELP = """Train a model and save it to one file.
 `bptt train FILE` is short for `bptt train text FILE` (write `./text` for a file of that name). The
 help of each command lists its options: `bptt train text --help`.
 
-Ctrl-C (or SIGTERM) ends the training after the current step, saves the model and a checkpoint, and
-prints the command that resumes; a second Ctrl-C exits at once.
+Ctrl-C (or SIGTERM, SIGHUP) ends the training after the current step, saves the model and a
+checkpoint, and prints the command that resumes; a second Ctrl-C exits at once.
 """
 DEFAULT = "text"
 
@@ -93,16 +96,30 @@ _DATA = panel(
 )
 _RUN = panel(
     "Files and output",
-    ("out", "File to write the model to.", Path, Path("model.safetensors")),
+    (
+        "out",
+        "File to write the model to. A file that exists is not replaced without --force; the model "
+        "of the run that --resume names is.",
+        Path,
+        Path("model.safetensors"),
+    ),
+    ("force", "Replace the file that --out names.", bool),
     (
         "checkpoint_minutes",
         "Minutes between checkpoints. They are saved beside the model, with the number of steps in "
-        "their names (model-00001200.safetensors). 0: save one after every step. The last one is "
-        "written when the training ends; it can be resumed with more epochs.",
+        "their names (model-00001200.safetensors). 0: save one after every step. They are removed "
+        "once the model is saved, unless --keep is given; a training that is interrupted keeps "
+        "them.",
         float,
         5.0,
     ),
-    ("keep", "Number of checkpoints to keep, the last ones.", int, 2),
+    (
+        "keep",
+        "Number of checkpoints to keep, the last ones. Where it is given, they are kept after the "
+        "training too: it can then be resumed with more epochs.",
+        int,
+        2,
+    ),
     (
         "resume",
         "Checkpoint to resume from; the result is bit-identical to that of an uninterrupted run. "
@@ -131,11 +148,13 @@ def train(context, kind, files, given):
     BpttError
         Data or options that make no sense; a training that fails.
     typer.Exit
-        With 130 after Ctrl-C or SIGTERM.
+        With 130 after Ctrl-C: 128 + the number of the signal.
     """
     out, model = given["out"], _model(context, kind, given)
     check(model)
-    places = Checkpoints(out, given["checkpoint_minutes"], given["keep"])
+    _check_out(given, files, model)
+    kept = options.explicit(context, "keep") or _had_ended(given["resume"])
+    places = Checkpoints(out, given["checkpoint_minutes"], given["keep"], finished=kept)
     learned = data_files.read(kind, files, given)
     validation, test = (
         given[part] and data_files.read(kind, [given[part]], given, columns=learned.columns)
@@ -145,7 +164,6 @@ def train(context, kind, files, given):
     for part, data in (("validation", validation), ("test", test)):
         if data is not None:
             opening += [f"{given[part]}: {note}" for note in data.notes]
-    check_destination(out)
     loud, console = Console(), Console(quiet=given["quiet"])
     for line in opening:
         console.say(line)
@@ -155,38 +173,77 @@ def train(context, kind, files, given):
         nonlocal steps
         steps = progress.step
 
-    try:
-        model.fit(
-            learned,
-            validation=validation,
-            progress="silent" if given["quiet"] else console,
-            checkpoint=places,
-            resume=given["resume"],
-            on_step=count_step,
-        )
-    except KeyboardInterrupt:  # the second one: the first only ends the training
-        saved = f"the last checkpoint is {places.last}" if places.last else "nothing was saved"
-        fail(f"interrupted; {saved}.", 130)
-    except BpttError:
-        if steps:  # the last good parameters are kept
-            with contextlib.suppress(BpttError):  # the first error is the one to show
-                model.save(out)
-                loud.say(f"Saved the parameters of the last good step to {out}.")
-        raise
-    model.save(out)
+    with Terminations() as signals:
+        try:
+            model.fit(
+                learned,
+                validation=validation,
+                progress="silent" if given["quiet"] else console,
+                checkpoint=places,
+                resume=given["resume"],
+                on_step=count_step,
+            )
+        except KeyboardInterrupt as error:  # the second one: the first only ends the training
+            saved = f"the last checkpoint is {places.last}" if places.last else "nothing was saved"
+            fail(f"interrupted; {saved}.", 128 + getattr(error, "signum", signal.SIGINT))
+        except BpttError:
+            if steps:  # the last good parameters are kept
+                with contextlib.suppress(BpttError):  # the first error is the one to show
+                    model.save(out)
+                    loud.say(f"Saved the parameters of the last good step to {out}.")
+            raise
+        with Interrupts():  # a signal waits until the model is saved
+            _save(model, out, places)
     if model.interrupted_:
         loud.say(f"Interrupted at step {model.history_[-1]['step']:,}. Saved the model to {out}.")
         again = _again(context.obj, places.last)
         loud.say(f"Resume with: {again}", soft_wrap=True)  # to be copied: no line breaks
-        raise typer.Exit(130)
+        raise typer.Exit(128 + (signals.requested or signal.SIGINT))
     if given["resume"] and not steps:
         done = model.history_[-1]["epoch"]
         console.say(f"Nothing left to train: {given['resume']} had ended after epoch {done}.")
     count = sum(p.size for p in model.parameters_.values())
-    console.say(f"Saved the model to {out}: {count:,} parameters.")
+    last = f" The last checkpoint is {places.last}." if places.last else ""
+    console.say(f"Saved the model to {out}: {count:,} parameters.{last}")
+    if signals.requested:  # in the last step, or while the model was saved
+        raise typer.Exit(128 + signals.requested)
     if test:
         first, *rest = scored(model, test)
         console.report([f"{given['test']}: {first}", *rest])
+
+
+def _check_out(given, files, model):
+    """Raise an error if the model must not be written to --out: before the data are read."""
+    out, resumed = given["out"], given["resume"]
+    check_destination(out, *files, given["validation"], given["test"], resumed, model=True)
+    if given["force"] or not out.exists() or not out.stat().st_size:
+        return
+    if resumed and is_of_run(out, model):
+        return
+    raise ConfigError(
+        f"--out {out} exists; expected the name of a new file, or --force to replace it."
+    )
+
+
+def _had_ended(path):
+    """Return whether a checkpoint is that of a training that was complete; None has none."""
+    config = read_config(path) if path else {}
+    training, given = config.get("training"), config.get("hyperparameters")
+    if not isinstance(training, dict) or not isinstance(given, dict):
+        return False
+    done, asked = training.get("epoch"), given.get("epochs")
+    return training.get("stopped") is True or (is_whole(done) and is_whole(asked) and done > asked)
+
+
+def _save(model, out, places):
+    """Save the model, then remove the checkpoints of a training that has finished."""
+    try:
+        model.save(out)
+    except CheckpointError as error:
+        last = f" The last checkpoint is {places.last}." if places.last else ""
+        raise CheckpointError(f"{error}{last}") from error
+    if not (model.interrupted_ or places.finished):
+        places.remove()
 
 
 def _model(context, kind, given):

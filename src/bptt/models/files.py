@@ -19,7 +19,7 @@ from ..equations import CELLS, Cell
 from ..errors import CheckpointError, ConfigError, operation
 from ..safe_files import printable
 from ..training import Run
-from ..training.array_files import check_config, load_arrays, save_arrays
+from ..training.array_files import check_config, load_arrays, read_config, save_arrays
 from ..training.batches import Source
 from ..training.fitting import PathLike
 from ..training.run import is_history, is_id
@@ -75,6 +75,15 @@ def check_savable(model: "Model") -> None:
         Its tokenizer is a function, its cell is not registered, or the like.
     """
     check_config(_described(model))
+
+
+def is_of_run(path: PathLike, model: "Model") -> bool:
+    """Return whether a file says that its model is of the same training run as a model."""
+    try:
+        run = read_config(path).get("run")
+    except CheckpointError:
+        return False
+    return is_id(run) and run == vars(model).get("_run_id")
 
 
 def _described(model):
