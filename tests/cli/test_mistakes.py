@@ -244,8 +244,15 @@ INPUTS = {
     "model": ["plot", "model"],
     "predict": ["predict", "forecaster", "series.csv"],
     "forecaster": ["predict", "forecaster"],
+    "tokens": ["tokenize", "text.txt", "text.npy"],
 }
-NAMES = {"model": "model", "predict": "series.csv", "forecaster": "forecaster", "train": "text.txt"}
+NAMES = {
+    "tokens": "text.npy",
+    "model": "model",
+    "predict": "series.csv",
+    "forecaster": "forecaster",
+    "train": "text.txt",
+}
 
 
 @pytest.mark.parametrize("way", ["name", "path", "symbolic link", "hard link"])
@@ -253,13 +260,14 @@ NAMES = {"model": "model", "predict": "series.csv", "forecaster": "forecaster", 
 def test_no_command_writes_over_a_file_that_it_reads(run, files, name, way):
     """Whatever name `--out` has for it, and with `--force` too."""
     Path("other.txt").write_text(TEXT)
+    Path("text.npy").write_text(TEXT)
     write_series("series.csv")
     if name in ("predict", "forecaster"):
         fit = ["--window", 4, "--units", 2, "--epochs", 1, "--out", "forecaster"]
         assert run("train", "forecast", "series.csv", *fit)[0] == 0
     read = Path(NAMES.get(name, "other.txt"))
     before = read.read_bytes()
-    out = read if way == "name" else Path.cwd() / read if way == "path" else Path("out.csv")
+    out = read if way == "name" else Path.cwd() / read if way == "path" else Path("out.npy")
     if way == "symbolic link":
         out.symlink_to(read)
     elif way == "hard link":

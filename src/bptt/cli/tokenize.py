@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +11,7 @@ from ..errors import operation
 from ..models.tokenizers import TOKENIZERS
 from ..models.tokenizing import write_token_file
 from . import options
-from .console import Console
+from .console import Console, check_destination
 
 _OPTIONS = options.panel(
     "Options",
@@ -59,9 +58,10 @@ def tokenize(
     `bptt tokenize big.txt --out big.npy`, then `bptt train text big.npy`. The vocabulary is written
     beside it (big.vocabulary.safetensors). Ctrl-C leaves no file behind.
     """
-    quiet = given.pop("quiet")
-    with _terminated_as_interrupted(), _progress(files, quiet) as on_read:
-        written = write_token_file(files, given.pop("out"), **given, on_read=on_read)
+    quiet, out = given.pop("quiet"), given.pop("out")
+    check_destination(out, *files)
+    with _progress(files, quiet) as on_read:
+        written = write_token_file(files, out, **given, on_read=on_read)
     encoder, tokens = written.encoder, written.texts.tokens
     documents = f" in {len(written):,} documents" if encoder.documents else ""
     n_tokens = len(tokens) - (len(written) + 1) * encoder.documents
@@ -91,21 +91,3 @@ def _progress(files, quiet):
             bar.advance(tasks[stage], count)
 
         yield on_read
-
-
-@contextlib.contextmanager
-def _terminated_as_interrupted():
-    """Turn SIGTERM into Ctrl-C, so that no unfinished file stays behind."""
-
-    def interrupt(*_):
-        raise KeyboardInterrupt
-
-    try:
-        previous = signal.signal(signal.SIGTERM, interrupt)
-    except ValueError:  # not in the main thread
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, previous)
