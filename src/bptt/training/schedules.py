@@ -34,7 +34,7 @@ class Schedule:
     --------
     >>> schedule = Schedule("cosine", 0.01, warmup=2)
     >>> [round(schedule(step, n_steps=10), 4) for step in (1, 2, 6, 10)]
-    [0.005, 0.01, 0.0059, 0.0004]
+    [0.005, 0.01, 0.0059, 0.0003]
     """
 
     @operation
