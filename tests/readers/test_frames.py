@@ -175,7 +175,7 @@ BAD = [
     (pd.DataFrame(index=range(3)), {}, "the table holds no column"),
     (pd.DataFrame([[1, 2]], columns=["y", "y"]), {"columns": ["y"]}, "expected 'y' once among"),
     (frame(DAYS), {"columns": ["y"], "time": "y"}, "y is named twice; expected a column of times"),
-    (long().assign(ds=1), {}, "1 occurs twice in ds of 'A', in the rows 1 and 2, as do 117 others"),
+    (long().assign(ds=1), {}, "1 occurs twice in ds of 'A', in row 1 and row 2, as do 117 others"),
     ([1, 2], {}, "df is a list; expected a pandas.DataFrame."),
 ]
 

@@ -115,14 +115,9 @@ def _guess(formats, path):
     return by_name["conll" if lines else kind] if kind in by_name or lines else formats[0]
 
 
-def _layout(request, options):
-    options = {name: value for name, value in options.items() if value is not None}
-    return {"format": request.format, "decimal": ".", **options}
-
-
 def _open(path, request, layout):
-    layout = _layout(request, layout)
-    return open_table(path, *(layout.get(name) for name in ("format", *LAYOUT)))
+    decimal = layout.pop("decimal") or "."
+    return open_table(path, request.format, decimal=decimal, **layout)
 
 
 def _known(table, request, named):

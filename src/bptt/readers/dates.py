@@ -1,5 +1,6 @@
 """Columns of times: dates as text, whole numbers that write dates, plain numbers."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -30,7 +31,9 @@ _ORDERS = (("day first", "%d{0}%m{0}{1}"), ("month first", "%m{0}%d{0}{1}"))
 _TRIED = 200  # values by which a format is chosen before all are read
 
 
-def read_times(column: Any, name: str, sure: bool) -> tuple[np.ndarray, list[str]] | None:
+def read_times(
+    column: Any, name: str, sure: bool, place: Callable[[int], str] = lambda row: f"row {row + 1}"
+) -> tuple[np.ndarray, list[str]] | None:
     """Return the times in a column, and notes; None where they are none.
 
     Parameters
@@ -41,6 +44,8 @@ def read_times(column: Any, name: str, sure: bool) -> tuple[np.ndarray, list[str
     sure : bool
         Whether the column is known to hold times, or has the name of one: whole numbers are read
         as dates only then.
+    place : callable
+        Returns where a row is, counted from 0: `Columns.place`.
 
     Returns
     -------
@@ -60,13 +65,13 @@ def read_times(column: Any, name: str, sure: bool) -> tuple[np.ndarray, list[str
     if isinstance(column.dtype, pd.CategoricalDtype):
         column = column.astype(column.cat.categories.dtype)
     if types.is_datetime64_any_dtype(column.dtype):
-        _refuse_missing(column, name)
+        _refuse_missing(column, name, place)
         return _naive(pd, column, name)
     if types.is_bool_dtype(column.dtype):
         return None
     if types.is_numeric_dtype(column.dtype):
-        return _numbers(pd, column, name) if sure else None
-    return _texts(pd, column, name, sure)
+        return _numbers(pd, column, name, place) if sure else None
+    return _texts(pd, column, name, sure, place)
 
 
 def _naive(pd, column, name):
@@ -83,9 +88,9 @@ def _naive(pd, column, name):
     return (short if (short == exact).all() else exact), notes
 
 
-def _numbers(pd, column, name):
+def _numbers(pd, column, name, place):
     """Return whole numbers that write dates as dates, other numbers as they are."""
-    _refuse_missing(column, name)
+    _refuse_missing(column, name, place)
     values = column.to_numpy(np.float64)
     if not np.isfinite(values).all():
         return None
@@ -111,17 +116,18 @@ def _numbers(pd, column, name):
     return values, []
 
 
-def _texts(pd, column, name, sure):
+def _texts(pd, column, name, sure, place):
     """Return texts as dates; None where none of the first values is a date."""
     present = column[column.notna()]
     if len(present) == 0:
         return None
     texts = present.astype(str).str.strip()
+    rows = np.flatnonzero(column.notna().to_numpy())
     readings = _readings(pd, texts.iloc[:_TRIED])
     if not readings:
-        _refuse_mixed(pd, texts, name)
+        _refuse_mixed(pd, texts, name, lambda k: place(rows[k]))
         return None
-    _refuse_missing(column, name)
+    _refuse_missing(column, name, place)
     found = []
     for what, form in readings:
         dates = _parse(pd, texts, form)
@@ -133,7 +139,7 @@ def _texts(pd, column, name, sure):
         if dates.notna().all():
             found.append((what, dates))
     if not found:
-        _refuse_mixed(pd, texts, name, readings[0][1])
+        _refuse_mixed(pd, texts, name, lambda k: place(rows[k]), readings[0][1])
     what, dates = found[0] if len(found) == 1 else _likelier(found, texts, name)
     times, notes = _naive(pd, dates, name)
     if what:
@@ -211,16 +217,16 @@ def _likelier(found, texts, name):
     return found[scores.index(best)]
 
 
-def _refuse_missing(column, name):
+def _refuse_missing(column, name, place):
     missing = np.flatnonzero(column.isna().to_numpy())
     if len(missing):
         raise DataError(
-            f"{name} has nothing in row {missing[0] + 1}; expected a time in every row: remove the "
+            f"{name} has nothing in {place(missing[0])}; expected a time in every row: remove the "
             f"row, or fill its time."
         )
 
 
-def _refuse_mixed(pd, texts, name, form=None):
+def _refuse_mixed(pd, texts, name, place, form=None):
     """Refuse a column in which some values are dates and others are not, or in other formats."""
     for own in [form] if form else {f for k in range(0, len(texts), 1 + len(texts) // 3)
                                     for _, f in _readings(pd, texts.iloc[k : k + 1])}:  # fmt: skip
@@ -234,6 +240,6 @@ def _refuse_mixed(pd, texts, name, form=None):
         right = np.flatnonzero(dates.notna().to_numpy())
         if form or len(right) > len(wrong):
             raise DataError(
-                f"{name} holds {shown(texts.iloc[wrong[0]])} in row {wrong[0] + 1} beside "
+                f"{name} holds {shown(texts.iloc[wrong[0]])} in {place(wrong[0])} beside "
                 f"{shown(texts.iloc[right[0]])}; expected dates of one format."
             )

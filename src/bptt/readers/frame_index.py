@@ -1,6 +1,6 @@
 """The index of a data frame: which column holds the times, in which order rows are, what misses."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -53,7 +53,7 @@ def find_index(
         The given column holds no times, or a column of dates cannot be read.
     """
     if (at := table.find(time)) is not None:
-        read = read_times(table.series(at), table.shown(at), sure=True)
+        read = read_times(table.series(at), table.shown(at), True, table.place)
         if read is None or at in taken:
             what = "is named twice" if at in taken else f"holds {table.series(at).iloc[0]!r}"
             raise DataError(f"{table.shown(at)} {what}; expected a column of times.")
@@ -66,7 +66,7 @@ def find_index(
         if table.is_number(at):
             continue
         named = table.names[at].strip().lower() in TIME_NAMES
-        if (read := read_times(table.series(at), table.shown(at), named)) is not None:
+        if (read := read_times(table.series(at), table.shown(at), named, table.place)) is not None:
             left_out.add(at)
             if found is None:
                 found = at, read[0]
@@ -94,7 +94,7 @@ def _numeric_times(table, at, names, codes):
         return None
     if table.series(at).isna().any():
         return None
-    read = read_times(table.series(at), table.shown(at), sure=True)
+    read = read_times(table.series(at), table.shown(at), True, table.place)
     if read is None:
         return None
     times, notes = read
@@ -156,7 +156,12 @@ def _even(times, codes):
 
 
 def sort_rows(
-    index: Index, codes: np.ndarray, ids: Sequence[str] | None, notes: list[str], strict: bool
+    index: Index,
+    codes: np.ndarray,
+    ids: Sequence[str] | None,
+    notes: list[str],
+    strict: bool,
+    place: Callable[[int], str],
 ) -> list[np.ndarray]:
     """Return the rows of each series in the order of their times.
 
@@ -171,6 +176,8 @@ def sort_rows(
         Sentences are appended.
     strict : bool
         Whether a time may occur once only.
+    place : callable
+        Returns where a row is, counted from 0: `Columns.place`.
 
     Raises
     ------
@@ -190,20 +197,20 @@ def sort_rows(
         notes.append(f"The rows were not in the order of {index.name}: they are sorted.")
     same = (np.diff(codes[order]) == 0) & (np.diff(times[order]) == zero)
     if same.any() and strict:
-        _refuse_double(index, order, codes, ids, same)
+        _refuse_double(index, order, codes, ids, same, place)
     return np.split(order, cuts)
 
 
-def _refuse_double(index, order, codes, ids, same):
+def _refuse_double(index, order, codes, ids, same, place):
     at = int(np.flatnonzero(same)[0])
-    rows = sorted((int(order[at]) + 1, int(order[at + 1]) + 1))
+    first, second = map(place, sorted((int(order[at]), int(order[at + 1]))))
     own = "" if ids is None else f" of {ids[codes[order[at]]]!r}"
     gap = _gaps([np.unique(index.times[codes == codes[order[at]]])], None, ids)[1]
     apart = "" if ids is not None else ", or name the column that tells series apart (group)"
     others = f", as do {same.sum() - 1:,} others" if same.sum() > 1 else ""
     raise DataError(
-        f"{show_time(index.times[order[at]])} occurs twice in {index.name}{own}, in the rows "
-        f"{rows[0]} and {rows[1]}{others}{gap}; expected each time once: remove rows{apart}."
+        f"{show_time(index.times[order[at]])} occurs twice in {index.name}{own}, in {first} "
+        f"and {second}{others}{gap}; expected each time once: remove rows{apart}."
     )
 
 

@@ -73,7 +73,7 @@ def series_of_frame(
         special |= _texts_of_rows(table, special)
     chosen = table.choose(columns, special)
     values = table.numbers(chosen)
-    rows = sort_rows(index, codes, ids, table.notes, strict=True)
+    rows = sort_rows(index, codes, ids, table.notes, True, table.place)
     X, times, frequency = [values[own] for own in rows], None, None
     if index.times is not None:
         times = [index.times[own] for own in rows]
@@ -163,7 +163,7 @@ def sequences_of_frame(
         wanted = set(range(len(table.names)))
     index = find_index(table, time, wanted, codes if ids else None)
     special |= index.left_out
-    rows = sort_rows(index, codes, ids, table.notes, strict=False)
+    rows = sort_rows(index, codes, ids, table.notes, False, table.place)
     chosen: list[int] = []
     if at_text is not None:
         words = table.texts(at_text)
