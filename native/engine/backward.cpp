@@ -224,7 +224,7 @@ void backward(const Tape<T>& tape, Rows<const T> dy, const StateRows<const T>& d
   const CellInfo& cell = buffers.cell;
   if (buffers.tokens) std::fill_n(to.dtable, tape.in.n_tokens * b.n_x, T(0));
   for (const Chunk& c : buffers.chunks) {
-    watch();
+    if (c.s1 < b.steps) watch();
     walk_back(c, buffers, to.dtable, watch);
   }
   if (buffers.by_token) add_tokens(buffers, to.dtable, watch);

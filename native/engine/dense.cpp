@@ -60,7 +60,7 @@ void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, i
   g.segment[g.segments++] = {1u, x_row.data(), in_vecs, 0};
   g.acc = acc.data(), g.columns = columns, g.bias = bias.data();
   for (index begin = 0; begin < rows; begin += kChunkRows) {
-    watch();
+    if (begin) watch();
     const index n = std::min(kChunkRows, rows - begin);
     const double work = double(n) * n_in * n_out;
     const int parts = parts_for(work, int((n + kRows - 1) / kRows));

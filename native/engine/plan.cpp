@@ -18,9 +18,7 @@ Plan::Plan(const Problem& p, int nap_)
       n_a_padded(nap_),
       row(p.m),
       len(p.m) {
-  if (n_x < 1 || n_a < 1)
-    throw std::invalid_argument("n_x is " + std::to_string(n_x) + " and n_a is " + std::to_string(n_a) +
-                                "; expected at least 1 of each.");
+  if (n_a < 1) throw std::invalid_argument("n_a is " + std::to_string(n_a) + "; expected at least 1.");
   std::iota(row.begin(), row.end(), 0);
   std::fill(len.begin(), len.end(), T);
   if (p.lengths) {

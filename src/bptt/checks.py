@@ -205,6 +205,20 @@ def need_mapping(name: str, value: Any) -> None:
         raise ShapeError(f"{name} is a {type(value).__name__}; expected a dict of arrays by name.")
 
 
+def dtype_of(parameters: Mapping[str, Any]) -> np.dtype:
+    """Return the dtype of the first parameter; float32 if there is none.
+
+    Raises
+    ------
+    ShapeError
+        `parameters` is no dict, or it has something else than arrays.
+    """
+    need_mapping("parameters", parameters)
+    for name, p in parameters.items():
+        return float_array(str(name), p).dtype
+    return np.dtype(np.float32)
+
+
 def refuse_missing(table: Mapping[str, str], parameters: Mapping[str, Any]) -> None:
     """Raise a ShapeError if a name of the table is missing."""
     need_mapping("parameters", parameters)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .checks import ParameterChecker
+from .checks import ParameterChecker, dtype_of
 from .errors import ConfigError, ShapeError, operation, within
-from .layers.base import Batch, Layer, Parameters, State, as_batch, need_tape
+from .layers.base import Batch, Layer, Parameters, State, another_tape, as_batch, need_tape
 from .stream import Chain, Stream
 
 if TYPE_CHECKING:
@@ -58,11 +58,13 @@ class Network:
         *,
         initial_state: Literal["zero", "learned"] = "zero",
     ):
-        if initial_state not in ("zero", "learned"):
+        if not isinstance(initial_state, str) or initial_state not in ("zero", "learned"):
             raise ConfigError(f"initial_state is {initial_state!r}; expected 'zero' or 'learned'.")
         self.layers: dict[str, Layer] = {}
         if isinstance(layers, Mapping):
             self.layers.update(layers)
+        elif not isinstance(layers, (list, tuple)):
+            raise ConfigError(f"layers is a {type(layers).__name__}; expected a list of layers.")
         else:
             numbers = Counter()
             for layer in layers:
@@ -71,6 +73,12 @@ class Network:
                 numbers[kind] += 1
         if not self.layers:
             raise ConfigError("layers is empty; expected at least one layer.")
+        for name, layer in self.layers.items():
+            if not isinstance(name, str) or not isinstance(layer, Layer):
+                raise ConfigError(
+                    f"layers has {type(layer).__name__} at {name!r}; expected a layer, such as "
+                    f"bptt.LSTM(16, 32)."
+                )
         names = list(self.layers)
         pairs = list(pairwise(names))
         for below, name in pairs:
@@ -114,6 +122,7 @@ class Network:
             f"{name}.{key}" for name, layer in self.layers.items() for key in layer.weights()
         )
 
+    @operation
     def init(
         self, rng: "np.random.Generator", dtype: "DTypeLike" = np.float32
     ) -> dict[str, np.ndarray]:
@@ -152,7 +161,7 @@ class Network:
         ------
         ShapeError
         """
-        dtype: Any = next((p.dtype for p in parameters.values()), np.float32)
+        dtype = dtype_of(parameters)
         state = dict(zip(self.layers, self.zero_state(m, dtype), strict=True))
         for name, check in self._initial.items():
             for array, learned in zip(state[name], check(parameters)[0].values(), strict=True):
@@ -288,6 +297,8 @@ class Network:
         ShapeError, ConfigError
         """
         tapes = need_tape(tape)
+        if not isinstance(tapes, tuple) or len(tapes) != len(self.layers):
+            raise another_tape()
         before = self._each("dstate", dstate)
         gradients, dstates = {}, []
         d: Any = dy

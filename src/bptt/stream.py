@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .checks import ArrayChecker, is_whole, need_mapping
+from .checks import ArrayChecker, dtype_of, is_whole
 from .engine.contract import Stepper
 from .errors import BpttError, ConfigError, EngineError, ShapeError, operation
 
@@ -91,11 +91,10 @@ class Stream:
         with operation(f"{type(source).__name__}.stream"):
             if not is_whole(m) or not 1 <= m < 2**30:
                 raise ConfigError(f"m is {m!r}; expected a whole number of sequences >= 1.")
-            need_mapping("parameters", parameters)
             self.m: int = int(m)
             self._stepper = source.stepper(parameters, self.m)
             self._initial = source.initial_state(parameters, self.m)
-        self.dtype: np.dtype = next((p.dtype for p in parameters.values()), np.dtype(np.float32))
+            self.dtype: np.dtype = dtype_of(parameters)
         self.reset()
 
     def step(self, xt: np.ndarray) -> Any:
@@ -117,7 +116,8 @@ class Stream:
         """
         try:
             return self._stepper.step(xt)
-        except BpttError:
+        except BpttError as error:
+            error._passes("Stream.step")
             raise
         except Exception as error:  # most often, the input does not fit
             return self._refused(xt, error)

@@ -37,6 +37,9 @@ class Tape(Protocol):
     ``tape["c"]`` is (m, T_x, n_a), in the order of the steps in either direction, 0 on padding.
     """
 
+    cell: Cell
+    reverse: bool
+    sizes: tuple[int, int]  # (n_x, n_a)
     shape: tuple[int, int]  # (m, T_x)
     dtype: np.dtype
     names: tuple[str, ...]  # states, then gates: "a", "c", "ft", "it", "cct", "ot"
@@ -182,7 +185,7 @@ class Provider(Protocol):
         """
         ...
 
-    def fingerprints(self, arrays: Sequence[np.ndarray]) -> list[int]:
+    def fingerprints(self, arrays: list[np.ndarray]) -> list[int]:
         """Mix the bits of up to 512 values of each array: other numbers if an array was changed."""
         ...
 

@@ -36,11 +36,16 @@ class NativeTape:
     parameters, not copies, where their layout allows.
     """
 
-    def __init__(self, tape: Any, cell: Cell, y: np.ndarray):
-        self.tape = tape
-        self.names: tuple[str, ...] = cell.states + cell.gates
+    def __init__(self, tape: Any, cell: Cell, y: np.ndarray, n_x: int, reverse: bool):
+        self.tape, self.cell, self.reverse = tape, cell, reverse
+        self.sizes: tuple[int, int] = (n_x, y.shape[2])
         self.shape: tuple[int, int] = y.shape[:2]
         self.dtype: np.dtype = y.dtype
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """States, then gates."""
+        return self.cell.states + self.cell.gates
 
     def copy(self, name: str) -> np.ndarray:
         """Return a copy of ``tape[name]`` that the caller may change."""
@@ -132,7 +137,10 @@ class NativeProvider:
                 keep_tape,
                 None if table is None else _contiguous(table),
             )
-        return y, state, NativeTape(tape, cell, y) if keep_tape else None
+        if not keep_tape:
+            return y, state, None
+        n_x = (x if table is None else table).shape[-1]
+        return y, state, NativeTape(tape, cell, y, n_x, reverse)
 
     def backward(
         self,
@@ -178,10 +186,10 @@ class NativeProvider:
             _contiguous(logits), np.ascontiguousarray(ids, np.int64)
         )
 
-    def fingerprints(self, arrays: Sequence[np.ndarray]) -> list[int]:
+    def fingerprints(self, arrays: list[np.ndarray]) -> list[int]:
         """Mix the bits of a few values of each array."""
         try:
-            return _native.fingerprints(list(arrays))
+            return _native.fingerprints(arrays)
         except _native.LayoutError:
             return self._equations.fingerprints(arrays)
 

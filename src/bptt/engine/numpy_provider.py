@@ -48,6 +48,9 @@ class NumpyTape:
         self.caches, self.reverse = caches, reverse
         self.tokens, self.table = tokens, table
         self._before = self._fingerprints()
+        self.cell: Cell = caches.cell
+        sizes = self.cell.sizes(caches.parameters)
+        self.sizes: tuple[int, int] = (sizes["n_x"], sizes["n_a"])
         self.names: tuple[str, ...] = caches.cell.states + caches.cell.gates
         x = caches[1]
         self.shape: tuple[int, int] = x.shape[1:]
@@ -188,7 +191,7 @@ class NumpyProvider:
         nats, dlogits = cross_entropy_columns(logits.T, ids)
         return nats.astype(np.float64), dlogits.T
 
-    def fingerprints(self, arrays: Sequence[np.ndarray]) -> list[int]:
+    def fingerprints(self, arrays: list[np.ndarray]) -> list[int]:
         """Mix the bits of a few values of each array."""
         return _fingerprints(arrays)
 

@@ -14,7 +14,13 @@ import numpy as np
 
 from ..checks import shape_of
 from ..errors import ConfigError, operation
-from .initializers import Initializer, glorot_uniform, orthogonal, parameter_array
+from .initializers import (
+    Initializer,
+    glorot_uniform,
+    need_generator,
+    orthogonal,
+    parameter_array,
+)
 
 Kind = Literal["joint", "recurrent", "input", "bias", "per_unit"]
 Array = np.ndarray
@@ -208,6 +214,7 @@ class Cell:
         ConfigError
             Another dtype, or a name in `initial` that is no parameter of shape ``"n_a 1"``.
         """
+        need_generator(rng)
         wrong = [n for n in initial or () if self.parameters.get(n) != "n_a 1"]
         if wrong:
             expected = [n for n, spec in self.parameters.items() if spec == "n_a 1"]

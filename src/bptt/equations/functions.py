@@ -56,9 +56,11 @@ def run_forward(
     """
     _, check = parameters_of({**cell.parameters, **cell.head}, parameters)
     x = check.array("x", x, "n_x m T_x")
-    if not check["n_x"] or not check["n_a"] or not check["n_y"]:
-        sizes = ", ".join(f"{name} = {check[name]}" for name in ("n_x", "n_a", "n_y"))
-        raise ShapeError(f"parameters has {sizes}; expected at least 1 of each.")
+    if not check["n_a"] or not check["n_y"]:
+        raise ShapeError(
+            f"parameters has n_a = {check['n_a']}, n_y = {check['n_y']}; expected at least 1 of "
+            f"each."
+        )
     first, *others = (f"{s}0" for s in cell.states)
     states = [check.array(first, state0[0], "n_a m")]
     for name, s in zip(others, state0[1:], strict=True):

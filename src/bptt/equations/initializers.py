@@ -1,6 +1,7 @@
 """Initial values of weight matrices."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -41,6 +42,38 @@ def orthogonal(rng: "np.random.Generator", shape: tuple[int, ...]) -> np.ndarray
     return q if n_rows >= n_columns else q.T
 
 
+def need_generator(rng: Any) -> None:
+    """Refuse anything that draws no random numbers: a seed, None.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if not hasattr(rng, "standard_normal"):
+        kind = rng.__name__ if isinstance(rng, type) else type(rng).__name__
+        raise ConfigError(
+            f"rng is a {kind}; expected a numpy.random.Generator, such as "
+            f"numpy.random.default_rng(0)."
+        )
+
+
+def float_dtype(dtype: Any) -> np.dtype:
+    """Return float32 or float64 as NumPy's dtype.
+
+    Raises
+    ------
+    ConfigError
+        Another dtype, or none at all.
+    """
+    try:
+        known = np.dtype(dtype)
+    except (TypeError, ValueError):
+        raise ConfigError(f"dtype is {repr(dtype)[:80]}; expected float32 or float64.") from None
+    if known not in (np.float32, np.float64):
+        raise ConfigError(f"dtype is {known}; expected float32 or float64.")
+    return known
+
+
 def parameter_array(value: np.ndarray, dtype: type | np.dtype) -> np.ndarray:
     """Return an initial value as a contiguous array of `dtype`, float32 or float64.
 
@@ -49,6 +82,4 @@ def parameter_array(value: np.ndarray, dtype: type | np.dtype) -> np.ndarray:
     ConfigError
         Another dtype.
     """
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise ConfigError(f"dtype is {np.dtype(dtype)}; expected float32 or float64.")
-    return np.ascontiguousarray(value, dtype=dtype)
+    return np.ascontiguousarray(value, dtype=float_dtype(dtype))

@@ -2,11 +2,11 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from ..checks import ArrayChecker, float_array, is_plain, is_whole, need_mapping
+from ..checks import ArrayChecker, dtype_of, float_array, is_plain, is_whole
 from ..engine.contract import Stepper
 from ..equations.sequences import valid_steps
 from ..errors import ConfigError, ShapeError
@@ -65,9 +65,7 @@ class Layer(ABC):
 
     def initial_state(self, parameters: Parameters, m: int) -> State:
         """Return `zero_state` in the dtype of the parameters."""
-        need_mapping("parameters", parameters)
-        dtype: Any = next((p.dtype for p in parameters.values()), np.float32)
-        return self.zero_state(m, dtype)
+        return self.zero_state(m, dtype_of(parameters))
 
     def initial_shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shapes of the initial states that a network may learn, by name."""
@@ -169,7 +167,7 @@ def checked_gradient(dy: Any, shape: tuple[int, int, int], dtype: np.dtype) -> n
     return dy
 
 
-def whole_number(name: str, value: Any) -> int:
+def whole_number(name: str, value: Any, most: int = 2**30) -> int:
     """Check a size given to a constructor and return it.
 
     Raises
@@ -178,6 +176,9 @@ def whole_number(name: str, value: Any) -> int:
     """
     if not is_whole(value) or value < 1:
         raise ConfigError(f"{name} is {value!r}; expected a whole number >= 1.")
+    if value > most:
+        given = value if value < 10**20 else "a number of more than 20 digits"
+        raise ConfigError(f"{name} is {given}; expected a whole number in 1..{most}.")
     return int(value)
 
 
@@ -191,6 +192,33 @@ def need_tape(tape: Any) -> Any:
     if tape is None:
         raise ConfigError("tape is None; expected that of forward with keep_tape=True.")
     return tape
+
+
+class LayerTape(NamedTuple):
+    """The tape of a layer that is not recurrent."""
+
+    of: tuple[Any, ...]  # what two layers have in common that can use each other's tapes
+    kept: tuple[Any, ...]
+
+
+def own_tape(tape: Any, of: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Return what the tape of a layer keeps; refuse that of another layer.
+
+    Raises
+    ------
+    ConfigError
+    """
+    need_tape(tape)
+    if type(tape) is not LayerTape or tape.of != of:
+        raise another_tape()
+    return tape.kept
+
+
+def another_tape() -> ConfigError:
+    """Return the error of a tape that is none, or that of another layer."""
+    return ConfigError(
+        "tape is not that of such a layer; expected the tape that forward of this layer returned."
+    )
 
 
 def need_one_direction(bidirectional: bool) -> None:

@@ -7,7 +7,13 @@ import numpy as np
 from ..checks import ParameterChecker, is_plain
 from ..engine import provider
 from ..engine.contract import changed
-from ..equations.initializers import Initializer, glorot_uniform, parameter_array
+from ..equations.initializers import (
+    Initializer,
+    float_dtype,
+    glorot_uniform,
+    need_generator,
+    parameter_array,
+)
 from ..errors import operation
 from .base import whole_number
 from .stepwise import StepwiseLayer
@@ -42,8 +48,9 @@ class Dense(StepwiseLayer):
         self, rng: "np.random.Generator", dtype: "DTypeLike" = np.float32
     ) -> dict[str, np.ndarray]:
         """Draw the weights by `weight_init`; the bias starts at 0."""
-        Wy = self.weight_init(rng, (self.n_out, self.n_in))
-        by, dtype = np.zeros((self.n_out, 1)), np.dtype(dtype)
+        need_generator(rng)
+        dtype = float_dtype(dtype)
+        Wy, by = self.weight_init(rng, (self.n_out, self.n_in)), np.zeros((self.n_out, 1))
         return {"Wy": parameter_array(Wy, dtype), "by": parameter_array(by, dtype)}
 
     def weights(self) -> tuple[str, ...]:
@@ -61,14 +68,12 @@ class Dense(StepwiseLayer):
 
     def _map(self, name, rows, own, keep_tape):
         y = provider().dense_forward(rows, own["Wy"], own["by"])
-        return y, (rows, provider().fingerprints((rows, own["Wy"]))) if keep_tape else None
+        return y, (rows, provider().fingerprints([rows, own["Wy"]])) if keep_tape else None
 
     def _map_backward(self, kept, d_rows, own, need_dx):
         rows, before = kept
-        for name, was, now in zip(
-            ("x", "Wy"), before, provider().fingerprints((rows, own["Wy"])), strict=True
-        ):
-            if was != now:
-                raise changed(name)
+        after = provider().fingerprints([rows, own["Wy"]])
+        if after != before:
+            raise changed("x" if after[0] != before[0] else "Wy")
         d_in, dWy, dby = provider().dense_backward(d_rows, rows, own["Wy"], need_dx=need_dx)
         return d_in, {"Wy": dWy, "by": dby}

@@ -11,12 +11,13 @@ from ..errors import ConfigError, operation
 from .base import (
     Batch,
     Layer,
+    LayerTape,
     Parameters,
     State,
     Stateless,
     as_batch,
     checked_gradient,
-    need_tape,
+    own_tape,
     whole_number,
 )
 
@@ -102,15 +103,18 @@ class Dropout(Layer):
             mask = rng.random(x.shape, np.float32) >= self.rate
             mask = np.multiply(mask, 1 / (1 - self.rate), dtype=x.dtype)
         y = x if mask is None else mask * x
-        return y, (), (mask, x.shape, x.dtype) if keep_tape else None
+        return (
+            y,
+            (),
+            LayerTape((Dropout, self.n_in), (mask, x.shape, x.dtype)) if keep_tape else None,
+        )
 
     @operation
     def backward(
         self, tape: Any, dy: np.ndarray, dstate: State | None = None, *, need_dx: bool = True
     ) -> tuple[np.ndarray | None, State, dict[str, np.ndarray]]:
         """Apply (2): return dx, () and {}."""
-        need_tape(tape)
-        mask, shape, dtype = tape
+        mask, shape, dtype = own_tape(tape, (Dropout, self.n_in))
         dy = checked_gradient(dy, shape, dtype)
         return (dy if mask is None else mask * dy), (), {}
 

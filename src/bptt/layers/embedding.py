@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..checks import ArrayChecker, ParameterChecker
-from ..equations.initializers import parameter_array
+from ..equations.initializers import float_dtype, need_generator, parameter_array
 from ..errors import operation
 from .base import Parameters, need_array, whole_number
 from .stepwise import StepwiseLayer
@@ -43,8 +43,10 @@ class Embedding(StepwiseLayer):
         self, rng: "np.random.Generator", dtype: "DTypeLike" = np.float32
     ) -> dict[str, np.ndarray]:
         """Draw the vectors from a normal distribution."""
+        need_generator(rng)
+        dtype = float_dtype(dtype)
         We = self.scale * rng.standard_normal((self.n_in, self.n_out))
-        return {"We": parameter_array(We, np.dtype(dtype))}
+        return {"We": parameter_array(We, dtype)}
 
     def weights(self) -> tuple[str, ...]:
         """Return the names of the parameters that weight decay acts on: We."""

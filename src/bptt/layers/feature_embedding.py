@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..checks import ParameterChecker
+from ..checks import ParameterChecker, is_whole
 from ..errors import ConfigError, ShapeError, operation
 from .base import whole_number
 from .embedding import Embedding
@@ -47,10 +47,19 @@ class FeatureEmbedding(StepwiseLayer):
     def __init__(self, n_in: int, tokens: Mapping[int, tuple[int, int]], *, scale: float = 0.1):
         self.n_in: int = whole_number("n_in", n_in)
         self.embeddings: dict[int, Embedding] = {}
-        for column in sorted(tokens):
-            if not 0 <= column < self.n_in:
+        if not isinstance(tokens, Mapping):
+            kind = type(tokens).__name__
+            raise ConfigError(f"tokens is a {kind}; expected a dict, such as {{3: (12, 4)}}.")
+        for column in tokens:
+            if not is_whole(column) or not 0 <= column < self.n_in:
                 raise ConfigError(f"tokens has column {column!r}; expected 0..{self.n_in - 1}.")
-            self.embeddings[int(column)] = Embedding(*tokens[column], scale=scale)
+        for column in sorted(tokens):
+            sizes = tokens[column]
+            if not isinstance(sizes, (tuple, list)) or len(sizes) != 2:
+                raise ConfigError(
+                    f"tokens of column {column} are {sizes!r}; expected (values, features)."
+                )
+            self.embeddings[int(column)] = Embedding(*sizes, scale=scale)
         self.numeric: list[int] = [j for j in range(self.n_in) if j not in self.embeddings]
         self.n_out: int = len(self.numeric) + sum(e.n_out for e in self.embeddings.values())
         self._names = {j: f"column{j}.We" for j in self.embeddings}

@@ -12,12 +12,13 @@ from ..errors import ConfigError, operation
 from .base import (
     Batch,
     Layer,
+    LayerTape,
     Parameters,
     State,
     as_batch,
     checked_gradient,
     need_one_direction,
-    need_tape,
+    own_tape,
     whole_number,
 )
 
@@ -81,7 +82,7 @@ class Pool(Layer):
     def __init__(self, n_in: int, pooling: Pooling = "last", *, bidirectional: bool = False):
         self.n_in: int = whole_number("n_in", n_in)
         self.n_out: int = self.n_in
-        if pooling not in POOLINGS:
+        if not isinstance(pooling, str) or pooling not in POOLINGS:
             raise ConfigError(f"pooling is {pooling!r}; expected one of {', '.join(POOLINGS)}.")
         if bidirectional and self.n_in % 2:
             raise ConfigError(f"n_in is {n_in}; expected an even number, two halves.")
@@ -160,7 +161,11 @@ class Pool(Layer):
         state = self.checked_state(state, m, x.dtype)
         pool = {"last": self._last, "mean": self._mean, "max": self._max}[self.pooling]
         y, final, kept = pool(x, lengths, state)
-        return y[:, np.newaxis], final, (x.shape, x.dtype, lengths, kept) if keep_tape else None
+        tape = LayerTape(self._of(), (x.shape, x.dtype, lengths, kept)) if keep_tape else None
+        return y[:, np.newaxis], final, tape
+
+    def _of(self):
+        return Pool, self.n_in, self.pooling, self.bidirectional
 
     def _last(self, x, lengths, state):
         y, some = np.zeros((len(x), self.n_in), x.dtype), lengths > 0
@@ -177,13 +182,10 @@ class Pool(Layer):
 
     def _mean(self, x, lengths, state):
         total, count = state
-        some = max(1, _AT_ONCE // max(1, x[:, 0:1].size))
-        for t in range(0, lengths.max(initial=0), some):
-            exists = valid_steps(lengths - t, len(x), min(some, x.shape[1] - t))
-            sums = np.where(exists[:, :, np.newaxis], x[:, t : t + some], np.float64(0))
-            sums[:, 0] += total  # in the order in which a stream adds: bit-identical
-            total = np.cumsum(sums, axis=1, out=sums)[:, -1].copy()
-        count = count + lengths[:, np.newaxis]
+        x = x[:, : lengths.max(initial=0)]
+        if lengths.min(initial=x.shape[1]) < x.shape[1]:
+            x = np.where(valid_steps(lengths, *x.shape[:2])[:, :, np.newaxis], x, x.dtype.type(0))
+        total, count = _added(total, x), count + lengths[:, np.newaxis]
         return _mean_of(total, count).astype(x.dtype), (total, count), (total, count)
 
     def _max(self, x, lengths, state):
@@ -222,8 +224,7 @@ class Pool(Layer):
         ------
         ShapeError
         """
-        need_tape(tape)
-        (m, T_x, _), dtype, lengths, kept = tape
+        (m, T_x, _), dtype, lengths, kept = own_tape(tape, self._of())
         dy = checked_gradient(dy, (m, 1, self.n_in), dtype)[:, 0]
         dstate = self.checked_state(dstate, m, dtype, "dstate")
         dx = np.zeros((m, T_x, self.n_in), dtype)
@@ -284,6 +285,21 @@ class Pool(Layer):
         """
         need_one_direction(self.bidirectional and self.pooling == "last")
         return _PoolStepper(self, m)
+
+
+def _added(total, x):
+    """Add the steps of x one after the other, the order, and so the bits, of a stream."""
+    total = total.copy()
+    if total.size >= 512:  # a step at a time: 0.3 ms for (32, 100, 64), with cumsum 1 ms
+        for t in range(x.shape[1]):
+            total += x[:, t]
+        return total
+    some = max(1, _AT_ONCE // max(1, total.size))
+    for t in range(0, x.shape[1], some):
+        sums = x[:, t : t + some].astype(np.float64)
+        sums[:, 0] += total
+        total = np.cumsum(sums, axis=1, out=sums)[:, -1].copy()
+    return total
 
 
 def _mean_of(total, count):

@@ -8,7 +8,7 @@ import numpy as np
 from ..checks import ArrayChecker, ParameterChecker, is_plain
 from ..engine import provider
 from ..equations import Cell, cell_of
-from ..equations.initializers import Initializer, glorot_uniform, orthogonal
+from ..equations.initializers import Initializer, float_dtype, glorot_uniform, orthogonal
 from ..errors import ConfigError, ShapeError, operation
 from ..stream import Chain
 from .base import (
@@ -16,6 +16,7 @@ from .base import (
     Layer,
     Parameters,
     State,
+    another_tape,
     as_batch,
     checked_gradient,
     checked_tokens,
@@ -105,7 +106,7 @@ class Recurrent(Layer):
         self.cell: Cell = cell_of(cell)
         self.n_x: int = whole_number("n_x", n_x)
         self.n_a: int = whole_number("n_a", n_a)
-        self.n_layers: int = whole_number("n_layers", n_layers)
+        self.n_layers: int = whole_number("n_layers", n_layers, 10_000)
         self.bidirectional: bool = bool(bidirectional)
         self.biases = biases
         self.input_init: Initializer = input_init
@@ -151,7 +152,7 @@ class Recurrent(Layer):
                 rng,
                 slot.n_in,
                 self.n_a,
-                dtype=np.dtype(dtype),
+                dtype=float_dtype(dtype),
                 input_init=self.input_init,
                 recurrent_init=self.recurrent_init,
                 initial=self.biases,
@@ -272,7 +273,7 @@ class Recurrent(Layer):
         ------
         ShapeError, ConfigError
         """
-        need_tape(tape)
+        self._need_tape(tape)
         m, T_x = tape[0].shape
         d: Any = checked_gradient(dy, (m, T_x, self.n_out), tape[0].dtype)
         dstate = self.checked_state(dstate, m, d.dtype, "dstate")
@@ -295,6 +296,19 @@ class Recurrent(Layer):
         for slot, own in zip(self.slots, by_slot[::-1], strict=True):
             gradients.update(zip(slot.names, map(own.get, slot.check.shapes), strict=True))
         return d, _stacked(dstates[::-1]), gradients
+
+    def _need_tape(self, tape):
+        """Refuse a tape of another layer: of another cell, other sizes or number of slots."""
+        need_tape(tape)
+        if not isinstance(tape, (tuple, list)) or len(tape) != len(self.slots):
+            raise another_tape()
+        for kept, slot in zip(tape, self.slots, strict=True):
+            if (
+                getattr(kept, "cell", None) is not self.cell
+                or kept.sizes != (slot.n_in, self.n_a)
+                or kept.reverse != slot.reverse
+            ):
+                raise another_tape()
 
     def find_fault(self, tape: Any, name: str) -> str | None:
         """Describe the first gate or state on a tape that is not finite: "ft of lstm0 at step 3".
@@ -401,7 +415,7 @@ class _Variants(Recurrent):
 
     @operation
     def __init__(self, n_x: int, n_a: int, cell: str, options: _Options):
-        if cell not in self.variants:
+        if not isinstance(cell, str) or cell not in self.variants:
             choices = " or ".join(map(repr, self.variants))
             raise ConfigError(f"cell is {cell!r}; expected {choices}.")
         super().__init__(cell, n_x, n_a, **options)

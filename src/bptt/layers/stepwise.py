@@ -13,12 +13,13 @@ from ..errors import operation
 from .base import (
     Batch,
     Layer,
+    LayerTape,
     Parameters,
     State,
     Stateless,
     as_batch,
     checked_gradient,
-    need_tape,
+    own_tape,
 )
 
 
@@ -92,7 +93,12 @@ class StepwiseLayer(Layer):
             valid = valid_steps(valid, m, T_x)
         rows, kept = self._map("x", packed(x, valid), own, keep_tape)
         y = unpacked(rows, valid, m, T_x)
-        return y, (), (kept, valid, y.shape, y.dtype, own) if keep_tape else None
+        if not keep_tape:
+            return y, (), None
+        return y, (), LayerTape(self._of(), (kept, valid, y.shape, y.dtype, own))
+
+    def _of(self):
+        return type(self), self._check.shapes, self.n_in
 
     @operation
     def backward(
@@ -121,8 +127,7 @@ class StepwiseLayer(Layer):
         ------
         ShapeError, ConfigError
         """
-        need_tape(tape)
-        kept, valid, shape, dtype, own = tape
+        kept, valid, shape, dtype, own = own_tape(tape, self._of())
         dy = checked_gradient(dy, shape, dtype)
         d_rows, gradients = self._map_backward(kept, packed(dy, valid), own, need_dx)
         dx = None if d_rows is None else unpacked(d_rows, valid, *shape[:2])
