@@ -127,6 +127,24 @@ def test_times_need_not_be_dates_and_may_be_missing():
     assert str(Forecaster(**HOW).fit(monthly, **QUIET).predict().index[-1].date()) == "2024-03-01"
 
 
+def test_series_of_two_frequencies_are_refused():
+    hourly = pd.DataFrame({"unique_id": "H", "ds": pd.date_range("2024", periods=80, freq="h")})
+    mixed = pd.concat([LONG, hourly.assign(y=LOAD)])
+    parts = [series_of_frame(df) for df in (WIDE[["date", "load"]], hourly[["ds"]].assign(y=LOAD))]
+    joined = parts[0].but(
+        X=[*parts[0].X, *parts[1].X], index=[*parts[0].index, *parts[1].index], frequency=None
+    )
+    with pytest.raises(BpttError, match=r"X\[1\] has the frequency 'h'; expected 'D', as X\[0\]"):
+        Forecaster(**HOW).fit(joined, **QUIET)
+    with (
+        pytest.warns(UserWarning, match="not evenly spaced"),
+        pytest.raises(
+            BpttError, match=r"'H'. has the frequency 'h'; expected 'D', as X.0. .id 'A'"
+        ),
+    ):
+        Forecaster(**HOW).fit(mixed, **QUIET)
+
+
 def test_gaps_are_warned_of():
     with pytest.warns(UserWarning, match="2 times are missing in date at the frequency D"):
         Forecaster(**HOW).fit(WIDE.drop(index=[30, 31]), **QUIET)

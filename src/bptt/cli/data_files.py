@@ -175,6 +175,9 @@ def read(
             f"options for data only {', '.join(map(flag, content.options))}."
         )
     options = {name: given.get(name) for name in content.options}
+    if not isinstance(kind, type) and hasattr(kind, "data_options"):  # as in training
+        own = {name: column for name, column in kind.data_options().items() if name in options}
+        options |= {name: column for name, column in own.items() if options[name] is None}
     known = columns if isinstance(kind, type) else getattr(kind, "feature_names_in_", ())
     known = tuple(map(str, known))
     others = NO_COLUMNS if isinstance(kind, type) else getattr(kind, "frame_columns", NO_COLUMNS)

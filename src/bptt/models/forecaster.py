@@ -520,6 +520,11 @@ class Forecaster(Model):
             lines.append(f"series: {len(layout.ids):,}, by {layout.ids_name}")
         return lines
 
+    def data_options(self) -> dict[str, str]:
+        """Return the columns of ids and times by the options of the command line that name them."""
+        names = {"sequence": self._layout.ids_name, "time": self._layout.index_name}
+        return {option: name for option, name in names.items() if name not in (None, "time")}
+
     def prediction_rows(
         self, X: Any = None, coverage: float | None = None, columns: Sequence[str] = ()
     ) -> Iterator[list[str]]:

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import ConfigError, ShapeError
 from ..readers import Data, series_of_frame
 from ..readers.data import Caution
-from ..readers.times import Frequency, show_time
+from ..readers.times import Frequency, infer_frequency, show_time
 from .inputs import as_frame
 from .layouts import Layout
 from .missing import WAYS_OUT, Filler, Missing
@@ -207,13 +207,30 @@ def _of_data(X, data, known):
         ids_name=data.ids_name,
         index_name=data.index_name,
     )
-    if index is not None and data.frequency is not None:
+    frequency = data.frequency or (None if index is None else _common_frequency(index, data.ids))
+    if index is not None and frequency is not None:
         ends = [_number(times[-1]) for times in index]
-        layout = replace(layout, ends=tuple(ends), frequency=data.frequency)
+        layout = replace(layout, ends=tuple(ends), frequency=frequency)
     series = Series(data.X, layout, index)
     series.check_width(data.X[0].shape[1], f"as {series.name(0)}")
     series.refuse("inf")
     return series if known is None else _of_known_frequency(series, known)
+
+
+def _common_frequency(index, ids):
+    """Return the frequency of series from several files; raise where they have different ones."""
+    if (frequency := infer_frequency(index)) is not None:
+        return frequency.text
+    own = [infer_frequency([times]) for times in index]
+    texts = [None if f is None else f.text for f in own]
+    first = next((i for i, text in enumerate(texts) if text is not None), 0)
+    other = next((i for i, text in enumerate(texts) if text not in (None, texts[first])), first)
+    if other != first:
+        raise ConfigError(
+            f"{named(other, ids)} has the frequency {texts[other]!r}; expected {texts[first]!r}, "
+            f"as {named(first, ids)}: a model has one frequency."
+        )
+    return None
 
 
 def _numbers(i, x, data):

@@ -206,7 +206,11 @@ def _refuse_double(index, order, codes, ids, same, place):
     first, second = map(place, sorted((int(order[at]), int(order[at + 1]))))
     own = "" if ids is None else f" of {ids[codes[order[at]]]!r}"
     gap = _gaps([np.unique(index.times[codes == codes[order[at]]])], None, ids)[1]
-    apart = "" if ids is not None else ", or name the column that tells series apart (group)"
+    apart = (
+        ""
+        if ids is not None
+        else ", or name the column that tells series apart: group= (--sequence)"
+    )
     others = f", as do {same.sum() - 1:,} others" if same.sum() > 1 else ""
     raise DataError(
         f"{show_time(index.times[order[at]])} occurs twice in {index.name}{own}, in {first} "
@@ -263,7 +267,8 @@ def grid(
         notes.append(
             Caution(
                 f"{_times(missing)} missing in {index.name} at the frequency {frequency.text}"
-                f"{first}: the rows around a gap are read as consecutive (fill_gaps inserts rows)."
+                f"{first}: the rows around a gap are read as consecutive; "
+                f"fill_gaps=True (--fill-gaps) inserts rows."
             )
         )
         return frequency, None

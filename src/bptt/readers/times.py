@@ -170,9 +170,15 @@ def infer_frequency(series: Sequence[np.ndarray]) -> Frequency | None:
         names = [str(usual)] if often else []
     for name in names:
         frequency = Frequency(name)
-        if all(frequency.places(times) is not None for times in series):
+        if all(_is_of(frequency, times) for times in series):
             return frequency
     return None
+
+
+def _is_of(frequency, times):
+    """Return whether times are on the grid of a frequency and not all further apart."""
+    places = frequency.places(times)
+    return places is not None and (len(places) < 3 or bool(np.diff(places).min() == 1))
 
 
 def show_time(time: Any) -> str:
