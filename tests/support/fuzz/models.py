@@ -81,7 +81,8 @@ def models():
     """Yield fitted models, one of each kind, small."""
     yield "language", LanguageModel(**SMALL).fit(TEXT, progress="silent")
     documents = ["the cat", "a mat", "sat on it"] * 2
-    deep = LanguageModel(**SMALL, layers=2, cell="gru", initial_state="learned")
+    options = {"cell": "gru", "initial_state": "learned", "validation_fraction": 0.0}
+    deep = LanguageModel(**SMALL, layers=2, **options)
     yield "documents", deep.fit(documents, progress="silent")
     for name, model in learners():
         yield name, model.fit(*EXAMPLES[name], progress="silent")
@@ -164,7 +165,10 @@ def unfinished():
     tagger = {"units": 2, "char_units": 1, "embedding": 2, "optimizer": "sgd", "batch_size": 1}
     return {
         "training": (LanguageModel(**SMALL, dropout=0.1, cell="gru", patience=1), TEXT),
-        "training documents": (LanguageModel(**SMALL, optimizer="rmsprop"), ["abcde", "bcdef"] * 3),
+        "training documents": (
+            LanguageModel(**SMALL, optimizer="rmsprop", validation_fraction=0.0),
+            ["abcde", "bcdef"] * 3,
+        ),
         "training columns": (
             SequenceClassifier(units=2, batch_size=1, schedule="plateau", epochs=3, categories=[1]),
             X,

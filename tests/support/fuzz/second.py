@@ -222,5 +222,6 @@ def frame_agrees(frame, rows):
             elif column.dtype.kind in "fu":
                 assert np.isnan(ours) if missing else ours == float(theirs)
             else:
-                assert (missing and ours != ours) or str(ours).strip() == theirs
+                empty = ours is None or ours != ours
+                assert (missing and empty) or str(ours).strip() == theirs
     return True
