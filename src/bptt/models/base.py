@@ -1,6 +1,5 @@
 """The base of all models: hyper-parameters, training, saving."""
 
-import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from copy import copy
@@ -15,13 +14,12 @@ from ..errors import ConfigError, operation
 from ..network import Network
 from ..readers import Data
 from ..stream import Stream
-from ..training import Checkpoints, Display, Progress, Run, Schedule, fit
+from ..training import Checkpoints, Progress, Run
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
-from ..training.optimizers import OPTIMIZERS
 from ..training.run import best_row
 from ..training.schedules import ScheduleName
-from . import files
+from . import files, runs
 from .fitted import as_fitted, fitting
 from .hyperparameters import (
     CellChoice,
@@ -31,9 +29,7 @@ from .hyperparameters import (
     Optional,
     Verbosity,
     Whole,
-    declared,
     option,
-    refusal,
 )
 from .reports import Report
 from .scikit_learn import tags
@@ -162,7 +158,7 @@ class Model(ABC):
     )
     seed: int = option(
         0,
-        Whole(0, below=2**128),  # as a generator's own seeds are
+        Whole(0, below=None),
         "Seed of the random numbers: initial parameters, order of the batches, dropout, held-out "
         "data.",
         group="Training",
@@ -333,23 +329,8 @@ class Model(ABC):
         return type(self)(**params)
 
     def _goes_on(self) -> bool:
-        """Return whether `fit` goes on from the fitted parameters.
-
-        Raises
-        ------
-        ConfigError
-            A hyper-parameter differs that the fitted network or its input depends on.
-        """
-        if not (self.warm_start and "parameters_" in vars(self)):
-            return False
-        for f in fields(self):
-            fitted = self._fitted_params[f.name]
-            free = declared(f).group == "Training" or f.name in ("dropout", "input_dropout")
-            if not free and getattr(self, f.name) != fitted:
-                raise refusal(
-                    self, f.name, f"{fitted!r}, as the fitted model has, because warm_start is True"
-                )
-        return True
+        """Return whether `fit` goes on from the fitted parameters; refuse what it cannot."""
+        return runs.goes_on(self)
 
     def _fit(self, X, y=None, **named):
         return self.fit(X, y, **named)
@@ -364,7 +345,7 @@ class Model(ABC):
         finally:
             if vars(once).get("parameters_") is not before:
                 self._take(once)
-                self._fitted_params = self.get_params()
+                self._fitted_params = self._unfitted().get_params()
         return self
 
     def _as_fitted(self) -> Self:
@@ -378,98 +359,18 @@ class Model(ABC):
         params = self.get_params()
         vars(self).update({name: v for name, v in vars(new).items() if name not in params})
 
-    def _train(
-        self, new, objective, source, validation, data, rng,
-        *, progress: DisplayMode = "auto", checkpoint=None, resume=None, on_step=None,
-    ):  # fmt: skip
-        """Train a prepared model, then take what it has learned; return the model.
-
-        Nothing is taken before the first step is done. After it, whatever ends the training, the
-        model has the parameters of the last step, or of the best epoch where `patience` is given.
-
-        Parameters
-        ----------
-        new : Model
-            Made by `_unfitted`, with all fitted attributes that `build_network` and `fitted_state`
-            need.
-        objective : Objective
-        source, validation : Source
-            `validation` may be None.
-        data : str
-            `digest` of the training data.
-        rng : numpy.random.Generator
-            Seeded with `seed`; the held-out data may have been drawn from it.
-        progress, checkpoint, resume, on_step
-            See `fit`.
-        """
-        if self.patience is not None and validation is None:
-            fraction = f"validation_fraction = {self.validation_fraction:g}"
-            raise refusal(self, "patience", f"None where nothing is held out ({fraction})")
-        if self.validation_fraction and validation is None:
-            warnings.warn(
-                f"Nothing is held out: the data is too little for a validation_fraction of "
-                f"{self.validation_fraction:g}.",
-                stacklevel=5,
-            )
-        if checkpoint is not None and not isinstance(checkpoint, Checkpoints):
-            checkpoint = Checkpoints(checkpoint)
-        if progress == "auto" and not self.verbose:
-            progress = "silent"
-        display = Display(progress, self.epochs, new.items, self._show_loss)
-        run = new._begin(rng, self.parameters_ if self._goes_on() else {})
-        if resume is not None:
-            files.resume(new, resume, run, source, data)
-            new._run_id = run.id
-        if checkpoint is not None:
-            files.check_savable(new)
-
-        def save(path):
-            new.interrupted_ = run.interrupted
-            files.save(new, path, run, data)
-
-        def after_step(progress):
-            if vars(self).get("parameters_") is not run.parameters:
-                self._take(new)
-            return on_step is not None and on_step(progress)
-
-        first = run.step
-        try:
-            fit(
-                run, new.network_, objective, source, validation,
-                epochs=self.epochs, grad_clip=self.grad_clip, patience=self.patience,
-                display=display, checkpoint=checkpoint, save=save, on_step=after_step,
-            )  # fmt: skip
-        except BaseException:
-            if run.step > first:
-                new._end(run, self)
-            raise
-        new._end(run, self)
-        return self
-
-    def _begin(self, rng, start):
-        """Set network and initial parameters, those of `start` if any; return the run."""
+    def _begin(self, network: Network, run: Run) -> None:
+        """Set the attributes of a training that begins."""
         self._fitted_params: dict[str, Any] = self.get_params()
-        self.network_: Network = self.build_network()
-        self.parameters_: dict[str, np.ndarray] = self.network_.init(rng)
-        for name, value in start.items():
-            self.parameters_[name][...] = value
-        kind = OPTIMIZERS[self.optimizer]
-        settings = {f.name: getattr(self, f.name) for f in fields(kind) if hasattr(self, f.name)}
-        optimizer = kind(**settings, weights=self.network_.weights())
-        run = Run(
-            self.parameters_,
-            optimizer,
-            Schedule(self.schedule, self.learning_rate, self.warmup),
-            rng,
-        )
-        self._run_id: str | None = run.id
+        self.network_: Network = network
+        self.parameters_: dict[str, np.ndarray] = run.parameters
         self.history_: list[dict[str, Any]] = run.history
         self.interrupted_: bool = False
-        return run
+        self._run_id: str | None = run.id
 
-    def _end(self, run, model):
-        self.history_, self.interrupted_ = run.rows(), run.interrupted
-        model._take(self)
+    def _train(self, new, *data, **options):
+        runs.train(self, new, *data, **options)
+        return self
 
     # -- files and streams -------------------------------------------------------------------
 

@@ -222,6 +222,5 @@ def frame_agrees(frame, rows):
             elif column.dtype.kind in "fu":
                 assert np.isnan(ours) if missing else ours == float(theirs)
             else:
-                empty = ours is None or ours != ours
-                assert (missing and empty) or str(ours).strip() == theirs
+                assert (missing and ours != ours) or str(ours).strip() == theirs
     return True

@@ -1,0 +1,133 @@
+"""Train a prepared model, and let the fitted model take what it has learned."""
+
+import warnings
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+
+from ..training import Checkpoints, Display, Run, Schedule, fit
+from ..training.batches import Source
+from ..training.display import DisplayMode
+from ..training.objectives import Objective
+from ..training.optimizers import OPTIMIZERS
+from . import files
+from .hyperparameters import declared, refusal
+
+
+def goes_on(model: Any) -> bool:
+    """Return whether `fit` goes on from the fitted parameters of a model.
+
+    Raises
+    ------
+    ConfigError
+        A hyper-parameter differs that the fitted network or its input depends on.
+    """
+    if not (model.warm_start and "parameters_" in vars(model)):
+        return False
+    for f in fields(model):
+        fitted = model._fitted_params[f.name]
+        free = declared(f).group == "Training" or f.name in ("dropout", "input_dropout")
+        if not free and getattr(model, f.name) != fitted:
+            raise refusal(
+                model, f.name, f"{fitted!r}, as the fitted model has, because warm_start is True"
+            )
+    return True
+
+
+def train(
+    model: Any,
+    new: Any,
+    objective: Objective,
+    source: Source,
+    validation: Source | None,
+    data: str,
+    rng: np.random.Generator,
+    *,
+    progress: DisplayMode = "auto",
+    checkpoint: Any = None,
+    resume: Any = None,
+    on_step: Any = None,
+) -> None:
+    """Train a prepared model; the fitted model takes what it has learned.
+
+    Nothing is taken before the first step is done. After it, whatever ends the training, the model
+    has the parameters of the last step, or of the best epoch where `patience` is given.
+
+    Parameters
+    ----------
+    model : Model
+        The model whose `fit` was called.
+    new : Model
+        Made by ``model._unfitted``, with all fitted attributes that `build_network` and
+        `fitted_state` need.
+    objective, source, validation
+        What is minimized, on which data, and what is scored after each epoch.
+    data : str
+        `digest` of the training data.
+    rng : numpy.random.Generator
+        Seeded with `seed`; the held-out data may have been drawn from it.
+    progress, checkpoint, resume, on_step
+        See `Model.fit`.
+    """
+    if model.patience is not None and validation is None:
+        fraction = f"validation_fraction = {model.validation_fraction:g}"
+        raise refusal(model, "patience", f"None where nothing is held out ({fraction})")
+    if model.validation_fraction and validation is None:
+        warnings.warn(
+            f"Nothing is held out: the data is too little for a validation_fraction of "
+            f"{model.validation_fraction:g}.",
+            stacklevel=5,
+        )
+    if checkpoint is not None and not isinstance(checkpoint, Checkpoints):
+        checkpoint = Checkpoints(checkpoint)
+    if progress == "auto" and not model.verbose:
+        progress = "silent"
+    display = Display(progress, model.epochs, new.items, model._show_loss)
+    run = _begin(new, rng, model.parameters_ if goes_on(model) else {})
+    if resume is not None:
+        files.resume(new, resume, run, source, data)
+        new._run_id = run.id
+    if checkpoint is not None:
+        files.check_savable(new)
+
+    def save(path):
+        new.interrupted_ = run.interrupted
+        files.save(new, path, run, data)
+
+    def end():
+        new.history_, new.interrupted_ = run.rows(), run.interrupted
+        model._take(new)
+
+    def after_step(progress):
+        if vars(model).get("parameters_") is not run.parameters:
+            model._take(new)
+        return on_step is not None and on_step(progress)
+
+    first = run.step
+    try:
+        fit(
+            run, new.network_, objective, source, validation,
+            epochs=model.epochs, grad_clip=model.grad_clip, patience=model.patience,
+            display=display, checkpoint=checkpoint, save=save, on_step=after_step,
+        )  # fmt: skip
+    except BaseException:
+        if run.step > first:
+            end()
+        raise
+    end()
+
+
+def _begin(model, rng, start):
+    """Set network and initial parameters, those of `start` if any; return the run."""
+    network = model.build_network()
+    parameters = network.init(rng)
+    for name, value in start.items():
+        parameters[name][...] = value
+    kind = OPTIMIZERS[model.optimizer]
+    settings = {f.name: getattr(model, f.name) for f in fields(kind) if hasattr(model, f.name)}
+    optimizer = kind(**settings, weights=network.weights())
+    schedule = Schedule(model.schedule, model.learning_rate, model.warmup)
+    run = Run(parameters, optimizer, schedule, rng)
+    model._begin(network, run)
+    return run
