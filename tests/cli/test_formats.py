@@ -1,6 +1,8 @@
 """Formats of data files, the options of tables, and what the first lines of commands say."""
 
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from tests.support.readers import DATA
 
 pytest.importorskip("pandas")
 
-SMALL = ["--units", 4, "--epochs", 1]
+SMALL = ["--units", 4, "--epochs", 1, "--force"]
 FORECAST = ["--window", 4, "--horizon", 2, *SMALL]
 FAULTS = DATA.parent / "faults" / "files"
 faults = pytest.mark.skipif(not FAULTS.is_dir(), reason="the folder with shared data is not here")
@@ -146,7 +148,7 @@ def test_columns_are_matched_by_name(run):
     swapped = "\n".join(",".join([*(row[k] for k in order), "note" if i == 0 else "text"])
                         for i, row in enumerate(table))  # fmt: skip
     Path("y.csv").write_text(swapped + "\n")
-    base = ["train", "classify", "--sequence", "id", "--epochs", 3, "--units", 6]
+    base = ["train", "classify", "--sequence", "id", "--epochs", 3, "--units", 6, "--force"]
     status, out, _ = run(*base, "x.csv", "--test", "y.csv", "--validation", "y.csv")
     assert status == 0
     assert "y.csv: Put the columns in the model's order: 'a', 'b'." in out
@@ -276,3 +278,12 @@ def test_faulty_series(lines, name, steps, columns):
     n = columns.count(",") + 1
     first = lines("forecast", FAULTS / name, *FORECAST)
     assert f"Input: {steps} steps of {n} column{'s' * (n > 1)}: {columns}." in first
+
+
+def test_a_pipe_is_read_once():
+    code = "import sys; from bptt.cli import main; main(sys.argv[1:])"
+    small = " ".join(map(str, FORECAST))
+    Path("x.csv").write_text("y\n" + "".join(f"{k % 7}\n" for k in range(40)))
+    line = f"{sys.executable} -c '{code}' train forecast <(cat x.csv) {small}"
+    result = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=60)
+    assert "Training on 40 steps x 1 column of /dev/fd/" in result.stdout, result.stderr

@@ -39,6 +39,8 @@ def suffix_of(path: Path) -> str:
 def read_head(path: Path, size: int = 2**16) -> bytes:
     """Return the first bytes of a file's content, decompressed, or as many as can be read."""
     try:
+        if not os.path.isfile(path):  # a pipe can be read once
+            return b""
         with open(path, "rb") as file, _unpacked(file, os.fspath(path)) as content:
             return content.read(size)
     except (OSError, ValueError, *_BROKEN):

@@ -8,7 +8,8 @@ from ..errors import ConfigError, DataError, operation
 from .columns import Column
 from .data import Data, Path
 from .frames import sequences_of_frame, series_of_frame
-from .table_files import Table, TableFormat, open_table
+from .table_base import Table
+from .table_files import TableFormat, open_table
 
 Columns = str | int | Sequence[Column]
 

@@ -1,4 +1,4 @@
-"""Tables that are no text: Parquet and Excel files."""
+"""Files of tables that are no text: Parquet and Excel."""
 
 import csv
 import datetime
@@ -12,6 +12,7 @@ from .data import Path
 from .encodings import MAX_FILE
 from .lines import shown
 from .packed import suffix_of
+from .table_base import Table
 
 _ENGINES = {".xls": "xlrd", ".ods": "odf"}  # others: openpyxl
 
@@ -85,3 +86,33 @@ def _read(path, what, read):
     except Exception as error:  # these packages raise whatever a damaged file leads to
         reason = getattr(error, "strerror", None) or shown(str(error), 120, "")
         raise DataError(f"cannot read {name} as {what}: {reason}.") from error
+
+
+class TypedTable(Table):
+    """A file that has the types of its columns."""
+
+    def __init__(self, path, pd, numerals):
+        self.name, self.numerals = shown(os.fspath(path), 300, ""), numerals
+        self._frame, self.notes = parquet(pd, path), []
+        self.names = [str(name) for name in self._frame.columns]
+        self.n_rows = len(self._frame)
+
+    def _columns(self, wanted, as_text, chosen):
+        read = {at: self._frame.iloc[:, at] for at in wanted}
+        for at in as_text.intersection(wanted):
+            if read[at].dtype.kind in "iufb":
+                read[at] = read[at].map(_plain).astype(object)
+        return read
+
+    def every_column(self) -> Any:
+        """Return the file's own data frame."""
+        self._frame.attrs = {"notes": ()}
+        return self._frame
+
+
+def _plain(value):
+    """Return a number as text: a whole one without a fraction, a missing one as None."""
+    if value is None or value != value:
+        return None
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value)
