@@ -19,6 +19,12 @@ faults = pytest.mark.skipif(not FAULTS.is_dir(), reason="the folder with shared 
 
 
 @pytest.fixture
+def run(run):
+    """Run a command; several trainings write the same file."""
+    return lambda *arguments: run(*arguments, *["--force"] * (arguments[0] == "train"))
+
+
+@pytest.fixture
 def lines(run):
     """Run a training that must succeed; the lines before the first one about losses."""
 

@@ -7,9 +7,8 @@ import subprocess
 import pytest
 
 import bptt
-from tests.support.cli_cases import (
-    command,
-)
+from bptt.training.array_files import load_arrays, save_arrays
+from tests.support.cli_cases import cases, command, write_ts
 
 
 def test_info_shows_layers_parameters_history_and_versions(run, trained):
@@ -52,6 +51,25 @@ def test_info_of_every_kind(run, models, name, knowledge):
     assert out.startswith(f"{models / name}: {type(model).__name__}\n")
     in_unit = f"in {model.loss_unit}" if model.unit else model.loss_unit
     assert f"\nTraining, losses {in_unit}\n" in out
+
+
+def test_a_file_with_long_texts_and_a_long_history_is_shown_in_short(run, trained):
+    arrays, config = load_arrays(trained)
+    config["history"] = [config["history"][0] | {"epoch": k} for k in range(1, 10_001)]
+    save_arrays("long", arrays, config)
+    status, out, _ = run("info", "long")
+    assert (status, len(out) < 20_000) == (0, True)
+    assert "(9,940 more)" in out
+    assert re.search(r"\n +20 .*\n +\(9,940 more\) *\n +9961 ", out)
+    classify = ["classify", "x.ts", "--units", 2, "--epochs", 1, "--out", "c"]
+    write_ts("x.ts", *cases())
+    assert run("train", *classify)[0] == 0
+    arrays, config = load_arrays("c")
+    config["fitted"]["classes"] = ["a" * 300_000, "\ud800\x1b[31m"]
+    config["hyperparameters"]["class_weight"] = {"dict": [["b" * 300_000, 1.0]]}
+    save_arrays("c2", arrays, config)
+    status, out, err = run("info", "c2")
+    assert (status in (0, 2), len(out + err) < 20_000, "\x1b" in out) == (True, True, False)
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="/dev/full is absent")

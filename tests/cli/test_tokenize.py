@@ -8,7 +8,7 @@ import pytest
 
 import bptt
 from bptt.models import TokenFile
-from tests.support.cli_cases import command
+from tests.support.cli_cases import Terminal, command
 
 SIZES = ("--units", 8, "--epochs", 1, "--seq-length", 8, "--batch-size", 4)
 
@@ -50,6 +50,39 @@ def test_mistakes_are_one_sentence(run, arguments, words):
     assert status == 2
     assert words in err
     assert err.count("\n") == 1
+
+
+def test_encodings_are_those_of_the_options(run, tmp_path):
+    text = "the naïve cat sat.\n" * 60
+    (tmp_path / "l.txt").write_bytes(text.encode("latin-1"))
+    assert run("train", "text", "l.txt", *SIZES)[0] == 2
+    named = ("--encoding", "latin-1")
+    assert run("train", "text", "l.txt", *SIZES, *named, "--out", "m")[0] == 0
+    assert "ï" in bptt.load("m").vocabulary_
+    assert run("tokenize", "l.txt", *named, "--out", "l.npy")[0] == 0
+    assert TokenFile("l.npy").encoder.vocabulary.tokens == bptt.load("m").vocabulary_
+    scores = [run("score", "m", *arguments)[1] for arguments in (("l.txt", *named), ("l.npy",))]
+    assert scores[0] == scores[1]
+
+
+def test_the_share_of_unknown_tokens_is_said(run, tmp_path, trained):
+    (tmp_path / "other.txt").write_text("the cat sat on the ☃.\n" * 9)
+    out = run("score", trained, "other.txt")[1]
+    assert "; 4.6 % of the characters are unknown (" in out
+    assert "unknown" not in run("score", trained, "text.txt")[1]
+
+
+def test_progress_is_shown_in_a_terminal(tmp_path):
+    (tmp_path / "big.txt").write_text("the cat sat on the mat. " * 10**5)
+    terminal = Terminal("tokenize", "big.txt", "--out", "big.npy", "--tokenizer", "words")
+    try:
+        terminal.read_until(None)
+        assert terminal.process.wait(60) == 0
+    finally:
+        terminal.close()
+    assert "counting" in terminal.shown
+    assert "writing" in terminal.shown
+    assert "Wrote 1,300,000 tokens to big.npy" in " ".join(terminal.shown.split())
 
 
 def test_a_terminated_command_leaves_nothing(here, tmp_path):

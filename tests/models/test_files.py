@@ -2,6 +2,7 @@
 
 import json
 import re
+import tracemalloc
 
 import pytest
 
@@ -141,3 +142,134 @@ def test_a_file_that_lies_is_refused_or_harmless(case, tmp_path):
                     row.outcomes(loaded)
                 except BpttError:
                     continue
+
+
+BIG, LONG = 10**400, "x" * 300_000
+
+
+def forged(path, arrays, config):
+    """Write a file with a right digest whatever its numbers are: `save` would refuse some."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("bptt.training.array_files.parse_json", json.loads)
+        save_arrays(path, arrays, config)
+    return path
+
+
+@pytest.mark.parametrize(
+    "value",
+    [BIG, -BIG, 2**64, 10**39, "\x1b[31m", None, [], True],
+    ids=["10^400", "-10^400", "2^64", "10^39", "escape", "None", "list", "True"],
+)
+@pytest.mark.parametrize("name", ["epoch", "loss", "validation", "seconds"])
+def test_numbers_of_a_history_are_finite_and_of_few_digits(tmp_path, name, value):
+    row = MODELS["LanguageModel"]
+    row.build().fit(*row.data, **QUIET).save(tmp_path / "model")
+    arrays, config = load_arrays(tmp_path / "model")
+    config["history"][0][name] = value
+    forged(tmp_path / "forged", arrays, config)
+    if (name, value) == ("validation", None):
+        assert bptt.load(tmp_path / "forged").history_
+        return
+    words = "damaged config .*401 digits" if value == BIG else "is not what fit leaves|damaged"
+    with pytest.raises(CheckpointError, match=words) as caught:
+        bptt.load(tmp_path / "forged")
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 500
+
+
+def state_of(name):
+    """Changes to the training state of a checkpoint: all are refused, or change nothing."""
+    numbers = ("total", "weight", "norms", "items", "training_seconds", "seconds", "best_loss")
+    changes = dict.fromkeys(numbers, BIG) | {"recent": [BIG], "schedule": {"best": BIG}}
+    changes |= {"epoch": 2**61, "step": 2**61, "per_epoch": 2**61, "waited": 2**61, "batch": 2**61}
+    changes |= {"history": [{"epoch": "x"}, 7], "carried_layers": 2**61}
+    changes |= {"generator": {"bit_generator": "MT19937"}}
+    return changes
+
+
+@pytest.mark.parametrize("name", state_of(""))
+def test_a_checkpoint_with_impossible_numbers_is_refused(tmp_path, name):
+    row = MODELS["LanguageModel"]
+    row.build().fit(*row.data, checkpoint=tmp_path / "m", on_step=lambda p: p.step == 2, **QUIET)
+    arrays, config = load_arrays(min(tmp_path.iterdir()))
+    config["training"][name] = state_of(name)[name]
+    forged(tmp_path / "forged", arrays, config)
+    before = {k: a.copy() for k, a in arrays.items()}
+    model = row.build()
+    with pytest.raises(CheckpointError) as caught:
+        model.fit(*row.data, resume=tmp_path / "forged", **QUIET)
+    assert len(str(caught.value)) < 500
+    assert before.keys() == arrays.keys()
+    assert not hasattr(model, "parameters_")
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "value"),
+    [
+        ("Forecaster gaussian", "horizon", 2**30 - 1),  # recursive: no array has its size
+        ("Forecaster", "horizon", 2**30 - 1),
+        ("Forecaster", "window", 2**30 - 1),
+        ("SequenceClassifier", "units", 2**30 - 1),
+        ("SequenceRegressor", "layers", 2**30 - 1),
+        ("SequenceTagger", "char_units", 2**30 - 1),
+        ("LanguageModel", "embedding", 2**30 - 1),
+        ("LanguageModel", "seed", 2**128),
+        ("LanguageModel", "batch_size", 10**39),
+    ],
+)
+def test_absurd_sizes_are_refused_before_anything_is_allocated(tmp_path, kind, name, value):
+    row = MODELS[kind]
+    row.build().fit(*row.data, **QUIET).save(tmp_path / "model")
+    arrays, config = load_arrays(tmp_path / "model")
+    config["hyperparameters"][name] = value
+    forged(tmp_path / "forged", arrays, config)
+    tracemalloc.start()
+    try:
+        with pytest.raises(CheckpointError):
+            bptt.load(tmp_path / "forged")
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    "versions", [{"bptt": LONG}, {LONG: "1"}, {"a": 1}, {f"v{k}": "1" for k in range(99)}, []]
+)
+def test_versions_are_short(tmp_path, versions):
+    row = MODELS["SequenceRegressor"]
+    row.build().fit(*row.data, **QUIET).save(tmp_path / "model")
+    arrays, config = load_arrays(tmp_path / "model")
+    save_arrays(tmp_path / "forged", arrays, config | {"versions": versions})
+    with pytest.raises(CheckpointError, match="versions") as caught:
+        bptt.load(tmp_path / "forged")
+    assert len(str(caught.value)) < 500
+
+
+def test_a_vocabulary_of_70_000_words_and_a_history_of_25_000_epochs_are_saved(tmp_path):
+    words = [f"слово{k:05}" for k in range(70_000)]
+    sizes = {"units": 2, "embedding": 1, "batch_size": 64, "seq_length": 64, "epochs": 1}
+    model = bptt.LanguageModel(tokenizer="words", validation_fraction=0, **sizes)
+    model.fit(" ".join(words), checkpoint=tmp_path / "m", on_step=lambda p: p.step == 2, **QUIET)
+    model.history_ *= 25_000
+    model.save(tmp_path / "model")
+    loaded, checkpoint = bptt.load(tmp_path / "model"), bptt.load(min(tmp_path.glob("m-*")))
+    assert loaded.vocabulary_ == checkpoint.vocabulary_ == model.vocabulary_
+    assert len(loaded.vocabulary_) >= 70_000
+    assert loaded.history_ == model.history_
+    assert (tmp_path / "model").stat().st_size < 20 * 2**20
+
+
+@pytest.mark.parametrize("name", ["SequenceClassifier", "Forecaster", "LanguageModel"])
+def test_what_is_saved_after_a_refused_fit_or_other_settings_loads(name, tmp_path):
+    row = MODELS[name]
+    model = row.build().fit(*row.data, **QUIET)
+    expected = row.outcomes(model)
+    with pytest.raises((BpttError, ValueError)):
+        model.fit(*row.data, progress="no such")
+    with pytest.raises(CheckpointError):
+        model.fit(*row.data, checkpoint=tmp_path / "missing" / "m", **QUIET)
+    model.save(tmp_path / "a")
+    model.set_params(units=model.units + 3, layers=2)
+    model.save(tmp_path / "b")
+    for path in (tmp_path / "a", tmp_path / "b"):
+        assert row.outcomes(bptt.load(path)) == expected

@@ -222,6 +222,19 @@ def test_frames_of_other_packages(expected):
         ),
         (long(), LABELS, {"group": "id", "lengths": [1]}, "lengths given with a DataFrame"),
         (
+            long().assign(c="x"),
+            LABELS,
+            {"group": "id"},
+            "SequenceClassifier.fit: c holds 'x' in row 1; expected numbers: choose the columns",
+        ),
+        (long().assign(a=1j), LABELS, {"group": "id"}, "a holds '1j' in row 1; expected numbers"),
+        (
+            long().assign(label=range(len(long()))),
+            "label",
+            {"group": "id"},
+            "the rows of '30' have the labels '0' and '1'; expected one label for each sequence.",
+        ),
+        (
             pd.concat([long(), long()[["a"]]], axis=1),
             LABELS,
             {"group": "id"},
@@ -233,3 +246,36 @@ def test_mistakes_with_frames(X, y, how, sentence):
     with pytest.raises(BpttError) as raised:
         SequenceClassifier(**SMALL).fit(X, y, **how, **QUIET)
     assert sentence in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda frame: frame.astype({"id": "category"}),
+        lambda frame: frame.astype({"label": "category"}),
+        lambda frame: frame.astype({"id": float}),
+        lambda frame: frame.set_index(pd.Index([f"r{i}" for i in range(len(frame))])),
+        lambda frame: frame.rename_axis("row"),
+        lambda frame: frame.astype({"a": "Float64"}),
+        lambda frame: frame.astype({"a": object}),
+        lambda frame: frame.set_index(pd.date_range("2024", periods=len(frame), freq="h")),
+    ],
+)
+def test_the_types_of_a_frame_do_not_matter(change, expected):
+    frame = change(long(label=LABELS))
+    model = SequenceClassifier(**SMALL).fit(frame, "label", group="id", **QUIET)
+    assert same_bits(model.parameters_, expected.parameters_)
+    assert model.predict(frame).index.tolist() == IDS
+
+
+def test_pipelines_and_searches_take_wide_frames():
+    selection = pytest.importorskip("sklearn.model_selection")
+    X = np.random.default_rng(0).standard_normal((len(LABELS), 4))
+    frame = pd.DataFrame(X, columns=["t0", "t1", "t2", "t3"])
+    scores = [
+        selection.cross_val_score(
+            SequenceClassifier(**SMALL), own, LABELS, cv=3, params=QUIET, error_score="raise"
+        ).tolist()
+        for own in (frame, X)
+    ]
+    assert scores[0] == scores[1]

@@ -102,6 +102,19 @@ def test_a_validation_text_of_ones_own():
     assert plain.history_[-1]["validation"] > 0
 
 
+def test_documents_come_in_arrays_series_and_data_too():
+    pandas = pytest.importorskip("pandas")
+    model = small(epochs=1).fit(DOCUMENTS, progress="silent")
+    kinds = (np.array(DOCUMENTS), pandas.Series(DOCUMENTS), bptt.readers.Data(DOCUMENTS))
+    for X in kinds:
+        again = small(epochs=1).fit(X, validation=X[:3] if X is kinds[0] else None)
+        assert again.vocabulary_ == model.vocabulary_
+        assert again.sequence_log_prob(X).shape == (60,)
+        assert model.score(X) == model.score(DOCUMENTS)
+    with pytest.raises(ConfigError, match="the text is a int; expected a str"):
+        small().fit(np.arange(40))
+
+
 def test_no_document_with_a_token_is_refused():
     for nothing in ([], [""], [[], []]):
         with pytest.raises(ConfigError, match="no document holds a token; expected at least one"):

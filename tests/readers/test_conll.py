@@ -202,3 +202,11 @@ def test_a_first_sentence_longer_than_what_is_read_ahead(write, monkeypatch):
     monkeypatch.setattr("bptt.readers.conll._AHEAD", 2)
     assert read_conll(write("a X\nb X\nc X\n# X\nd X\n")).X == [["a", "b", "c", "#", "d"]]
     refusal(read_conll, write("a X\nb X\nc\n"), "line 3 has 1 columns")
+
+
+def test_a_conllu_file_has_ten_columns(write):
+    words = "line 2 has 2 columns; expected ten, the first one a number"
+    refusal(read_conll, write("# x\na X\n", "a.conllu"), words)
+    refusal(read_conll, write("# x\n1\ta\n", "a.CoNLLU"), words)
+    data = read_conll(write("# global.columns = FORM UPOS\na X\n", "a.conllu"))
+    assert tuple(data) == ([["a"]], [["X"]])

@@ -5,7 +5,7 @@ from pydoc_data.topics import topics
 
 import pytest
 
-from bptt.corpus import default_corpus, read_text
+from bptt.corpus import default_corpus, read_documents, read_text, stream_documents
 from bptt.errors import ConfigError, DataError
 
 
@@ -82,3 +82,26 @@ def test_refuses_what_cannot_be_read(tmp_path):
     assert str(tmp_path) in refusal([tmp_path], "directory|Permission")
     refusal(["a\0b"], "null")
     refusal([], "no file given", ConfigError)
+
+
+def test_other_encodings_are_read_where_they_are_named(tmp_path):
+    text = "naïve\n\ncafé"
+    for encoding in ("latin-1", "utf-16", "cp1252"):
+        (tmp_path / "a").write_bytes(text.encode(encoding))
+        assert read_text(tmp_path / "a", encoding=encoding) == text
+        assert read_documents(tmp_path / "a", "line", encoding=encoding) == ["naïve", "café"]
+        (stream,) = stream_documents(tmp_path / "a", encoding=encoding)
+        assert "".join(stream) == text
+    with pytest.raises(ConfigError, match="encoding is 'klingon'"):
+        read_text(tmp_path / "a", encoding="klingon")
+
+
+def test_a_stream_refuses_what_is_not_text_where_it_is_read(tmp_path):
+    (tmp_path / "a").write_bytes(b"good " * 10**5 + b"\xff bad")
+    (stream,) = stream_documents(tmp_path / "a")
+    with pytest.raises(DataError, match="is not UTF-8 between the byte offsets"):
+        list(stream)
+    for split in ("paragraph", "line"):
+        (tmp_path / "a").write_text("\n \n")
+        with pytest.raises(DataError, match="all lines are blank"):
+            list(stream_documents(tmp_path / "a", split))

@@ -8,6 +8,8 @@ from ..models import load
 from .console import Console
 from .options import Model
 
+FIRST, LAST = 20, 40  # rows of a long history that are shown
+
 
 @operation
 def info(model: Model) -> None:
@@ -15,9 +17,9 @@ def info(model: Model) -> None:
     m = load(model)
     console = Console()
     console.say(f"{model}: {type(m).__name__}")
-    console.say(", ".join(f"{name} {value}" for name, value in m.get_params().items()))
+    console.say(", ".join(f"{name} {_cut(value)}" for name, value in m.get_params().items()))
     for line in m.describe():
-        console.say(line)
+        console.say(_cut(line, 1000))
     console.print()
     parameters = _table("parameter", "shape", "count")
     for name, layer in m.network_.layers.items():
@@ -28,7 +30,12 @@ def info(model: Model) -> None:
     parameters.add_row("all", "", f"{_count(m.parameters_):,}", style="bold")
     console.print(parameters)
     history = _table("epoch", "step", "loss", "validation", "gradient norm", "seconds")
-    for row in m.history_:
+    hidden = max(0, len(m.history_) - FIRST - LAST)
+    for k, row in enumerate(m.history_):
+        if FIRST <= k < FIRST + hidden:
+            if k == FIRST:
+                history.add_row(f"({hidden:,} more)", "", "", "", "", "")
+            continue
         held_out = "" if row["validation"] is None else f"{row['validation']:.4f}"
         history.add_row(
             str(row["epoch"]), f"{row['step']:,}", f"{row['loss']:.4f}", held_out,
@@ -39,6 +46,12 @@ def info(model: Model) -> None:
     console.print(history)
     versions = ", ".join(f"{k} {v}" for k, v in m.versions_.items())
     console.say(f"written by {versions}")
+
+
+def _cut(value, length=100):
+    """Return a value in words, without the end of what is long: files may come from anybody."""
+    text = str(value)
+    return text if len(text) <= length else f"{text[:length]} ... ({len(text):,} characters)"
 
 
 def _count(parameters):

@@ -158,7 +158,7 @@ class Model(ABC):
     )
     seed: int = option(
         0,
-        Whole(0, below=None),
+        Whole(0, below=2**128),  # as a generator's own seeds are
         "Seed of the random numbers: initial parameters, order of the batches, dropout, held-out "
         "data.",
         group="Training",

@@ -4,6 +4,7 @@ Data frames of pandas, polars and pyarrow are recognized by their methods: none 
 imported unless the caller has imported it.
 """
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
@@ -19,6 +20,7 @@ from ..readers.frames import sequences_of_frame
 from .names import changes
 
 Name = str | int  # of a column; pandas allows numbers too
+_read = inspect.unwrap(sequences_of_frame)  # errors get the name of the model's method
 _TARGET = "y (of fit)"  # name of the column that a target with an entry for each row becomes
 
 
@@ -194,9 +196,7 @@ def of_rows(table, y, frame, names, labeled):
     text = _text_column(table, columns, frame)
     if text is None:
         columns = list(names) if set(names) == set(columns) else columns
-    data = sequences_of_frame(
-        table, label=label, text=text, columns=columns if text is None else None
-    )
+    data = _read(table, label=label, text=text, columns=columns if text is None else None)
     notes = _notes(table, data, frame, text, names)
     return data.but(
         y=data.y if label is not None else y,
@@ -221,7 +221,7 @@ def of_steps(table, y, frame, names, labeled, per_step):
     roles = (group, label, frame.time)
     columns = [c for c in table.columns if c not in roles]
     text = _text_column(table, columns, frame)
-    data = sequences_of_frame(
+    data = _read(
         table,
         group=group,
         label=label,

@@ -204,11 +204,13 @@ class Encoder:
 
     def _scaled(self, name, x, filled):
         """Scale features, and turn categories into numbers from 0, the unknown one."""
-        y, masks = np.split(filled, [self.n_features], axis=1)
+        n, y = self.n_features, filled
         with np.errstate(all="ignore"):
             if self.mean is not None:
-                y = (y - self.mean) / self.scale
-            y = np.concatenate([y, masks], axis=1).astype(np.float32)
+                y = (filled[:, :n] - self.mean) / self.scale
+                if self.filler.n_masks:
+                    y = np.concatenate([y, filled[:, n:]], axis=1)
+            y = y.astype(np.float32)
         for j, values in self.categories.items():
             # float64 does not hold all integers: they are taken from x
             column = x[:, j] if x.dtype.kind in "iub" else filled[:, j]

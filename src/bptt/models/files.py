@@ -139,7 +139,7 @@ def load(path: PathLike) -> Any:
             raise refusal(model, "layers", f"at most the {len(arrays)} arrays beside it")
         model.restore_state(_dict(config, "fitted"))
         model.history_, model.interrupted_ = config["history"], config["interrupted"]
-        model.versions_ = _dict(config, "versions")
+        model.versions_ = _versions(config)
         model._run_id = config.get("run")  # files of earlier versions have none
         if not (model._run_id is None or is_id(model._run_id)):
             raise ConfigError("its run is not the id of one.")
@@ -286,6 +286,14 @@ def _check_arrays(path, arrays, expected):
     wrong = [name for name, p in arrays.items() if p.dtype != np.float32]
     if wrong:
         raise CheckpointError(f"{path}: {wrong[0]} is {arrays[wrong[0]].dtype}; expected float32.")
+
+
+def _versions(config):
+    versions = _dict(config, "versions")
+    right = len(versions) <= 20 and all(type(v) is str for v in versions.values())
+    if not right or any(len(k) + len(v) > 200 for k, v in versions.items()):
+        raise ConfigError("its versions are not those of programs.")
+    return versions
 
 
 def _dict(config, name):

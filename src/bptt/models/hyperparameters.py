@@ -81,7 +81,9 @@ class Whole(Kind):
         """Return what was expected in place of a value, or None."""
         if not is_whole(value) or value < self.low:
             return self.expected
-        return None if self.below is None or value < self.below else "a whole number < 2**30"
+        if self.below is None or value < self.below:
+            return None
+        return f"a whole number < 2**{self.below.bit_length() - 1}"
 
 
 class Number(Kind):

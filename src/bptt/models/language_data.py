@@ -100,8 +100,9 @@ def prepare(
 
 
 def content(X: Any) -> Any:
-    """Return the texts of a `Data`."""
-    return X.X if isinstance(X, Data) else X
+    """Return the texts of a `Data`, an array or a pandas Series of documents."""
+    X = X.X if isinstance(X, Data) else X
+    return X.tolist() if hasattr(X, "tolist") and getattr(X, "ndim", 0) == 1 else X
 
 
 def is_text(X: Any, kind: Any) -> bool:

@@ -68,7 +68,7 @@ class Filler:
         ConfigError
             A value is missing and the method is "raise".
         """
-        x = x.astype(np.float64)
+        x = np.asarray(x, np.float64)
         missing = np.isnan(x)
         if missing.any():
             if self.method == "raise":
@@ -120,9 +120,9 @@ class Filler:
             A value is missing and the method is "raise", or "interpolate", which needs the values
             after it.
         """
-        if self.method == "interpolate" and np.isnan(xt).any():
-            raise refuse_value(name, xt, np.isnan(xt), columns, _NOT_IN_STREAMS)
         if self.method != "forward":
+            if self.method == "interpolate" and np.isnan(xt).any():
+                raise refuse_value(name, xt, np.isnan(xt), columns, _NOT_IN_STREAMS)
             return self.fill(xt, name, columns), last
         last = np.where(np.isnan(xt), last, xt)
         return last, last

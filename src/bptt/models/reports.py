@@ -54,15 +54,15 @@ def classification(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # classes that only the predictions hold
         balanced = metrics.balanced_accuracy_score(truth, predicted)
-    scores = metrics.precision_recall_fscore_support(
+    precision, recall, f1, support = metrics.precision_recall_fscore_support(
         truth, predicted, labels=labels, zero_division=0
     )
-    rows = [_row(c, *own) for c, own in zip(labels, zip(*scores, strict=True), strict=True)]
+    rows = [_row(c, precision[k], recall[k], f1[k], support[k]) for k, c in enumerate(labels)]
     for name in ("macro", "weighted"):
         averages = metrics.precision_recall_fscore_support(
             truth, predicted, labels=labels, zero_division=0, average=name
         )
-        rows.append(_row(f"{name} average", *averages[:3], len(truth)))
+        rows.append(_row(f"{name} average", averages[0], averages[1], averages[2], len(truth)))
     matrix = metrics.confusion_matrix(truth, predicted, labels=labels)
     return [
         f"balanced accuracy {balanced:.4f}",

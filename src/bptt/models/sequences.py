@@ -128,8 +128,8 @@ def numeric(name: str, x: Any, *, columns: Sequence[str] = (), missing: bool = F
     if x.ndim not in (1, 2):
         raise ShapeError(f"{name} has shape {x.shape}; expected (steps, features).")
     x = x[:, np.newaxis] if x.ndim == 1 else x
-    if x.dtype.kind == "f":
-        wrong = np.isinf(x) if missing else ~np.isfinite(x)
+    if x.dtype.kind == "f" and not (finite := np.isfinite(x)).all():
+        wrong = np.isinf(x) if missing else ~finite
         if wrong.any():
             raise refuse_value(name, x, wrong, columns)
     return x

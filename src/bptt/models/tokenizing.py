@@ -118,7 +118,7 @@ def _kind(tokenizer, max_vocabulary, min_count):
 
 
 def _checked_target(paths, out):
-    target = Path(os.path.realpath(out))
+    target = Path(out)
     if target.suffix != ".npy":
         raise ConfigError(f"out is {os.fspath(out)!r}; expected a name that ends in '.npy'.")
     inputs = [paths] if isinstance(paths, str | os.PathLike) else paths

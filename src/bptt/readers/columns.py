@@ -172,7 +172,9 @@ class Columns:
         """Return whether a column holds numbers, by its dtype."""
         kinds = self._pd.api.types
         dtype = self.series(at).dtype
-        return kinds.is_numeric_dtype(dtype) and not kinds.is_bool_dtype(dtype)
+        return kinds.is_numeric_dtype(dtype) and not (
+            kinds.is_bool_dtype(dtype) or kinds.is_complex_dtype(dtype)
+        )
 
     def numbers(self, chosen: list[int]) -> np.ndarray:
         """Return columns as an array of float64 (rows, columns), NaN where a value is missing.

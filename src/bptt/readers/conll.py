@@ -1,5 +1,6 @@
 """CoNLL columns: one word on each line, a blank line between sentences."""
 
+import os
 import re
 from collections import Counter
 from collections.abc import Iterator
@@ -31,8 +32,9 @@ def read_conll(
 
     Columns are separated by tabs or, in a file without tabs, by spaces; other white space, such as
     U+00A0, belongs to words. In a CoNLL-U file (ten columns, the first one a number) ranges (7-8)
-    and empty nodes (7.1) are skipped. ``# global.columns = ...`` names the columns of a CoNLL-U
-    Plus file. ``-DOCSTART-`` lines are skipped; they end a sentence.
+    and empty nodes (7.1) are skipped; a file that ends in .conllu must be one. ``# global.columns =
+    ...`` names the columns of a CoNLL-U Plus file. ``-DOCSTART-`` lines are skipped; they end a
+    sentence.
 
     A line that begins with # is a comment if its number of columns is not that of the words, if the
     first column holds the words' numbers, or if it begins with ``# `` in front of a sentence.
@@ -147,6 +149,13 @@ class _Rows:
         count = len(fields[0])
         if not names and count == len(_UNIVERSAL) and _ID.fullmatch(fields[0][0]):
             names = _UNIVERSAL
+        if not names and os.fspath(self.lines.path).lower().endswith(".conllu"):
+            self.lines.number = self._held.index(rows[0]) + 1
+            self.lines.refuse(
+                f"has {counted(count, 'column')}",
+                "ten, the first one a number, as CoNLL-U files have (# global.columns = ... names "
+                "others; other CoNLL columns are in files that end in .conll)",
+            )
         ids = [_ID.fullmatch(row[0]) for row in fields]
         own = [match[0] for match in ids if match and not match[1]]
         numbered = count > 2 and None not in ids and own == [str(k + 1) for k in range(len(own))]

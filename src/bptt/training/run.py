@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import is_number
 from ..errors import CheckpointError, operation
 from ..network import Network
 from .batches import Source
@@ -158,7 +157,7 @@ class Run:
     def _restore_scalars(self, scalars):
         for name in self._SCALARS:
             value, like = scalars[name], getattr(self, name)
-            whole = type(like) is int and type(value) is int and 0 <= value < 2**62
+            whole = type(like) is int and type(value) is int and 0 <= value < 2**53
             real = type(like) is float and is_finite(value) and (value >= 0 or name == "total")
             if name == "best_loss":
                 real = value is None or is_finite(value)
@@ -171,8 +170,10 @@ class Run:
             if not (whole or real):
                 raise ValueError(f"its {name} is {value!r:.40}")
             setattr(self, name, value)
-        if self.epoch < 1 or self.step < self.batch:
+        if self.epoch != len(self.history) + 1 or self.step < self.batch:
             raise ValueError("its epoch or its step")
+        if self.waited > len(self.history):
+            raise ValueError("its waited")
         schedule = scalars["schedule"]
         if schedule.keys() != self.schedule.state.keys() or not all(
             v is None or is_finite(v) for v in schedule.values()
@@ -225,7 +226,7 @@ def is_history(value: Any) -> bool:
     return isinstance(value, list) and all(
         isinstance(row, dict)
         and set(row) == _ROW
-        and all(is_number(v) or (v is None and name == "validation") for name, v in row.items())
+        and all(is_finite(v) or (v is None and name == "validation") for name, v in row.items())
         for row in value
     )
 

@@ -81,9 +81,8 @@ def models():
     """Yield fitted models, one of each kind, small."""
     yield "language", LanguageModel(**SMALL).fit(TEXT, progress="silent")
     documents = ["the cat", "a mat", "sat on it"] * 2
-    deep = LanguageModel(
-        **SMALL, layers=2, cell="gru", initial_state="learned", validation_fraction=0.0
-    )
+    options = {"cell": "gru", "initial_state": "learned", "validation_fraction": 0.0}
+    deep = LanguageModel(**SMALL, layers=2, **options)
     yield "documents", deep.fit(documents, progress="silent")
     for name, model in learners():
         yield name, model.fit(*EXAMPLES[name], progress="silent")
