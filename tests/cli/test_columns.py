@@ -106,4 +106,5 @@ def test_missing_values_are_refused_with_the_way_out_or_filled(run, method):
     )
     assert run(*command, "--missing", method)[0] == 0
     assert bptt.load("m").missing == method
+    assert f"2 features per time step: 'a', 'b'; missing values: {method}" in run("info", "m")[1]
     assert predicted(run, "holes.csv")[0].count("\n") == 1 + len(cases()[0])

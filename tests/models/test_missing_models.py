@@ -235,3 +235,27 @@ def test_odd_inputs_raise_the_package_s_own_errors(x):
         model.predict(x)
     with pytest.raises(BpttError, match=r"SequenceClassifier\.fit: "):
         SequenceClassifier(**SMALL).fit(x, ["a"], **QUIET)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"names": [1, 2, 3]},
+        {"names": "abc"},
+        {"frame": {"where": "id"}},
+        {"frame": {"group": ["id"]}},
+        {"frame": {"group": 1.5}},
+        {"frame": None},
+        {"missing": "guess", "fill": [0.0, 0.0, 0.0]},
+        {"missing": ["forward"]},
+        {"missing": "forward"},
+        {"missing": "forward", "fill": [0.0]},
+        {"missing": "indicator", "fill": [0.0, 0.0, "x"]},
+        {"missing": "indicator", "fill": [0.0, 0.0, 1e308]},
+    ],
+)
+def test_what_a_file_says_of_names_and_missing_values_is_checked(change):
+    state = fitted(SERIES).fitted_state()
+    state["reader"] |= change
+    with pytest.raises((BpttError, KeyError, TypeError, ValueError)):
+        SequenceClassifier(**SMALL).restore_state(state)

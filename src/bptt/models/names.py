@@ -49,8 +49,8 @@ def aligned(data: Data, names: Sequence[str], whence: str = "as in fit") -> Data
     if missing:
         near = suggestion(missing[0], [n for n in given if n not in names])
         raise ConfigError(
-            f"the columns are {_listed(given)}; expected {_listed(names)}, {whence}: "
-            f"{_listed(missing)} missing.{near}"
+            f"the columns are {listed(given)}; expected {listed(names)}, {whence}: "
+            f"{listed(missing)} missing.{near}"
         )
     order = [given.index(n) for n in names]
     X = [np.asarray(x)[:, order] for x in data.X]
@@ -70,9 +70,9 @@ def changes(given, names):
     notes, extra = [], [n for n in given if n not in names]
     if extra:
         them = "it" if len(extra) == 1 else "them"
-        notes.append(f"{CHANGES[0]} {_listed(extra)}: the model does not know {them}.")
+        notes.append(f"{CHANGES[0]} {listed(extra)}: the model does not know {them}.")
     if [n for n in given if n in names] != list(names):
-        notes.append(f"{CHANGES[1]} in the model's order: {_listed(names)}.")
+        notes.append(f"{CHANGES[1]} in the model's order: {listed(names)}.")
     return notes
 
 
@@ -92,11 +92,12 @@ def _aligned_steps(data, names, whence):
     common = [n for n in given if n in names]
     if common != [n for n in names if n in given]:
         raise ConfigError(
-            f"the columns, which are time steps, are {_listed(given)}; expected the order "
-            f"{_listed(names)}, {whence}."
+            f"the columns, which are time steps, are {listed(given)}; expected the order "
+            f"{listed(names)}, {whence}."
         )
     return data
 
 
-def _listed(names):
+def listed(names: Sequence[str]) -> str:
+    """Return names for a message: the first ten, and how many there are."""
     return ", ".join(map(repr, names[:10])) + f", ... ({len(names)} in all)" * (len(names) > 10)

@@ -25,7 +25,7 @@ from .inputs import as_data
 from .labels import Labels
 from .missing import Missing, MissingValues
 from .model_stream import ModelStream, run_over
-from .names import aligned, warn_of_changes
+from .names import aligned, listed, warn_of_changes
 from .targets import each
 from .training_sets import held_out, loss_factors, sample_weights
 
@@ -347,8 +347,11 @@ class SequenceModel(Model):
 
     def describe(self) -> list[str]:
         """Return what the fitted model reads: a line of ``bptt info``."""
+        own = self._encoder
         if self.vocabulary_ is None:
-            return [f"input: {self.n_features_in_} features per time step"]
+            named = f": {listed(own.names)}" if len(own.names) == own.n_features else ""
+            fills = f"; missing values: {own.filler.method}" * (own.filler.method != "raise")
+            return [f"input: {own.n_features} features per time step{named}{fills}"]
         return [f"vocabulary: {len(self.vocabulary_)} tokens"]
 
     # -- network, file and fitted attributes --------------------------------------------------
