@@ -215,7 +215,17 @@ def _unreadable(name, error):
     return DataError(f"cannot read {name}: {reason}.")
 
 
+_STORED = ", or a token file of it, which is read part by part (bptt tokenize)."
+
+
 def _read_one(name, encoding):
+    try:
+        return _read_whole(name, encoding)
+    except MemoryError as error:
+        raise DataError(f"{name} does not fit into the memory; expected less{_STORED}") from error
+
+
+def _read_whole(name, encoding):
     try:
         with open(name, "rb") as file:
             size = os.fstat(file.fileno()).st_size
@@ -225,10 +235,7 @@ def _read_one(name, encoding):
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         raise _unreadable(name, error) from error
     if len(data) > MAX_FILE:
-        raise DataError(
-            f"{name} is too long; expected at most {MAX_FILE} bytes (bptt tokenize makes a token "
-            f"file of a longer one)."
-        )
+        raise DataError(f"{name} is too long; expected at most {MAX_FILE} bytes{_STORED}")
     text = decode(data, name, encoding)
     if not text:
         raise DataError(f"{name} is empty; expected text.")

@@ -281,3 +281,14 @@ def test_a_quick_run_without_peers_reports_and_exits_with_zero(tmp_path):
     assert "Not measured, because the peer is missing: lstm tiny, stream-ort tiny." in report
     assert "of the machine, repeated: " in report
     assert report.strip() == done.stdout.strip()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits and /proc of Linux")
+@pytest.mark.parametrize("stored", [(), ("--stored", "--limit", "300")])
+def test_time_and_memory_of_texts_are_measured(stored):
+    root = Path(__file__).resolve().parents[2]
+    command = [sys.executable, root / "benchmarks" / "text_memory.py", root / "README.md"]
+    done = subprocess.run([*command, "--megabytes", "1", *stored], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    words = ["tokenize:", "train:"] if stored else ["characters", "words", "whitespace"]
+    assert [line.split()[0] for line in done.stdout.splitlines()] == words

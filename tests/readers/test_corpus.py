@@ -84,6 +84,18 @@ def test_refuses_what_cannot_be_read(tmp_path):
     refusal([], "no file given", ConfigError)
 
 
+def test_a_text_that_does_not_fit_is_refused_with_the_way_out(tmp_path, monkeypatch):
+    (tmp_path / "a").write_text("much")
+
+    def decode(*_):
+        raise MemoryError
+
+    monkeypatch.setattr("bptt.corpus.decode", decode)
+    refusal(tmp_path / "a", r"a does not fit into the memory; .* \(bptt tokenize\)")
+    monkeypatch.setattr("bptt.corpus.MAX_FILE", 3)
+    refusal(tmp_path / "a", r"a is too long; expected at most 3 bytes, .* \(bptt tokenize\)")
+
+
 def test_other_encodings_are_read_where_they_are_named(tmp_path):
     text = "naïve\n\ncafé"
     for encoding in ("latin-1", "utf-16", "cp1252"):

@@ -101,7 +101,7 @@ def main(arguments: list[str] | None = None) -> None:
     except BpttError as error:
         fail(str(error), 1 if type(error) is BpttError else 2)
     except MemoryError as error:
-        fail(f"out of memory: {error or 'a smaller model or batch may fit'}.", 1)
+        fail(f"out of memory: {str(error) or 'a smaller model or batch may fit'}.", 1)
     except OSError as error:
         silence_stdout()
         fail(f"cannot write the output: {error.strerror}.", 1)
