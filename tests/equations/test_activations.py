@@ -233,3 +233,12 @@ def test_derivatives_vanish_where_the_function_saturates(derivative, dtype):
     g = np.array([1, -1 if derivative is d_tanh else 0], dtype)
     assert not derivative(g).any()
     assert derivative(g).dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_underflow_is_no_error_whatever_the_caller_has_set(dtype):
+    x = np.array([[0.0, 1000.0], [-1000.0, 1.0]], dtype)
+    with np.errstate(all="raise"):
+        assert softmax(x).tolist() == [[1, 1], [0, 0]]
+        assert np.isfinite(log_softmax(x)).all()
+        assert sigmoid(x)[1, 0] == 0

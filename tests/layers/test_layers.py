@@ -379,3 +379,21 @@ def test_dtype_of_the_embedding(dtype):
     y, _, tape = layer.forward(TOKENS, layer.init(np.random.default_rng(0), dtype))
     _, _, gradients = layer.backward(tape, y)
     assert y.dtype == gradients["We"].dtype == dtype
+
+
+# The caller's floating-point settings
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_underflow_is_no_error_whatever_the_caller_has_set(kind):
+    """Saturated gates, gradients that vanish: exp(-1000) is 0."""
+    layer = build(kind, 2, True)
+    x, parameters, state, dy, dstate = random_call(layer, dtype=np.float32)
+    tiny = np.float32(1e-36)
+    x, dy, dstate = 1000 * x, tiny * dy, tuple(tiny * d for d in dstate)
+    expected = layer.forward(x, parameters, state or None, RAGGED)
+    gradients = layer.backward(expected[2], dy, dstate or None)
+    with np.errstate(all="raise"):
+        found = layer.forward(x, parameters, state or None, RAGGED)
+        assert same_bits(found[:2], expected[:2])
+        assert same_bits(layer.backward(found[2], dy, dstate or None), gradients)

@@ -15,6 +15,7 @@ from ..equations.sequences import (
     running_columns,
     valid_steps,
 )
+from ..equations.underflow import may_underflow
 from ..equations.updates import AdamStep
 from ..errors import EngineError
 from .contract import State, Stepper, Tape, changed
@@ -63,11 +64,12 @@ class NumpyTape:
             named["x"] = self.caches[1]
         return dict(zip(named, _fingerprints(named.values()), strict=True))
 
-    def need_unchanged(self) -> None:
-        """Refuse a tape whose arrays were changed after the forward pass."""
+    def unchanged(self) -> Any:
+        """Return the caches; refuse a tape whose arrays were changed after the forward pass."""
         for name, now in self._fingerprints().items():
             if now != self._before[name]:
                 raise changed(name)
+        return self.caches
 
     def copy(self, name: str) -> np.ndarray:
         """Return a copy of ``tape[name]`` that the caller may change."""
@@ -98,6 +100,7 @@ class NumpyStepper:
         zeros = np.zeros((m, sizes["n_a"]), self._x.dtype)
         self.state: State = tuple(zeros for _ in self._cell.states)
 
+    @may_underflow
     def step(self, xt: np.ndarray) -> np.ndarray:
         """Run one step: (m, n_x) -> (m, n_a)."""
         if xt.shape != self._x.shape or xt.dtype != self._x.dtype:
@@ -152,8 +155,7 @@ class NumpyProvider:
         need_dx: bool = True,
     ) -> tuple[np.ndarray | None, State, dict[str, np.ndarray]]:
         """Backpropagate through time."""
-        tape.need_unchanged()
-        caches = tape.caches
+        caches = tape.unchanged()
         turn = (lambda z: reverse_valid(z, caches.lengths)) if tape.reverse else (lambda z: z)
         da = _features_first(dy)
         zeros = np.zeros(da.shape[:2], da.dtype)
@@ -197,7 +199,7 @@ class NumpyProvider:
 
     def squared_norm(self, arrays: Sequence[np.ndarray]) -> float:
         """Sum all squares in float64."""
-        with np.errstate(over="ignore"):  # infinite, as on the native engine
+        with np.errstate(over="ignore", under="ignore"):  # infinite, as on the native engine
             return float(sum(np.sum(np.square(z, dtype=np.float64)) for z in arrays))
 
     def adam(

@@ -13,8 +13,10 @@ import numpy as np
 
 from ..checks import float_array
 from ..errors import ShapeError, operation
+from .underflow import may_underflow
 
 
+@may_underflow
 @operation
 def sigmoid(x: np.ndarray) -> np.ndarray:
     """Logistic function (1). No finite or infinite x overflows; NaN gives NaN.
@@ -43,16 +45,19 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return np.where(x >= 0, one, e) / (one + e)  # (1)
 
 
+@may_underflow
 def d_sigmoid(g: np.ndarray) -> np.ndarray:
     """Derivative of (1) where its output is g."""
     return g * (1 - g)
 
 
+@may_underflow
 def d_tanh(g: np.ndarray) -> np.ndarray:
     """Derivative of (2) where its output is g."""
     return 1 - g**2
 
 
+@may_underflow
 @operation
 def relu(x: np.ndarray) -> np.ndarray:
     """Rectifier (3), of an array of float32 or float64. `np.maximum` keeps a NaN a NaN."""
@@ -64,6 +69,7 @@ def d_relu(g: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(g), g, g > 0).astype(g.dtype, copy=False)
 
 
+@may_underflow
 def log_softmax(x: np.ndarray) -> np.ndarray:
     """Logarithm of (4), from the log-sum-exp and never from log(softmax), which may be log 0."""
     # A column of infinities is NaN: it has no softmax. What lies too far below is -inf.
@@ -72,6 +78,7 @@ def log_softmax(x: np.ndarray) -> np.ndarray:
     return shifted - np.log(np.exp(shifted).sum(axis=0, keepdims=True))
 
 
+@may_underflow
 @operation
 def softmax(x: np.ndarray) -> np.ndarray:
     """Softmax (4) over the first axis: every column sums to 1.

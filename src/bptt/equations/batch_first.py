@@ -21,6 +21,7 @@ from .losses import cross_entropy, output_backward, output_forward
 from .lstm import LSTM, LSTMCache
 from .rnn import RNN, RNNCache
 from .sequences import Caches, backward_through_time, forward_through_time
+from .underflow import may_underflow
 
 __all__ = [
     "lstm_backward",
@@ -120,6 +121,7 @@ def _backward(dh, caches):
     )
 
 
+@may_underflow
 @operation
 def rnn_step_forward(
     x: np.ndarray, prev_h: np.ndarray, Wx: np.ndarray, Wh: np.ndarray, b: np.ndarray
@@ -140,6 +142,7 @@ def rnn_step_forward(
     return _step_forward(RNN, x, (prev_h,), Wx, Wh, b)
 
 
+@may_underflow
 @operation
 def rnn_step_backward(dnext_h: np.ndarray, cache: RNNCache) -> tuple[np.ndarray, ...]:
     """Compute the gradients of `rnn_step_forward`.
@@ -156,6 +159,7 @@ def rnn_step_backward(dnext_h: np.ndarray, cache: RNNCache) -> tuple[np.ndarray,
     return _step_backward(RNN, (dnext_h,), cache)
 
 
+@may_underflow
 @operation("batch_first.rnn_forward")
 def rnn_forward(
     x: np.ndarray, h0: np.ndarray, Wx: np.ndarray, Wh: np.ndarray, b: np.ndarray
@@ -177,6 +181,7 @@ def rnn_forward(
     return _forward(RNN, x, h0, Wx, Wh, b)
 
 
+@may_underflow
 @operation("batch_first.rnn_backward")
 def rnn_backward(dh: np.ndarray, cache: Caches) -> tuple[np.ndarray, ...]:
     """Compute the gradients of `rnn_forward`: backpropagation through time.
@@ -193,6 +198,7 @@ def rnn_backward(dh: np.ndarray, cache: Caches) -> tuple[np.ndarray, ...]:
     return _backward(dh, cache)
 
 
+@may_underflow
 @operation
 def lstm_step_forward(
     x: np.ndarray,
@@ -219,6 +225,7 @@ def lstm_step_forward(
     return _step_forward(LSTM, x, (prev_h, prev_c), Wx, Wh, b)
 
 
+@may_underflow
 @operation
 def lstm_step_backward(
     dnext_h: np.ndarray, dnext_c: np.ndarray, cache: LSTMCache
@@ -237,6 +244,7 @@ def lstm_step_backward(
     return _step_backward(LSTM, (dnext_h, dnext_c), cache)
 
 
+@may_underflow
 @operation("batch_first.lstm_forward")
 def lstm_forward(
     x: np.ndarray, h0: np.ndarray, Wx: np.ndarray, Wh: np.ndarray, b: np.ndarray
@@ -258,6 +266,7 @@ def lstm_forward(
     return _forward(LSTM, x, h0, Wx, Wh, b)
 
 
+@may_underflow
 @operation("batch_first.lstm_backward")
 def lstm_backward(dh: np.ndarray, cache: Caches) -> tuple[np.ndarray, ...]:
     """Compute the gradients of `lstm_forward`: backpropagation through time.
@@ -274,6 +283,7 @@ def lstm_backward(dh: np.ndarray, cache: Caches) -> tuple[np.ndarray, ...]:
     return _backward(dh, cache)
 
 
+@may_underflow
 @operation
 def word_embedding_forward(x: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, _Cache]:
     """Look up the vector of every word: out[n, t] = W[x[n, t]].
@@ -295,6 +305,7 @@ def word_embedding_forward(x: np.ndarray, W: np.ndarray) -> tuple[np.ndarray, _C
     return W[x], (x, W)
 
 
+@may_underflow
 @operation
 def word_embedding_backward(dout: np.ndarray, cache: _Cache) -> np.ndarray:
     """Compute the gradient of `word_embedding_forward`: each row of W sums over its word's uses.
@@ -317,6 +328,7 @@ def word_embedding_backward(dout: np.ndarray, cache: _Cache) -> np.ndarray:
     return dW
 
 
+@may_underflow
 @operation
 def temporal_affine_forward(
     x: np.ndarray, w: np.ndarray, b: np.ndarray
@@ -341,6 +353,7 @@ def temporal_affine_forward(
     return out.transpose(1, 2, 0), (x, w)
 
 
+@may_underflow
 @operation
 def temporal_affine_backward(dout: np.ndarray, cache: _Cache) -> tuple[np.ndarray, ...]:
     """Compute the gradients of `temporal_affine_forward`: equations (2) to (4) of `losses`.
@@ -363,6 +376,7 @@ def temporal_affine_backward(dout: np.ndarray, cache: _Cache) -> tuple[np.ndarra
     return gradients["da"].transpose(1, 2, 0), gradients["dWy"].T, gradients["dby"][:, 0]
 
 
+@may_underflow
 @operation
 def temporal_softmax_loss(
     x: np.ndarray, y: np.ndarray, mask: np.ndarray

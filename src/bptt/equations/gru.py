@@ -60,6 +60,7 @@ from .activations import d_sigmoid, d_tanh, sigmoid
 from .cell import Array, Cell, Gradients, Parameters
 from .functions import check_gradients, check_step, predict, run_backward, run_forward
 from .sequences import Caches
+from .underflow import may_underflow
 
 
 class GRUCache(NamedTuple):
@@ -194,6 +195,7 @@ def gru_of_caches(caches: tuple[Any, Any]) -> Cell:
     return gru_variant(steps[0][-1]) if steps and not isinstance(caches, Caches) else GRU
 
 
+@may_underflow
 @operation
 def gru_cell_forward(
     xt: Array, a_prev: Array, parameters: Parameters
@@ -230,6 +232,7 @@ def gru_cell_forward(
     return a_next, yt_pred, cache
 
 
+@may_underflow
 @operation
 def gru_cell_backward(da_next: Array, cache: GRUCache | GRUResetAfterCache) -> Gradients:
     """Compute the gradients of `gru_cell_forward`: one step, equations (5) to (18a).
@@ -255,6 +258,7 @@ def gru_cell_backward(da_next: Array, cache: GRUCache | GRUResetAfterCache) -> G
     return cell.backward(da_next, cache)
 
 
+@may_underflow
 @operation
 def gru_forward(
     x: Array,
@@ -290,6 +294,7 @@ def gru_forward(
     return run_forward(gru_variant(parameters), x, (a0,), parameters, seq_lengths)
 
 
+@may_underflow
 @operation
 def gru_backward(da: Array, caches: tuple[Any, Any], *, da_final: Array | None = None) -> Gradients:
     """Compute the gradients of `gru_forward`: backpropagation through time.

@@ -31,12 +31,14 @@ from ..checks import ArrayChecker, float_array
 from ..errors import ConfigError, ShapeError, operation
 from .activations import log_softmax, softmax
 from .sequences import valid_steps
+from .underflow import may_underflow
 
 Lengths = Sequence[int] | np.ndarray | None
 Reduction = Literal["sum", "mean_examples", "mean_steps"]
 REDUCTIONS = get_args(Reduction)
 
 
+@may_underflow
 @operation
 def output_forward(a: np.ndarray, Wy: np.ndarray, by: np.ndarray) -> np.ndarray:
     """Apply the output layer at every step (1).
@@ -62,6 +64,7 @@ def output_forward(a: np.ndarray, Wy: np.ndarray, by: np.ndarray) -> np.ndarray:
     return logits.reshape(Wy.shape[0], *a.shape[1:])  # not -1: m or T_x may be 0
 
 
+@may_underflow
 @operation
 def output_backward(dlogits: np.ndarray, a: np.ndarray, Wy: np.ndarray) -> dict[str, np.ndarray]:
     """Compute the gradients of `output_forward`: equations (2) to (4).
@@ -97,6 +100,7 @@ def _check_output_layer(a, Wy):
     return Wy, a, check
 
 
+@may_underflow
 @operation
 def softmax_cross_entropy(
     logits: np.ndarray, ids: np.ndarray, lengths: Lengths = None, reduction: Reduction = "sum"
@@ -128,6 +132,7 @@ def softmax_cross_entropy(
     return cross_entropy(logits, ids, valid, scale_of(reduction, valid))
 
 
+@may_underflow
 def cross_entropy(
     logits: np.ndarray, ids: np.ndarray, valid: np.ndarray, scale: float
 ) -> tuple[float, np.ndarray]:
@@ -141,6 +146,7 @@ def cross_entropy(
     return total(*cross_entropy_columns(logits[:, valid], columns), valid, scale)
 
 
+@may_underflow
 def cross_entropy_columns(logits: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Compute (5), not yet summed, and (6): logits (n_y, steps), one class index a column."""
     steps = np.arange(ids.size)
@@ -150,6 +156,7 @@ def cross_entropy_columns(logits: np.ndarray, ids: np.ndarray) -> tuple[np.ndarr
     return nats, dlogits
 
 
+@may_underflow
 @operation
 def squared_error(
     y: np.ndarray, target: np.ndarray, lengths: Lengths = None, reduction: Reduction = "sum"
@@ -175,12 +182,14 @@ def squared_error(
     return entrywise(squared_error_entries, "y", y, target, lengths, reduction)
 
 
+@may_underflow
 def squared_error_entries(y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Compute (7), not yet summed, and (8) entry by entry."""
     dy = y - target  # (8)
     return 0.5 * dy**2, dy  # (7)
 
 
+@may_underflow
 def entrywise(
     loss: Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]],
     name: str,
@@ -223,6 +232,7 @@ def entrywise(
     return total(*loss(y[:, valid], target[:, valid]), valid, scale)
 
 
+@may_underflow
 def total(
     entries: np.ndarray, dy: np.ndarray, valid: np.ndarray, scale: float
 ) -> tuple[float, np.ndarray]:

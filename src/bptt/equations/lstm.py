@@ -50,6 +50,7 @@ from ..errors import operation
 from .activations import d_sigmoid, d_tanh, sigmoid
 from .cell import Array, Cell, Gradients, Parameters
 from .functions import check_gradients, check_step, predict, run_backward, run_forward
+from .underflow import may_underflow
 
 
 class LSTMCache(NamedTuple):
@@ -126,6 +127,7 @@ LSTM = Cell(
 )  # fmt: skip
 
 
+@may_underflow
 @operation
 def lstm_cell_forward(
     xt: Array,
@@ -164,6 +166,7 @@ def lstm_cell_forward(
     return a_next, c_next, yt_pred, cache
 
 
+@may_underflow
 @operation
 def lstm_cell_backward(da_next: Array, dc_next: Array, cache: LSTMCache) -> Gradients:
     """Compute the gradients of `lstm_cell_forward`: one step, equations (7) to (21).
@@ -189,6 +192,7 @@ def lstm_cell_backward(da_next: Array, dc_next: Array, cache: LSTMCache) -> Grad
     return lstm_recurrence_backward(da_next, dc_next, cache)
 
 
+@may_underflow
 @operation
 def lstm_forward(
     x: Array,
@@ -230,6 +234,7 @@ def lstm_forward(
     return run_forward(LSTM, x, (a0, c0), parameters, seq_lengths)
 
 
+@may_underflow
 @operation
 def lstm_backward(
     da: Array,

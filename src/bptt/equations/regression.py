@@ -21,10 +21,12 @@ import numpy as np
 
 from ..errors import ConfigError, operation
 from .losses import Lengths, Reduction, entrywise
+from .underflow import may_underflow
 
 LOG_2_PI = float(np.log(2 * np.pi))
 
 
+@may_underflow
 def gaussian_entries(
     mu: np.ndarray, s: np.ndarray, target: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -46,6 +48,7 @@ def gaussian_entries(
     return nats, dmu, ds
 
 
+@may_underflow
 def pinball_entries(
     y: np.ndarray, target: np.ndarray, level: float | np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -68,6 +71,7 @@ def pinball_entries(
     return loss, dy.astype(y.dtype, copy=False)
 
 
+@may_underflow
 @operation
 def gaussian_nll(
     y: np.ndarray, target: np.ndarray, lengths: Lengths = None, reduction: Reduction = "sum"
@@ -106,6 +110,7 @@ def gaussian_nll(
     return entrywise(entries, "y", y, target, lengths, reduction, 2, "2 n_y")
 
 
+@may_underflow
 @operation
 def pinball(
     y: np.ndarray,

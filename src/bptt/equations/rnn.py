@@ -32,6 +32,7 @@ from ..errors import ConfigError, operation
 from .activations import d_relu, d_tanh, relu
 from .cell import Array, Cell, Gradients, Parameters
 from .functions import check_gradients, check_step, predict, run_backward, run_forward
+from .underflow import may_underflow
 
 Activation = Literal["tanh", "relu"]
 
@@ -109,6 +110,7 @@ def rnn_variant(activation: str) -> Cell:
     return RNN if activation == "tanh" else RNN_RELU
 
 
+@may_underflow
 @operation
 def rnn_cell_forward(
     xt: Array,
@@ -148,6 +150,7 @@ def rnn_cell_forward(
     return a_next, yt_pred, cache
 
 
+@may_underflow
 @operation
 def rnn_cell_backward(
     da_next: Array, cache: RNNCache, *, activation: Activation = "tanh"
@@ -176,6 +179,7 @@ def rnn_cell_backward(
     return cell.backward(da_next, cache)
 
 
+@may_underflow
 @operation
 def rnn_forward(
     x: Array,
@@ -224,6 +228,7 @@ def rnn_forward(
     return run_forward(rnn_variant(activation), x, (a0,), parameters, seq_lengths)
 
 
+@may_underflow
 @operation
 def rnn_backward(da: Array, caches: tuple[Any, Any], *, da_final: Array | None = None) -> Gradients:
     """Compute the gradients of `rnn_forward`: backpropagation through time.

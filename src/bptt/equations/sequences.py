@@ -27,6 +27,7 @@ import numpy as np
 from ..checks import ArrayChecker, is_whole
 from ..errors import ConfigError, ShapeError, operation
 from .cell import Cell, Gradients, Parameters
+from .underflow import may_underflow
 
 
 class Caches(tuple[Any, Any]):
@@ -35,7 +36,8 @@ class Caches(tuple[Any, Any]):
     ``caches[0][t]`` is the cache of step t. In a ragged batch its arrays have one column for each
     sequence that has a step t, in the batch's order. The caches hold the caller's parameters (and,
     where the batch is not ragged, x) themselves, not copies: change one in place between forward
-    and backward, and the gradients are those of the changed array.
+    and backward, and the gradients are those of the changed array. (The engine's caches are refused
+    then: see `bptt.engine.Provider.backward`.)
 
     Attributes
     ----------
@@ -99,6 +101,7 @@ def _with_columns(old, columns, new):
     return result
 
 
+@may_underflow
 def forward_through_time(
     cell: Cell,
     x: np.ndarray,
@@ -143,6 +146,7 @@ def forward_through_time(
     return states, current, Caches(steps, x, cell, lengths, parameters)
 
 
+@may_underflow
 def backward_through_time(
     da: np.ndarray, dstate_final: tuple[np.ndarray, ...], caches: Caches
 ) -> Gradients:

@@ -9,7 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .underflow import may_underflow
 
+
+@may_underflow
 def sgd(
     w: np.ndarray, g: np.ndarray, v: np.ndarray, *, learning_rate: float, momentum: float = 0.0
 ) -> None:
@@ -22,6 +25,7 @@ def sgd(
     w -= learning_rate * v  # (2)
 
 
+@may_underflow
 def rmsprop(
     w: np.ndarray,
     g: np.ndarray,
@@ -68,6 +72,7 @@ class AdamStep(NamedTuple):
     correction2: float
 
 
+@may_underflow
 def adam(
     w: np.ndarray,
     g: np.ndarray,

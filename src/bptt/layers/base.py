@@ -150,6 +150,10 @@ class Layer(ABC):
             )
         return tuple(checked)
 
+    def checked_dstate(self, dstate: Any, m: int, dtype: Any) -> State:
+        """Check the gradient of a state; zeros if it is None."""
+        return self.checked_state(dstate, m, dtype, "dstate")
+
 
 def checked_gradient(dy: Any, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
     """Check the gradient of outputs of a shape (m, T_x, n_out) and a dtype.

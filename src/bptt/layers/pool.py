@@ -8,6 +8,7 @@ import numpy as np
 from ..checks import ArrayChecker
 from ..engine.contract import Stepper
 from ..equations.sequences import valid_steps
+from ..equations.underflow import may_underflow
 from ..errors import ConfigError, operation
 from .base import (
     Batch,
@@ -121,6 +122,7 @@ class Pool(Layer):
         checked = super().checked_state(state, m, kind, name)
         return tuple([s.astype(np.float64, copy=False) for s in checked])
 
+    @may_underflow
     @operation
     def forward(
         self,
@@ -199,6 +201,7 @@ class Pool(Layer):
         top = np.where(count > 0, np.take_along_axis(seen, best, axis=1)[:, 0], top)
         return np.where(count > 0, top, 0).astype(x.dtype), (top, count), (best, count)
 
+    @may_underflow
     @operation
     def backward(
         self, tape: Any, dy: np.ndarray, dstate: State | None = None, *, need_dx: bool = True
@@ -226,7 +229,7 @@ class Pool(Layer):
         """
         (m, T_x, _), dtype, lengths, kept = own_tape(tape, self._of())
         dy = checked_gradient(dy, (m, 1, self.n_in), dtype)[:, 0]
-        dstate = self.checked_state(dstate, m, dtype, "dstate")
+        dstate = self.checked_dstate(dstate, m, dtype)
         dx = np.zeros((m, T_x, self.n_in), dtype)
         if self.pooling == "last":
             some = lengths > 0
@@ -248,6 +251,7 @@ class Pool(Layer):
         np.put_along_axis(d_seen, best, d_top[:, np.newaxis], axis=1)
         return d_seen[:, 1:], (d_seen[:, 0].astype(np.float64), dstate[1]), {}
 
+    @may_underflow
     def advance(self, xt: np.ndarray, state: State) -> tuple[np.ndarray, State]:
         """Pool one more time step, unchecked: xt (m, n_in) -> the output and the next state."""
         if self.pooling == "last":

@@ -276,7 +276,7 @@ class Recurrent(Layer):
         self._need_tape(tape)
         m, T_x = tape[0].shape
         d: Any = checked_gradient(dy, (m, T_x, self.n_out), tape[0].dtype)
-        dstate = self.checked_state(dstate, m, d.dtype, "dstate")
+        dstate = self.checked_dstate(dstate, m, d.dtype)
         run, by_slot, dstates = provider().backward, [], []
         for k in reversed(range(self.n_layers)):
             dx = []
