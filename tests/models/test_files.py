@@ -177,8 +177,8 @@ def test_numbers_of_a_history_are_finite_and_of_few_digits(tmp_path, name, value
     assert len(str(caught.value)) < 500
 
 
-def state_of(name):
-    """Changes to the training state of a checkpoint: all are refused, or change nothing."""
+def damage():
+    """Changes to the training state of a checkpoint: entry -> impossible value."""
     numbers = ("total", "weight", "norms", "items", "training_seconds", "seconds", "best_loss")
     changes = dict.fromkeys(numbers, BIG) | {"recent": [BIG], "schedule": {"best": BIG}}
     changes |= {"epoch": 2**61, "step": 2**61, "per_epoch": 2**61, "waited": 2**61, "batch": 2**61}
@@ -187,12 +187,12 @@ def state_of(name):
     return changes
 
 
-@pytest.mark.parametrize("name", state_of(""))
+@pytest.mark.parametrize("name", damage())
 def test_a_checkpoint_with_impossible_numbers_is_refused(tmp_path, name):
     row = MODELS["LanguageModel"]
     row.build().fit(*row.data, checkpoint=tmp_path / "m", on_step=lambda p: p.step == 2, **QUIET)
     arrays, config = load_arrays(min(tmp_path.iterdir()))
-    config["training"][name] = state_of(name)[name]
+    config["training"][name] = damage()[name]
     forged(tmp_path / "forged", arrays, config)
     before = {k: a.copy() for k, a in arrays.items()}
     model = row.build()
@@ -273,3 +273,14 @@ def test_what_is_saved_after_a_refused_fit_or_other_settings_loads(name, tmp_pat
     model.save(tmp_path / "b")
     for path in (tmp_path / "a", tmp_path / "b"):
         assert row.outcomes(bptt.load(path)) == expected
+
+
+def test_a_forecaster_of_a_forged_scale_gives_an_error_and_no_warning(tmp_path):
+    """Found by the fuzzer: infinite windows from which infinity was subtracted."""
+    row = MODELS["Forecaster"]
+    row.build().fit(*row.data, **QUIET).save(tmp_path / "model")
+    arrays, config = load_arrays(tmp_path / "model")
+    config["fitted"]["scale"] = [1e-300]
+    save_arrays(tmp_path / "forged", arrays, config)
+    with pytest.raises(BpttError, match="the result is not finite"):
+        bptt.load(tmp_path / "forged").predict()

@@ -56,7 +56,8 @@ class Framing:
         return self._read(z)
 
     def _read(self, z):
-        x = z - z[:, -1:] if self.residual == "window" else z
+        with np.errstate(all="ignore"):  # what is not finite is refused in the forecast
+            x = z - z[:, -1:] if self.residual == "window" else z
         if self.residual == "none":
             return x, np.zeros((len(z), self.horizon, z.shape[2]), z.dtype)
         return x, z[:, self.window - self.season + np.arange(self.horizon) % self.season]

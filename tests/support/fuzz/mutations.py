@@ -218,7 +218,8 @@ def _change_json(value, rng):
         if way < 0.4:
             return value[: at + 1] + value[at:]
         return [*value[:at], _change_json(value[at], rng), *value[at + 1 :]]
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and rng.random() < 0.4:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if number and abs(value) < 1e300 and rng.random() < 0.4:
         return rng.choice([value + 1, value - 1, -value, value * 2, value * 10**9, float(value)])
     if isinstance(value, str) and value and rng.random() < 0.4:
         at = rng.randrange(len(value))
