@@ -120,7 +120,7 @@ def _stripped(word):
 def with_spaces(path):
     """Read words and tags separated by spaces, as common scripts for CoNLL-2003 do."""
     text = text_of(path)
-    if text is None or re.search("^[# \t]", text, re.MULTILINE) or "\t" in text:
+    if text is None or re.search("^([# \t]|-DOCSTART-[^ \n])", text, re.MULTILINE) or "\t" in text:
         return None
     X, y = [[]], [[]]
     for line in text.split("\n"):
