@@ -1,6 +1,7 @@
 """Columns of times: dates as text, whole numbers that write dates, plain numbers."""
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from .. import extras
 from ..errors import DataError
 from .data import Caution
 from .lines import shown
-from .times import show_time
+from .times import infer_frequency, show_time
 
 TIME_NAMES = frozenset(("date", "dates", "datetime", "day", "ds", "epoch", "hour", "index", "month",
                         "observation_date", "period", "quarter", "step", "t", "time", "timestamp",
@@ -28,6 +29,7 @@ _NAMED = ("%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%B %d, %Y", "%d %B %
           "%B %Y", "%b-%Y", "%b-%y", "%Y-%b", "%Y %b", "%YM%m", "%m/%Y", "%m-%Y", "%m.%Y",
           "%Y.%m.%d", "%Y/%m")  # fmt: skip
 _ORDERS = (("day first", "%d{0}%m{0}{1}"), ("month first", "%m{0}%d{0}{1}"))
+_TWO_DIGITS = 60  # years: 68 and 69 are read as 2068 and 1969
 _TRIED = 200  # values by which a format is chosen before all are read
 
 
@@ -137,6 +139,7 @@ def _texts(pd, column, name, sure, place):
                 f"one zone: convert them to UTC first."
             )
         if dates.notna().all():
+            _refuse_centuries(dates, form, name)
             found.append((what, dates))
     if not found:
         _refuse_mixed(pd, texts, name, lambda k: place(rows[k]), readings[0][1])
@@ -172,10 +175,21 @@ def _readings(pd, texts):
     forms += [("", form + clock) for form in ("%Y/%m/%d", "%Y.%m.%d") for clock in _CLOCKS]
     fitting = []
     for what, form in forms:
+        if not _is_written(texts.iloc[0], form):  # pandas takes a millisecond
+            continue
         dates = _parse(pd, texts, form)
         if dates is not None and dates.notna().all():
             fitting.append((what, form))
     return fitting
+
+
+def _is_written(text, form):
+    """Return whether one text can be read in a format."""
+    try:
+        datetime.strptime(text, form)
+    except ValueError:
+        return False
+    return True
 
 
 def _parse(pd, texts, form):
@@ -203,11 +217,11 @@ def _likelier(found, texts, name):
     """Return the one of two readings in which the dates are evenly spaced."""
     scores = []
     for _, dates in found:
-        steps = np.unique(np.diff(dates.to_numpy().astype("datetime64[s]").astype(np.int64)))
-        rising = len(steps) and ((steps > 0).all() or (steps < 0).all())
-        lengths = np.abs(steps) / 86400
-        months = len(steps) and lengths.min() >= 28 and lengths.max() <= 31
-        scores.append(0 if rising and (len(steps) == 1 or months) else 1 if rising else 2)
+        times = dates.to_numpy().astype("datetime64[s]")
+        times = times if times[0] < times[-1] else times[::-1]
+        frequency = infer_frequency([times]) if (times[1:] > times[:-1]).all() else None
+        places = None if frequency is None else frequency.places(times)
+        scores.append(2 if places is None else int((np.diff(places) > 1).any()))
     best = min(scores)
     if scores.count(best) > 1 and len({tuple(dates) for _, dates in found}) > 1:
         raise DataError(
@@ -215,6 +229,15 @@ def _likelier(found, texts, name):
             f"{found[1][0]}; expected dates that can be read in one way: write them as YYYY-MM-DD."
         )
     return found[scores.index(best)]
+
+
+def _refuse_centuries(dates, form, name):
+    years = dates.dt.year
+    if "%y" in form and years.max() - years.min() > _TWO_DIGITS:
+        raise DataError(
+            f"{name} has years of two digits, read as {years.min()} to {years.max()}; expected "
+            f"years of four digits."
+        )
 
 
 def _refuse_missing(column, name, place):
