@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -112,3 +113,13 @@ def test_a_prompt_that_the_model_does_not_know_is_named(run, trained):
         "bptt: the prompt holds 2 characters that the model was not trained on, and reads as one "
         "unknown token: '☃', 'é'.\n"
     )
+
+
+def test_the_vocabulary_beside_a_token_file_is_not_replaced(run):
+    assert run("tokenize", "text.txt", "--out", "t.npy")[0] == 0
+    place = Path("t.vocabulary.safetensors")
+    before = place.read_bytes()
+    arguments = ["--units", 2, "--epochs", 1, "--batch-size", 2, "--seq-length", 8, "--force"]
+    status, _, err = run("train", "text", "t.npy", *arguments, "--out", place)
+    assert (status, err.count("is read by this command")) == (2, 1)
+    assert place.read_bytes() == before

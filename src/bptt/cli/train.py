@@ -215,7 +215,9 @@ def train(context, kind, files, given):
 def _check_out(given, files, model):
     """Raise an error if the model must not be written to --out: before the data are read."""
     out, resumed = given["out"], given["resume"]
-    check_destination(out, *files, given["validation"], given["test"], resumed, model=True)
+    data = [*files, *filter(None, (given["validation"], given["test"]))]
+    vocabularies = [path.with_suffix(".vocabulary.safetensors") for path in data if path.suffix]
+    check_destination(out, *data, *vocabularies, resumed, model=True)
     if given["force"] or not out.exists() or not out.stat().st_size:
         return
     if resumed and is_of_run(out, model):
