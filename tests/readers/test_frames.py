@@ -44,6 +44,19 @@ def long(ids="AB", n=60):
             "rownames numbers the rows and is left out; columns= brings it back",
         ),
         (
+            pd.DataFrame({"Datum": DAYS.strftime("%Y%m%d").astype(int), "v": Y}),
+            ["v"],
+            "Datum",
+            "Datum holds dates as YYYYMMDD: 2024-01-01 first",
+        ),
+        (
+            pd.DataFrame({"cost": 202401 + np.arange(12), "v": Y[:12]}),
+            ["cost", "v"],
+            None,
+            "cost r",
+        ),
+        (pd.DataFrame({"m": 202401 + np.arange(80) ** 2, "v": Y}), ["m", "v"], None, ""),
+        (
             pd.DataFrame({"mileage": range(80), "v": Y}),
             ["mileage", "v"],
             None,

@@ -73,7 +73,8 @@ def find_index(
                 table.notes += read[1]
             else:
                 table.notes.append(f"{table.shown(at)} holds dates too and is left out.")
-    named = [(at, TIME_NAMES) for at in free] + [(at, _COUNTERS) for at in free[:1]]
+    named = [(at, TIME_NAMES) for at in free]
+    named += [(at, names) for names in (_COUNTERS, None) for at in free[:1]]
     for at, names in named:
         if found is None and (times := _numeric_times(table, at, names, codes)) is not None:
             found = at, times
@@ -89,8 +90,14 @@ def _named(table, at):
 
 
 def _numeric_times(table, at, names, codes):
-    """Return the times in a column of numbers that has the name of an index and rises."""
-    if not table.is_number(at) or table.names[at].strip().lower() not in names:
+    """Return the times in a column of numbers that has the name of an index and rises.
+
+    Where `names` is None, any name will do if the numbers write dates at a frequency and do not
+    rise evenly themselves: 202411, 202412, 202501.
+    """
+    if not table.is_number(at):
+        return None
+    if names is not None and table.names[at].strip().lower() not in names:
         return None
     if table.series(at).isna().any():
         return None
@@ -102,10 +109,18 @@ def _numeric_times(table, at, names, codes):
     zero = steps.dtype.type(0)
     if len(steps) == 0 or not ((steps > zero).all() or (steps < zero).all()):
         return None
-    if times.dtype.kind != "M" and not _even(times, codes):
+    if (times.dtype.kind != "M" or names is None) and not _even(times, codes):
+        return None
+    if names is None and (times.dtype.kind != "M" or not _writes_dates(table, at, codes)):
         return None
     table.notes += notes or [f"{table.shown(at)} rises evenly and is the index: it is no feature."]
     return times
+
+
+def _writes_dates(table, at, codes):
+    values = table.series(at).to_numpy(np.float64)
+    steps = np.abs(_steps(values, codes))
+    return values.max() < 1e8 and len(steps) > 1 and steps.min() < steps.max()
 
 
 def row_numbers(table: Columns, taken: set[int], codes: np.ndarray | None) -> set[int]:
