@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError
-from .one_thread import one_blas_thread
 
 Initializer = Callable[
     ["np.random.Generator", tuple[int, ...]], np.ndarray
@@ -34,6 +33,8 @@ def orthogonal(rng: "np.random.Generator", shape: tuple[int, ...]) -> np.ndarray
     diagonal positive: otherwise the draw is not uniform. A matrix with more columns than rows has
     orthonormal rows.
     """
+    from .one_thread import one_blas_thread  # here: `import bptt` needs no threads
+
     n_rows, n_columns = shape
     normal = rng.standard_normal((max(shape), min(shape)))
     with one_blas_thread():  # on a busy machine its threads wait for one another: 2 s for 10 ms
