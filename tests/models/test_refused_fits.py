@@ -184,3 +184,20 @@ def test_strict_floating_point_errors_of_the_caller_do_no_harm(name, tmp_path):
         model.save(tmp_path / "whole")
         assert np.geterr()["under"] == "raise"
         bptt.load(tmp_path / "whole")
+
+
+def test_underflow_is_no_error_of_a_caller_who_raises_it():
+    """Probabilities of 0, and squares of small differences: both underflow."""
+    X, y = MODELS["SequenceClassifier"].data
+    X = [np.append(x, np.full((len(x), 1), 1e-170), axis=1) for x in X]
+    X[0][:, 3] = 2e-170
+    plain = bptt.SequenceClassifier(units=4, epochs=1).fit(X, y, **QUIET)
+    with np.errstate(all="raise"):
+        model = bptt.SequenceClassifier(units=4, epochs=1).fit(X, y, **QUIET)
+        assert same_bits(model.parameters_, plain.parameters_)
+        model.parameters_["dense0.Wy"] *= 1e5
+        p = model.predict_proba(X)
+        assert p.min() == 0
+        assert model.score(X, y) >= 0
+        with pytest.raises(FloatingPointError):  # what it would be without
+            np.exp(np.float64(-1000))

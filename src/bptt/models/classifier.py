@@ -339,6 +339,9 @@ class SequenceClassifier(LabelModel):
     history_ : list of dict
         One entry for each epoch: epoch, step, loss and validation (nats per sequence), grad_norm,
         learning_rate, seconds, steps_per_second.
+    best_epoch_ : int or None
+        Epoch with the lowest validation loss; with `patience` its parameters are kept. None where
+        nothing was held out.
     interrupted_ : bool
         Whether Ctrl-C, SIGTERM or `on_step` ended the training early.
 

@@ -137,7 +137,7 @@ class Forecaster(Model):
         continues them.
     feature_names_in_ : ndarray of str, shape (k,)
         Names of the values; only if `fit` was given a data frame or Data with names.
-    network_, parameters_, history_, interrupted_
+    network_, parameters_, history_, best_epoch_, interrupted_
         See `bptt.models.base.Model`; the losses are means over forecast values.
 
     Examples

@@ -126,7 +126,7 @@ class LanguageModel(Model):
         Whether the model was trained on documents, and so predicts their ends.
     encoder_ : TextEncoder
         Converts texts to token ids.
-    network_, parameters_, history_, interrupted_
+    network_, parameters_, history_, best_epoch_, interrupted_
         As in `bptt.models.base.Model`; the losses are in nats per token.
 
     Examples

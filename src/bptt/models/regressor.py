@@ -114,7 +114,7 @@ class SequenceRegressor(SequenceModel):
     ----------
     y_mean_, y_scale_ : ndarray of float64, shape (n_targets,)
         Mean and standard deviation of the targets; the network predicts standardized targets.
-    mean_, scale_, vocabulary_, network_, parameters_, history_, interrupted_
+    mean_, scale_, vocabulary_, network_, parameters_, history_, best_epoch_, interrupted_
         See `SequenceClassifier`. The losses are half squared errors of standardized targets.
 
     Examples

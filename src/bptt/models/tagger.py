@@ -107,7 +107,7 @@ class SequenceTagger(LabelModel):
     ----------
     classes_ : ndarray, shape (n_classes,)
         The classes of the training set, sorted.
-    mean_, scale_, vocabulary_, network_, parameters_, history_, interrupted_
+    mean_, scale_, vocabulary_, network_, parameters_, history_, best_epoch_, interrupted_
         See `SequenceClassifier`. The losses are nats per step.
 
     Examples
