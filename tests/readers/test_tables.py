@@ -184,6 +184,11 @@ def test_a_date_with_a_broken_zone(write):
     refusal(read_series, path, "date mixes times with and without a time zone")
 
 
+def test_a_year_below_0(write):
+    path = write("date,b\n2016-07-01 00:00,1\n-1-07-01 01:00,2\n2016-07-01 02:00,3\n")
+    refusal(read_series, path, "date holds '-1-07-01 01:00' in line 3 beside '2016-07-01 00:00'")
+
+
 def test_text_excludes_columns(write):
     refusal(read_table, write("a\n1\n"), "both", error=ConfigError, text=0, columns=[0])
 

@@ -259,9 +259,11 @@ def _refuse_mixed(pd, texts, name, place, form=None):
                 f"{name} mixes times with and without a time zone, or of several zones; expected "
                 f"one zone: convert them to UTC first."
             )
-        wrong = np.flatnonzero(dates.isna().to_numpy())
-        right = np.flatnonzero(dates.notna().to_numpy())
-        if form or len(right) > len(wrong):
+        bad = dates.isna()
+        if own == "ISO8601":  # pandas reads a year of -1 too
+            bad |= ~texts.str.match(r"\d{4}")
+        wrong, right = np.flatnonzero(bad.to_numpy()), np.flatnonzero(~bad.to_numpy())
+        if len(wrong) and (form or len(right) > len(wrong)):
             raise DataError(
                 f"{name} holds {shown(texts.iloc[wrong[0]])} in {place(wrong[0])} beside "
                 f"{shown(texts.iloc[right[0]])}; expected dates of one format."
