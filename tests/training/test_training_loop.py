@@ -336,7 +336,7 @@ def test_the_handler_comes_back_after_an_exception_and_after_nesting(ctrl_c):
     with Interrupts() as outer:
         with Interrupts() as inner:
             ctrl_c()
-        assert (inner.requested, outer.requested) == (True, False)
+        assert (inner.requested, outer.requested) == (signal.SIGINT, 0)
         ctrl_c()
         assert outer.requested
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
