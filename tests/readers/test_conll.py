@@ -147,6 +147,10 @@ def test_columns_of_conll_u_plus_by_their_names(write):
     message = "has the columns ID, UPOS, FORM, NER; expected 'POS' among them, or a number"
     refusal(read_conll, path, message, tag="POS")
     refusal(read_conll, write(head + "1\ta\tX\n"), "line 2 has 3 columns; expected 4, as # glob")
+    text = head + "1\tN\ta\tO\n"
+    late = text + "\n# global.columns = ID FORM UPOS NER\n1\ta\tX\tO\n"
+    refusal(read_conll, write(late, "late"), "line 4 names other columns; expected those of the")
+    assert len(read_conll(write(f"{text}\n{text}", "same")).X) == 2
     plain = write("# global.columns = WORD TAG\na X\nb Y\n")
     refusal(read_conll, plain, "has the columns WORD, TAG; expected 'FORM' among them")
     assert read_conll(plain, word="WORD", tag="TAG").y == [["X", "Y"]]

@@ -138,7 +138,7 @@ class _Rows:
             if not line.strip(" \t"):
                 if rows:
                     break
-            elif match := _GLOBAL.match(line):
+            elif not rows and (match := _GLOBAL.match(line)):
                 names = tuple(match[1].split())
             elif not line.startswith("#") and not _is_docstart(line):
                 rows.append(line)
@@ -195,6 +195,7 @@ class _Rows:
             comment = line.startswith("#") and self._is_comment(row, start)
             if comment:
                 self.skipped["comment line"] += 1
+                self._check_names(line)
                 if match := _SENT_ID.match(line):
                     yield "id", [match[1]]
                 elif comment == "doubtful":
@@ -204,6 +205,13 @@ class _Rows:
                 start = False
                 yield "row", row
         yield "end", []
+
+    def _check_names(self, line):
+        match = _GLOBAL.match(line)
+        if match and tuple(match[1].split()) != self._form.names:
+            self.lines.refuse(
+                "names other columns", "those of the first words, or # global.columns before them"
+            )
 
     def _all(self):
         """Yield the lines that were read ahead and the others."""

@@ -83,6 +83,10 @@ class Table:
 
     def position(self, at: int | None) -> Position | None:
         """Return the position in `frame` of a column of the table."""
+        if at is not None and at not in self._kept:
+            raise DataError(
+                f"{self.name} has no value in {self.shown(at)}; expected a column with values."
+            )
         return None if at is None else Position(self._kept.index(at))
 
     def frame(
@@ -115,6 +119,8 @@ class Table:
         self._kept = [at for at in wanted if self.names[at] or not _is_empty(read[at])]
         if self._unnamed and len(self._kept) > 1 and _is_empty(read[self._kept[-1]]):
             self._kept.pop()
+        if not self._kept:
+            raise DataError(f"{self.name} has no value in its columns; expected some.")
         if gone := [at for at in wanted if at not in self._kept]:
             one = len(gone) == 1
             self.notes.append(

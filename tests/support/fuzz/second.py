@@ -101,6 +101,9 @@ def with_conllu(path, form="form", tag="upos", fields=None):
             return None
     try:
         sentences = [s for s in conllu.parse(text, fields=fields) if len(s)]
+        widths = {len(t) for s in sentences for t in s}
+        if len(widths) > 1 or (fields is None and "global.columns" not in text and widths != {10}):
+            return None  # it takes lines with columns too few
         words = [[t for t in s if not isinstance(t.get("id"), tuple)] for s in sentences]
         words = [s for s in words if s]
         X = [[_stripped(t[form]) for t in s] for s in words]
