@@ -311,3 +311,12 @@ def test_random_tables_are_read_as_pandas_and_csv_read_them(write):
                     assert own == float(theirs), text
         same += 1
     assert same > 100
+
+
+def test_one_row_is_divided_by_its_most_frequent_separator(write):
+    assert read_frame(write("semi; colon,2004,red,2024-06-16\n")).shape == (1, 4)
+    assert read_frame(write("1,5;2;3;4\n")).shape == (1, 4)
+
+
+def test_a_column_that_is_asked_for_is_not_left_out(write):
+    refusal(read_table, write("1,\n2,\n"), "column 1 has nothing in line 1", label=1)

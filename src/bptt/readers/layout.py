@@ -48,6 +48,10 @@ def sniff(data: bytes, decimal: str) -> str:
         sample = sample[: sample.rfind(b"\n") + 1] or sample
     best, share = "", 0.0
     candidates = [sep for sep in _CANDIDATES if sep != decimal]
+    lines = [line for line in sample.split(b"\n") if line.strip()]
+    if len(lines) == 1 and any(sep.encode() in lines[0] for sep in candidates):
+        # Every candidate divides one row alike.
+        return max(candidates, key=lambda sep: _masked(lines[0], sep)[0].count(sep.encode()))
     for sep in candidates:
         counts = Counter(count for _, count, _ in _rows(_masked(sample, sep)[0], sep))
         width, often = counts.most_common(1)[0] if counts else (1, 1)
@@ -55,7 +59,6 @@ def sniff(data: bytes, decimal: str) -> str:
             return sep
         if width > 1 and often / counts.total() > share:
             best, share = sep, often / counts.total()
-    lines = [line for line in sample.split(b"\n") if line.strip()]
     if _aligned(lines):
         return SPACES
     one = len(lines) > 1 and b"," not in lines[0]
@@ -237,13 +240,13 @@ def has_header(first: list[str], below: list[list[str]], decimal: str) -> tuple[
     kinds = [kind_of(field, decimal) for field in first]
     if set(kinds) <= {"number", ""}:
         return False, None
-    if not {"number", "date"} & set(kinds) or not below:
+    if not {"number", "date"} & set(kinds):
         return True, None
     for k, kind in enumerate(kinds):
         others = {kind_of(row[k], decimal) for row in below} - {""}
         if kind == "text" and others and "text" not in others:
             return True, None
-    if _counts_up(first, kinds, decimal) and not _counts_up(below[0], None, decimal):
+    if below and _counts_up(first, decimal) and not _counts_up(below[0], decimal):
         return True, f"The first row ({_sample(first)}) is read as names of columns."
     return False, (
         f"The first row ({_sample(first)}) is read as values, not as names of columns "
@@ -255,7 +258,7 @@ def _sample(fields):
     return ", ".join(shown(f, 20, "") for f in islice(fields, 4)) + ", ..." * (len(fields) > 4)
 
 
-def _counts_up(fields, kinds, decimal):
+def _counts_up(fields, decimal):
     """Return whether the numbers of a row are whole and rise evenly, as years in a header do."""
     texts = [f.strip() for f in fields if kind_of(f, decimal) == "number"]
     if len(texts) < 2 or not all(t.isdigit() and len(t) < 10 for t in texts):

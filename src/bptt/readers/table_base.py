@@ -95,6 +95,7 @@ class Table:
         chosen: list[int] | None,
         numbers: bool = True,
         also: frozenset[int] = frozenset(),
+        keep: bool = True,
     ) -> Any:
         """Return a data frame; `attrs["origin"]` has the lines of its rows.
 
@@ -107,6 +108,8 @@ class Table:
         numbers : bool
             False: read the columns of `as_text` and `also` only.
         also : set of int
+        keep : bool
+            False: a column of `as_text` without name and value is left out like others.
         """
         pd = extras.load("pandas", extra="tables", why="to read tables")
         if chosen is not None and (both := as_text.intersection(chosen)):
@@ -116,8 +119,12 @@ class Table:
             )
         wanted = list(range(len(self.names))) if numbers else sorted(as_text | also)
         read = self._columns(wanted, as_text, chosen)
-        self._kept = [at for at in wanted if self.names[at] or not _is_empty(read[at])]
-        if self._unnamed and len(self._kept) > 1 and _is_empty(read[self._kept[-1]]):
+        asked = {*as_text, *also, *(chosen or ())} if keep else set()
+        self._kept = [
+            at for at in wanted if at in asked or self.names[at] or not _is_empty(read[at])
+        ]
+        last = self._kept[-1]
+        if self._unnamed and len(self._kept) > 1 and last not in asked and _is_empty(read[last]):
             self._kept.pop()
         if not self._kept:
             raise DataError(f"{self.name} has no value in its columns; expected some.")
@@ -145,11 +152,11 @@ class Table:
     def every_column(self) -> Any:
         """Return a data frame of all columns: numbers where nothing is lost by it."""
         texts = set(range(len(self.names)))
-        result = self.frame(texts, None)
+        result = self.frame(texts, None, keep=False)
         for k in range(len(self._kept)):
             values, column = self._faithful(result.iloc[:, k]), result.iloc[:, k]
             if values is None:
-                values = [str(text).strip() or None for text in column]
+                values = [str(text).strip() or np.nan for text in column]
             result.isetitem(k, values)
         result.attrs = {"notes": tuple(self.notes)}
         return result
