@@ -37,9 +37,7 @@ class Tape(Protocol):
     ``tape["c"]`` is (m, T_x, n_a), in the order of the steps in either direction, 0 on padding.
     """
 
-    cell: Cell
-    reverse: bool
-    sizes: tuple[int, int]  # (n_x, n_a)
+    of: tuple[Cell, int, int, bool]  # cell, n_x, n_a, reverse
     shape: tuple[int, int]  # (m, T_x)
     dtype: np.dtype
     names: tuple[str, ...]  # states, then gates: "a", "c", "ft", "it", "cct", "ot"

@@ -37,15 +37,15 @@ class NativeTape:
     """
 
     def __init__(self, tape: Any, cell: Cell, y: np.ndarray, n_x: int, reverse: bool):
-        self.tape, self.cell, self.reverse = tape, cell, reverse
-        self.sizes: tuple[int, int] = (n_x, y.shape[2])
+        self.tape = tape
+        self.of: tuple[Cell, int, int, bool] = (cell, n_x, y.shape[2], reverse)
         self.shape: tuple[int, int] = y.shape[:2]
         self.dtype: np.dtype = y.dtype
 
     @property
     def names(self) -> tuple[str, ...]:
         """States, then gates."""
-        return self.cell.states + self.cell.gates
+        return self.of[0].states + self.of[0].gates
 
     def copy(self, name: str) -> np.ndarray:
         """Return a copy of ``tape[name]`` that the caller may change."""

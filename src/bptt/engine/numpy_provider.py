@@ -49,9 +49,8 @@ class NumpyTape:
         self.caches, self.reverse = caches, reverse
         self.tokens, self.table = tokens, table
         self._before = self._fingerprints()
-        self.cell: Cell = caches.cell
-        sizes = self.cell.sizes(caches.parameters)
-        self.sizes: tuple[int, int] = (sizes["n_x"], sizes["n_a"])
+        sizes = caches.cell.sizes(caches.parameters)
+        self.of: tuple[Cell, int, int, bool] = (caches.cell, sizes["n_x"], sizes["n_a"], reverse)
         self.names: tuple[str, ...] = caches.cell.states + caches.cell.gates
         x = caches[1]
         self.shape: tuple[int, int] = x.shape[1:]
