@@ -205,6 +205,8 @@ def frame_agrees(frame, rows):
     """Return whether a second reader could read a table; raise where it contradicts."""
     if rows is None:
         return False
+    if any(str(f).strip() != str(f).strip(" \t\n") for row in rows for f in row):
+        return False  # other white space, which is text for us
     rows = [[str(field).strip() for field in row] for row in rows if row]
     if ["" for row in rows if row == [""]]:
         return False  # a blank line of spaces, or a quoted field without content
