@@ -326,9 +326,9 @@ class PyStream {
     else
       refuse("parameters must be float32 or float64.");
   }
-  nb::object step(nb::object x, nb::object out) {
+  nb::object step(nb::object x) {
     const Turn turn(busy_);
-    return f_ ? step_as(*f_, x, out) : step_as(*d_, x, out);
+    return f_ ? step_as(*f_, x) : step_as(*d_, x);
   }
   nb::object state() const {
     const Turn turn(busy_);
@@ -361,17 +361,11 @@ class PyStream {
     s.step(x, y);
   }
   template <class T>
-  static nb::object step_as(Stream<T>& s, nb::object x, nb::object out) {
+  static nb::object step_as(Stream<T>& s, nb::object x) {
     View from(x, "x_t");
-    const Rows<const T> rows = from.rows<const T>({s.m(), s.n_x()});
     T* to;
-    if (out.is_none()) {
-      out = new_array<T>({s.m(), s.n_a()}, &to);
-      run<T>(s, rows, {to, s.n_a(), 0});
-    } else {
-      View target(out, "out", true);
-      run<T>(s, rows, target.rows<T>({s.m(), s.n_a()}));
-    }
+    nb::object out = new_array<T>({s.m(), s.n_a()}, &to);
+    run<T>(s, from.rows<const T>({s.m(), s.n_x()}), {to, s.n_a(), 0});
     return out;
   }
   template <class T>
@@ -434,9 +428,9 @@ void bind_layers(nb::module_& m) {
   nb::class_<PyStream>(m, "Stream", "A cell that processes m sequences step by step. The weights are copied.")
       .def(nb::init<const std::string&, nb::dict, int>(), "cell"_a, "parameters"_a, "m"_a,
            nb::sig("def __init__(self, cell: str, parameters: dict[str, numpy.ndarray], m: int) -> None"))
-      .def("step", &PyStream::step, "xt"_a, "out"_a = nb::none(),
-           nb::sig("def step(self, xt: numpy.ndarray, out: numpy.ndarray | None = None) -> numpy.ndarray"),
-           "xt (m, n_x) -> the next output (m, n_a). Nothing is allocated where `out` is given.")
+      // no named argument: nanobind's shortest call
+      .def("step", &PyStream::step, nb::sig("def step(self, xt: numpy.ndarray, /) -> numpy.ndarray"),
+           "xt (m, n_x) -> the next output (m, n_a).")
       .def("reset", &PyStream::reset)
       .def("set_state", &PyStream::set_state, "state"_a,
            nb::sig("def set_state(self, state: tuple[numpy.ndarray | None, ...]) -> None"))

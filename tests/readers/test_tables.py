@@ -146,7 +146,7 @@ def test_numbers_are_the_nearest_float64(write):
         (" \n\n", {}, "is empty"),
         ("a,b\n", {}, "holds no row"),
         (",\n", {}, "holds no row"),
-        ("0\t\n", {"sequence": 0, "label": -1}, "has no value in column 1; expected a column with"),
+        ("0\t\n", {"sequence": 0, "label": -1}, "column 1 has nothing in line 1"),
         ("1,2\n3,4,\n", {}, "line 2 has 3 fields; expected 2, as in the first row"),
         ("a,b\n1,2\n3\n", {}, "line 3 has 1 field; expected 2"),
         ("a,b\n1,2\n3,4,5\n", {}, "line 3 has 3 fields; expected 2"),

@@ -43,10 +43,8 @@ class Stream:
 
     def __init__(self, cell: str, parameters: dict[str, numpy.ndarray], m: int) -> None: ...
 
-    def step(self, xt: numpy.ndarray, out: numpy.ndarray | None = None) -> numpy.ndarray:
-        """
-        xt (m, n_x) -> the next output (m, n_a). Nothing is allocated where `out` is given.
-        """
+    def step(self, xt: numpy.ndarray, /) -> numpy.ndarray:
+        """xt (m, n_x) -> the next output (m, n_a)."""
 
     def reset(self) -> None: ...
 

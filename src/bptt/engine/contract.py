@@ -40,7 +40,11 @@ class Tape(Protocol):
     of: tuple[Cell, int, int, bool]  # cell, n_x, n_a, reverse
     shape: tuple[int, int]  # (m, T_x)
     dtype: np.dtype
-    names: tuple[str, ...]  # states, then gates: "a", "c", "ft", "it", "cct", "ot"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """States, then gates: "a", "c", "ft", "it", "cct", "ot"."""
+        ...
 
     def __getitem__(self, name: str) -> np.ndarray: ...
 
