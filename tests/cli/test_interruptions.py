@@ -21,6 +21,16 @@ from tests.support.cli_cases import (
 )
 
 
+@pytest.fixture(autouse=True)
+def _signals_are_heard():
+    """As in a terminal, even where this process was started by nohup or in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    hangup = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGINT, before)
+    signal.signal(signal.SIGHUP, hangup)
+
+
 def test_a_training_that_explodes_says_so_and_keeps_the_last_good_parameters(run):
     status, out, err = run("train", "text.txt", *TINY, "--learning-rate", "3e38", "--epochs", 1)
     assert status == 1

@@ -185,7 +185,8 @@ def test_a_wide_frame_is_a_sequence_a_row():
 def test_rows_that_end_early_are_shorter_sequences():
     frame = pd.DataFrame([[1.0, 2.0, np.nan], [3.0, 4.0, 5.0]] * 6)
     model = SequenceClassifier(**SMALL).fit(frame, ["a", "b"] * 6, **QUIET)
-    assert same_bits(model.predict_proba(frame)[:1], model.predict_proba([[1.0, 2.0]]))
+    alone = model.predict_proba([[1.0, 2.0]])
+    np.testing.assert_allclose(model.predict_proba(frame)[:1], alone, rtol=1e-6)
 
 
 def test_a_list_of_frames_is_aligned(expected):

@@ -56,9 +56,10 @@ def train_text(folder):
 
 
 def command(*arguments):
-    """The command as a process of its own that hears Ctrl-C, whatever its parent ignores."""
+    """The command as a process of its own that hears signals, whatever its parent ignores."""
     launch = (
-        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+        "import os, signal, sys;"
+        "[signal.signal(n, signal.SIG_DFL) for n in (signal.SIGINT, signal.SIGHUP)];"
         "os.execv(sys.executable, [sys.executable, '-m', 'bptt.cli', *sys.argv[1:]])"
     )
     return [sys.executable, "-c", launch, *map(str, arguments)]
