@@ -186,7 +186,7 @@ def test_files_without_names_and_times_still_load(tmp_path):
     again.restore_state(old["fitted"])
     again.network_, again.parameters_ = model.network_, model.parameters_
     assert old["hyperparameters"]["missing"] == "raise"
-    again._fitted_params = again.get_params()
+    again.fitted_params_ = again.get_params()
     assert same_bits(again.predict(), model.predict())
 
 

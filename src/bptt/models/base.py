@@ -311,12 +311,13 @@ class Model(ABC):
         """Unit of the losses in ``history_``: "nats per sequence"."""
         return f"{self.unit} per {self.items[:-1]}".strip()
 
-    def _show_loss(self, loss):
+    def show_loss(self, loss: float) -> str:
+        """Return a loss in words, with its unit."""
         return f"{loss:.4f} {self.unit}".strip()
 
     # -- training ----------------------------------------------------------------------------
 
-    def _unfitted(self) -> Self:
+    def unfitted(self) -> Self:
         """Return a model with the same hyper-parameters, for `fit` to fill.
 
         `fit` assigns what it learns to this model; `_train` copies it to the fitted model after the
@@ -344,29 +345,29 @@ class Model(ABC):
             once._fit(X, y, **named)
         finally:
             if vars(once).get("parameters_") is not before:
-                self._take(once)
-                self._fitted_params = self._unfitted().get_params()
+                self.take(once)
+                self.fitted_params_ = self.unfitted().get_params()
         return self
 
     def _as_fitted(self) -> Self:
         """Return a copy that has the hyper-parameters of the last fit."""
         model = copy(self)
-        vars(model).update(vars(self).get("_fitted_params", {}))
+        vars(model).update(vars(self).get("fitted_params_", {}))
         return model
 
-    def _take(self, new: "Model") -> None:
+    def take(self, new: "Model") -> None:
         """Take everything that another model of this class has learned."""
         params = self.get_params()
         vars(self).update({name: v for name, v in vars(new).items() if name not in params})
 
-    def _begin(self, network: Network, run: Run) -> None:
+    def begin(self, network: Network, run: Run) -> None:
         """Set the attributes of a training that begins."""
-        self._fitted_params: dict[str, Any] = self.get_params()
+        self.fitted_params_: dict[str, Any] = self.get_params()
         self.network_: Network = network
         self.parameters_: dict[str, np.ndarray] = run.parameters
         self.history_: list[dict[str, Any]] = run.history
         self.interrupted_: bool = False
-        self._run_id: str | None = run.id
+        self.run_id_: str | None = run.id
 
     def _train(self, new, *data, **options):
         runs.train(self, new, *data, **options)

@@ -83,7 +83,7 @@ def is_of_run(path: PathLike, model: "Model") -> bool:
         run = read_config(path).get("run")
     except CheckpointError:
         return False
-    return is_id(run) and run == vars(model).get("_run_id")
+    return is_id(run) and run == vars(model).get("run_id_")
 
 
 def _described(model):
@@ -95,7 +95,7 @@ def _described(model):
         "fitted": model.fitted_state(),
         "history": model.history_,
         "interrupted": model.interrupted_,
-        "run": vars(model).get("_run_id"),
+        "run": vars(model).get("run_id_"),
         "versions": versions,
     }
 
@@ -140,14 +140,14 @@ def load(path: PathLike) -> Any:
         model.restore_state(_dict(config, "fitted"))
         model.history_, model.interrupted_ = config["history"], config["interrupted"]
         model.versions_ = _versions(config)
-        model._run_id = config.get("run")  # files of earlier versions have none
-        if not (model._run_id is None or is_id(model._run_id)):
+        model.run_id_ = config.get("run")  # files of earlier versions have none
+        if not (model.run_id_ is None or is_id(model.run_id_)):
             raise ConfigError("its run is not the id of one.")
         if not isinstance(model.interrupted_, bool):
             raise ConfigError("its interrupted is not a bool.")
         if not is_history(model.history_):
             raise ConfigError("its history is not what fit leaves.")
-        model._fitted_params = model.get_params()
+        model.fitted_params_ = model.get_params()
         model.network_ = model.build_network()
     except (ConfigError, KeyError, TypeError, ValueError) as error:
         why = f"{error} is missing" if isinstance(error, KeyError) else str(error)

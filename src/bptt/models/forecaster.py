@@ -287,7 +287,7 @@ class Forecaster(Model):
         training = given.only(cuts)
         self._check_values(given)
         given.check_steps(training, needed, why)
-        new = self._unfitted()
+        new = self.unfitted()
         new._layout = given.layout
         if goes_on:
             given.check_width(len(self.mean_), "as in fit")

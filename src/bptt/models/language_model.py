@@ -251,7 +251,7 @@ class LanguageModel(Model):
         rng = np.random.default_rng(self.seed)
         fitted = self.encoder_ if self._goes_on() else None
         prepared = prepare(self, X, validation, rng, fitted)
-        new = self._unfitted()
+        new = self.unfitted()
         new.encoder_ = prepared.encoder
         return self._train(
             new,
@@ -556,7 +556,8 @@ class LanguageModel(Model):
         n = self.encoder_.n_ids
         return recurrent_network(self, [Embedding(n, self.embedding)], self.embedding, n)
 
-    def _show_loss(self, loss):
+    def show_loss(self, loss: float) -> str:
+        """Return a loss in words: nats and bits."""
         return f"{loss:.3f} nats ({loss / _UNITS['bits']:.3f} bits)"
 
 

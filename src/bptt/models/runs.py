@@ -26,7 +26,7 @@ def goes_on(model: Any) -> bool:
     if not (model.warm_start and "parameters_" in vars(model)):
         return False
     for f in fields(model):
-        fitted = model._fitted_params[f.name]
+        fitted = model.fitted_params_[f.name]
         free = declared(f).group == "Training" or f.name in ("dropout", "input_dropout")
         if not free and getattr(model, f.name) != fitted:
             raise refusal(
@@ -59,7 +59,7 @@ def train(
     model : Model
         The model whose `fit` was called.
     new : Model
-        Made by ``model._unfitted``, with all fitted attributes that `build_network` and
+        Made by ``model.unfitted``, with all fitted attributes that `build_network` and
         `fitted_state` need.
     objective, source, validation
         What is minimized, on which data, and what is scored after each epoch.
@@ -83,11 +83,11 @@ def train(
         checkpoint = Checkpoints(checkpoint)
     if progress == "auto" and not model.verbose:
         progress = "silent"
-    display = Display(progress, model.epochs, new.items, model._show_loss)
+    display = Display(progress, model.epochs, new.items, model.show_loss)
     run = _begin(new, rng, model.parameters_ if goes_on(model) else {})
     if resume is not None:
         files.resume(new, resume, run, source, data)
-        new._run_id = run.id
+        new.run_id_ = run.id
     if checkpoint is not None:
         files.check_savable(new)
 
@@ -97,11 +97,11 @@ def train(
 
     def end():
         new.history_, new.interrupted_ = run.rows(), run.interrupted
-        model._take(new)
+        model.take(new)
 
     def after_step(progress):
         if vars(model).get("parameters_") is not run.parameters:
-            model._take(new)
+            model.take(new)
         return on_step is not None and on_step(progress)
 
     first = run.step
@@ -129,5 +129,5 @@ def _begin(model, rng, start):
     optimizer = kind(**settings, weights=network.weights())
     schedule = Schedule(model.schedule, model.learning_rate, model.warmup)
     run = Run(parameters, optimizer, schedule, rng)
-    model._begin(network, run)
+    model.begin(network, run)
     return run

@@ -180,7 +180,7 @@ class SequenceModel(Model):
     ):  # fmt: skip
         """Prepare the data and train: see `fit`; `classes` are known before the data."""
         check(self)
-        new = self._unfitted()
+        new = self.unfitted()
         goes_on = self._goes_on()
         frame = FrameColumns.of(X, y, group, time)
         if goes_on:
