@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import equations
+from ..equations.updates import AdamStep, adam
 from ..errors import operation
 
 __all__ = ["initialize_adam", "sigmoid", "softmax", "update_parameters_with_adam"]
@@ -64,7 +65,7 @@ def update_parameters_with_adam(
     beta2: float = 0.999,
     epsilon: float = 1e-8,
 ) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """Take one step of Adam (Kingma & Ba 2015, algorithm 1); return parameters, v and s.
+    """Take one step of Adam (`bptt.equations.updates.adam`); return parameters, v and s.
 
     Parameters
     ----------
@@ -78,11 +79,11 @@ def update_parameters_with_adam(
         Number of the step: 1, 2, ...
     learning_rate, beta1, beta2, epsilon : float
     """
+    corrections = 1 - beta1**t, 1 - beta2**t
+    step = AdamStep(1.0, learning_rate, beta1, beta2, epsilon, (), *corrections)
     for name, p in parameters.items():
-        g = np.asarray(grads[f"d{name}"], np.float64)
-        v[f"d{name}"] = beta1 * v[f"d{name}"] + (1 - beta1) * g
-        s[f"d{name}"] = beta2 * s[f"d{name}"] + (1 - beta2) * g * g
-        v_corrected = v[f"d{name}"] / (1 - beta1**t)
-        s_corrected = s[f"d{name}"] / (1 - beta2**t)
-        parameters[name] = p - learning_rate * v_corrected / (np.sqrt(s_corrected) + epsilon)
+        key = f"d{name}"
+        arrays = (np.array(a, np.float64) for a in (p, v[key], s[key]))
+        parameters[name], v[key], s[key] = arrays
+        adam(parameters[name], np.asarray(grads[key], np.float64), v[key], s[key], step)
     return parameters, v, s
