@@ -1,42 +1,35 @@
 """Forecast time series."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal, Self
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..checks import is_number, require_finite
+from ..checks import is_number
 from ..errors import ConfigError, operation, within
-from ..network import Network
 from ..readers import Data
 from ..training import Checkpoints, Progress
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
-from .architecture import recurrent_network
-from .base import Model
-from .encoder import MOST_FEATURES
 from .files import digest, register
 from .fitted import as_fitted, fitting
-from .forecast_outputs import OUTPUTS, Output, OutputName
-from .hyperparameters import Choice, Levels, Whole, check, option, redefault
-from .layouts import Layout, masks_at, show_value
+from .forecast_context import Context
+from .hyperparameters import check
 from .metrics import r2
-from .missing import Filler, Missing
+from .missing import Filler
 from .predictor import PATHS, ROWS, ForecastStream, Predictor
-from .scaling import finite_row, mean_and_scale, scale_row
-from .series import Series, filled, read_series
-from .windows import Framing, Residual, Windows
+from .scaling import mean_and_scale
+from .series import filled, read_series
+from .series_model import SeriesModel
+from .windows import Framing, Windows
 
-Strategy = Literal["direct", "recursive"]
-_MOST_KEPT = 2**16  # numbers of the training set's ends that a file holds
-_LONGEST_RECURSION = 2**20  # steps: some minutes; errors accumulate long before
 _MOST_PATHS = 2**27  # numbers in the paths of intervals: 1 GiB
 
 
 @register
 @dataclass(kw_only=True, repr=False, eq=False)
-class Forecaster(Model):
+class Forecaster(SeriesModel):
     """Forecast one or several time series, univariate or multivariate.
 
     The network reads the last `window` time steps, standardized, and predicts the difference of the
@@ -149,72 +142,6 @@ class Forecaster(Model):
     ((10, 1), True)
     """
 
-    window: int = option(
-        48,
-        Whole(1),
-        "Past time steps that a forecast is computed from.",
-        group="Input",
-        unit="steps",
-    )
-    horizon: int = option(
-        1, Whole(1), "Future time steps that are forecast.", group="Model", unit="steps"
-    )
-    strategy: Strategy = option(
-        "direct",
-        Choice(Strategy),
-        '"direct": forecast all steps of the horizon at once. "recursive": forecast one step, '
-        "append it to the window, and repeat.",
-        group="Model",
-    )
-    output: OutputName = option(
-        "point",
-        Choice(OutputName),
-        '"point": a number, trained by squared error. "gaussian": mean and variance, trained by '
-        'likelihood. "quantile": the quantiles `levels`, trained by pinball loss; the median is '
-        "the forecast (direct only).",
-        group="Model",
-    )
-    levels: Sequence[float] = option(
-        (0.05, 0.5, 0.95),
-        Levels(),
-        'Probabilities of the quantiles of "quantile", increasing, with 0.5 among them.',
-        group="Model",
-    )
-    residual: Residual = option(
-        "window",
-        Choice(Residual),
-        '"target": the network predicts the difference from the naive forecast. "window": the '
-        "last value is also subtracted from the window, so that the level of the series does not "
-        'matter. "none": neither.',
-        group="Model",
-    )
-    season: int = option(
-        1,
-        Whole(1),
-        "Period of the naive forecast, which repeats the last season. 1: repeat the last value.",
-        group="Model",
-        unit="steps",
-    )
-    missing: Missing = option(
-        "raise",
-        Choice(Missing),
-        'Treatment of missing values (NaN). "raise": refuse them. "interpolate": linear between '
-        "the neighbors in time; at the end of a window the last value, so that no later value is "
-        'read. "forward": the last value; before the first one the mean of the training part. '
-        '"indicator": as "forward", and a mask for each value, 1 where it is missing, as an '
-        "additional input. A missing value that a forecast is compared with counts neither in the "
-        "loss nor in scores.",
-        group="Input",
-    )
-    stride: int = option(
-        1,
-        Whole(1),
-        "Distance between the starts of training windows.",
-        group="Training",
-        unit="steps",
-    )
-    validation_fraction: float = redefault(Model, "validation_fraction", 0.0)
-
     items = "windows"
     command: ClassVar[str] = "forecast"
     reads: ClassVar[str] = "series"
@@ -276,19 +203,16 @@ class Forecaster(Model):
         """
         check(self)
         goes_on = self._goes_on()
-        known = self._layout if goes_on else None
+        known = self._context.layout if goes_on else None
         given = read_series(X, lengths, known=known, group=group, time=time)
+        self._check_values(given)
+        cuts = self._cuts(given, validation)
+        training = given.only(cuts)
         framing = self._framing(1.0)
         needed, why = framing.window + framing.horizon, "window + horizon"
-        cuts = [len(x) for x in given.values]
-        if validation is None and self.validation_fraction:
-            cuts = [int((1 - self.validation_fraction) * len(x)) for x in given.values]
-            why += " beside what is held out"
-        training = given.only(cuts)
-        self._check_values(given)
-        given.check_steps(training, needed, why)
+        held = validation is None and self.validation_fraction
+        given.check_steps(training, needed, f"{why} beside what is held out" if held else why)
         new = self.unfitted()
-        new._layout = given.layout
         if goes_on:
             given.check_width(len(self.mean_), "as in fit")
             new.mean_, new.scale_ = self.mean_, self.scale_
@@ -305,7 +229,7 @@ class Forecaster(Model):
                 other = read_series(validation, known=given.layout, group=group, time=time)
                 other.check_width(len(new.mean_), "as X has in fit")
                 self._check_values(other)
-                other.check_steps(other.values, needed, "window + horizon")
+                other.check_steps(other.values, needed, why)
             scored = new._windows(other.values, framing, ROWS)
         else:
             before = [
@@ -313,7 +237,7 @@ class Forecaster(Model):
                 for c, x in zip(cuts, given.values, strict=True)
             ]
             scored = new._windows(given.values, framing, ROWS, skipped=before)
-        new.context_, new._context_masks = new._last_windows(given)
+        new._context = new._last(given)
         return self._train(
             new,
             self._output().objective(),
@@ -327,42 +251,13 @@ class Forecaster(Model):
             on_step=on_step,
         )
 
-    def _steps(self):
-        """Return the number of steps that the network forecasts at once."""
-        return self.horizon if self.strategy == "direct" else 1
+    def _cuts(self, series, validation):
+        """Return how many steps of each series are trained on: the rest is held out."""
+        held = self.validation_fraction if validation is None else 0
+        return [int((1 - held) * len(x)) for x in series.values]
 
-    def _framing(self, scale):
-        masks = self.missing == "indicator"
-        return Framing(self.window, self._steps(), self.residual, self.season, scale, masks)
-
-    def _check_values(self, series: Series):
-        if self.missing == "raise":
-            series.refuse("NaN")
-
-    def _windows(self, series, framing, batch_size, stride=1, skipped=None):
-        """Return the windows of series, standardized, their missing values filled."""
-        whole, gone = filled(series, self.missing, self.mean_)
-        first = np.zeros(len(self.mean_), np.float32)  # the mean, standardized
-        return Windows(
-            self._scaled(whole), framing, batch_size, stride, skipped, missing=gone, first=first
-        )
-
-    def _last_windows(self, series):
-        """Return the last window of every series, (m, window, k), and their masks or None."""
-        whole, gone = filled(series.values, self.missing, self.mean_)
-        ends = np.stack([x[-self.window :] for x in whole])
-        if self.missing != "indicator":
-            return ends, None
-        if gone is None:
-            return ends, np.zeros(ends.shape, bool)
-        return ends, np.stack([own[-self.window :] for own in gone])
-
-    def _scaled(self, series):
-        with np.errstate(over="ignore"):  # `_unscaled` refuses what is not finite
-            return [((x - self.mean_) / self.scale_).astype(np.float32) for x in series]
-
-    def _output(self) -> Output:
-        return OUTPUTS[self.output](self.levels)
+    def _last(self, series):
+        return Context.of(series.values, series.layout, self.window, self.missing, self.mean_)
 
     # -- forecasts ---------------------------------------------------------------------------
 
@@ -487,43 +382,10 @@ class Forecaster(Model):
         forecast, actual = self.backtest(X)
         return r2(actual, forecast)
 
-    @property
-    def feature_names_in_(self) -> np.ndarray:
-        """Names of the values of a step, ndarray of str; only if `fit` was given names."""
-        names = vars(self).get("_layout", Layout()).names
-        if not names:
-            raise AttributeError("feature_names_in_: fit was given no names.")
-        return np.array(names, object)
-
-    def extent(self, X: Any, y: Any = None) -> str:
-        """Return the amount of data in words: "160 steps x 2 columns" or "3 series"."""
-        series = read_series(X)
-        if not series.layout.single:
-            return f"{len(series.values):,} series"
-        n, k = series.values[0].shape
-        return f"{n:,} steps x {k} column{'s' * (k != 1)}"
-
     @as_fitted
     def score_text(self, X: Any, y: Any = None) -> str:
         """Return the score in words, as ``bptt score`` prints it."""
         return f"{super().score_text(X)} of forecasts of {self.horizon} steps"
-
-    @as_fitted
-    def describe(self) -> list[str]:
-        """Return what the fitted model reads and predicts: a line of ``bptt info``."""
-        k, layout = len(self.mean_), self._layout
-        names = f" ({', '.join(layout.names[:10])}{', ...' * (k > 10)})" if layout.names else ""
-        lines = [f"input: {self.window} steps of {k} values{names}; forecast: {self.horizon} steps"]
-        if layout.frequency is not None:
-            lines.append(f"frequency: {layout.frequency}; times in {layout.index_name}")
-        if layout.ids is not None:
-            lines.append(f"series: {len(layout.ids):,}, by {layout.ids_name}")
-        return lines
-
-    def data_options(self) -> dict[str, str]:
-        """Return the columns of ids and times by the options of the command line that name them."""
-        names = {"sequence": self._layout.ids_name, "time": self._layout.index_name}
-        return {option: name for option, name in names.items() if name not in (None, "time")}
 
     def prediction_rows(
         self, X: Any = None, coverage: float | None = None, columns: Sequence[str] = ()
@@ -544,18 +406,7 @@ class Forecaster(Model):
         parts = [("", self._point(ends))]
         if tails is not None:
             parts += zip((" lower", " upper"), self._bounds(ends, tails), strict=True)
-        several, names = not layout.single, layout.names or columns
-        names = names if len(names) == len(self.mean_) else layout.columns(len(self.mean_))
-        titles = [name + part for name in names for part, _ in parts]
-        heading = layout.steps(self.horizon, 0)[0]
-        yield [*[layout.ids_name or "series"] * several, heading, *titles]
-        ids = layout.ids or [str(i + 1) for i in range(len(ends))]
-        digits = np.repeat(self.scale_, len(parts))
-        for i, series in enumerate(np.stack([a for _, a in parts], axis=-1)):
-            _, times = layout.steps(self.horizon, i)
-            for time, row in zip(times, series, strict=True):
-                values = map(show_value, row.reshape(-1), digits)
-                yield [*[ids[i]] * several, time, *values]
+        yield from layout.rows(parts, self.scale_, columns)
 
     @operation
     @as_fitted
@@ -578,31 +429,21 @@ class Forecaster(Model):
 
     def _read(self, X, least, what):
         """Read series for forecasts."""
-        series = read_series(X, known=self._layout)
+        series = read_series(X, known=self._context.layout)
         series.check_width(len(self.mean_), "as in fit")
         self._check_values(series)
         series.check_steps(series.values, least, what)
         return series
 
     def _ends(self, X):
-        """Return the last `window` steps of every series, with masks, and the layout."""
+        """Return the last windows that forecasts are computed from, and the layout."""
         if X is None or (isinstance(X, Data) and X.X is None):
-            if self.context_ is None:
-                raise ConfigError(
-                    "the file does not hold the ends of the series; expected X with them."
-                )
-            return self._with_masks(self.context_, self._context_masks), self._layout
-        series = self._read(X, self.window, "a window")
-        known = self._layout.ids
-        if known is not None and (new := set(series.layout.ids or ()).difference(known)):
-            raise ConfigError(
-                f"X has the series {min(new)!r}; expected ids of the series in fit, such as "
-                f"{known[0]!r} (an array has no ids)."
-            )
-        return self._with_masks(*self._last_windows(series)), series.layout
-
-    def _with_masks(self, ends, masks):
-        return ends if masks is None else np.concatenate([ends, masks], axis=2)
+            context = self._context
+        else:
+            series = self._read(X, self.window, "a window")
+            self._context.check_ids(series.layout.ids)
+            context = self._last(series)
+        return context.windows(), context.layout
 
     def _predictor(self):
         framing = self._framing(self.change_scale_)
@@ -611,73 +452,3 @@ class Forecaster(Model):
     def _point(self, windows):
         """Forecast windows (m, window, k), with masks (m, window, 2 k): (m, horizon, k)."""
         return self._unscaled(self._predictor().point(self._standardized(windows), self.horizon))
-
-    def _standardized(self, windows):
-        k = len(self.mean_)
-        z = self._scaled([windows[:, :, :k]])[0]
-        return z if windows.shape[2] == k else np.concatenate(
-            [z, windows[:, :, k:].astype(np.float32)], axis=2
-        )  # fmt: skip
-
-    def _unscaled(self, z):
-        require_finite(z)
-        return z * self.scale_ + self.mean_
-
-    # -- hyper-parameters, network and file --------------------------------------------------
-
-    def rules(self) -> Iterator[tuple[str, str]]:
-        """Yield what no hyper-parameter may be beside the others."""
-        if self.season > self.window:
-            yield "season", f"at most window = {self.window}"
-        if self.strategy == "recursive" and not self._output().recursive:
-            yield "output", "'point' or 'gaussian' with strategy 'recursive'"
-        if self.strategy == "recursive" and self.horizon > _LONGEST_RECURSION:
-            yield "horizon", f"at most {_LONGEST_RECURSION:,} steps with strategy 'recursive'"
-
-    def build_network(self) -> Network:
-        """Build the network."""
-        k = len(self.mean_)
-        n_out = self._output().n_outputs * self._steps() * k
-        n_in = 2 * k if self.missing == "indicator" else k
-        return recurrent_network(self, [], n_in, n_out, pooling="last")
-
-    def fitted_state(self) -> dict[str, Any]:
-        """Return the fitted attributes, ready for JSON."""
-        kept = self.context_ if self.context_ is not None else np.zeros(0)
-        keep = 0 < kept.size <= _MOST_KEPT
-        masks = self._context_masks
-        return {
-            "mean": self.mean_.tolist(),
-            "scale": self.scale_.tolist(),
-            "change_scale": self.change_scale_,
-            "layout": (self._layout if keep else replace(self._layout, ends=None)).to_json(),
-            "context": kept.reshape(-1).tolist() if keep else None,
-            "context_masks": np.flatnonzero(masks).tolist() if keep and masks is not None else None,
-        }
-
-    def restore_state(self, state: dict[str, Any]) -> None:
-        """Set the fitted attributes from those of a file."""
-        if not isinstance(state["mean"], list) or not 1 <= len(state["mean"]) <= MOST_FEATURES:
-            raise ConfigError("its mean is not a list of numbers.")
-        k = len(state["mean"])
-        self.mean_: np.ndarray = finite_row("mean", state["mean"], k)
-        self.scale_: np.ndarray = scale_row("scale", state["scale"], k)
-        self.change_scale_: float = float(scale_row("change_scale", [state["change_scale"]], 1)[0])
-        self.context_: np.ndarray | None = None
-        self._context_masks: np.ndarray | None = None
-        m = None
-        if state["context"] is not None:
-            flat = state["context"]
-            n = len(flat) if isinstance(flat, list) else -1
-            m = n // (self.window * k)
-            if n < 1 or n % (self.window * k):
-                raise ConfigError(f"its context does not consist of windows ({self.window}, {k}).")
-            self.context_ = finite_row("context", flat, n).reshape(-1, self.window, k)
-            if self.missing == "indicator":
-                self._context_masks = masks_at(state["context_masks"], self.context_.shape)
-        layout = state["layout"]
-        if layout is None:  # of an earlier version
-            layout = Layout(single=state["single"]).to_json()
-        self._layout: Layout = Layout.from_json(layout, m, k)
-        if self._layout.single and m not in (None, 1):
-            raise ConfigError(f"its context does not consist of windows ({self.window}, {k}).")

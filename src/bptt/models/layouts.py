@@ -1,5 +1,6 @@
 """How forecasts of series are named and dated, and the form in which they are returned."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
@@ -91,6 +92,34 @@ class Layout:
             return "step", [str(t) for t in range(1, horizon + 1)]
         return self.index_name or "time", show_times(times[i])
 
+    def rows(
+        self, parts: Sequence[tuple[str, np.ndarray]], scale: np.ndarray, columns: Sequence[str]
+    ) -> Iterator[list[str]]:
+        """Yield a heading, then each step of forecasts as text.
+
+        Parameters
+        ----------
+        parts : sequence of (str, ndarray), each (m, horizon, k)
+            What is written of each value, and what its name ends in: "" or " lower".
+        scale : ndarray, shape (k,)
+            Standard deviations of the values, which digits depend on.
+        columns : sequence of str
+            Names of the values, where the series have none; numbered where not given.
+        """
+        m, horizon, k = parts[0][1].shape
+        names = self.names or columns
+        names = names if len(names) == k else self.columns(k)
+        several, heading = not self.single, self.steps(horizon, 0)[0]
+        titles = [name + part for name in names for part, _ in parts]
+        yield [*[self.ids_name or "series"] * several, heading, *titles]
+        ids = self.ids or [str(i + 1) for i in range(m)]
+        digits = np.repeat(scale, len(parts))
+        for i, series in enumerate(np.stack([a for _, a in parts], axis=-1)):
+            _, times = self.steps(horizon, i)
+            for time, row in zip(times, series, strict=True):
+                values = map(_show_value, row.reshape(-1), digits)
+                yield [*[ids[i]] * several, time, *values]
+
     def to_json(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
         return {n: list(v) if isinstance(v, tuple) else v for n, v in asdict(self).items()}
@@ -139,21 +168,7 @@ class Layout:
         return own
 
 
-def masks_at(places: Any, shape: tuple[int, ...]) -> np.ndarray:
-    """Return masks (m, window, k) from a file: the places of what was missing.
-
-    Raises
-    ------
-    ConfigError
-    """
-    masks = np.zeros(shape, bool)
-    if not isinstance(places, list) or not all(is_whole(p) and 0 <= p < masks.size for p in places):
-        raise ConfigError("its context_masks are not places in the context.")
-    masks.reshape(-1)[places] = True
-    return masks
-
-
-def show_value(value: float, scale: float) -> str:
+def _show_value(value: float, scale: float) -> str:
     """Return a number with 8 digits, and as many more as the series is far from 0."""
     more = int(np.log10(max(abs(value) / scale, 1)))
     return f"{value:.{min(8 + more, 17)}g}"
