@@ -32,8 +32,10 @@ from .gru import (
 from .losses import output_backward, output_forward, softmax_cross_entropy, squared_error
 from .lstm import LSTM, lstm_backward, lstm_cell_backward, lstm_cell_forward, lstm_forward
 from .lstm_cifg import LSTM_CIFG
+from .nonlinearities import nonlinearity
 from .rnn import RNN, RNN_RELU, rnn_backward, rnn_cell_backward, rnn_cell_forward, rnn_forward
 from .sequences import pad_sequences
+from .variants import variant
 
 for _cell in (RNN, RNN_RELU, LSTM, GRU, GRU_RESET_AFTER, LSTM_CIFG):
     built_in(_cell)
@@ -51,6 +53,7 @@ __all__ = [
     "lstm_cell_backward",
     "lstm_cell_forward",
     "lstm_forward",
+    "nonlinearity",
     "output_backward",
     "output_forward",
     "pad_sequences",
@@ -64,4 +67,5 @@ __all__ = [
     "softmax",
     "softmax_cross_entropy",
     "squared_error",
+    "variant",
 ]

@@ -157,7 +157,7 @@ class Cell:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        if self.name in _built_in:
+        if self.name in _built_in or _named(self.name) is self:
             return cell_of, (self.name,)
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
         plain = {k: dict(v) if isinstance(v, MappingProxyType) else v for k, v in values.items()}
@@ -241,6 +241,13 @@ CELLS: dict[str, Cell] = {}
 """Every registered cell by name."""
 
 _built_in: set[str] = set()
+_name_readers: list[Callable[[str], "Cell | None"]] = []
+
+
+def name_reader(reader: Callable[[str], "Cell | None"]) -> Callable[[str], "Cell | None"]:
+    """Register a function that makes cells of names that say all of them, or returns None."""
+    _name_readers.append(reader)
+    return reader
 
 
 @operation
@@ -281,12 +288,20 @@ def cell_of(cell: str | Cell) -> Cell:
     """
     if isinstance(cell, Cell):
         return cell
-    if not isinstance(cell, str) or cell not in CELLS:
+    named = _named(cell) if isinstance(cell, str) else None
+    if named is None:
         raise ConfigError(
             f"cell is {cell!r}; expected {', '.join(map(repr, CELLS))} or a bptt.equations.Cell "
             f"(bptt.equations.register(cell) makes one known by its name)."
         )
-    return CELLS[cell]
+    return named
+
+
+def _named(name: str) -> Cell | None:
+    """Return the registered cell of a name, or the one that the name describes."""
+    if name in CELLS:
+        return CELLS[name]
+    return next((cell for reader in _name_readers if (cell := reader(name))), None)
 
 
 def _rebuilt(values: dict) -> Cell:

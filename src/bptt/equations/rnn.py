@@ -64,17 +64,17 @@ def rnn_recurrence_backward(da_next: Array, cache: RNNCache) -> Gradients:
     """Undo `rnn_recurrence`: equations (2) to (7)."""
     a_next, a_prev, xt, parameters = cache
     dz = d_tanh(a_next) * da_next  # (2)
-    return _product_backward(dz, a_prev, xt, parameters)
+    return product_backward(dz, a_prev, xt, parameters)
 
 
 def rnn_relu_recurrence_backward(da_next: Array, cache: RNNCache) -> Gradients:
     """Undo `rnn_relu_recurrence`: equations (2r) to (7)."""
     a_next, a_prev, xt, parameters = cache
     dz = d_relu(a_next) * da_next  # (2r)
-    return _product_backward(dz, a_prev, xt, parameters)
+    return product_backward(dz, a_prev, xt, parameters)
 
 
-def _product_backward(dz, a_prev, xt, parameters):
+def product_backward(dz, a_prev, xt, parameters):
     """Undo z = Wax xt + Waa a_prev + ba: equations (3) to (7)."""
     return {
         "dxt": parameters["Wax"].T @ dz,  # (6)

@@ -1,0 +1,10 @@
+"""Models of other programs, in and out: PyTorch, Keras, ONNX, safetensors, JSON of audio tools.
+
+`load` reads a file without the program that wrote it, and executes nothing in it: it returns an
+`Imported`, which unpacks to a `bptt.Network` and its parameters. `conventions` has the one table of
+gate orders and names from which all converters are made.
+"""
+
+from .imported import Imported, Mask
+
+__all__ = ["Imported", "Mask"]

@@ -1,0 +1,168 @@
+"""Imported: a model read from another program's file."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from ..errors import InteropError, operation
+from ..layers.base import Batch, as_batch
+from ..network import Network
+
+__all__ = ["Imported", "Mask"]
+
+
+@dataclass(frozen=True)
+class Mask:
+    """Which time steps a file's model skips, wherever they lie.
+
+    Parameters
+    ----------
+    kind : {"id", "value"}
+        A token `value`, or a step all of whose features are `value`.
+    value : float
+    zero_output : bool
+        Whether the outputs at skipped steps are 0; otherwise they repeat the output before (0 if
+        there is none).
+    """
+
+    kind: Literal["id", "value"]
+    value: float
+    zero_output: bool = False
+
+    def kept(self, x: np.ndarray) -> np.ndarray:
+        """Return which steps count, ndarray of bool, shape (m, T_x)."""
+        return x != self.value if self.kind == "id" else (x != self.value).any(axis=2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Imported:
+    """What a file of another program holds, in bptt's terms.
+
+    Unpacks to its network and parameters: ``network, parameters = load("model.pt")``.
+
+    Attributes
+    ----------
+    format : str
+        "PyTorch (zip)", "Keras 2.3.1 (HDF5)", "ONNX opset 14", ...
+    path : str
+        Empty if it was not read from a file.
+    modules : dict of str to Imported
+        Where the file names several parts and not how they are connected, as a PyTorch state dict
+        does: each by its name there. Empty if there is one whole model.
+    tensors : dict of str to ndarray
+        Arrays that belong to no layer that bptt knows, by their names in the file.
+    mask : Mask or None
+    initial_state : tuple or None
+        States before the first step that the file holds, for one sequence, as `Network.zero_state`.
+    notes : tuple of str
+        Sentences about what was assumed, left out or merged; the command line prints them.
+    metadata : dict of str to Any
+        What the file says besides: input names, padding, scaling, sample rate, label names.
+    """
+
+    format: str
+    path: str = ""
+    model: tuple[Network, dict[str, np.ndarray]] | None = None
+    modules: Mapping[str, "Imported"] = field(default_factory=dict)
+    tensors: Mapping[str, np.ndarray] = field(default_factory=dict)
+    mask: Mask | None = None
+    initial_state: tuple[Any, ...] | None = None
+    notes: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter((self.network, self.parameters))
+
+    @property
+    def network(self) -> Network:
+        """The network of the file, or of its only module."""
+        return self._one()[0]
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The parameters of `network`, by their full names."""
+        return self._one()[1]
+
+    @operation("Imported")
+    def _one(self) -> tuple[Network, dict[str, np.ndarray]]:
+        if self.model is not None:
+            return self.model
+        if len(self.modules) == 1:
+            return next(iter(self.modules.values()))._one()
+        where = f" of {self.path}" if self.path else ""
+        if not self.modules:
+            raise InteropError(f"the model{where} is no chain of layers; expected one: use run().")
+        names = ", ".join(map(repr, self.modules))
+        raise InteropError(
+            f"the file{where} holds {len(self.modules)} modules and does not say how they are "
+            f"connected; expected the name of one of {names}, as load(path, module=...)."
+        )
+
+    @operation("Imported.run")
+    def run(self, x: Batch, lengths: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+        """Compute the outputs for a batch, with the file's mask and initial states.
+
+        Parameters
+        ----------
+        x : ndarray, shape (m, T_x, n_x) or, for tokens, (m, T_x); or a list of m sequences
+        lengths : sequence of m int, optional
+
+        Returns
+        -------
+        ndarray, shape (m, T_x, n_out); (m, n_out) if the model has one output for a sequence
+
+        Raises
+        ------
+        ShapeError, InteropError
+        """
+        network, parameters = self._one()
+        x, lengths = as_batch(x, lengths)
+        x = np.asarray(x)
+        kept = None
+        if self.mask is not None:
+            kept = self.mask.kept(x)
+            if lengths is not None:
+                kept &= np.arange(x.shape[1]) < np.asarray(lengths)[:, np.newaxis]
+            x, lengths = compacted(x, kept)
+        if x.dtype.kind == "f":
+            x = x.astype(next(iter(parameters.values())).dtype, copy=False)
+        state = self.initial_state and repeated(self.initial_state, len(x))
+        y, _, _ = network.forward(x, parameters, state, lengths, keep_tape=False)
+        if any(layer.pools for layer in network.layers.values()):
+            return y[:, 0]
+        assert self.mask is not None or kept is None
+        return y if kept is None or self.mask is None else spread(y, kept, self.mask.zero_output)
+
+
+def compacted(x: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Move the steps that count to the front of each sequence; return also their numbers.
+
+    >>> compacted(np.array([[0, 7, 0, 5]]), np.array([[False, True, False, True]]))
+    (array([[7, 5, 0, 0]]), array([2]))
+    """
+    order = np.argsort(~kept, axis=1, kind="stable")
+    index = order.reshape(*order.shape, *(1,) * (x.ndim - 2))
+    return np.take_along_axis(x, index, axis=1), kept.sum(axis=1)
+
+
+def spread(y: np.ndarray, kept: np.ndarray, zero_output: bool) -> np.ndarray:
+    """Undo `compacted` on outputs (m, T_x, n): a skipped step repeats the output before, or is 0.
+
+    >>> y = np.array([[[7.0], [5.0], [0.0], [0.0]]])
+    >>> spread(y, np.array([[False, True, False, True]]), zero_output=False)[0, :, 0]
+    array([0., 7., 7., 5.])
+    """
+    before = kept.cumsum(axis=1) - 1  # index of the last step that counts, -1 if there is none
+    out = np.take_along_axis(y, np.maximum(before, 0)[:, :, np.newaxis], axis=1)
+    out[~kept if zero_output else before < 0] = 0
+    return out
+
+
+def repeated(state: tuple[Any, ...], m: int) -> tuple[Any, ...]:
+    """Return the states of one sequence for each of m: (n_slots, 1, n) -> (n_slots, m, n)."""
+    return tuple(
+        tuple(np.repeat(s, m, axis=1) for s in layer) if isinstance(layer, tuple) else layer
+        for layer in state
+    )
