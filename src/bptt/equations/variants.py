@@ -130,7 +130,7 @@ def _read(name: str) -> Cell | None:
 
 
 class LSTMVariantCache(NamedTuple):
-    """One step of an LSTM variant; hct is h(c_next)."""
+    """One step of an LSTM variant; hc_next is h(c_next)."""
 
     a_next: Array
     c_next: Array
@@ -140,7 +140,7 @@ class LSTMVariantCache(NamedTuple):
     it: Array
     cct: Array
     ot: Array
-    hct: Array
+    hc_next: Array
     xt: Array
     parameters: Parameters
 
@@ -163,17 +163,17 @@ def _lstm(name: str, family: str, sigma: Nonlinearity, g: Nonlinearity, h: Nonli
         cct = g.f(z["c"])  # (3)
         c_next = ft * c_prev + it * cct  # (4)
         ot = sigma.f(z["o"] + p["po"] * c_next if peephole else z["o"])  # (5)
-        hct = h.f(c_next)
-        a_next = ot * hct  # (6)
-        kept = LSTMVariantCache(a_next, c_next, a_prev, c_prev, ft, it, cct, ot, hct, xt, p)
+        hc_next = h.f(c_next)
+        a_next = ot * hc_next  # (6)
+        kept = LSTMVariantCache(a_next, c_next, a_prev, c_prev, ft, it, cct, ot, hc_next, xt, p)
         return a_next, c_next, kept
 
     def backward(da_next: Array, dc_next: Array, cache: LSTMVariantCache) -> Gradients:
-        _, c_next, a_prev, c_prev, ft, it, cct, ot, hct, xt, p = cache
+        _, c_next, a_prev, c_prev, ft, it, cct, ot, hc_next, xt, p = cache
         n_a = a_prev.shape[0]
         s = np.concatenate([a_prev, xt])
-        dzo = da_next * hct * sigma.d(ot)  # (7)
-        dc = dc_next + da_next * ot * h.d(hct)  # (7a)
+        dzo = da_next * hc_next * sigma.d(ot)  # (7)
+        dc = dc_next + da_next * ot * h.d(hc_next)  # (7a)
         if peephole:
             dc = dc + p["po"] * dzo
         dz = {
