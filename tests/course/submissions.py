@@ -165,6 +165,78 @@ def lstm_backward(da, caches):
     return {"dx": dx, "da0": da_prevt, **total}
 
 
+def pad_sequences(sequences, max_len=None, padding_value=0.0):
+    seq_lengths = [s.shape[1] for s in sequences]
+    max_len = max(seq_lengths) if max_len is None else max_len
+    padded_x = np.full((sequences[0].shape[0], len(sequences), max_len), padding_value)
+    for i, s in enumerate(sequences):
+        padded_x[:, i, : s.shape[1]] = s
+    return padded_x, seq_lengths
+
+
+def ragged_rnn_forward(x, a0, parameters, seq_lengths=None):
+    n_x, m, T_x = x.shape
+    n_y, n_a = parameters["Wya"].shape
+    lengths = np.full(m, T_x) if seq_lengths is None else np.array(seq_lengths)
+    a, y_pred, caches = np.zeros((n_a, m, T_x)), np.zeros((n_y, m, T_x)), []
+    a_prev = a0.copy()
+    for t in range(T_x):
+        active = np.where(t < lengths)[0]
+        at, yt, cache = rnn_cell_forward(x[:, active, t], a_prev[:, active], parameters)
+        a[:, active, t] = at
+        y_pred[:, active, t] = yt
+        a_prev[:, active] = at
+        caches.append((active, cache))
+    return a, y_pred, (caches, x)
+
+
+def ragged_rnn_backward(da, caches):
+    steps, x = caches
+    n_a, m, T = da.shape
+    dx = np.zeros((x.shape[0], m, T))
+    da_prev = np.zeros((n_a, m))
+    total = {"dWax": 0, "dWaa": 0, "dba": 0}
+    for t in reversed(range(T)):
+        active, cache = steps[t]
+        gradients = rnn_cell_backward(da[:, active, t] + da_prev[:, active], cache)
+        dx[:, active, t] = gradients["dxt"]
+        da_prev[:, active] = gradients["da_prev"]
+        total = {k: v + gradients[k] for k, v in total.items()}
+    return {"dx": dx, "da0": da_prev, **total}
+
+
+def ragged_lstm_forward(x, a0, parameters, seq_lengths=None):
+    n_x, m, T_x = x.shape
+    lengths = [T_x] * m if seq_lengths is None else seq_lengths
+    mask = np.arange(T_x)[:, None] < np.array(lengths)
+    a, c, y, caches = [], [], [], []
+    a_prev, c_prev = a0, np.zeros_like(a0)
+    for t in range(T_x):
+        at, ct, yt, cache = lstm_cell_forward(x[:, :, t], a_prev, c_prev, parameters)
+        a_prev, c_prev = np.where(mask[t], at, a_prev), np.where(mask[t], ct, c_prev)
+        a.append(at * mask[t])
+        c.append(ct * mask[t])
+        y.append(yt * mask[t])
+        caches.append((mask[t], *cache))
+    return np.stack(a, 2), np.stack(y, 2), np.stack(c, 2), (caches, x)
+
+
+def ragged_lstm_backward(da, caches):
+    steps, x = caches
+    n_a, m, T = da.shape
+    dx = np.zeros((x.shape[0], m, T))
+    da_prev, dc_prev = np.zeros((n_a, m)), np.zeros((n_a, m))
+    total = dict.fromkeys(("dWf", "dWi", "dWc", "dWo", "dbf", "dbi", "dbc", "dbo"), 0)
+    for t in reversed(range(T)):
+        mask, *cache = steps[t]
+        g = lstm_cell_backward(mask * (da[:, :, t] + da_prev), mask * dc_prev, cache)
+        dx[:, :, t] = g["dxt"]
+        da_prev = np.where(mask, g["da_prev"], da_prev)
+        dc_prev = np.where(mask, g["dc_prev"], dc_prev)
+        total = {k: v + g[k] for k, v in total.items()}
+    return {"dx": dx, "da0": da_prev, **total}
+
+
 NOTEBOOK = {
     f.__name__: f
     for f in (
