@@ -28,8 +28,8 @@ demo: .venv/ready  # one BLAS thread: on small products two wait for each other;
 test: .venv/ready-test
 	$(BIN)/python -m pytest -n auto --dist loadfile $(ARGS)
 
-bench: .venv/ready-bench  # compares with PyTorch, ONNX Runtime and JAX: some ten minutes
-	$(BIN)/python benchmarks/bench.py --out build/benchmark.md
+bench: .venv/ready-bench  # compares with PyTorch, ONNX Runtime and JAX: at most 15 minutes
+	$(BIN)/python benchmarks/bench.py --out build/benchmark.md $(ARGS)
 
 .venv/ready-bench: .venv/ready
 	$(BIN)/pip install --quiet torch==2.13.0 onnxruntime onnx jax jaxlib

@@ -5,8 +5,8 @@ Usage: python benchmarks/bench.py --out benchmarks.md [--rows lstm,gru] [--sizes
 
 import argparse
 import os
+import re
 import signal
-import statistics
 import sys
 import tempfile
 import time
@@ -18,7 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from peers import report
 from peers.cases import CHARACTER_SIZES, SIZES
-from peers.goals import ROWS
+from peers.experiments import experiments
+from peers.goals import ROWS, peak
+from peers.instruction_sets import sentence
 from peers.processes import Contender, Load, WorkerFailed
 from peers.yardstick import Yardstick
 
@@ -34,9 +36,11 @@ TOLERANCES = {"float32": 2e-5, "float64": 1e-12}
 # Adam's first steps are about the learning rate times the gradient's sign: where a gradient is
 # itself of the size of rounding, the step is too, however well the gradients agree.
 AFTER_ADAM = 1e-3
-# A round in which the machine did not give all its cores is repeated, at most this many times the
-# rounds that were asked for.
+# A round in which the machine did not give all its cores is repeated while the experiment's part of
+# the run's time lasts, at most this many times the rounds that were asked for.
 MOST_ROUNDS = 3
+BEGUN_WITHIN = 0.95  # of a run's time: what is under way then has the rest to come to its end
+LEAST_ROUNDS = 5  # run for every experiment unless the whole run's time is over
 
 
 class Mismatch(RuntimeError):
@@ -45,37 +49,6 @@ class Mismatch(RuntimeError):
 
 def say(*words):
     print(*words, file=sys.stderr, flush=True)
-
-
-class Experiment:
-    """Participants that take turns in the same rounds, because tables compare them."""
-
-    def __init__(self, participants, cells):
-        self.participants, self.cells = participants, cells
-        self.tuned, self.rounds = {}, []
-        self.repeated = 0  # rounds that were run again
-        self.disturbed = 0  # rounds that count although the machine did not give all its cores
-
-    def medians(self):
-        return {p: statistics.median(r[p] for r in self.rounds) for p in self.tuned}
-
-    def least(self):
-        return {p: min(r[p] for r in self.rounds) for p in self.tuned}
-
-
-def experiments(rows, sizes):
-    """One experiment for every case of ours: the tables that need it share its turns."""
-    found = {}
-    for row in rows:
-        for size in row.goals:
-            if sizes and size not in sizes:
-                continue
-            ours = row.ours(size)
-            experiment = found.setdefault(ours, Experiment([ours], []))
-            new = [p for p in row.references(size) if p not in experiment.participants]
-            experiment.participants += new
-            experiment.cells.append((row, size))
-    return list(found.values())
 
 
 def difference(actual, expected):
@@ -94,43 +67,65 @@ def tolerance(case, name):
     return TOLERANCES[case.dtype]
 
 
+def cores():
+    """Cores that the process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def instruction_set(config):
+    """The set in use and all that the machine has, best first, of what show_config prints."""
+    found = re.search(r"^isa +(\w+) \(of (.*)\)$", config, re.MULTILINE)
+    return (found[1], found[2].split(", ")) if found else ("none", ["none"])
+
+
 class Run:
     """The contenders that are there, the settings, and what is noted on the way."""
 
     def __init__(self, arguments, folder):
         self.rounds, self.quick = arguments.rounds, arguments.quick
         self.seconds = 0.02 if self.quick else 0.1
-        count = getattr(os, "sched_getaffinity", None)
-        self.threads = len(count(0)) if count else os.cpu_count()
+        self.minutes = arguments.minutes
+        self.until = time.perf_counter() + BEGUN_WITHIN * 60 * arguments.minutes
+        self.threads = cores()
         self.load, self.yardstick = Load(), None
         self.largest = {}  # kind and dtype: (difference, where)
         self.contenders, self.versions, self.missing = {}, [], []
         self.config, self.duration, self.failure = "", 0.0, None
+        self.isa = self.held = ""  # instruction set; which peers were held to it
+        self.left_out = []  # experiments for which there was no time
         self.folder, self.wanted = folder, ["bptt", *arguments.peers]
 
     def start(self, needed):
-        self.yardstick = Yardstick(self.threads)
-        for name in CONTENDERS:
-            if name not in needed:
-                continue
+        """Start a process for every contender and number of threads (0: all)."""
+        for name, threads in sorted(
+            needed, key=lambda pair: ([*CONTENDERS].index(pair[0]), pair[1])
+        ):
             if name not in self.wanted:
-                self.missing.append(f"{CONTENDERS[name]}: left out, as asked")
+                self.miss(f"{CONTENDERS[name]}: left out, as asked")
                 continue
-            contender = Contender(name, self.folder, self.threads)
+            contender = Contender(name, self.folder, threads or self.threads)
             if "missing" in contender.about:
                 contender.close()
                 if name == "bptt":
                     raise WorkerFailed(f"bptt: {contender.about['missing']}")
                 why = contender.about["missing"]
-                self.missing.append(f"{CONTENDERS[name]}: left out, not installed ({why})")
+                self.miss(f"{CONTENDERS[name]}: left out, not installed ({why})")
                 continue
-            self.contenders[name] = contender
-            self.versions.append(contender.about["version"])
-            self.config = contender.about.get("config", self.config)
+            self.contenders[name, threads] = contender
+            self.versions = list(dict.fromkeys([*self.versions, contender.about["version"]]))
+            self.config = self.config or contender.about.get("config", "")
             if warning := contender.about.get("warning"):
-                self.missing.append(warning)
-        for words in (*self.versions, *self.missing):
+                self.miss(warning)
+        self.isa, available = instruction_set(self.config)
+        peers = {name: CONTENDERS[name] for name, _ in self.contenders if name != "bptt"}
+        self.held = sentence(self.isa, available, peers)
+        self.yardstick = Yardstick(self.isa)
+        for words in (*self.versions, *self.missing, self.held, f"peak: {self.yardstick.work}"):
             say(words)
+
+    def miss(self, words):
+        if words not in self.missing:
+            self.missing.append(words)
 
     def close(self):
         for contender in self.contenders.values():
@@ -138,43 +133,50 @@ class Run:
         if self.yardstick:
             self.yardstick.close()
 
-    def measure(self, experiment):
-        """Build, compare, tune, then the rounds."""
-        here = [p for p in experiment.participants if p.contender in self.contenders]
+    def measure(self, experiment, experiments_left=1):
+        """Build, compare, tune, then the rounds, within an equal share of the time that is left."""
+        now = time.perf_counter()
+        until = now + (self.until - now) / experiments_left
+        here = [p for p in experiment.participants if (p.contender, p.threads) in self.contenders]
         ids = {p: str(k) for k, p in enumerate(here)}
         saved = {}
         for p in here:
-            question = {"id": ids[p], "case": p.case._asdict()}
-            saved[p] = self.contenders[p.contender].ask("prepare", **question)["saved"]
+            saved[p] = self.ask(p, "prepare", id=ids[p], case=p.case._asdict())["saved"]
         self.compare(here, saved)
+        what = here[0].case.dtype, here[0].threads or self.threads  # the same of all
         for p in here if self.rounds else ():
-            self.yardstick.wait()
-            tuned = self.contenders[p.contender].ask("tune", id=ids[p], seconds=self.seconds)
-            experiment.tuned[p] = tuned
-        disturbed = []
-        while len(experiment.rounds) < self.rounds:
-            made = len(experiment.rounds) + len(disturbed)
-            if made == MOST_ROUNDS * self.rounds:
+            self.yardstick.wait(*what)
+            experiment.tuned[p] = self.ask(p, "tune", id=ids[p], seconds=self.seconds)
+        whole, disturbed = experiment.rounds, []
+        while len(whole) < self.rounds:
+            made, now = len(whole) + len(disturbed), time.perf_counter()
+            enough = made >= LEAST_ROUNDS and now > until
+            if made == MOST_ROUNDS * self.rounds or enough or (made and now > self.until):
                 break
             first = made % len(here)
-            turns, whole = self.round(here[first:] + here[:first], ids)
-            (experiment.rounds if whole else disturbed).append(turns)
-        experiment.disturbed = self.rounds - len(experiment.rounds)
+            self.yardstick.wait(*what)
+            turns, full = self.round(here[first:] + here[:first], ids, what)
+            (whole if full else disturbed).append(turns)
+        experiment.disturbed = max(0, min(LEAST_ROUNDS, self.rounds) - len(whole))
+        experiment.disturbed = min(experiment.disturbed, len(disturbed))
         experiment.repeated = len(disturbed) - experiment.disturbed
         experiment.rounds += disturbed[: experiment.disturbed]
         for contender in self.contenders.values():
             contender.ask("drop")
 
-    def round(self, here, ids):
+    def ask(self, participant, do, **question):
+        return self.contenders[participant.contender, participant.threads].ask(do, **question)
+
+    def round(self, here, ids, what):
         """Give each one its turn; tell whether the machine gave all its cores meanwhile."""
-        turns = {}
-        self.yardstick.wait()
-        whole = True
+        turns, whole, yardstick = {}, True, peak(here[0])
         for p in here:
+            contender = self.contenders[p.contender, p.threads]
             question = {"id": ids[p], "seconds": self.seconds}
-            answer = self.load.watch(self.contenders[p.contender], "turn", **question)
-            turns[p] = answer["seconds"]
-            whole = self.yardstick.full() and whole
+            turns[p] = self.load.watch(contender, "turn", **question)["seconds"]
+            found, full = self.yardstick.measure(*what)
+            turns[yardstick] = min(found, turns.get(yardstick, found))
+            whole = full and whole
         return turns, whole
 
     def compare(self, here, saved):
@@ -216,12 +218,14 @@ def arguments(argv=None):
 
     peers = [name for name in CONTENDERS if name != "bptt"]
     add = parser.add_argument
-    add("--rows", type=some_of(ids), default=ids, help=f"tables: {','.join(ids)}")
+    tables = ",".join(dict.fromkeys(ids))
+    add("--rows", type=some_of(ids), default=ids, help=f"tables: {tables}")
     add("--sizes", type=some_of(sizes), help=f"{','.join(sizes)}")
     add("--peers", type=some_of(peers), default=peers, help=f"{','.join(peers)}, or '' for none")
     add("--all-cores", action="store_true", help="peers may not choose to run on one thread")
     help = "turns of every contender: 15, or 3 with --quick; 0 checks equality and times nothing"
     add("--rounds", type=int, help=help)
+    add("--minutes", type=float, default=15, help="the run's time: 15")
     add("--quick", action="store_true", help="short turns: shows that all works, measures little")
     add("--out", type=Path, help="file for the report, in Markdown")
     found = parser.parse_args(argv)
@@ -238,16 +242,24 @@ def main(argv=None):
         asked.out.parent.mkdir(parents=True, exist_ok=True)  # now, not after ten minutes
     if asked.all_cores:
         os.environ["BENCH_ALL_CORES"] = "1"
+    if cores() == 1:  # what runs on all cores runs on one
+        todo = [e for e in todo if not e.participants[0].threads]
     began, done = time.perf_counter(), []
     with tempfile.TemporaryDirectory() as folder:
         run = Run(asked, folder)
         try:
-            run.start({p.contender for e in todo for p in e.participants})
-            for k, experiment in enumerate(todo, start=1):
-                who = ", ".join(dict.fromkeys(p.contender for p in experiment.participants))
-                say(f"{k}/{len(todo)} {report.name(experiment.participants[0].case)}: {who}")
-                run.measure(experiment)
+            run.start({(p.contender, p.threads) for e in todo for p in e.participants})
+            for k, experiment in enumerate(todo):
+                if time.perf_counter() > run.until:
+                    run.left_out = [report.name(*e.participants[0][1:]) for e in todo[k:]]
+                    break
+                ours, *others = experiment.participants
+                who = ", ".join(dict.fromkeys(p.contender for p in others))
+                minutes = (time.perf_counter() - began) / 60
+                say(f"{minutes:4.1f} min {k + 1}/{len(todo)} {report.name(*ours[1:])}: {who}")
+                run.measure(experiment, len(todo) - k)
                 done.append(experiment)
+                written(run, done, began, asked.out)  # a run that is killed leaves this
         except (Mismatch, WorkerFailed, KeyboardInterrupt) as error:
             run.failure = str(error) or "interrupted"
             say(f"error: {run.failure}")
@@ -255,15 +267,19 @@ def main(argv=None):
             run.close()
     if not done:
         return 1
-    run.duration = time.perf_counter() - began
-    order = [row.id for row in ROWS]
-    outcomes = [report.Outcome(row, size, e) for e in done for row, size in e.cells]
-    outcomes.sort(key=lambda o: order.index(o.row.id))
-    text = report.document(run, outcomes, done)
-    print(text)
-    if asked.out:
-        asked.out.write_text(text)
+    print(written(run, done, began, asked.out))
     return 1 if run.failure else 0
+
+
+def written(run, done, began, out):
+    """Write the report so far to a file, if there is one, and return it."""
+    run.duration = time.perf_counter() - began
+    outcomes = [report.Outcome(row, size, e) for e in done for row, size in e.cells]
+    outcomes.sort(key=lambda o: ROWS.index(o.row))
+    text = report.document(run, outcomes, done)
+    if out:
+        out.write_text(text)
+    return text
 
 
 if __name__ == "__main__":

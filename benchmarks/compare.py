@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 import bench
 from peers import report
 from peers.cases import CHARACTER_SIZES, FITS, SIZES, Case
+from peers.experiments import Experiment, experiments
 from peers.goals import ROWS, Participant
 from peers.processes import HERE, Contender, WorkerFailed
 from peers.yardstick import Yardstick
@@ -36,7 +37,6 @@ class Run(bench.Run):
     """Two versions, each in its own process; whole fits in a second process of each."""
 
     def start(self, versions):
-        self.yardstick = Yardstick(self.threads)
         for version, (python, benchmarks) in versions.items():
             for name, worker, folder in (
                 (version, "bptt", benchmarks),
@@ -46,11 +46,12 @@ class Run(bench.Run):
                 if "missing" in contender.about:
                     contender.close()
                     raise WorkerFailed(f"{python}: {contender.about['missing']}")
-                self.contenders[name] = contender
-            about = self.contenders[version].about
+                self.contenders[name, 0] = contender
+            about = self.contenders[version, 0].about
             self.versions.append(f"{version}: {about['version']}, {python}")
             self.config += f"{version}\n{about['config']}"
             bench.say(self.versions[-1])
+        self.yardstick = Yardstick(bench.instruction_set(self.config)[0])
 
     def compare(self, here, saved):
         """Note whether both computed the same bits; refuse to time what differs by more."""
@@ -66,8 +67,8 @@ class Run(bench.Run):
 
 def cases(rows, sizes):
     """Every computation that the rows of the benchmark ask of bptt, then the fits: once each."""
-    found = [e.participants[0].case for e in bench.experiments(rows, sizes)]
-    return found + [Case("fit", s) for name, s in FITS.items() if not sizes or name in sizes]
+    found = dict.fromkeys(e.participants[0].case for e in experiments(rows, sizes))
+    return [*found] + [Case("fit", s) for name, s in FITS.items() if not sizes or name in sizes]
 
 
 def figures(experiment):
@@ -119,15 +120,15 @@ def arguments(argv=None):
     add("new", help="... the new version")
     add("--old-benchmarks", type=Path, help="folder; default: benchmarks/ beside the environment")
     add("--new-benchmarks", type=Path)
-    rows = {row.id: row for row in ROWS}
-    add("--rows", type=lambda text: [rows[id] for id in text.split(",") if id], default=ROWS,
-        help=",".join(rows))  # fmt: skip
+    ids = dict.fromkeys(row.id for row in ROWS)
+    add("--rows", type=lambda text: [row for row in ROWS if row.id in text.split(",")],
+        default=ROWS, help=",".join(ids))  # fmt: skip
     add("--sizes", type=lambda text: text.split(","), help=",".join([*SIZES, *CHARACTER_SIZES]))
     add("--rounds", type=int, default=11, help="0 compares results and times nothing")
     add("--quick", action="store_true", help="short turns: shows that all works, measures little")
     add("--out", type=Path, help="file for the report, in Markdown")
     found = parser.parse_args(argv)
-    found.peers = []
+    found.peers, found.minutes = [], float("inf")
     return found
 
 
@@ -151,7 +152,7 @@ def main(argv=None):
             for k, case in enumerate(todo, start=1):
                 bench.say(f"{k}/{len(todo)} {report.name(case)}")
                 kind = " fit" if case.kind == "fit" else ""
-                experiment = bench.Experiment([Participant(v + kind, case) for v in versions], [])
+                experiment = Experiment([Participant(v + kind, case) for v in versions], [])
                 run.measure(experiment)
                 done.append((experiment, run.bits))
                 written(run, done, began, asked.out)  # a run that is killed leaves what it measured

@@ -30,16 +30,17 @@ FIT_STEPS = 4  # training steps that one repetition of them makes
 STREAM_STEPS = 100  # steps that one repetition of a streaming case makes
 N_CHARACTERS, EMBEDDING = 96, 64
 N_TOKENS = N_CHARACTERS + 1  # LanguageModel reads characters it has not seen as one more token
+PRODUCT = (1024,)  # rows and columns of the matrices of a product
 COURSE_CLASSES = 10  # n_y of the course functions
 LEARNING_RATE, GRAD_CLIP = 2e-3, 5.0
 CHECKED_STEPS = 5  # training steps of the character model that must agree before any is timed
-GATES = {"lstm": "fico", "gru_reset_after": "urc"}
+GATES = {"lstm": "fico", "gru": "urc", "gru_reset_after": "urc"}
 
 
 class Case(NamedTuple):
     """One computation. Two contenders with equal cases compute the same numbers."""
 
-    kind: str  # layer, stream, character, course, sgemm, fit
+    kind: str  # layer, stream, character, course, product, fit
     size: tuple[int, ...]
     cell: str = "lstm"
     dtype: str = "float32"
@@ -66,7 +67,7 @@ def flops(case):
     nothing, although they take time.
     """
     n_x, n_a, _, _ = case.size
-    gates = {"rnn": 1, "gru_reset_after": 3, "lstm": 4}[case.cell]
+    gates = {"rnn": 1, "gru": 3, "gru_reset_after": 3, "lstm": 4}[case.cell]
     products = 3 if case.backward else 1
     return products * gates * 2 * n_a * (n_a + n_x) * valid_steps(case)
 
@@ -162,10 +163,3 @@ def character_results(steps, parameters):
     """Loss and gradient norm of some training steps, and the parameters they lead to."""
     losses, norms = zip(*steps, strict=True)
     return {"loss": np.array(losses), "norm": np.array(norms), **parameters}
-
-
-def square_products():
-    """Matrices (n, A, B) whose products measure the machine's float32 peak."""
-    rng = np.random.default_rng(4)
-    for n in (768, 1024, 1536, 2048):
-        yield n, *rng.standard_normal((2, n, n), dtype=np.float32)

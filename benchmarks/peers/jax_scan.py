@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 from jax import numpy as jnp
 
-from .cases import LayerArrays, layer_results, square_products
+from .cases import LayerArrays, layer_results
 from .convert import from_pytorch, to_pytorch
 from .worker import Configuration
 
@@ -77,17 +77,4 @@ def layer(case):
 
             where = "before" if hoisted else "inside"
             found[f"input product {where} the scan, unroll {unroll}"] = Configuration(run, read)
-    return found
-
-
-def sgemm(case):
-    """Square float32 products."""
-    found = {}
-    for n, a, b in square_products():
-        product = partial(jax.jit(jnp.matmul), *jax.device_put((a, b)))
-
-        def run(product=product):
-            return product().block_until_ready()
-
-        found[f"matmul {n}"] = Configuration(run, lambda _: {}, work=2 * n**3)
     return found

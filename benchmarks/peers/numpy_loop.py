@@ -6,7 +6,7 @@ import numpy as np
 
 from bptt import equations
 
-from .cases import CourseArrays, course_results, square_products
+from .cases import CourseArrays, course_results
 from .worker import Configuration
 
 
@@ -30,10 +30,9 @@ def course(case):
     return {"equations": Configuration(run, lambda results: course_results(*results))}
 
 
-def sgemm(case):
-    """Square float32 products into an array that is there already."""
-    found = {}
-    for n, a, b in square_products():
-        product = partial(np.matmul, a, b, out=np.empty_like(a))
-        found[f"matmul {n}"] = Configuration(product, lambda _: {}, work=2 * n**3)
-    return found
+def product(case):
+    """A product of two square matrices into an array that is there already."""
+    (n,) = case.size
+    a, b = np.random.default_rng(4).standard_normal((2, n, n)).astype(case.dtype)
+    run = partial(np.matmul, a, b, out=np.empty_like(a))
+    return {f"matmul {n}": Configuration(run, lambda _: {}, work=2 * n**3)}

@@ -4,7 +4,7 @@ import numpy as np
 import onnxruntime
 from onnx import TensorProto, helper, numpy_helper
 
-from .cases import STREAM_STEPS, LayerArrays, layer_results, square_products
+from .cases import STREAM_STEPS, LayerArrays, layer_results
 from .convert import to_onnx_lstm
 from .worker import Configuration, thread_counts
 
@@ -147,15 +147,3 @@ def _bound(session, xs, n_a):
         return y
 
     return Configuration(run, _read, work=STREAM_STEPS)
-
-
-def sgemm(case):
-    """Square float32 products with a constant second matrix, which the session packs once."""
-    found = {}
-    for n, a, b in square_products():
-        node = helper.make_node("MatMul", ["A", "B"], ["C"])
-        shapes = dict.fromkeys("AC", (n, n))
-        _, session = next(iter(sessions(model_bytes(node, shapes, "A", "C", {"B": b}))))
-        call = bound(session, {"A": a}, {"C": np.empty_like(a)})
-        found[f"MatMul {n}"] = Configuration(call, lambda _: {}, work=2 * n**3)
-    return found

@@ -31,7 +31,7 @@ def hello():
     engine = provider().name
     about = {"version": f"bptt {bptt.__version__} ({engine})", "config": config.getvalue()}
     if engine != "native":
-        about["warnings"] = [f"**bptt ran on the {engine} provider, not on its native engine**"]
+        about["warning"] = f"**bptt ran on the {engine} provider, not on its native engine**"
     return about
 
 

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from .instruction_sets import held
+
 HERE = Path(__file__).resolve().parents[1]
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
@@ -15,9 +17,10 @@ class WorkerFailed(RuntimeError):
     """A contender raised or died: the benchmark is broken, not slow."""
 
 
-def python_process(module, threads, python=sys.executable, benchmarks=HERE):
+def python_process(module, threads, python=sys.executable, benchmarks=HERE, environment=None):
     """Start `python -m` of a module of a folder, to be written to and read from line by line."""
-    environment = os.environ | dict.fromkeys(THREAD_VARIABLES, str(threads))
+    environment = os.environ | (environment or {})
+    environment |= dict.fromkeys(THREAD_VARIABLES, str(threads))
     path = (str(benchmarks), os.environ.get("PYTHONPATH"))
     environment["PYTHONPATH"] = os.pathsep.join(p for p in path if p)
     return subprocess.Popen(
@@ -43,7 +46,7 @@ class Contender:
     def __init__(self, name, folder, threads, python=sys.executable, benchmarks=HERE):
         self.name = name
         module = ["peers.worker", name, str(folder)]
-        self.process = python_process(module, threads, python, benchmarks)
+        self.process = python_process(module, threads, python, benchmarks, held(name))
         self.about = self.ask("hello")
 
     def ask(self, do, **question):

@@ -1,7 +1,5 @@
 """PyTorch: the fastest of oneDNN on and off, all cores and one thread."""
 
-from functools import partial
-
 import numpy as np
 import torch
 from torch import nn
@@ -19,7 +17,6 @@ from .cases import (
     LayerArrays,
     character_results,
     layer_results,
-    square_products,
 )
 from .convert import from_pytorch, to_pytorch
 from .worker import Configuration, thread_counts
@@ -29,7 +26,7 @@ TENSORS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 
 
 def hello():
-    return {"version": f"PyTorch {torch.__version__}"}
+    return {"version": f"PyTorch {torch.__version__} ({torch.backends.cpu.get_cpu_capability()})"}
 
 
 def settings(onednn=(True,)):
@@ -231,23 +228,3 @@ def _windows(tokens, batch, steps):
     x, y = (tokens[k : batch * n + k].reshape(batch, n).T.copy() for k in (0, 1))
     x, y = torch.from_numpy(x), torch.from_numpy(y)
     return [(x[t : t + steps], y[t : t + steps]) for t in range(0, n, steps)]
-
-
-def sgemm(case):
-    """Square float32 products: MKL into a tensor that is there already, and oneDNN."""
-    from torch.utils.mkldnn import to_mkldnn  # here: importing it warns of its own deprecation
-
-    _, use = next(settings())
-    found = {}
-    for n, a, b in square_products():
-        x, w = torch.from_numpy(a), torch.from_numpy(b)
-        linear = nn.Linear(n, n, bias=False)
-        linear.weight.data.copy_(w.T)
-        products = {
-            "torch.mm": partial(torch.mm, x, w, out=torch.empty_like(x)),
-            "oneDNN": partial(to_mkldnn(linear), x.to_mkldnn()),
-        }
-        for name, product in products.items():
-            run = torch.inference_mode()(product)
-            found[f"{name} {n}"] = Configuration(run, lambda _: {}, use, work=2 * n**3)
-    return found

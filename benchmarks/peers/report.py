@@ -5,22 +5,17 @@ import platform
 import statistics
 from pathlib import Path
 
-from .goals import passes, value
+from .goals import judge
+from .shares import share_table
+from .tables import line, number
 from .yardstick import FULL
 
 NOISY = 1.1  # upper quartile of the rounds' ratios / lower: from here on a figure is marked
 DISTURBED = 0.05  # share of the CPU's time taken by others: from here on the report warns
 
 
-def number(z):
-    """Three significant digits."""
-    if z is None:
-        return "-"
-    return f"{z:.0f}" if z >= 999.5 else f"{z:.3g}"  # not 1e+03
-
-
-def line(cells):
-    return "| " + " | ".join(str(c) for c in cells) + " |"
+def milliseconds(seconds):
+    return "-" if seconds is None else number(1e3 * seconds)
 
 
 class Outcome:
@@ -28,11 +23,24 @@ class Outcome:
 
     def __init__(self, row, size, experiment):
         self.row, self.size, self.experiment = row, size, experiment
-        self.figure, self.ours, self.reference = value(row, size, experiment.medians())
-        self.at_best, *_ = value(row, size, experiment.least())
-        rounds = [value(row, size, seconds)[0] for seconds in experiment.rounds]
-        self.rounds = [] if self.figure is None else rounds
-        self.passed = None if self.figure is None else passes(row, size, self.figure)
+        self.found = judge(row, size, experiment.medians())
+        self.at_best = judge(row, size, experiment.least()).figure
+        self.passed = self.found.passed if experiment.rounds else None
+        rounds = [judge(row, size, seconds).figure for seconds in experiment.rounds]
+        self.rounds = [] if self.found.figure is None else rounds
+
+    @property
+    def name(self):
+        if self.row.measure == "share":
+            return name(*self.row.ours(self.size)[1:]) + " share"
+        return f"{self.row.id} {self.size}"
+
+    @property
+    def goal(self):
+        """The least demanding goal, and its name where it is not the row's own."""
+        if self.found.goal is None:
+            return f"{self.row.goals[self.size]:g}"
+        return number(self.found.goal) + f" ({self.found.held_to})" * bool(self.found.held_to)
 
     @property
     def verdict(self):
@@ -50,52 +58,53 @@ class Outcome:
         low, _, high = statistics.quantiles(self.rounds, n=4, method="inclusive")
         return low, high
 
+    @property
+    def spread(self):
+        if not self.rounds:
+            return "-"
+        low, high = map(number, self.middle())
+        text = f"{number(min(self.rounds))} - {number(max(self.rounds))} ({low} - {high})"
+        return text + " noisy" * self.noisy
+
     def cells(self):
-        spread = "-"
-        if self.rounds:
-            low, high = map(number, self.middle())
-            spread = f"{number(min(self.rounds))} - {number(max(self.rounds))} ({low} - {high})"
-            spread += " noisy" if self.noisy else ""
         bound = "<=" if self.row.measure == "ragged" else ">="
-        case = self.row.ours(self.size).case
-        how = "; ".join(self._reference_ran_as()) or "missing"
+        case, found = self.row.ours(self.size).case, self.found
         shape = case.size[:2] if case.kind == "stream" else case.size
         return [
             self.size,
             ", ".join(map(str, shape)),
-            number(self.ours),
-            number(self.reference),
-            number(self.figure),
-            f"{bound} {self.row.goals[self.size]}",
+            milliseconds(found.ours),
+            milliseconds(found.reference),
+            number(found.figure),
+            number(found.share),
+            f"{bound} {self.goal}",
             self.verdict,
-            spread,
+            self.spread,
             number(self.at_best),
-            how,
+            "; ".join(self._reference_ran_as()) or "missing",
         ]
 
     def _reference_ran_as(self):
-        medians = self.experiment.medians()
         for p in self.row.references(self.size):
-            if p in medians:
-                rate = f"{p.contender} {1e-9 / medians[p]:.0f}: " * (p.case.kind == "sgemm")
-                yield rate + self.experiment.tuned[p]["chosen"]
+            if p in self.experiment.tuned:
+                yield self.experiment.tuned[p]["chosen"]
 
 
 def table(row, outcomes):
     """One row of the goals, as a table with one line a size."""
-    unit = "GFLOP/s" if row.measure == "peak" else "ms"
-    reference = {"faster": "peer", "ragged": "uniform x share", "peak": "peak"}[row.measure]
-    figure = {"faster": "ratio", "ragged": "cost", "peak": "share"}[row.measure]
+    reference = "uniform x share" if row.measure == "ragged" else "peer"
+    figure = "cost" if row.measure == "ragged" else "ratio"
     sizes = "units, layers, m, T_x" if row.case["kind"] == "character" else "n_x, n_a, m, T_x"
     sizes = "n_x, n_a" if row.case["kind"] == "stream" else sizes
-    head = ["size", sizes, f"ours {unit}", f"{reference} {unit}", figure]
+    head = ["size", sizes, "ours ms", f"{reference} ms", figure, "share of the peak"]
     head += ["goal", "", "spread", "at best", "reference ran as"]
     lines = [f"### {row.title}", "", row.what, "", line(head), line(["---"] * len(head))]
     return "\n".join(lines + [line(o.cells()) for o in outcomes])
 
 
 def overview(outcomes):
-    """All figures at a glance: a line a table, `figure (goal)`, bold where it is missed."""
+    """All ratios at a glance: a line a table, `figure (goal)`, bold where it is missed."""
+    outcomes = [o for o in outcomes if o.row.measure != "share"]
     sizes = list(dict.fromkeys(o.size for o in outcomes))
     lines = [line(["", *sizes]), line(["---"] * (1 + len(sizes)))]
     for row in dict.fromkeys(o.row.id for o in outcomes):
@@ -103,9 +112,9 @@ def overview(outcomes):
         for o in outcomes:
             if o.row.id == row:
                 bold = "**" * (o.passed is False)
-                cells[o.size] = f"{bold}{number(o.figure)}{bold} ({o.row.goals[o.size]})"
+                cells[o.size] = f"{bold}{number(o.found.figure)}{bold} ({o.goal})"
         lines.append(line([row, *cells.values()]))
-    return "\n".join(lines)
+    return "\n".join(lines) if outcomes else ""
 
 
 def summary(outcomes):
@@ -113,14 +122,13 @@ def summary(outcomes):
     missed = [o for o in judged if not o.passed]
     text = f"{len(judged) - len(missed)} of {len(judged)} goals reached."
     if missed:
-        text += " Missed: " + ", ".join(
-            f"{o.row.id} {o.size} ({number(o.figure)}, goal {o.row.goals[o.size]})" for o in missed
-        )
+        text += " Missed: "
+        text += ", ".join(f"{o.name} ({number(o.found.figure)}, goal {o.goal})" for o in missed)
         text += "."
-    unmeasured = [f"{o.row.id} {o.size}" for o in outcomes if o.passed is None]
+    unmeasured = [o.name for o in outcomes if o.passed is None]
     if unmeasured:
-        text += f" Not measured, because the peer is missing: {', '.join(unmeasured)}."
-    noisy = [f"{o.row.id} {o.size}" for o in outcomes if o.noisy]
+        text += f" Not judged, because a peer is missing: {', '.join(unmeasured)}."
+    noisy = [o.name for o in outcomes if o.noisy]
     if noisy:
         text += f" Noisy (middle half of the rounds wider than {NOISY:g}): {', '.join(noisy)}."
     return text
@@ -132,35 +140,35 @@ def choices(experiments):
     lines = [line(head), line(["---"] * len(head))]
     for experiment in experiments:
         for participant, tuned in experiment.tuned.items():
-            if len(tuned["tried"]) < 2 or participant.case.kind == "sgemm":
+            if len(tuned["tried"]) < 2:
                 continue
             for label, seconds in sorted(tuned["tried"].items(), key=lambda pair: pair[1]):
-                cells = [participant.contender, name(participant.case), label]
+                cells = [participant.contender, name(*participant[1:]), label]
                 lines.append(line([*cells, number(seconds * 1e3)]))
     return "\n".join(lines)
 
 
 def turns(experiments):
     """How even each participant's own turns were: whose noise it is."""
-    head = ["contender", "case", "repetitions", "least ms", "median ms", "most ms"]
+    head = ["contender", "case", "rounds", "repetitions", "least ms", "median ms", "most ms"]
     lines = [line(head), line(["---"] * len(head))]
     for experiment in experiments:
         for participant, tuned in experiment.tuned.items():
-            if participant.case.kind == "sgemm":
+            if participant.case.kind == "product":
                 continue
             times = [1e3 * seconds[participant] for seconds in experiment.rounds]
-            cells = [participant.contender, name(participant.case), tuned["repetitions"]]
+            cells = [participant.contender, name(*participant[1:])]
+            cells += [len(times), tuned["repetitions"]]
             cells += map(number, (min(times), statistics.median(times), max(times)))
             lines.append(line(cells))
     return "\n".join(lines)
 
 
-def name(case):
+def name(case, threads=0):
     """A case in words."""
-    if case.kind == "sgemm":
-        return "sgemm"
     parts = [case.cell.replace("_", " "), case.kind, "x".join(map(str, case.size)), case.dtype]
     parts += ["ragged"] * case.ragged + ["forward"] * (not case.backward)
+    parts += [f"{threads} thread{'s' * (threads > 1)}"] * bool(threads)
     return " ".join(parts)
 
 
@@ -173,39 +181,47 @@ def processor():
 
 
 def _cores(run, done):
-    """How often the machine did not give all its cores, and what became of those rounds."""
+    """How noisy the machine was, and what became of the rounds in which it was."""
+    median, high, longest = run.yardstick.noise()
     repeated, disturbed = sum(e.repeated for e in done), sum(e.disturbed for e in done)
     text = (
-        f"Rounds in which the yardstick found less than {1 / FULL:.0%} of the machine, repeated: "
-        f"{repeated} beside {run.rounds * len(done)} that count"
+        f"Noise: the yardstick took {median:.2f} times its least time in the median, {high:.2f} in "
+        f"the upper quartile, {longest:.2f} at most. Rounds in which it found less than "
+        f"{1 / FULL:.0%} of the machine: {repeated + disturbed} beside "
+        f"{sum(len(e.rounds) - e.disturbed for e in done)} others"
     )
     if disturbed:
         cases = ", ".join(
-            f"{name(e.participants[0].case)} ({e.disturbed})" for e in done if e.disturbed
+            f"{name(*e.participants[0][1:])} ({e.disturbed})" for e in done if e.disturbed
         )
-        text += f"; {disturbed} such rounds count, for lack of better ones: {cases}"
+        text += f"; {disturbed} of them count, for lack of better ones: {cases}"
     return text
 
 
 def _facts(run, done):
     """What the figures depend on, one sentence each."""
+    rounds = [len(e.rounds) for e in done]
     facts = [
         f"Date: {datetime.date.today().isoformat()}",
         f"Machine: {processor()}, {platform.system()} {platform.machine()}",
-        f"Threads: {run.threads}, all that the process may use, for every contender",
+        run.held,
+        f"Threads: {run.threads}, all that the process may use, for every contender, or one",
         f"Python {platform.python_version()}; " + "; ".join(run.versions),
         *run.missing,
-        f"Rounds: {run.rounds} of {run.seconds * 1e3:g} ms a turn; times are medians over the "
-        "rounds of the mean over a turn; ratios are of medians; spread is the smallest and the "
-        "largest figure of one round (and the quartiles); at best: from each side's least turn",
+        f"Rounds: {run.rounds} of {run.seconds * 1e3:g} ms a turn, {min(rounds)} where time was "
+        "short; times are medians over the rounds of the mean over a turn; ratios are of medians; "
+        "spread is the smallest and the largest figure of one round (and the quartiles); at best: "
+        "from each side's least turn",
         "Largest differences from bptt found before timing, relative to the largest entry of an "
         "array: " + ("; ".join(f"{k} {e:.1e} ({w})" for k, (e, w) in run.largest.items()) or "-"),
         _cores(run, done),
         f"CPU time taken by other processes during the turns: {100 * run.load.share:.1f} %",
-        f"Duration: {run.duration / 60:.1f} minutes",
+        f"Duration: {run.duration / 60:.1f} minutes of {run.minutes:g}",
     ]
-    if run.load.share > DISTURBED:
-        facts.insert(0, "**Not a quiet machine: see the CPU time taken by other processes.**")
+    if run.load.share > DISTURBED or run.yardstick.noise()[1] > NOISY:
+        facts.insert(0, "**Not a quiet machine: see noise and the time taken by other processes.**")
+    if run.left_out:
+        facts.insert(0, f"**Not measured, for lack of time: {', '.join(run.left_out)}.**")
     if not run.rounds:
         facts.insert(0, "**Results compared; nothing timed.**")
     if run.failure:
@@ -225,7 +241,8 @@ def document(run, outcomes, experiments):
     tables = []
     for id in rows:
         own = [o for o in outcomes if o.row.id == id]
-        tables.append(table(own[0].row, own))
+        share = own[0].row.measure == "share"
+        tables.append(share_table(own, run) if share else table(own[0].row, own))
     parts = [
         *head,
         summary(outcomes),

@@ -35,6 +35,7 @@ MODULES = {
 WARM_UP = 0.2  # share of a turn's time spent warming up before the clock starts
 TUNING_PASSES = 3
 HOPELESS = 3  # a configuration this many times slower than the best is tried no more
+LONG = 0.25  # seconds of a repetition from which on one pass, one repetition and no warm-up do
 
 
 @dataclass
@@ -47,14 +48,10 @@ class Configuration:
     work: float = 1.0  # what one repetition counts for: steps of a stream, FLOPs of a product
 
 
-def threads():
-    """Cores that this process may use: every contender gets them all."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-
-
 def thread_counts():
-    """Thread counts that a peer may choose from: all cores, and one unless that is forbidden."""
-    return [threads()] + [1] * (threads() > 1 and "BENCH_ALL_CORES" not in os.environ)
+    """Thread counts that a peer may choose from: its own, and one unless that is forbidden."""
+    own = int(os.environ["OMP_NUM_THREADS"])
+    return [own] + [1] * (own > 1 and "BENCH_ALL_CORES" not in os.environ)
 
 
 def block(run, repetitions):
@@ -101,17 +98,20 @@ class Worker:
     def tune(self, id, seconds):
         """Interleave the configurations; of each its best pass counts."""
         best = {}
-        for _ in range(TUNING_PASSES):
+        for _ in range(TUNING_PASSES if len(self.cases[id]) > 1 else 1):
             for label, c in self.cases[id].items():
-                if best.get(label, 0) > HOPELESS * min(best.values(), default=0):
+                least, known = min(best.values(), default=math.inf), best.get(label, 0)
+                if known > HOPELESS * least or known * c.work > LONG:
                     continue
                 c.use()
                 n, spent = warmed(c.run, seconds / 4)
-                repetitions = max(1, math.ceil(n * seconds / 2 / spent))
-                best[label] = min(best.get(label, math.inf), block(c.run, repetitions) / c.work)
+                mean = spent / n / c.work
+                if mean <= HOPELESS * least:
+                    mean = block(c.run, max(1, math.ceil(n * seconds / 2 / spent))) / c.work
+                best[label] = min(best.get(label, math.inf), mean)
         label = min(best, key=best.get)
         once = best[label] * self.cases[id][label].work
-        self.chosen[id] = label, max(2, math.ceil(seconds / once))
+        self.chosen[id] = label, max(1 if once > LONG else 2, math.ceil(seconds / once))
         return {"chosen": label, "repetitions": self.chosen[id][1], "tried": best}
 
     def turn(self, id, seconds):
@@ -119,7 +119,8 @@ class Worker:
         c = self.cases[id][label]
         c.use()
         gc.collect()  # rubbish of earlier cases; the collector stays on while the clock runs
-        warmed(c.run, WARM_UP * seconds)
+        if repetitions > 1:
+            warmed(c.run, WARM_UP * seconds)
         return {"seconds": block(c.run, repetitions) / c.work}
 
     def drop(self):

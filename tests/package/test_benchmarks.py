@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,28 +15,32 @@ import bench
 import compare
 from peers.cases import FITS, GATES, Case, LayerArrays, flops, lengths, valid_steps
 from peers.convert import from_pytorch, to_onnx_lstm, to_pytorch
-from peers.goals import ROWS, Participant, passes, value
+from peers.experiments import Experiment
+from peers.goals import ROWS, SHARES, Participant, judge, peak, product
+from peers.instruction_sets import held, sentence
 from peers.processes import Contender
-from peers.yardstick import Yardstick
+from peers.report import Outcome
+from peers.shares import share_table
+from peers.yardstick import Yardstick, compiled, products
 
 import bptt
 
 every_cell = pytest.mark.parametrize("cell", ["lstm", "gru_reset_after", "rnn"])
 SMALL = (3, 5, 4, 6)  # n_x, n_a, m, T_x
-ROW = {row.id: row for row in ROWS}
+ROW = {row.id: row for row in ROWS if row.measure != "share"}
+SHARE = [row for row in ROWS if row.measure == "share"]
 GOALS = {
     "lstm-fwd": [4, 1.7, 1.4, 1.15, 1.1],
-    "lstm": [4, 1.7, 1.25, 1.15, 1.05],
+    "lstm": [4, 1.7, 1.25, 1.15, 1.1],
     "gru": [60, 6, 3, 1.5, 1.1],
-    "rnn": [40, 8, 3, 1.3, 1.05],
-    "lstm-fwd-ort": [1.4, 1.05, 1.15, 1.0, 1.0],
+    "rnn": [40, 8, 3, 1.3, 1.1],
+    "lstm-fwd-ort": [1.4, 1.05, 1.15, 1.05, 1.05],
     "lstm-jax": [3, 3, 3.5, 2, 1.6],
     "ragged": [10, 8, 5],
     "float64": [5, 3, 2],
     "stream-ort": [3.5, 2, 1.3],
     "stream-torch": [8, 4, 2.5],
     "ragged-cost": [1.15, 1.15],
-    "peak": [0.8, 0.8],
     "character": [2.2, 1.8, 1.5],
     "course": [8, 8],
 }
@@ -64,42 +69,139 @@ def test_flops_of_a_ragged_batch_are_those_of_the_steps_that_exist():
 
 
 def test_every_goal_of_the_project_is_in_the_table():
-    assert {row.id: list(row.goals.values()) for row in ROWS} == GOALS
+    assert {id: list(row.goals.values()) for id, row in ROW.items()} == GOALS
     assert list(ROW["lstm"].goals) == ["tiny", "small", "medium", "large", "xl"]
     assert list(ROW["ragged"].goals) == ["small", "medium", "large"]
     assert list(ROW["stream-ort"].goals) == ["tiny", "medium", "large"]
-    assert ROW["peak"].ours("xl").case.size == (512, 512, 64, 50)
+    assert ROW["lstm"].ours("xl").case.size == (512, 512, 64, 50)
+    assert SHARES == {"small": 0.75, "medium": 0.88, "large": 0.88, "xl": 0.88}
+    computed = {(r.case.get("cell", "lstm"), r.case.get("dtype"), r.threads) for r in SHARE}
+    assert {("lstm", None, 0), ("lstm", None, 1), ("lstm", "float64", 1)} < computed
 
 
-def seconds(row, size, ours, *references):
-    return {row.ours(size): ours} | dict(zip(row.references(size), references, strict=True))
+def seconds(row, size, ours, *references, **yardsticks):
+    """Times of participants; of the peak and NumPy's product as FLOP/s relative to ours."""
+    who = row.ours(size)
+    found = {who: ours} | dict(zip(row.references(size), references, strict=False))
+    for name, speed in yardsticks.items():
+        found[{"peak": peak, "product": product}[name](who)] = ours / flops(who.case) / speed
+    return found
 
 
 def test_a_figure_is_the_peers_time_over_ours_and_above_one_bptt_is_faster():
     row = ROW["lstm"]
-    assert value(row, "tiny", seconds(row, "tiny", 0.001, 0.005)) == (5.0, 1.0, 5.0)
-    assert passes(row, "tiny", 4)
-    assert not passes(row, "tiny", 3.99)
-    assert value(row, "tiny", {row.ours("tiny"): 0.001}) == (None, 1.0, None)
+    found = judge(row, "tiny", seconds(row, "tiny", 0.001, 0.005))
+    assert (found.figure, found.ours, found.reference) == (5.0, 0.001, 0.005)
+    assert (found.goal, found.passed) == (4, True)
+    assert judge(row, "tiny", seconds(row, "tiny", 0.001, 0.004)).passed
+    assert judge(row, "tiny", seconds(row, "tiny", 0.001, 0.00399)).passed is False
+    alone = judge(row, "tiny", seconds(row, "tiny", 0.001))
+    assert (alone.figure, alone.passed) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("ratio", "yardsticks", "passed", "goal", "held_to"),
+    [
+        (1.1, {}, False, 1.15, ""),
+        (1.1, {"peak": 1 / 0.87}, False, 1.1 * 0.88 / 0.87, "share 0.88"),  # 1.11 < 1.15
+        (1.1, {"peak": 1 / 0.5}, False, 1.15, ""),  # the ratio demands less
+        (1.0, {"peak": 1 / 0.9}, True, 0.88 / 0.9, "share 0.88"),
+        (1.0, {"peak": 1 / 0.8, "product": 1 / 0.9}, True, 0.88 / 0.9, "0.88 x product"),
+        (1.2, {"peak": 1 / 0.5}, True, 1.15, ""),
+        (None, {"peak": 1 / 0.9}, True, None, "share 0.88"),
+        (None, {"peak": 1 / 0.8}, None, None, "share 0.88"),  # a missing peer might be slow
+    ],
+)
+def test_a_layer_is_held_to_the_less_demanding_of_ratio_and_share(
+    ratio, yardsticks, passed, goal, held_to
+):
+    row = ROW["lstm"]
+    peers = () if ratio is None else (ratio,)
+    found = judge(row, "large", seconds(row, "large", 1.0, *peers, **yardsticks))
+    assert found.passed is passed
+    assert found.goal == (goal and pytest.approx(goal))
+    assert found.held_to == held_to
+
+
+def test_a_batch_of_one_is_held_to_no_share():
+    row = ROW["lstm"]
+    assert judge(row, "tiny", seconds(row, "tiny", 1.0, 3.9, peak=1.0)).passed is False
+
+
+@pytest.mark.parametrize(
+    ("peers", "speeds", "share", "passed", "goal"),
+    [
+        ((0.5, 0.5), {"peak": 1 / 0.88, "product": 1}, 0.88, True, 0.88 * 0.88),
+        ((0.5, 0.5), {"peak": 1 / 0.87, "product": 2}, 0.87, False, 0.88),
+        ((9, 9), {"peak": 2, "product": 2}, 0.5, True, 0.5 / 9 * 1.1),
+        ((9, 1.05), {"peak": 2, "product": 2}, 0.5, False, 0.5 / 1.05 * 1.1),  # the fastest peer
+        ((), {"peak": 1 / 0.87, "product": 1 / 0.87}, 0.87, None, 0.88),
+    ],
+)
+def test_a_share_is_held_to_the_peak_or_numpys_product_or_the_fastest_peer(
+    peers, speeds, share, passed, goal
+):
+    row = SHARE[0]
+    assert row.peers == ("torch", "ort")
+    found = judge(row, "large", seconds(row, "large", 1.0, *peers, **speeds))
+    assert (found.figure, found.share) == (pytest.approx(share), pytest.approx(share))
+    assert found.goal == pytest.approx(goal)
+    assert found.passed is passed
 
 
 def test_the_cost_of_raggedness_is_held_from_above():
     row = ROW["ragged-cost"]
     case = row.ours("large").case
     share = valid_steps(case) / (64 * 100)
-    figure, ours, uniform = value(row, "large", seconds(row, "large", 0.6, 1.0))
-    assert (figure, ours, uniform) == pytest.approx((0.6 / share, 600, 1000 * share))
-    assert passes(row, "large", 1.15)
-    assert not passes(row, "large", 1.16)
+    found = judge(row, "large", seconds(row, "large", 0.6, 1.0))
+    assert (found.figure, found.reference) == pytest.approx((0.6 / share, share))
+    assert found.goal == pytest.approx(1.15)
+    assert judge(row, "large", seconds(row, "large", 1.149 * share, 1.0)).passed
+    assert not judge(row, "large", seconds(row, "large", 1.151 * share, 1.0)).passed
 
 
-def test_the_share_of_the_peak_is_of_the_best_product():
-    row = ROW["peak"]
-    figure, ours, peak = value(
-        row, "xl", seconds(row, "xl", 0.3, *(1e-9 / n for n in (120, 150, 90, 80)))
-    )
-    assert (ours, peak) == pytest.approx((flops(row.ours("xl").case) / 0.3e9, 150))
-    assert figure == pytest.approx(ours / peak)
+def test_the_table_of_shares_has_the_peak_the_product_and_every_contender():
+    row = SHARE[0]
+    size = "large"
+    found = seconds(row, size, 1.0, 2.0, 4.0, peak=1 / 0.8, product=1 / 0.9)
+    experiment = Experiment(row.participants(size), [(row, size)])
+    experiment.rounds = [found, found]
+    run = SimpleNamespace(isa="avx2", yardstick=SimpleNamespace(work="a loop"))
+    cells = share_table([Outcome(row, size, experiment)], run).splitlines()[-1].split(" | ")
+    gigaflops = f"{flops(row.ours(size).case) / 0.8e9:.3g}"
+    assert cells[:7] == ["| lstm", "forward", "float32", "1", "avx2", "large", gigaflops]
+    assert cells[7:12] == ["0.889", "0.8", "0.4", "0.2", "-"]  # product, bptt, PyTorch, ORT, JAX
+    assert cells[12:14] == [">= 0.44 (1.1 x peer)", "pass"]
+
+
+def test_peers_are_held_to_the_instruction_set_that_is_asked_for(monkeypatch):
+    peers = {"torch": "PyTorch", "ort": "ONNX Runtime"}
+    monkeypatch.delenv("BPTT_ISA", raising=False)
+    assert held("torch") == {}
+    assert "peers choose their own" in sentence("avx512", ["avx512", "avx2"], peers)
+    monkeypatch.setenv("BPTT_ISA", "avx2")
+    assert held("numpy") == {"OPENBLAS_CORETYPE": "Haswell"}
+    text = sentence("avx2", ["avx512", "avx2"], peers)
+    assert "held to it: PyTorch (ONEDNN_MAX_CPU_ISA=AVX2 MKL_ENABLE_INSTRUCTIONS=AVX2" in text
+    assert "**not held, for want of a setting: ONNX Runtime**" in text
+    assert text.count("nothing wider") == 0
+    text = sentence("avx2", ["avx2", "baseline"], peers)
+    assert text.endswith("ONNX Runtime: the machine has nothing wider")
+
+
+def test_the_instruction_set_is_read_from_what_show_config_prints():
+    text = "engine   native\nisa      avx2 (of avx2, baseline)\nthreads  2\n"
+    assert bench.instruction_set(text) == ("avx2", ["avx2", "baseline"])
+    assert bench.instruction_set("engine   numpy\n") == ("none", ["none"])
+
+
+def test_the_yardstick_without_a_compiler_is_numpys_product(monkeypatch):
+    monkeypatch.setenv("CC", "no-such-compiler")
+    with pytest.raises(OSError, match="no-such-compiler"):
+        compiled("avx2")
+    loop, operations = products()["float64"]
+    assert loop(1) is None
+    assert operations == 2 * 512**3
 
 
 @every_cell
@@ -167,7 +269,7 @@ def test_two_versions_are_compared_over_every_case_of_ours_once():
 
 def test_a_ratio_above_one_says_that_the_new_version_is_faster():
     old, new = Participant("old", Case("layer", SMALL)), Participant("new", Case("layer", SMALL))
-    experiment = bench.Experiment([old, new], [])
+    experiment = Experiment([old, new], [])
     experiment.tuned = {old: {}, new: {}}
     experiment.rounds = [{old: 0.003, new: 0.002}, {old: 0.003, new: 0.002}]
     ms_old, ms_new, ratio, low, high, noisy = compare.figures(experiment)
@@ -214,11 +316,11 @@ class Scripted:
     def __init__(self, *found):
         self.found = list(found)
 
-    def wait(self):
+    def wait(self, dtype, threads):
         pass
 
-    def full(self):
-        return self.found.pop(0) if self.found else True
+    def measure(self, dtype, threads):
+        return 1e-9, self.found.pop(0) if self.found else True
 
 
 @pytest.mark.parametrize(
@@ -232,22 +334,36 @@ class Scripted:
 )
 def test_rounds_without_all_cores_are_repeated(tmp_path, found, seconds, repeated, disturbed):
     run = bench.Run(bench.arguments(["--rounds", "3"]), tmp_path)
-    run.contenders, run.yardstick = {"bptt": Answering()}, Scripted(*found)
+    run.contenders, run.yardstick = {("bptt", 0): Answering()}, Scripted(*found)
     participant = Participant("bptt", Case("layer", SMALL))
-    experiment = bench.Experiment([participant], [])
+    experiment = Experiment([participant], [])
     run.measure(experiment)
     assert [r[participant] for r in experiment.rounds] == seconds
     assert (experiment.repeated, experiment.disturbed) == (repeated, disturbed)
 
 
-def test_the_yardstick_waits_no_longer_than_it_is_told():
-    yardstick = Yardstick(threads=2)
+def test_a_run_ends_when_its_time_is_over(tmp_path):
+    run = bench.Run(bench.arguments(["--rounds", "15", "--minutes", "0"]), tmp_path)
+    participant = Participant("bptt", Case("layer", SMALL))
+    for minutes, left, rounds in ((-1, 1, 1), (60, 10**9, 5), (60, 1, 15)):
+        run.until = bench.time.perf_counter() + minutes * 60
+        run.contenders, run.yardstick = {("bptt", 0): Answering()}, Scripted()
+        experiment = Experiment([participant], [])
+        run.measure(experiment, left)
+        assert len(experiment.rounds) == rounds
+
+
+def test_the_yardstick_tells_peak_and_noise_and_waits_no_longer_than_it_is_told():
+    yardstick = Yardstick("baseline")
     try:
-        yardstick.best = float("inf")
-        assert yardstick.full()  # the best so far
-        yardstick.best = 0.0  # no machine is that fast
-        assert not yardstick.full()
-        yardstick.wait(seconds=0)
+        seconds, _ = yardstick.measure("float32", 1)
+        assert 1e8 < 1 / seconds < 1e12
+        yardstick.best = {("float32", 1): 0.0}  # no machine is that fast
+        assert not yardstick.measure("float32", 1)[1]
+        yardstick.wait("float32", 1, seconds=0)
+        yardstick.best = {("float64", 2): 1.0}
+        yardstick.seen = [(("float64", 2), seconds) for seconds in (1.0, 1.0, 1.1, 1.2, 3.0)]
+        assert yardstick.noise() == pytest.approx((1.1, 1.2, 3.0))
     finally:
         yardstick.close()
 
@@ -278,8 +394,8 @@ def test_a_quick_run_without_peers_reports_and_exits_with_zero(tmp_path):
     report = out.read_text()
     assert "PyTorch: left out, as asked" in report
     assert "| tiny | 16, 32, 1, 100 |" in report
-    assert "Not measured, because the peer is missing: lstm tiny, stream-ort tiny." in report
-    assert "of the machine, repeated: " in report
+    assert "Not judged, because a peer is missing: lstm tiny, stream-ort tiny." in report
+    assert "Noise: the yardstick took " in report
     assert report.strip() == done.stdout.strip()
 
 
