@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 # Where a build happens: none of these belongs into a file that is installed elsewhere.
-BUILD_PATHS = re.compile(rb"/(?:home|root|tmp|Users|project|work|github)/[\w./-]+|[A-Z]:\\[Uua]\w*\\")
+BUILD_PATHS = re.compile(rb"/(home|root|tmp|Users|project|work|github)/[\w./-]+|[A-Z]:\\\\?[UuDa]")
 NOT_INSTALLED = re.compile(r"(^|/)(tests?|docs|native|__pycache__)/|\.(pyc|cpp|h|a|o|cmake|txt)$")
 LARGEST = 4_000_000  # bytes of a wheel
 

@@ -9,6 +9,9 @@
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #endif
+#if defined(_WIN32)
+#include <malloc.h>
+#endif
 
 namespace bptt {
 namespace {
@@ -54,6 +57,14 @@ std::size_t rounded(std::size_t bytes) {
   return (bytes + step - 1) / step * step;
 }
 
+#if defined(_WIN32)  // whose C library has no aligned_alloc
+void* allocate(std::size_t align, std::size_t bytes) { return _aligned_malloc(bytes, align); }
+void release(Header* h) { _aligned_free(h); }
+#else
+void* allocate(std::size_t align, std::size_t bytes) { return std::aligned_alloc(align, bytes); }
+void release(Header* h) { std::free(h); }
+#endif
+
 }  // namespace
 
 void* take_block(std::size_t bytes) {
@@ -70,10 +81,10 @@ void* take_block(std::size_t bytes) {
     if (best >= 0) return reinterpret_cast<char*>(c.remove(best)) + kLine;
   }
   const std::size_t align = bytes >= 2 * kHuge ? kHuge : kLine;
-  void* p = std::aligned_alloc(align, (bytes + align - 1) / align * align);
+  void* p = allocate(align, (bytes + align - 1) / align * align);
   if (!p) {
     release_cached_blocks();
-    p = std::aligned_alloc(align, (bytes + align - 1) / align * align);
+    p = allocate(align, (bytes + align - 1) / align * align);
     if (!p) throw std::bad_alloc();
   }
 #if defined(__linux__)
@@ -86,10 +97,10 @@ void* take_block(std::size_t bytes) {
 void give_block(void* block) noexcept {
   if (!block) return;
   auto* h = reinterpret_cast<Header*>(static_cast<char*>(block) - kLine);
-  if (h->bytes < kKeepFrom || h->bytes > kKeepTotal) return std::free(h);
+  if (h->bytes < kKeepFrom || h->bytes > kKeepTotal) return release(h);
   Cache& c = cache();
   std::lock_guard<std::mutex> hold(c.lock);
-  while (c.count == kKeepBlocks || c.total + h->bytes > kKeepTotal) std::free(c.remove(0));
+  while (c.count == kKeepBlocks || c.total + h->bytes > kKeepTotal) release(c.remove(0));
   c.block[c.count++] = h;
   c.total += h->bytes;
 }
@@ -102,7 +113,7 @@ std::size_t cached_bytes() {
 void release_cached_blocks() {
   Cache& c = cache();
   std::lock_guard<std::mutex> hold(c.lock);
-  while (c.count) std::free(c.remove(0));
+  while (c.count) release(c.remove(0));
 }
 
 }  // namespace bptt
