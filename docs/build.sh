@@ -1,6 +1,6 @@
 #!/bin/sh
-# Builds the site into build/site; warnings are errors. All it needs goes into an environment of its
-# own, and MathJax beside the pages, so that the site reads without network.
+# Builds the site into build/site; warnings, broken links and files from the network are errors. All it
+# needs goes into an environment of its own, and MathJax beside the pages: they read without network.
 # Usage: docs/build.sh [sphinx-build options]
 set -e
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,6 +14,10 @@ if [ ! -f "$here/_static/mathjax/tex-svg-full.js" ]; then
   cp "$root/build/mathjax/package/es5/tex-svg-full.js" "$here/_static/mathjax/"
 fi
 "$venv/bin/python" -m bptt.course.pictures "$here/_static"
-JUPYTER_CACHE=$root/build/notebooks "$venv/bin/sphinx-build" -W --keep-going -q -b html -d "$root/build/doctrees" \
+mkdir -p "$root/build/ipython/profile_default"  # the kernels' warning that local TCP is not encrypted
+echo 'c.IPKernelApp.log_level = "ERROR"' >"$root/build/ipython/profile_default/ipython_kernel_config.py"
+export IPYTHONDIR=$root/build/ipython JUPYTER_CACHE=$root/build/notebooks
+"$venv/bin/sphinx-build" -W --keep-going -q -b html -d "$root/build/doctrees" \
   "$@" "$here" "$root/build/site"
+"$venv/bin/python" "$here/check_site.py" "$root/build/site"
 echo "$root/build/site/index.html"

@@ -1,5 +1,6 @@
 """Configuration of the site: ``docs/build.sh`` builds it, offline once its packages are there."""
 
+import re
 from pathlib import Path
 
 import bptt
@@ -21,7 +22,7 @@ extensions = [
     "sphinx_design",
     "sphinx_copybutton",
 ]
-exclude_patterns = ["build", "requirements.txt"]
+exclude_patterns = ["build"]
 suppress_warnings = ["myst.header"]
 
 html_theme = "furo"
@@ -49,11 +50,21 @@ numpydoc_class_members_toctree = False
 
 
 def setup(app):
-    """Leave the marks of the exercises out of the pages."""
+    """Leave the marks of the exercises out of the pages; mend links from sources to the API."""
 
     def without_marks(app, name, source):
         lines = source[0].splitlines(keepends=True)
         marks = "### BEGIN SOLUTION", "### END SOLUTION"
         source[0] = "".join(line for line in lines if line.strip() not in marks)
 
+    def full_names(app, page, template, context, doctree):
+        # viewcode writes one prefix for a module: "bptt." also where the page has "bptt.layers.".
+        if page.startswith("_modules/") and "body" in context:
+            context["body"] = re.sub(
+                r'(generated/([\w.]*?)(\w+)\.html#)(?:\w+\.)*?(\3(?:\.\w+)*")',
+                r"\1\2\4",
+                context["body"],
+            )
+
     app.connect("source-read", without_marks)
+    app.connect("html-page-context", full_names)

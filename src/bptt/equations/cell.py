@@ -59,11 +59,12 @@ class Cell:
     cache : NamedTuple class
         The class of what `recurrence` keeps for `backward`. It has a field for every gate and,
         for every state s, ``s_next``: the state after the step.
-    recurrence : callable (xt, *states, parameters) -> (*next states, cache)
-        One step forward.
-    backward : callable (*dstates, cache) -> dict
-        One step backward, from the gradients with respect to the next states: ``"dxt"``,
-        ``"d" + s + "_prev"`` for every state s and ``"d" + name`` for every parameter.
+    recurrence : callable
+        One step forward: ``(xt, *states, parameters) -> (*next states, cache)``.
+    backward : callable
+        One step backward: ``(*dstates, cache) -> dict``, from the gradients with respect to the
+        next states: ``"dxt"``, ``"d" + s + "_prev"`` for every state s and
+        ``"d" + name`` for every parameter.
     head : mapping of str to str
         Parameters of the output layer in the functions of the course, name to symbolic shape.
 
