@@ -259,7 +259,7 @@ class Network:
                 y, final, tape = layer.forward(
                     y, own, before, lengths, keep_tape=keep_tape, **options
                 )
-                lengths = None if layer.pools else lengths  # one step is left of every sequence
+                lengths = layer.lengths_after(lengths)
             states.append(final)
             tapes.append(tape)
         return y, tuple(states), tuple(tapes) if keep_tape else None
@@ -343,7 +343,7 @@ class Network:
                     return fault
                 if not np.isfinite(y).all():
                     return f"the output of {name}"
-                lengths = None if layer.pools else lengths
+                lengths = layer.lengths_after(lengths)
         return None
 
     @operation

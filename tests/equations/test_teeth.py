@@ -40,7 +40,23 @@ from bptt.equations import (
     rnn,
     sequences,
 )
-from bptt.layers import Dropout, FeatureEmbedding, Pool, Recurrent, WordEmbedding, stepwise
+from bptt.layers import (
+    Activation,
+    BatchNorm,
+    Dropout,
+    FeatureEmbedding,
+    Flatten,
+    LayerNorm,
+    Merge,
+    Pool,
+    Recurrent,
+    Repeat,
+    Reverse,
+    Unflatten,
+    WordEmbedding,
+    rearrange,
+    stepwise,
+)
 from tests.cells import mingru, momentum_lstm, peephole_lstm
 from tests.support import gradient_cases as cases
 from tests.support.mutants import applied, mutants
@@ -79,7 +95,7 @@ TARGETS = [
         rnn.rnn_relu_recurrence_backward, partial(cases.cell_cases, "rnn_relu"), ("a_next a_prev",)
     ),
     Target(
-        rnn._product_backward,
+        rnn.product_backward,
         partial(cases.cell_cases, *RNNS),
         ("a_prev xt", "Wax Waa", "dWax dWaa", "dxt da_prev"),
     ),
@@ -253,6 +269,23 @@ TARGETS = [
         WordEmbedding._map_backward,
         cases.words_cases,
         ("words place", "n_x n_a", "dWe dtable da", "d_rows d_spelled", "add subtract"),
+    ),
+    Target(Activation._map_backward, cases.activation_cases, ("kept d_rows through",)),
+    Target(Merge._map_backward, cases.merge_cases, ("a b", "d_rows d_half")),
+    Target(
+        BatchNorm._map_backward,
+        cases.normalize_cases,
+        ("normal scale gamma", "d_rows d_normal"),
+    ),
+    Target(
+        LayerNorm._map_backward,
+        cases.normalize_cases,
+        ("normal scale gamma", "d_rows d_normal", "mean along"),
+    ),
+    Target(rearrange._Rearrangement.backward, cases.rearrange_cases, ("dy lengths",)),
+    *(
+        Target(layer._move_back, cases.rearrange_cases)
+        for layer in (Flatten, Unflatten, Repeat, Reverse)
     ),
     Target(
         Recurrent.backward,

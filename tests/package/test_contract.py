@@ -57,6 +57,18 @@ LAYERS = {
     ),
     "Pool mean": LayerRow(lambda: layers.Pool(3, "mean"), X, "Pool(3, 'mean')"),
     "Pool max": LayerRow(lambda: layers.Pool(3, "max"), X, "Pool(3, 'max')"),
+    "Activation": LayerRow(lambda: layers.Activation(3, "softmax"), X, "Activation(3, 'softmax')"),
+    "BatchNorm": LayerRow(
+        lambda: layers.BatchNorm(3, epsilon=0.01), X, "BatchNorm(3, epsilon=0.01)"
+    ),
+    "LayerNorm": LayerRow(lambda: layers.LayerNorm(3), X, "LayerNorm(3, epsilon=0.001)"),
+    "Merge": LayerRow(
+        lambda: layers.Merge(4, "product"), X[:, :, [0, 1, 2, 0]], "Merge(4, 'product')"
+    ),
+    "Flatten": LayerRow(lambda: layers.Flatten(3, T_X), X, f"Flatten(3, {T_X})"),
+    "Unflatten": LayerRow(lambda: layers.Unflatten(3, 3), X, "Unflatten(3, 3)"),
+    "Repeat": LayerRow(lambda: layers.Repeat(3, 2), X, "Repeat(3, 2)"),
+    "Reverse": LayerRow(lambda: layers.Reverse(3), X, "Reverse(3)"),
     "Recurrent": LayerRow(lambda: layers.Recurrent("gru", 3, 4), X, "Recurrent('gru', 3, 4)"),
     "RNN": LayerRow(lambda: bptt.RNN(3, 4), X, "RNN(3, 4)"),
     "RNN relu": LayerRow(lambda: bptt.RNN(3, 4, cell="rnn_relu"), X, "RNN(3, 4, cell='rnn_relu')"),

@@ -14,7 +14,20 @@ import bptt
 from bptt import GRU, LSTM, RNN, Dense, Embedding, Network, batch_first, engine, equations
 from bptt.course import characters
 from bptt.equations import losses, regression
-from bptt.layers import Dropout, FeatureEmbedding, Pool, WordEmbedding
+from bptt.layers import (
+    Activation,
+    BatchNorm,
+    Dropout,
+    FeatureEmbedding,
+    Flatten,
+    LayerNorm,
+    Merge,
+    Pool,
+    Repeat,
+    Reverse,
+    Unflatten,
+    WordEmbedding,
+)
 from tests.support.cases import (
     CELLS,
     WITH_OWN,
@@ -444,6 +457,35 @@ class Masked(Dropout):
 @cache
 def dropout_cases():
     return [layer_case(layer, 4, RAGGED) for layer in (Masked(N_X, 0.4), Dropout(N_X, 0.4))]
+
+
+def both_lengths(*layers):
+    """Each layer on a full batch and on a ragged one."""
+    return [layer_case(layer, 4, lengths) for layer in layers for lengths in (None, RAGGED)]
+
+
+@cache
+def activation_cases():
+    return both_lengths(Activation(N_Y, "softmax"), Activation(N_Y, "softplus"))
+
+
+@cache
+def merge_cases():
+    return both_lengths(*(Merge(N_Y, how) for how in ("sum", "mean", "product")))
+
+
+@cache
+def normalize_cases():
+    """Of the statistics, the variances are above 0."""
+    cases = both_lengths(BatchNorm(N_X), LayerNorm(N_A, epsilon=0.1))
+    for case in cases[:2]:
+        case.inputs["variance"] = 0.5 + np.abs(case.inputs["variance"])
+    return cases
+
+
+@cache
+def rearrange_cases():
+    return both_lengths(Flatten(N_X, 4), Unflatten(N_Y, 3), Repeat(N_X, 2), Reverse(N_X))
 
 
 @cache

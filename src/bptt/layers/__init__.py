@@ -8,12 +8,16 @@ Every layer has the same interface::
     yt, state = layer.step(xt, parameters, state)                   # one time step
 
 Recurrent layers have a state, a tuple (a,) or (a, c), and `Pool` a running total or maximum; the
-others have the empty tuple.
+others have the empty tuple. `Activation`, `BatchNorm`, `LayerNorm`, `Merge`, `Flatten`,
+`Unflatten`, `Repeat` and `Reverse` are those that models of other programs need (`bptt.interop`).
 
 Parameters have the names of the cell's record (``Wf``, ``bf``, ...), with ``reverse.`` in front for
 the second direction of a bidirectional layer and ``layer0.``, ``layer1.``, ... in front of that if
 there are several layers (``layer0.reverse.Wf``).
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from .base import Layer
 from .dense import Dense
@@ -24,16 +28,51 @@ from .pool import Pool
 from .recurrent import GRU, LSTM, RNN, Recurrent
 from .word_embedding import WordEmbedding
 
+if TYPE_CHECKING:
+    from .activation import Activation
+    from .merge import Merge
+    from .normalize import BatchNorm, LayerNorm
+    from .rearrange import Flatten, Repeat, Reverse, Unflatten
+
 __all__ = [
     "GRU",
     "LSTM",
     "RNN",
+    "Activation",
+    "BatchNorm",
     "Dense",
     "Dropout",
     "Embedding",
     "FeatureEmbedding",
+    "Flatten",
     "Layer",
+    "LayerNorm",
+    "Merge",
     "Pool",
     "Recurrent",
+    "Repeat",
+    "Reverse",
+    "Unflatten",
     "WordEmbedding",
 ]
+
+_LATER = {  # name -> its file: `import bptt` needs none of them
+    "Activation": "activation",
+    "BatchNorm": "normalize",
+    "Flatten": "rearrange",
+    "LayerNorm": "normalize",
+    "Merge": "merge",
+    "Repeat": "rearrange",
+    "Reverse": "rearrange",
+    "Unflatten": "rearrange",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LATER:
+        return getattr(import_module(f".{_LATER[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

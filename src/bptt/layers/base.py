@@ -40,6 +40,7 @@ class Layer(ABC):
     takes_table = False  # whether `forward` takes tokens and the table of the layer below
     takes_rng = False  # whether `forward` takes a generator when training
     pools = False  # whether the output is one step for a whole sequence
+    expands = False  # whether the output has several steps for each of the input
 
     @abstractmethod
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -54,6 +55,13 @@ class Layer(ABC):
     def weights(self) -> tuple[str, ...]:
         """Return the names of the parameters that weight decay acts on."""
         return ()
+
+    def lengths_after(self, lengths: Any) -> Any:
+        """Return the true lengths of the outputs, given those of the inputs; None if all are full.
+
+        One step is left of every sequence where the layer `pools`.
+        """
+        return None if self.pools else lengths
 
     def state_shapes(self, m: int) -> tuple[tuple[int, ...], ...]:
         """Return the shapes of the states of m sequences."""

@@ -97,7 +97,7 @@ class StepwiseLayer(Layer):
             return y, (), None
         return y, (), LayerTape(self._of(), (kept, valid, y.shape, y.dtype, own))
 
-    def _of(self):
+    def _of(self) -> tuple[Any, ...]:
         return type(self), self._check.shapes, self.n_in
 
     @operation
