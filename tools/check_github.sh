@@ -10,7 +10,11 @@ venv=build/github-venv
 }
 PATH=$PATH:$PWD/$venv/bin
 actionlint
-schema() { echo "$@"; $venv/bin/check-jsonschema --builtin-schema "vendor.$@"; }
+schema() {
+  name=$1
+  shift
+  $venv/bin/check-jsonschema --builtin-schema "vendor.$name" "$@"
+}
 schema github-workflows .github/workflows/*.yml
 schema github-issue-forms .github/ISSUE_TEMPLATE/bug.yml .github/ISSUE_TEMPLATE/wish.yml
 schema github-issue-config .github/ISSUE_TEMPLATE/config.yml

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import sysconfig
 
 import numpy as np
 import pytest
@@ -230,4 +231,7 @@ def test_without_the_extension_numpy_serves_and_one_warning_says_so(monkeypatch)
         assert engine._choose("auto").name == "numpy"
     assert len(given) == 1
     with pytest.raises(bptt.errors.EngineError, match=r"is not built.*--no-cache-dir"):
+        engine._choose("native")
+    monkeypatch.setattr(sysconfig, "get_config_var", {"Py_GIL_DISABLED": 1}.get)
+    with pytest.raises(bptt.errors.EngineError, match=r"free-threaded Python\. Use a Python with"):
         engine._choose("native")

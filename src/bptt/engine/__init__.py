@@ -48,9 +48,9 @@ def _choose(wanted: str) -> Provider:
         except ImportError as error:
             why = _why_not(error)
             if wanted == "native":
-                raise EngineError(f"BPTT_ENGINE is 'native', but {why}. {_ADVICE}") from None
+                raise EngineError(f"BPTT_ENGINE is 'native', but {why}") from None
             warnings.warn(
-                f"bptt: {why}; the NumPy provider is used, several times slower. {_ADVICE}",
+                f"bptt: the NumPy provider is used, several times slower: {why}",
                 RuntimeWarning,
                 stacklevel=4,
             )
@@ -62,10 +62,17 @@ def _choose(wanted: str) -> Provider:
 
 
 def _why_not(error: ImportError) -> str:
-    """Say why the native engine cannot be imported: it was never built, or it does not load."""
+    """Say why the native engine cannot be imported, and the way out."""
+    import sysconfig
+
+    if sysconfig.get_config_var("Py_GIL_DISABLED"):
+        return (
+            "the native engine does not support free-threaded Python. "
+            "Use a Python with the interpreter lock."
+        )
     if find_spec(f"{__name__}._native") is None:
-        return "the native engine is not built"
-    return f"the native engine is built but does not load ({error})"
+        return f"the native engine is not built. {_ADVICE}"
+    return f"the native engine is built but does not load ({error}). {_ADVICE}"
 
 
 def get_num_threads() -> int:
