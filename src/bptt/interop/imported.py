@@ -1,14 +1,15 @@
 """Imported: a model read from another program's file."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
 
 from ..errors import InteropError, operation
-from ..layers.base import Batch, as_batch
+from ..layers.base import Batch, Layer, as_batch
 from ..network import Network
+from ..safe_files import printable
 
 __all__ = ["Imported", "Mask"]
 
@@ -99,6 +100,53 @@ class Imported:
             f"the file{where} holds {len(self.modules)} modules and does not say how they are "
             f"connected; expected the name of one of {names}, as load(path, module=...)."
         )
+
+    @operation("Imported.chain")
+    def chain(self, *names: str | Layer) -> "Imported":
+        """Connect modules of a state dict, which does not say their order.
+
+        Parameters
+        ----------
+        *names : str or Layer
+            Names of `modules`, from input to output, and layers without parameters between them,
+            such as `bptt.layers.Pool`.
+
+        Returns
+        -------
+        Imported
+            One model. Its layers have the names of the modules, with ``_`` for a dot.
+
+        Raises
+        ------
+        InteropError
+            There is no such module.
+        ConfigError
+            The output of one does not fit the input of the next.
+
+        Examples
+        --------
+        >>> from bptt.interop import from_torch
+        >>> state = {"rnn.weight_ih_l0": (32, 3), "rnn.weight_hh_l0": (32, 8), "fc.weight": (2, 8)}
+        >>> imported = from_torch({k: np.ones(n) for k, n in state.items()})
+        >>> imported.chain("rnn", "fc").network
+        Network(rnn: LSTM(3, 8), fc: Dense(8, 2))
+        """
+        layers: dict[str, Layer] = {}
+        parameters: dict[str, np.ndarray] = {}
+        for part in names:
+            if isinstance(part, Layer):
+                layers[f"{type(part).__name__.lower()}{len(layers)}"] = part
+                continue
+            if part not in self.modules:
+                known = ", ".join(map(repr, self.modules)) or "none"
+                raise InteropError(f"there is no module {printable(part)!r}; there are {known}.")
+            network, own = self.modules[part]
+            for name, layer in network.layers.items():
+                new = part.replace(".", "_") or "module"
+                new = new if len(network.layers) == 1 else f"{new}_{name}"
+                layers[new] = layer
+                parameters |= {f"{new}.{key}": own[f"{name}.{key}"] for key in layer.shapes()}
+        return replace(self, model=(Network(layers), parameters), modules={}, tensors={}, notes=())
 
     @operation("Imported.run")
     def run(self, x: Batch, lengths: Sequence[int] | np.ndarray | None = None) -> np.ndarray:

@@ -10,7 +10,13 @@ from .imported import Imported
 
 __all__ = ["load"]
 
-_READERS: dict[str, str] = {}  # format, as `format_of` names it -> module of this room with `read`
+_READERS: dict[str, str] = {  # format, as `format_of` names it -> module of this room with `read`
+    "torch": "state_dicts",
+    "torch-legacy": "state_dicts",
+    "safetensors": "state_dicts",
+    "npz": "state_dicts",
+    "json": "json_files",
+}
 
 
 @operation("interop.load")

@@ -1,0 +1,68 @@
+"""Read the arrays of an .npz file, with limits on what is allocated."""
+
+import math
+import zipfile
+from typing import Any
+
+import numpy as np
+
+from ..errors import InteropError
+from ..safe_files import printable
+from .files import MOST_BYTES, MOST_ENTRIES
+
+__all__ = ["npz_arrays"]
+
+MOST_RATIO = 100  # bytes of all arrays by those of the file
+_HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def npz_arrays(path: str) -> dict[str, np.ndarray]:
+    """Return the arrays of a file that `numpy.savez` or `savez_compressed` wrote.
+
+    Raises
+    ------
+    InteropError
+        It is damaged, or holds Python objects or more than it may.
+    """
+    arrays: dict[str, np.ndarray] = {}
+    try:
+        with open(path, "rb") as file, zipfile.ZipFile(file) as archive:
+            members = archive.infolist()
+            size = file.seek(0, 2)
+            total = sum(info.file_size for info in members)
+            if len(members) > MOST_ENTRIES or total > min(MOST_BYTES, MOST_RATIO * size):
+                raise InteropError(
+                    f"{path} has {size} bytes and {len(members)} arrays of {total} bytes."
+                )
+            for info in members:
+                name = info.filename.removesuffix(".npy")
+                if name in arrays:
+                    raise InteropError(f"{path} has {printable(name, 80)!r} twice.")
+                with archive.open(info) as member:
+                    arrays[name] = _array(member, info.file_size, f"{path}: {name}")
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
+        raise InteropError(f"{path} is a damaged zip file ({printable(error, 100)}).") from None
+    except (OSError, ValueError, LookupError, TypeError, zipfile.zlib.error) as error:
+        raise InteropError(f"{path} cannot be read ({printable(error, 100)}).") from None
+    return arrays
+
+
+def _array(member: Any, size: int, what: str) -> np.ndarray:
+    """Read one .npy member of `size` bytes."""
+    version = np.lib.format.read_magic(member)
+    if version not in _HEADERS:
+        raise InteropError(f"{printable(what, 200)} has the version {version} of .npy.")
+    shape, fortran, dtype = _HEADERS[version](member)
+    if dtype.kind not in "biufSU" or dtype.hasobject:
+        raise InteropError(f"{printable(what, 200)} is an array of {dtype}; expected numbers.")
+    count = math.prod(shape)
+    if count * dtype.itemsize > size:
+        raise InteropError(f"{printable(what, 200)} announces {shape}, and has {size} bytes.")
+    data = member.read(count * dtype.itemsize)
+    flat = np.frombuffer(data, dtype, count)
+    return flat.astype(dtype.newbyteorder("="), copy=False).reshape(
+        shape, order="F" if fortran else "C"
+    )
