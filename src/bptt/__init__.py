@@ -7,6 +7,7 @@
 * Models: `LanguageModel`, `SequenceClassifier`, `SequenceRegressor`, `SequenceTagger`,
   `Forecaster`, each saved to one file and loaded by `load`.
 * `bptt.training`, `bptt.readers`, `bptt.corpus`: optimizers and checkpoints; data files; texts.
+* `bptt.interop`: models of PyTorch, Keras, ONNX and audio tools, read and written.
 """
 
 from importlib import import_module
@@ -54,6 +55,7 @@ from .stream import Stream
 if TYPE_CHECKING:
     from . import cli as cli
     from . import corpus as corpus
+    from . import interop as interop
     from . import models as models
     from . import readers as readers
     from . import training as training
@@ -69,7 +71,7 @@ if TYPE_CHECKING:
     __version__: str
 
 # Imported when they are used: they need more than NumPy.
-_MODULES = ("cli", "corpus", "models", "readers", "training")
+_MODULES = ("cli", "corpus", "interop", "models", "readers", "training")
 _MODELS = (
     "Forecaster",
     "LanguageModel",
