@@ -35,6 +35,7 @@ MODULES = {
 WARM_UP = 0.2  # share of a turn's time spent warming up before the clock starts
 TUNING_PASSES = 3
 HOPELESS = 3  # a configuration this many times slower than the best is tried no more
+FIRST_RUN = 10  # the same of the very first run, which may have more to do
 LONG = 0.25  # seconds of a repetition from which on one pass, one repetition and no warm-up do
 
 
@@ -75,6 +76,7 @@ class Worker:
     def __init__(self, name, folder):
         self.name, self.folder = name, Path(folder)
         self.cases = {}  # id -> label -> Configuration
+        self.first = {}  # id -> label -> seconds of its first run
         self.chosen = {}  # id -> label, repetitions
 
     def hello(self):
@@ -87,19 +89,25 @@ class Worker:
     def prepare(self, id, case):
         case["size"] = tuple(case["size"])
         self.cases[id] = self.module.prepare(Case(**case))
-        saved = {}
+        saved, self.first[id] = {}, {}
         for k, (label, configuration) in enumerate(self.cases[id].items()):
             configuration.use()
-            arrays = configuration.read(configuration.run())
+            start = time.perf_counter()
+            results = configuration.run()
+            self.first[id][label] = time.perf_counter() - start
+            arrays = configuration.read(results)
             saved[label] = str(self.folder / f"{self.name}-{id}-{k}.npz")
             np.savez(saved[label], **arrays)
         return {"saved": saved}
 
     def tune(self, id, seconds):
         """Interleave the configurations; of each its best pass counts."""
-        best = {}
+        best, first = {}, self.first[id]
+        most = max(LONG, FIRST_RUN * min(first.values()))
         for _ in range(TUNING_PASSES if len(self.cases[id]) > 1 else 1):
             for label, c in self.cases[id].items():
+                if first[label] > most:
+                    continue
                 least, known = min(best.values(), default=math.inf), best.get(label, 0)
                 if known > HOPELESS * least or known * c.work > LONG:
                     continue
@@ -124,7 +132,7 @@ class Worker:
         return {"seconds": block(c.run, repetitions) / c.work}
 
     def drop(self):
-        self.cases, self.chosen = {}, {}
+        self.cases, self.first, self.chosen = {}, {}, {}
         gc.collect()
         return {}
 

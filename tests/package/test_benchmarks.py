@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +22,7 @@ from peers.instruction_sets import held, sentence
 from peers.processes import Contender
 from peers.report import Outcome
 from peers.shares import share_table
+from peers.worker import Configuration, Worker
 from peers.yardstick import Yardstick, compiled, products
 
 import bptt
@@ -346,11 +348,34 @@ def test_a_run_ends_when_its_time_is_over(tmp_path):
     run = bench.Run(bench.arguments(["--rounds", "15", "--minutes", "0"]), tmp_path)
     participant = Participant("bptt", Case("layer", SMALL))
     for minutes, left, rounds in ((-1, 1, 1), (60, 10**9, 5), (60, 1, 15)):
-        run.until = bench.time.perf_counter() + minutes * 60
+        run.until = time.perf_counter() + minutes * 60
         run.contenders, run.yardstick = {("bptt", 0): Answering()}, Scripted()
         experiment = Experiment([participant], [])
         run.measure(experiment, left)
         assert len(experiment.rounds) == rounds
+
+
+def test_configurations_that_are_hopeless_are_not_tried_again(tmp_path):
+    calls = []
+
+    def configuration(name, seconds):
+        def run():
+            calls.append(name)
+            time.sleep(seconds)
+
+        return Configuration(run, lambda _: {})
+
+    worker = Worker("bptt", tmp_path)
+    worker.cases["0"] = {
+        "first": configuration("first", 0.001),
+        "stuck": configuration("stuck", 9.0),  # threads that wait for one another
+        "slow": configuration("slow", 0.02),
+    }
+    worker.first["0"] = {"first": 0.02, "stuck": 9.0, "slow": 0.02}
+    answer = worker.tune("0", seconds=0.01)
+    assert answer["chosen"] == "first"
+    assert list(answer["tried"]) == ["first", "slow"]
+    assert calls.count("slow") == 1
 
 
 def test_the_yardstick_tells_peak_and_noise_and_waits_no_longer_than_it_is_told():
