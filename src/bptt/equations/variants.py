@@ -22,6 +22,12 @@ state:
 (20) dc_prev = dc * ft + pf * dzf + pi * dzi
      dpf     = sum over the examples of dzf * c_prev;  dpi likewise;  dpo of dzo * c_next
 
+GRU: other programs keep the state by z = 1 - ut, with the sign of Wu and bu changed. That is the
+same only where sigma(-x) = 1 - sigma(x), as for the sigmoid; so that any sigma gives their numbers:
+
+(1u) ut      = 1 - sigma(-(Wu s + bu))
+(5u) dzu     = da_next * (cct - a_prev) * sigma'(-(Wu s + bu)), where sigma(...) is 1 - ut
+
 A name says all of a variant: "lstm__hard_sigmoid__tanh__relu", "gru__sigmoid__relu",
 "rnn__softsign", "lstm_peephole__sigmoid__tanh__tanh__clip_3p0".
 """
@@ -216,7 +222,7 @@ def _gru(name: str, family: str, sigma: Nonlinearity, g: Nonlinearity) -> Cell:
     def recurrence(xt: Array, a_prev: Array, parameters: Parameters) -> Any:
         p, n_a = parameters, a_prev.shape[0]
         s = np.concatenate([a_prev, xt])
-        ut = sigma.f(p["Wu"] @ s + p["bu"])  # (1)
+        ut = 1 - sigma.f(-(p["Wu"] @ s + p["bu"]))  # (1u)
         rt = sigma.f(p["Wr"] @ s + p["br"])  # (2)
         Wca, Wcx = p["Wc"][:, :n_a], p["Wc"][:, n_a:]
         pct: Any = Wca @ a_prev + p["bca"] if after else None  # (3a)
@@ -234,7 +240,7 @@ def _gru(name: str, family: str, sigma: Nonlinearity, g: Nonlinearity) -> Cell:
         n_a = a_prev.shape[0]
         s = np.concatenate([a_prev, xt])
         Wca, Wcx = p["Wc"][:, :n_a], p["Wc"][:, n_a:]
-        dzu = da_next * (cct - a_prev) * sigma.d(ut)  # (5)
+        dzu = da_next * (cct - a_prev) * sigma.d(1 - ut)  # (5u)
         dzc = da_next * ut * g.d(cct)  # (6)
         if after:
             dpct = dzc * rt  # (7a)

@@ -6,9 +6,10 @@ gate orders and names from which all converters are made.
 """
 
 from .imported import Imported, Mask
+from .onnx import load_nodes
 from .reading import load
 from .state_dicts import from_torch
 from .torch_writing import to_torch
 from .writing import save
 
-__all__ = ["Imported", "Mask", "from_torch", "load", "save", "to_torch"]
+__all__ = ["Imported", "Mask", "from_torch", "load", "load_nodes", "save", "to_torch"]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -10,6 +10,9 @@ from ..errors import InteropError, operation
 from ..layers.base import Batch, Layer, as_batch
 from ..network import Network
 from ..safe_files import printable
+
+if TYPE_CHECKING:
+    from .onnx import Graph
 
 __all__ = ["Imported", "Mask"]
 
@@ -59,6 +62,8 @@ class Imported:
         States before the first step that the file holds, for one sequence, as `Network.zero_state`.
     notes : tuple of str
         Sentences about what was assumed, left out or merged; the command line prints them.
+    graph : Graph or None
+        A whole ONNX model, if bptt computes all of it.
     metadata : dict of str to Any
         What the file says besides: input names, padding, scaling, sample rate, label names.
     """
@@ -71,6 +76,7 @@ class Imported:
     mask: Mask | None = None
     initial_state: tuple[Any, ...] | None = None
     notes: tuple[str, ...] = ()
+    graph: "Graph | None" = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Any]:
@@ -149,22 +155,37 @@ class Imported:
         return replace(self, model=(Network(layers), parameters), modules={}, tensors={}, notes=())
 
     @operation("Imported.run")
-    def run(self, x: Batch, lengths: Sequence[int] | np.ndarray | None = None) -> np.ndarray:
+    def run(
+        self,
+        x: Batch | None = None,
+        lengths: Sequence[int] | np.ndarray | None = None,
+        **inputs: np.ndarray,
+    ) -> Any:
         """Compute the outputs for a batch, with the file's mask and initial states.
 
         Parameters
         ----------
         x : ndarray, shape (m, T_x, n_x) or, for tokens, (m, T_x); or a list of m sequences
         lengths : sequence of m int, optional
+        **inputs : ndarray
+            Of an ONNX graph: its inputs by name. x is the first of them.
 
         Returns
         -------
         ndarray, shape (m, T_x, n_out); (m, n_out) if the model has one output for a sequence
+            Of an ONNX graph: its output, or a dict of them by name if there are several.
 
         Raises
         ------
         ShapeError, InteropError
         """
+        if self.graph is not None:
+            first = next(iter(self.graph.inputs), "x")
+            given = inputs if x is None else {first: np.asarray(x), **inputs}
+            outputs = self.graph.run(given)
+            return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+        if x is None or inputs:
+            raise InteropError(f"inputs are {', '.join(inputs) or 'none'}; expected x alone.")
         network, parameters = self._one()
         x, lengths = as_batch(x, lengths)
         x = np.asarray(x)

@@ -16,6 +16,7 @@ _READERS: dict[str, str] = {  # format, as `format_of` names it -> module of thi
     "safetensors": "state_dicts",
     "npz": "state_dicts",
     "json": "json_files",
+    "onnx": "onnx.reading",
 }
 
 

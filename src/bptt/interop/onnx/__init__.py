@@ -1,0 +1,6 @@
+"""ONNX files: whole graphs and recurrent nodes in, networks and models out."""
+
+from .graph import Graph
+from .reading import load_nodes
+
+__all__ = ["Graph", "load_nodes"]

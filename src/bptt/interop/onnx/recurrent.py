@@ -1,0 +1,242 @@
+"""The recurrent operators of ONNX, LSTM, GRU and RNN, on the engine.
+
+Source: the operators' documentation (versions 1 to 22). All attributes are read: directions,
+activations with alpha and beta, clip, input_forget, linear_before_reset, peepholes, layout.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ...engine import provider
+from ...equations import Cell, variant
+from ...equations.nonlinearities import DEFAULTS, nonlinearity
+from ...errors import ConfigError, InteropError
+from ...layers import Reverse
+from ...layers.base import Layer
+from ...layers.recurrent import recurrent_layer
+from ...network import Network
+from ..conventions import Blocks, from_blocks
+from ..imported import Imported
+from .files import Node
+
+OPERATORS = ("LSTM", "GRU", "RNN")
+N_GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
+_DEFAULT = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
+_NAMES = {  # ONNX's name (compared without case) -> bptt's, and whether alpha and beta count
+    "sigmoid": ("sigmoid", 0), "tanh": ("tanh", 0), "relu": ("relu", 0),
+    "hardsigmoid": ("hard_sigmoid", 2), "affine": ("linear", 2), "leakyrelu": ("leaky_relu", 1),
+    "thresholdedrelu": ("thresholded_relu", 1), "scaledtanh": ("scaled_tanh", 2),
+    "elu": ("elu", 1), "softsign": ("softsign", 0), "softplus": ("softplus", 0),
+}  # fmt: skip
+
+_NO_DEFAULTS = ("linear", "scaled_tanh", "thresholded_relu")
+
+
+class Direction(NamedTuple):
+    """One direction of a node: its cell and parameters."""
+
+    cell: Cell
+    parameters: dict[str, np.ndarray]
+    reverse: bool
+
+
+def cells_of(node: Node) -> list[tuple[Cell, bool]]:
+    """Return the cell of each direction of a node, and whether it runs backwards in time.
+
+    Raises
+    ------
+    InteropError
+        An attribute has a value that the operator does not define.
+    """
+    a = node.attributes
+    directions = {"forward": [False], "reverse": [True], "bidirectional": [False, True]}
+    given = a.get("direction", "forward")
+    if given not in directions:
+        raise InteropError(f"direction is {given!r}; expected forward, reverse or bidirectional.")
+    reverse = directions[given]
+    names = a.get("activations") or list(_DEFAULT[node.op]) * len(reverse)
+    each = len(_DEFAULT[node.op])
+    if len(names) != each * len(reverse):
+        raise InteropError(f"activations has {len(names)} names; expected {each * len(reverse)}.")
+    numbers = {key: list(a.get(f"activation_{key}", [])) for key in ("alpha", "beta")}
+    functions = tuple(_activation(name, numbers) for name in names)
+    clip = float(a["clip"]) if a.get("clip") else None
+    cells = []
+    for k, backwards in enumerate(reverse):
+        cells.append(
+            (variant(_family(node), functions[k * each : (k + 1) * each], clip), backwards)
+        )
+    return cells
+
+
+def _family(node: Node) -> str:
+    if node.op == "LSTM":
+        coupled = "_cifg" * bool(node.attributes.get("input_forget"))
+        peephole = "_peephole" * (len(node.inputs) > 7 and bool(node.inputs[7]))
+        return f"lstm{coupled}{peephole}"
+    if node.op == "GRU":
+        return "gru" + "_reset_after" * bool(node.attributes.get("linear_before_reset"))
+    return "rnn"
+
+
+def _activation(name: str, numbers: dict[str, list[float]]):
+    """Return an activation; those that have an alpha or beta take the next of their list."""
+    if name.lower() not in _NAMES:
+        raise InteropError(f"activation {name!r} is not known; expected one of {list(_NAMES)}.")
+    kind, count = _NAMES[name.lower()]
+    default = DEFAULTS[kind]
+    needed = ("alpha", "beta")[:count]
+    if kind in _NO_DEFAULTS and not all(numbers[key] for key in needed):
+        raise InteropError(
+            f"activation {name} has no {' and '.join(needed)}; expected activation_alpha and "
+            f"activation_beta, because programs differ in what they take otherwise."
+        )
+    values = [numbers[key].pop(0) if numbers[key] else default[i] for i, key in enumerate(needed)]
+    try:
+        return nonlinearity(kind, *(float(f"{v:.7g}") for v in values))  # they are float32
+    except ConfigError as error:
+        raise InteropError(str(error)) from None
+
+
+def directions_of(
+    node: Node, W: np.ndarray, R: np.ndarray, B: np.ndarray | None, P: np.ndarray | None
+) -> list[Direction]:
+    """Return cells and parameters of a node from its weights.
+
+    Parameters
+    ----------
+    node : Node
+    W, R : ndarray, shape (n_directions, n_gates n_a, n_x) and (n_directions, n_gates n_a, n_a)
+    B : ndarray, shape (n_directions, 2 n_gates n_a), or None
+    P : ndarray, shape (n_directions, 3 n_a), or None
+        Peepholes, in the order input, output, forget.
+    """
+    cells, n_gates = cells_of(node), N_GATES[node.op]
+    if W.ndim != 3 or R.ndim != 3 or len(W) != len(cells) or len(R) != len(cells):
+        raise InteropError(
+            f"W is {W.shape} and R {R.shape}; expected ({len(cells)}, {n_gates} n_a, n_x) and "
+            f"({len(cells)}, {n_gates} n_a, n_a)."
+        )
+    n_a = R.shape[2]
+    for name, array, width in (("B", B, 2 * n_gates * n_a), ("P", P, 3 * n_a)):
+        if array is not None and array.shape != (len(cells), width):
+            raise InteropError(f"{name} is {array.shape}; expected {(len(cells), width)}.")
+    found = []
+    for k, (cell, reverse) in enumerate(cells):
+        b, rb = (None, None) if B is None else np.split(B[k], 2)
+        parameters = from_blocks(cell, Blocks(W[k], R[k], b, rb), "onnx", like=f"node {node.name}")
+        if P is not None and "po" in cell.parameters:
+            own = dict(zip(("pi", "po", "pf"), np.split(P[k], 3), strict=True))
+            parameters |= {n: p[:, np.newaxis] for n, p in own.items() if n in cell.parameters}
+        parameters = {n: np.ascontiguousarray(parameters[n]) for n in cell.parameters}
+        found.append(Direction(cell, parameters, reverse))
+    return found
+
+
+def run(
+    node: Node, inputs: list[np.ndarray | None], directions: list[Direction] | None = None
+) -> tuple[np.ndarray, ...]:
+    """Compute a recurrent node: Y, Y_h and, for an LSTM, Y_c.
+
+    Parameters
+    ----------
+    node : Node
+    inputs : list of (ndarray or None)
+        X, W, R, B, sequence_lens, initial_h, initial_c, P.
+    directions : list of Direction, optional
+        Of `directions_of`, where the weights are constants.
+    """
+    X, W, R, B, lengths, h0, c0, P = (*inputs, *[None] * 8)[:8]
+    assert X is not None
+    half = X.dtype == np.float16
+    if directions is None:
+        given = [v if v is None or not half else v.astype(np.float32) for v in (W, R, B, P)]
+        directions = directions_of(node, *given)  # type: ignore[arg-type]
+    batch_first = bool(node.attributes.get("layout"))
+    dtype = np.float32 if half else X.dtype
+    x = np.ascontiguousarray(X.astype(dtype, copy=False))
+    x = x if batch_first else x.transpose(1, 0, 2)
+    m, T_x, _ = x.shape
+    n_a = next(iter(directions[0].parameters.values())).shape[0]
+    if lengths is not None:
+        lengths = lengths.astype(np.int64)
+        if lengths.shape != (m,) or (m and not 0 <= lengths.min() <= lengths.max() <= T_x):
+            raise InteropError(f"sequence_lens is {lengths}; expected {m} numbers in 0..{T_x}.")
+    states = []
+    for given in (h0, c0)[: directions[0].cell.n_states]:
+        if given is None:
+            given = np.zeros((len(directions), m, n_a), dtype)
+        elif batch_first:
+            given = given.transpose(1, 0, 2)
+        if given.shape != (len(directions), m, n_a):
+            raise InteropError(
+                f"an initial state is {given.shape}; expected {(len(directions), m, n_a)}."
+            )
+        states.append(given.astype(dtype, copy=False))
+    if x.shape[2] != (n_x := _n_x(directions[0])):
+        raise InteropError(f"X has {x.shape[2]} features; expected {n_x}, because W has {n_x}.")
+    outputs, finals = [], []
+    for k, (cell, parameters, reverse) in enumerate(directions):
+        state0 = tuple(np.ascontiguousarray(s[k]) for s in states)
+        y, final, _ = provider().forward(
+            cell, x, state0, parameters, lengths, reverse=reverse, keep_tape=False
+        )
+        outputs.append(y)
+        finals.append(final)
+    Y = np.stack(outputs, axis=2)  # (m, T_x, directions, n_a)
+    ends = [np.stack(s, axis=0) for s in zip(*finals, strict=True)]  # (directions, m, n_a)
+    if batch_first:
+        ends = [s.transpose(1, 0, 2) for s in ends]
+    else:
+        Y = Y.transpose(1, 2, 0, 3)
+    return tuple(z.astype(X.dtype, copy=False) for z in (Y, *ends))
+
+
+def _n_x(direction: Direction) -> int:
+    return direction.cell.sizes(direction.parameters)["n_x"]
+
+
+def module_of(
+    node: Node, directions: list[Direction], states: list[np.ndarray | None], opset: int
+) -> Imported:
+    """Return a recurrent node with constant weights as a network of one layer.
+
+    Parameters
+    ----------
+    node : Node
+    directions : list of Direction
+    states : list of (ndarray or None)
+        initial_h and initial_c where they are constants.
+    opset : int
+    """
+    cells = [d.cell for d in directions]
+    if len(set(cells)) > 1:
+        names = " and ".join(c.name for c in cells)
+        raise InteropError(f"the directions have the cells {names}; expected one cell.")
+    n_x, n_a = _n_x(directions[0]), directions[0].cell.sizes(directions[0].parameters)["n_a"]
+    layer = recurrent_layer(cells[0], n_x, n_a, bidirectional=len(cells) > 1)
+    layers: list[Layer] = [layer]
+    notes = []
+    if len(cells) == 1 and directions[0].reverse:
+        layers = [Reverse(n_x), layer, Reverse(n_a)]
+    network = Network(layers)
+    name = next(n for n, own in network.layers.items() if own is layer)
+    parameters = {
+        f"{name}.{'reverse.' * bool(k)}{key}": p
+        for k, d in enumerate(directions)
+        for key, p in d.parameters.items()
+    }
+    initial = None
+    given = [s for s in states if s is not None]
+    if any(s.any() for s in given):
+        if len(given) == len(states) and all(s.shape[1] == 1 for s in given):
+            initial = tuple(tuple(given) if own is layer else () for own in layers)
+        else:
+            notes.append("the initial states of the file are left out: they are of several rows")
+    return Imported(
+        format=f"ONNX opset {opset}",
+        model=(network, {k: parameters[k] for k in network.shapes()}),
+        initial_state=initial,
+        notes=tuple(notes),
+    )
