@@ -5,11 +5,24 @@
 gate orders and names from which all converters are made.
 """
 
+from .audio_writing import to_nam, to_rtneural
 from .imported import Imported, Mask
 from .onnx import load_nodes
 from .reading import load
+from .residual import ResidualNetwork
 from .state_dicts import from_torch
 from .torch_writing import to_torch
 from .writing import save
 
-__all__ = ["Imported", "Mask", "from_torch", "load", "load_nodes", "save", "to_torch"]
+__all__ = [
+    "Imported",
+    "Mask",
+    "ResidualNetwork",
+    "from_torch",
+    "load",
+    "load_nodes",
+    "save",
+    "to_nam",
+    "to_rtneural",
+    "to_torch",
+]

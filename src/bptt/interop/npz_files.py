@@ -2,6 +2,7 @@
 
 import math
 import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def npz_arrays(path: str) -> dict[str, np.ndarray]:
                     arrays[name] = _array(member, info.file_size, f"{path}: {name}")
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise InteropError(f"{path} is a damaged zip file ({printable(error, 100)}).") from None
-    except (OSError, ValueError, LookupError, TypeError, zipfile.zlib.error) as error:
+    except (OSError, ValueError, LookupError, TypeError, zlib.error) as error:
         raise InteropError(f"{path} cannot be read ({printable(error, 100)}).") from None
     return arrays
 

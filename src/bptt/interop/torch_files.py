@@ -189,7 +189,7 @@ def _flat(data: bytes, dtype: str, order: str = "<") -> np.ndarray:
         return wide.view(np.float32)
     if dtype == "?":
         return np.frombuffer(data, np.uint8) != 0
-    values = np.frombuffer(data, np.dtype(dtype).newbyteorder(order))
+    values = np.frombuffer(data, f"{order}{dtype}")
     return values.astype(values.dtype.newbyteorder("="), copy=False)
 
 

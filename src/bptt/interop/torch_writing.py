@@ -14,10 +14,12 @@ from ..layers import Dense, Embedding, Layer
 from ..layers.recurrent import Recurrent
 from .conventions import to_blocks
 from .imported import Imported
+from .residual import ResidualNetwork
 from .writing import imported_of, put, save
 
 __all__ = ["to_torch", "write"]
 
+RESIDUAL = True  # writes a `ResidualNetwork`, with a note
 _ALIGNMENT = 64  # bytes, of the numbers in a .pt file
 _STORAGES = {"float32": "Float", "float64": "Double"}
 
@@ -108,6 +110,8 @@ def _state_dict(
                 torch_key = f"{prefix}{'h0' if key == 'a0' else key}"
                 state[torch_key] = learned
                 notes.append(f"{torch_key} is the initial state of {name}: pass it to the module.")
+    if isinstance(network, ResidualNetwork):
+        notes.append(f"The first {network.n_skip} inputs, times {network.gain:g}, are added there.")
     return {k: np.ascontiguousarray(t) for k, t in state.items()}, tuple(notes)
 
 

@@ -11,6 +11,7 @@ from ..errors import InteropError, operation
 from ..network import Network
 from ..safe_files import obstacle, reason, write_atomically
 from .imported import Imported
+from .residual import ResidualNetwork
 
 __all__ = ["imported_of", "put", "save"]
 
@@ -18,6 +19,9 @@ _WRITERS: dict[str, str] = {  # ending -> module of this room with `write(import
     ".pt": "torch_writing",
     ".pth": "torch_writing",
     ".safetensors": "torch_writing",
+    ".nam": "audio_writing",
+    ".json": "audio_writing",
+    ".aidax": "audio_writing",
 }
 
 
@@ -52,7 +56,13 @@ def save(model: Any, path: str | os.PathLike[str], **options: Any) -> tuple[str,
     if problem := obstacle(name):
         raise InteropError(f"{name} {problem}; expected a file that can be written.")
     writer = import_module(f"{__package__}.{_WRITERS[max(endings, key=len)]}")
-    return writer.write(imported_of(model), name, **options)
+    imported = imported_of(model)
+    if isinstance(imported.network, ResidualNetwork) and not getattr(writer, "RESIDUAL", False):
+        raise InteropError(
+            f"{name} has no place for a network whose input is added to its output; expected .json "
+            f"or .aidax."
+        )
+    return writer.write(imported, name, **options)
 
 
 def imported_of(model: Any) -> Imported:
@@ -66,8 +76,8 @@ def imported_of(model: Any) -> Imported:
         return model
     if isinstance(model, tuple) and len(model) == 2 and isinstance(model[0], Network):
         network, parameters = model
-    elif isinstance(getattr(model, "network_", None), Network):
-        network, parameters = model.network_, model.parameters_
+    elif isinstance(network := getattr(model, "network_", None), Network):
+        parameters = getattr(model, "parameters_", {})
     else:
         raise InteropError(
             f"model is a {type(model).__name__}; expected a fitted model, an Imported, or a pair "
@@ -76,8 +86,7 @@ def imported_of(model: Any) -> Imported:
     for name, shape in network.shapes().items():
         if not isinstance(parameters.get(name), np.ndarray) or parameters[name].shape != shape:
             raise InteropError(f"{name} is missing or has another shape; expected {shape}.")
-    about = describe() if callable(describe := getattr(model, "interop_metadata", None)) else {}
-    return Imported(format="bptt", model=(network, dict(parameters)), metadata=about)
+    return Imported(format="bptt", model=(network, dict(parameters)))
 
 
 def put(path: str, data: Any) -> None:
