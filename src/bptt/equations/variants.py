@@ -54,6 +54,7 @@ _DEFAULT = {  # the activations of each family, in the order of ONNX: gates, can
     "rnn": ("tanh",),
 }
 _PLAIN = {cell.name: cell for cell in (LSTM, LSTM_CIFG, GRU, GRU_RESET_AFTER, RNN)}
+_FAMILIES = (*_PLAIN, "lstm_peephole", "lstm_cifg_peephole")
 
 
 def variant(
@@ -119,12 +120,27 @@ def _variant(family: str, names: tuple[str, ...], clip: float | None) -> Cell:
     return make(name, family, *clipped)
 
 
+def parts_of(cell: Cell) -> tuple[str, tuple[str, ...], float | None] | None:
+    """Return what `variant` makes a cell from: family, activations, clip; None for a user's cell.
+
+    >>> parts_of(variant("gru", ("hard_sigmoid", "tanh")))
+    ('gru', ('hard_sigmoid', 'tanh'), None)
+    """
+    if cell is RNN_RELU:
+        return "rnn", ("relu",), None
+    family, *names = cell.name.split("__")
+    clip = read_number(names.pop()[5:]) if names and names[-1].startswith("clip_") else None
+    if family not in _FAMILIES or variant(family, tuple(names) or None, clip) is not cell:
+        return None
+    return family, tuple(names) or _DEFAULT[family.split("_")[0]], clip
+
+
 @name_reader
 def _read(name: str) -> Cell | None:
     """Return the variant of a name, None if it is none."""
     family, *names = name.split("__")
     clip = None
-    if family not in (*_PLAIN, "lstm_peephole", "lstm_cifg_peephole"):
+    if family not in _FAMILIES:
         return None
     try:
         if names and names[-1].startswith("clip_"):

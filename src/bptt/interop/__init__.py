@@ -7,7 +7,7 @@ gate orders and names from which all converters are made.
 
 from .audio_writing import to_nam, to_rtneural
 from .imported import Imported, Mask
-from .onnx import load_nodes
+from .onnx import load_nodes, to_onnx
 from .reading import load
 from .residual import ResidualNetwork
 from .state_dicts import from_torch
@@ -23,6 +23,7 @@ __all__ = [
     "load_nodes",
     "save",
     "to_nam",
+    "to_onnx",
     "to_rtneural",
     "to_torch",
 ]

@@ -64,6 +64,8 @@ class Imported:
         Sentences about what was assumed, left out or merged; the command line prints them.
     graph : Graph or None
         A whole ONNX model, if bptt computes all of it.
+    fitted : fitted model or None
+        What a network of bptt belongs to when it is written.
     metadata : dict of str to Any
         What the file says besides: input names, padding, scaling, sample rate, label names.
     """
@@ -77,6 +79,7 @@ class Imported:
     initial_state: tuple[Any, ...] | None = None
     notes: tuple[str, ...] = ()
     graph: "Graph | None" = None
+    fitted: Any = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
     def __iter__(self) -> Iterator[Any]:
@@ -182,6 +185,8 @@ class Imported:
         if self.graph is not None:
             first = next(iter(self.graph.inputs), "x")
             given = inputs if x is None else {first: np.asarray(x), **inputs}
+            if lengths is not None:
+                given = {**given, "lengths": np.asarray(lengths, np.int32)}
             outputs = self.graph.run(given)
             return next(iter(outputs.values())) if len(outputs) == 1 else outputs
         if x is None or inputs:

@@ -16,6 +16,7 @@ from .residual import ResidualNetwork
 __all__ = ["imported_of", "put", "save"]
 
 _WRITERS: dict[str, str] = {  # ending -> module of this room with `write(imported, path)`
+    ".onnx": "onnx.writing",
     ".pt": "torch_writing",
     ".pth": "torch_writing",
     ".safetensors": "torch_writing",
@@ -74,10 +75,11 @@ def imported_of(model: Any) -> Imported:
     """
     if isinstance(model, Imported):
         return model
+    fitted: Any = None
     if isinstance(model, tuple) and len(model) == 2 and isinstance(model[0], Network):
         network, parameters = model
     elif isinstance(network := getattr(model, "network_", None), Network):
-        parameters = getattr(model, "parameters_", {})
+        parameters, fitted = getattr(model, "parameters_", {}), model
     else:
         raise InteropError(
             f"model is a {type(model).__name__}; expected a fitted model, an Imported, or a pair "
@@ -86,7 +88,7 @@ def imported_of(model: Any) -> Imported:
     for name, shape in network.shapes().items():
         if not isinstance(parameters.get(name), np.ndarray) or parameters[name].shape != shape:
             raise InteropError(f"{name} is missing or has another shape; expected {shape}.")
-    return Imported(format="bptt", model=(network, dict(parameters)))
+    return Imported(format="bptt", model=(network, dict(parameters)), fitted=fitted)
 
 
 def put(path: str, data: Any) -> None:

@@ -396,6 +396,11 @@ class SequenceModel(Model):
         return self._encoder.frame if hasattr(self, "_encoder") else NO_COLUMNS
 
     @property
+    def encoder_(self) -> Encoder:
+        """How the sequences are read: scaling, categories, vocabulary."""
+        return self._encoder
+
+    @property
     def mean_(self) -> np.ndarray | None:
         """Means of the features over the training set; None where they are not standardized."""
         return self._encoder.mean

@@ -2,5 +2,6 @@
 
 from .graph import Graph
 from .reading import load_nodes
+from .writing import to_onnx
 
-__all__ = ["Graph", "load_nodes"]
+__all__ = ["Graph", "load_nodes", "to_onnx"]

@@ -23,12 +23,13 @@ from .files import Node
 OPERATORS = ("LSTM", "GRU", "RNN")
 N_GATES = {"LSTM": 4, "GRU": 3, "RNN": 1}
 _DEFAULT = {"LSTM": ("Sigmoid", "Tanh", "Tanh"), "GRU": ("Sigmoid", "Tanh"), "RNN": ("Tanh",)}
-_NAMES = {  # ONNX's name (compared without case) -> bptt's, and whether alpha and beta count
-    "sigmoid": ("sigmoid", 0), "tanh": ("tanh", 0), "relu": ("relu", 0),
-    "hardsigmoid": ("hard_sigmoid", 2), "affine": ("linear", 2), "leakyrelu": ("leaky_relu", 1),
-    "thresholdedrelu": ("thresholded_relu", 1), "scaledtanh": ("scaled_tanh", 2),
-    "elu": ("elu", 1), "softsign": ("softsign", 0), "softplus": ("softplus", 0),
+NAMES = {  # bptt's name -> ONNX's, and how many of alpha and beta count
+    "sigmoid": ("Sigmoid", 0), "tanh": ("Tanh", 0), "relu": ("Relu", 0),
+    "hard_sigmoid": ("HardSigmoid", 2), "linear": ("Affine", 2), "leaky_relu": ("LeakyRelu", 1),
+    "thresholded_relu": ("ThresholdedRelu", 1), "scaled_tanh": ("ScaledTanh", 2),
+    "elu": ("Elu", 1), "softsign": ("Softsign", 0), "softplus": ("Softplus", 0),
 }  # fmt: skip
+_KINDS = {name.lower(): (kind, count) for kind, (name, count) in NAMES.items()}
 
 _NO_DEFAULTS = ("linear", "scaled_tanh", "thresholded_relu")
 
@@ -82,9 +83,10 @@ def _family(node: Node) -> str:
 
 def _activation(name: str, numbers: dict[str, list[float]]):
     """Return an activation; those that have an alpha or beta take the next of their list."""
-    if name.lower() not in _NAMES:
-        raise InteropError(f"activation {name!r} is not known; expected one of {list(_NAMES)}.")
-    kind, count = _NAMES[name.lower()]
+    if name.lower() not in _KINDS:
+        known = ", ".join(name for name, _ in NAMES.values())
+        raise InteropError(f"activation {name!r} is not known; expected one of {known}.")
+    kind, count = _KINDS[name.lower()]
     default = DEFAULTS[kind]
     needed = ("alpha", "beta")[:count]
     if kind in _NO_DEFAULTS and not all(numbers[key] for key in needed):

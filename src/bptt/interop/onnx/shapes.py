@@ -186,3 +186,12 @@ def _scatter_nd(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     y = x.copy()
     y[tuple(np.moveaxis(indices, -1, 0))] = updates
     return y
+
+
+@operator("TopK")
+def _top_k(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
+    x, k = inputs[0], int(np.ravel(inputs[1])[0])
+    axis = attributes.get("axis", -1)
+    key = np.moveaxis(-x if attributes.get("largest", 1) else x, axis, -1)
+    order = np.moveaxis(np.argsort(key, axis=-1, kind="stable")[..., :k], -1, axis)
+    return np.take_along_axis(x, order, axis=axis), order

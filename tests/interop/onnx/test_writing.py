@@ -1,0 +1,218 @@
+"""Written files: ONNX Runtime and bptt's own reader give the network's numbers."""
+
+import json
+
+import numpy as np
+import pytest
+
+import bptt
+from bptt import interop, layers
+from bptt.equations import variant
+from bptt.errors import InteropError
+from bptt.models import (
+    Forecaster,
+    LanguageModel,
+    SequenceClassifier,
+    SequenceRegressor,
+    SequenceTagger,
+)
+from bptt.readers import Data
+from tests.support.tolerances import assert_close
+
+onnx = pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+from . import models  # noqa: E402
+
+L = layers
+PEEPHOLE = variant("lstm_cifg_peephole", ("hard_sigmoid", "tanh", "softsign"), 1.5)
+GATED = variant("gru", ("hard_sigmoid_0p3_0p5", "leaky_relu_0p2"))
+NETWORKS = {
+    "lstm": lambda: [L.LSTM(3, 4), L.Dense(4, 2)],
+    "both": lambda: [L.LSTM(3, 4, n_layers=2, bidirectional=True),
+                     L.Pool(8, "last", bidirectional=True), L.Dense(8, 2)],
+    "mean": lambda: [L.GRU(3, 4), L.Pool(4, "mean"), L.Dense(4, 2)],
+    "max": lambda: [L.GRU(3, 4, cell="gru_reset_after", bidirectional=True), L.Pool(8, "max")],
+    "around": lambda: [L.RNN(3, 4, cell="rnn_relu"), L.LayerNorm(4), L.Activation(4, "elu"),
+                       L.BatchNorm(4), L.Dense(4, 3), L.Activation(3, "softmax")],
+    "peephole": lambda: [L.Recurrent(PEEPHOLE, 3, 4, bidirectional=True), L.Merge(8, "sum"),
+                         L.Reverse(4)],
+    "gates": lambda: [L.Recurrent(GATED, 3, 4), L.Activation(4, "scaled_tanh_0p5_2p0")],
+    "coupled": lambda: [L.Recurrent("lstm_cifg", 3, 4), L.Dropout(4, 0.5), L.Pool(4, "last")],
+    "tokens": lambda: [L.Embedding(9, 3), L.LSTM(3, 4), L.Dense(4, 9)],
+    "columns": lambda: [L.FeatureEmbedding(3, {1: (9, 2)}), L.GRU(4, 4), L.Pool(4, "last")],
+    "words": lambda: [L.WordEmbedding(9, 2, 9, 3, 4), L.LSTM(10, 4), L.Dense(4, 3)],
+}  # fmt: skip
+
+
+def drawn(name, rng, m, T_x):
+    """An input of a network."""
+    x = rng.standard_normal((m, T_x, 3)).astype(np.float32)
+    if name == "tokens":
+        return rng.integers(0, 9, (m, T_x))
+    if name == "columns":
+        x[:, :, 1] = rng.integers(0, 9, (m, T_x))
+    if name == "words":
+        x = np.zeros((m, T_x, 6), np.int64)
+        x[:, :, 0] = rng.integers(0, 9, (m, T_x))
+        for row, n in zip(x.reshape(-1, 6), rng.integers(0, 6, m * T_x), strict=True):
+            row[1 : 1 + n] = rng.integers(1, 9, n)
+    return x
+
+
+@pytest.mark.parametrize("learned", [False, True])
+@pytest.mark.parametrize("name", NETWORKS)
+def test_networks_at_any_size(name, learned, tmp_path):
+    rng, path = np.random.default_rng(3), tmp_path / "m.onnx"
+    network = bptt.Network(NETWORKS[name](), initial_state="learned" if learned else "zero")
+    parameters = {
+        k: (v + 0.3 * rng.standard_normal(v.shape)).astype(np.float32)
+        for k, v in network.init(rng).items()
+    }
+    if "batchnorm0.variance" in parameters:
+        parameters["batchnorm0.variance"] **= 2
+    for with_lengths in (False, True):
+        interop.to_onnx((network, parameters), path, lengths=with_lengths)
+        for m, T_x in ((5, 4), (1, 1), (3, 7)):
+            x, lengths = drawn(name, rng, m, T_x), None
+            given = {"tokens" if x.dtype.kind == "i" else "x": x}
+            if with_lengths:  # a runtime begins a sequence of no steps, which keeps no state, at 0
+                lengths = rng.integers(int(learned), T_x + 1, m).astype(np.int32)
+                given["lengths"] = lengths
+            ours, _, _ = network.forward(x, parameters, lengths=lengths)
+            theirs = models.runtime(path, given, None)[0]
+            again = interop.load(path).run(**given)
+            assert_close(theirs.reshape(ours.shape), ours, "float32")
+            assert_close(again.reshape(ours.shape), ours, "float32")
+
+
+@pytest.mark.parametrize("layer", [L.LSTM(3, 4), L.GRU(3, 4, n_layers=2), L.RNN(3, 4)])
+def test_states_as_inputs_and_outputs_continue_a_stream(layer, tmp_path):
+    rng, path = np.random.default_rng(4), tmp_path / "m.onnx"
+    network = bptt.Network({"rnn": layer})
+    parameters = network.init(rng)
+    interop.to_onnx((network, parameters), path, states=True)
+    x = rng.standard_normal((2, 6, 3)).astype(np.float32)
+    ours, _, _ = network.forward(x, parameters)
+    names = [v.name for v in onnx.load(path).graph.input][1:]
+    states, outputs = {n: np.zeros((1, 2, 4), np.float32) for n in names}, []
+    for k in (0, 2, 3):  # steps 0 and 1, then 2, then 3 to 5
+        part = {"x": x[:, k : {0: 2, 2: 3, 3: 6}[k]], **states}
+        y, *after = models.runtime(path, part, ["y", *(f"{n}_next" for n in names)])
+        states = dict(zip(names, after, strict=True))
+        outputs.append(y)
+    assert_close(np.concatenate(outputs, axis=1), ours, "float32")
+
+
+def padded(sequences):
+    out = np.zeros((len(sequences), max(map(len, sequences)), *sequences[0].shape[1:]))
+    for row, x in zip(out, sequences, strict=True):
+        row[: len(x)] = x
+    return out, np.array([len(x) for x in sequences], np.int32)
+
+
+def sequences(seed=0):
+    rng = np.random.default_rng(seed)
+    return [5 * rng.standard_normal((n, 3)) + 2 for n in (4, 1, 7, 3, 2, 5, 6, 4)]
+
+
+LABELS = np.array(list("abcabcab"))
+OPTIONS = {"units": 5, "epochs": 1, "verbose": 0}
+
+
+def whole(model, path, given, output, expected):
+    """Both readers' outputs of a whole model against its own."""
+    interop.to_onnx(model, path)
+    theirs = models.runtime(path, given, [output])[0]
+    assert_close(theirs.astype(float), expected, "float32")
+    assert_close(interop.load(path).graph.run(given)[output].astype(float), expected, "float32")
+    properties = {p.key: p.value for p in onnx.load(path).metadata_props}
+    return json.loads(properties["bptt"])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"bidirectional": True, "layers": 2, "cell": "gru", "pooling": "mean"},
+     {"pooling": "max", "standardize": False, "initial_state": "learned"},
+     {"missing": "indicator"}, {"categories": [1]}],
+)  # fmt: skip
+def test_classifiers_of_numbers(options, tmp_path):
+    X = sequences()
+    if "missing" in options:
+        X[0][1, 2] = X[2][0, 0] = np.nan
+    if "categories" in options:
+        for x in X:
+            x[:, 1] = np.abs(x[:, 1]).round() * 3
+    model = SequenceClassifier(**OPTIONS, **options).fit(X, LABELS)
+    x, lengths = padded(X)
+    x = x.astype(np.float32)
+    expected = model.predict_proba([row[:n] for row, n in zip(x, lengths, strict=True)])
+    given = {"x": x, "lengths": lengths}
+    said = whole(model, tmp_path / "m.onnx", given, "probabilities", expected)
+    assert said["labels"] == ["a", "b", "c"]
+
+
+def test_a_regressor_predicts_in_the_units_of_its_targets(tmp_path):
+    X = sequences()
+    model = SequenceRegressor(**OPTIONS).fit(X, np.array([x.sum() for x in X]) * 3 + 50)
+    x, lengths = padded(X)
+    given = {"x": x.astype(np.float32), "lengths": lengths}
+    expected = model.predict(X)[:, np.newaxis]
+    whole(model, tmp_path / "m.onnx", given, "prediction", expected)
+
+
+@pytest.mark.parametrize("char_units", [0, 3])
+def test_taggers_of_words(char_units, tmp_path):
+    X = [["the", "cat", "sat"], ["a", "dog"], ["the", "dog", "ran", "off"]]
+    y = [["D", "N", "V"], ["D", "N"], ["D", "N", "V", "P"]]
+    model = SequenceTagger(**OPTIONS, char_units=char_units, bidirectional=True).fit(X, y)
+    ids, lengths = padded(model.encoder_.encode(Data(X)))
+    expected, _ = padded(model.predict_proba(X))
+    interop.to_onnx(model, path := tmp_path / "m.onnx")
+    given = {"tokens": ids.astype(np.int64), "lengths": lengths}
+    there = np.arange(4) < lengths[:, np.newaxis]
+    theirs = models.runtime(path, given, None)[0]
+    assert_close(theirs[there].astype(float), expected[there], "float32")
+
+
+def test_a_language_model_has_logits_and_states(tmp_path):
+    model = LanguageModel(units=5, layers=2, epochs=1, verbose=0, batch_size=2, seq_length=8)
+    model.fit("the quick brown fox jumps over the lazy dog. " * 4)
+    notes = interop.to_onnx(model, path := tmp_path / "m.onnx")
+    assert "sampling stay behind" in notes[0]
+    ids = np.random.default_rng(0).integers(0, 10, (3, 7))
+    zeros = np.zeros((1, 3, 5), np.float32)
+    names = [f"lstm{k}.{s}" for k in (0, 1) for s in "ac"]
+    expected, state, _ = model.network_.forward(ids, model.parameters_)
+    outputs = ["logits", *(f"{n}_next" for n in names)]
+    logits, *after = models.runtime(path, {"tokens": ids, **dict.fromkeys(names, zeros)}, outputs)
+    assert_close(logits, expected, "float32")
+    for theirs, ours in zip(after, [s for layer in state for s in layer], strict=True):
+        assert_close(theirs, ours, "float32")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"output": "gaussian", "residual": "target"}, {"season": 12, "horizon": 5},
+     {"output": "quantile", "residual": "none", "horizon": 9, "season": 7},
+     {"strategy": "recursive"}],
+)  # fmt: skip
+def test_forecasters(options, tmp_path):
+    t = np.arange(120.0)
+    series = np.stack([10 * np.sin(t / 5) + 50, 3 * np.cos(t / 7)], axis=1)
+    model = Forecaster(**{**OPTIONS, "window": 24, "horizon": 4, **options}).fit(series)
+    windows = np.stack([series[i : i + 24] for i in (0, 30, 60)])
+    steps = 1 if "strategy" in options else model.horizon
+    expected = np.stack([model.predict(w)[:steps] for w in windows])
+    whole(model, tmp_path / "m.onnx", {"window": windows.astype(np.float32)}, "forecast", expected)
+
+
+def test_what_onnx_does_not_have_is_refused(tmp_path):
+    from tests.cells.mingru import MINGRU
+
+    network = bptt.Network({"own": L.Recurrent(MINGRU, 3, 4)})
+    parameters = network.init(np.random.default_rng(0))
+    with pytest.raises(InteropError, match="own has the cell mingru, which ONNX does not have"):
+        interop.to_onnx((network, parameters), tmp_path / "m.onnx")
+    with pytest.raises(InteropError, match="expected a name that ends in"):
+        interop.to_onnx((network, parameters), tmp_path / "m.bin")
+    assert not list(tmp_path.iterdir())
