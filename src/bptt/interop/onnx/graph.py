@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 
 from ...errors import BpttError, InteropError, operation
+from ...network import Network
 from ..imported import Imported
 from . import products, recurrent, shapes  # noqa: F401  (they register their operators)
+from .chain import network_of
 from .files import GraphFile, ModelFile, Node, Value
 from .operators import MOST_ELEMENTS, OPERATORS
 
@@ -55,6 +57,13 @@ class Graph:
                 self.modules[name] = recurrent.module_of(node, directions, states, self._file.opset)
             except InteropError as error:
                 self.notes.append(f"{name}: {error}")
+
+    def chain(self) -> tuple[Network, dict[str, np.ndarray], bool] | None:
+        """Return the graph as a network of layers, its parameters, and whether x is time first.
+
+        None if it is no chain of layers.
+        """
+        return network_of(self._file.graph, self._directions)
 
     @operation("Graph.run")
     def run(

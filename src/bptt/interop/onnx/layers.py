@@ -233,19 +233,19 @@ def _pool(b: Builder, layer: Pool, y: str, p: Parameters, scope: Scope) -> str:
 
 def _last(b: Builder, layer: Pool, y: str, lengths: str | None, valid: str | None) -> str:
     """The last step, or with two directions the last of one half and the first of the other."""
-    first = b.add("Gather", y, b.constant([0], dtype=np.int64), axis=1)
     if lengths is None or valid is None:
         last = b.add("Gather", y, b.constant([-1], dtype=np.int64), axis=1)
     else:
         places = _places(b, b.add("Squeeze", valid, b.constant([2], dtype=np.int64)))  # 1, 2, ...
         there = b.add("Equal", places, b.reshape(lengths, -1, 1))
         last = b.add("MatMul", b.reshape(b.add("Cast", there, to=1), 0, 1, -1), y)
-        first = b.add("Mul", first, b.add("ReduceMax", valid, axes=[1], keepdims=1))
     if not layer.bidirectional:
         return last
-    half = layer.n_in // 2
-    return b.add("Concat", _columns(b, last, range(half)),
-                 _columns(b, first, range(half, 2 * half)), axis=2)  # fmt: skip
+    first, half = b.add("Gather", y, b.constant([0], dtype=np.int64), axis=1), layer.n_in // 2
+    if valid is not None:
+        first = b.add("Mul", first, b.add("ReduceMax", valid, axes=[1], keepdims=1))
+    own = [_columns(b, last, range(half)), _columns(b, first, range(half, 2 * half))]
+    return b.add("Concat", *own, axis=2)
 
 
 def _recurrent(b: Builder, layer: Recurrent, x: str, p: Parameters, scope: Scope) -> str:

@@ -27,10 +27,14 @@ def read(path: str) -> Imported:
             f"{path} has {', '.join(graph.unknown)}, which bptt does not compute, and no recurrent "
             f"node with weights of its own; expected LSTM, GRU or RNN."
         )
+    chain = None if graph.unknown else graph.chain()
+    if chain is not None and chain[2]:
+        notes.append("the file's x is (time, batch, n); that of the network is (batch, time, n)")
     return Imported(
         format=f"ONNX opset {file.opset}" + f" by {file.producer}" * bool(file.producer),
         path=path,
         modules=modules,
+        model=None if chain is None else chain[:2],
         graph=None if graph.unknown else graph,
         notes=tuple(notes),
         metadata={**file.metadata, "inputs": graph.inputs, "outputs": graph.outputs},

@@ -1,0 +1,66 @@
+"""Graphs that are chains of layers come back as networks, with the same bits in every array."""
+
+import numpy as np
+import pytest
+
+import bptt
+from bptt import interop, layers
+from tests.support.cases import same_bits
+
+pytest.importorskip("onnx")
+from . import models
+
+L = layers
+CHAINS = [
+    [L.Embedding(9, 3), L.LSTM(3, 4), L.Dense(4, 9)],
+    [L.GRU(3, 4, bidirectional=True), L.Dense(8, 5), L.Activation(5, "softmax")],
+    [L.RNN(3, 4), L.GRU(4, 5, cell="gru_reset_after"), L.Pool(5, "last"), L.Dense(5, 2)],
+    [L.Recurrent("lstm_cifg", 3, 4), L.Dense(4, 3), L.Activation(3, "tanh")],
+]
+
+
+@pytest.mark.parametrize("chain", CHAINS)
+def test_written_and_read_again(chain, tmp_path):
+    network = bptt.Network(chain)
+    rng = np.random.default_rng(1)
+    parameters = {k: v - np.float32(0.1) for k, v in network.init(rng).items()}
+    interop.to_onnx((network, parameters), tmp_path / "m.onnx", lengths=False)
+    again, read = interop.load(tmp_path / "m.onnx")
+    assert repr(again) == repr(network)
+    assert all(same_bits(read[k], parameters[k]) for k in parameters)
+
+
+def test_the_form_of_other_exporters(tmp_path):
+    """Time first, directions joined by Transpose and Reshape, the last step, Gemm."""
+    rng = np.random.default_rng(2)
+    W, R = (rng.standard_normal((1, 16, n)).astype(np.float32) for n in (3, 4))
+    constants = {
+        "W": W, "R": R, "zero": np.zeros((1, 2, 4), np.float32), "axis": np.array([1]),
+        "last": np.array(-1), "K": rng.standard_normal((5, 4)).astype(np.float32),
+        "b": rng.standard_normal(5).astype(np.float32),
+    }  # fmt: skip
+    nodes = [
+        models.node("Transpose", ["x"], ["t"], perm=[1, 0, 2]),
+        models.node("LSTM", ["t", "W", "R", "", "", "zero", "zero"], ["Y", "h"], hidden_size=4),
+        models.node("Squeeze", ["Y", "axis"], ["s"]),
+        models.node("Gather", ["s", "last"], ["e"], axis=0),
+        models.node("Gemm", ["e", "K", "b"], ["y"], transB=1),
+    ]
+    x = rng.standard_normal((2, 6, 3)).astype(np.float32)
+    path = models.write(tmp_path / "m.onnx", nodes, {"x": x}, ["y"], constants)
+    imported = interop.load(path)
+    network, parameters = imported
+    kinds = [type(layer).__name__ for layer in network.layers.values()]
+    assert kinds == ["LSTM", "Pool", "Dense"]
+    y, _, _ = network.forward(x, parameters)
+    np.testing.assert_allclose(y[:, 0], imported.run(x), rtol=1e-5, atol=1e-6)
+
+
+def test_no_chain_is_computed_as_it_stands(tmp_path):
+    x = np.ones((2, 3), np.float32)
+    nodes = [models.node("Add", ["x", "x"], ["y"])]
+    path = models.write(tmp_path / "m.onnx", nodes, {"x": x}, ["y"])
+    imported = interop.load(path)
+    assert np.array_equal(imported.run(x), 2 * x)
+    with pytest.raises(bptt.errors.InteropError, match="is no chain of layers"):
+        _ = imported.network
