@@ -2,6 +2,7 @@
 
 * `train`: ``bptt train text|classify|tag|regress|forecast``, a command for each kind of model.
 * `sample`, `predict`, `score`, `info`, `plot`, `tokenize`: the other commands.
+* `convert`, `run`: models of other programs.
 * `data_files`: formats of data files; `options`: options made of hyper-parameters; `console`:
   what is printed and written.
 
@@ -22,13 +23,13 @@ from .. import config
 from ..errors import BpttError
 from ..safe_files import printable
 from ..training.interrupts import Terminations
-from . import course, grade, info, plot, predict, sample, score, tokenize, train
+from . import convert, course, grade, info, plot, predict, run, sample, score, tokenize, train
 from .console import fail, silence_stdout
 from .options import Command, Group
 
 _COMMANDS = (
     sample.sample, predict.predict, score.score, tokenize.tokenize, info.info, plot.plot,
-    grade.grade, course.course,
+    convert.convert, run.run, grade.grade, course.course,
 )  # fmt: skip
 
 

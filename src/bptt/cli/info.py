@@ -1,11 +1,17 @@
-"""`bptt info`: what is in a model's file."""
+"""`bptt info`: what is in a model's file, of bptt or of another program."""
+
+from pathlib import Path
 
 from rich import box
 from rich.table import Column, Table
 
-from ..errors import operation
+from ..errors import InteropError, operation
+from ..interop import Imported
+from ..interop import load as load_foreign
+from ..interop.files import format_of
 from ..models import load
-from .console import Console
+from ..safe_files import printable
+from .console import Console, holds_model
 from .options import Model
 
 FIRST, LAST = 20, 40  # rows of a long history that are shown
@@ -13,7 +19,14 @@ FIRST, LAST = 20, 40  # rows of a long history that are shown
 
 @operation
 def info(model: Model) -> None:
-    """Show a model: hyper-parameters, inputs, layers, parameters, training history, versions."""
+    """Show a model: hyper-parameters, inputs, layers, parameters, training history, versions.
+
+    Files of PyTorch, Keras, ONNX, NAM, GuitarML, AIDA-X and RTNeural: what is in them layer by
+    layer, what bptt can run, and why not the rest. Nothing in a file is executed.
+    """
+    if is_foreign(model):
+        _show_foreign(str(model), load_foreign(model))
+        return
     m = load(model)
     console = Console()
     console.say(f"{model}: {type(m).__name__}")
@@ -46,6 +59,61 @@ def info(model: Model) -> None:
     console.print(history)
     versions = ", ".join(f"{k} {v}" for k, v in m.versions_.items())
     console.say(f"written by {versions}")
+
+
+def is_foreign(path: Path) -> bool:
+    """Return whether a file exists, is no model of bptt and has the format of another program."""
+    if not path.is_file() or holds_model(path):
+        return False
+    try:
+        kind = format_of(path)
+    except InteropError:
+        return False
+    if kind != "safetensors":
+        return True
+    with open(path, "rb") as file:  # a damaged model of bptt has its own error
+        return b'"format":"bptt"' not in file.read(4096)
+
+
+def _show_foreign(path: str, imported: Imported) -> None:
+    """Print the layers of a file of another program."""
+    console = Console()
+    console.say(f"{path}: {imported.format}")
+    for name, value in imported.metadata.items():
+        console.say(f"{name}: {_cut(value)}")
+    parts = imported.modules or {"": imported}
+    parameters = _table("layer or tensor", "shape", "count")
+    for part, own in parts.items():
+        try:
+            network, arrays = own
+        except InteropError:
+            continue
+        for name, layer in network.layers.items():
+            title = f"{part}: {layer!r}" if part else f"{name}: {layer!r}"
+            inside = {k: p for k, p in arrays.items() if k.startswith(f"{name}.")}
+            parameters.add_row(printable(title), "", f"{_count(inside):,}", style="bold")
+            for key, p in inside.items():
+                parameters.add_row(f"  {key.removeprefix(f'{name}.')}", str(p.shape), f"{p.size:,}")
+    for name, tensor in imported.tensors.items():
+        parameters.add_row(printable(name), str(tensor.shape), f"{tensor.size:,}")
+    console.print(parameters)
+    for note in imported.notes:
+        console.say(note)
+    console.say(_verdict(imported))
+
+
+def _verdict(imported: Imported) -> str:
+    """Say in a sentence what bptt can run."""
+    unknown = len(imported.tensors)
+    rest = f" {unknown} tensors belong to layers that bptt does not know." if unknown else ""
+    if imported.model is not None:
+        return f"bptt runs it as a whole: {', '.join(map(repr, imported.network.layers))}.{rest}"
+    if imported.modules:
+        return (
+            f"bptt runs {len(imported.modules)} parts; the file does not say how they are "
+            f"connected: load(path, module=...) or load(path).chain(...).{rest}"
+        )
+    return f"bptt finds no layer that it can run.{rest}" if unknown else "bptt runs it: run()."
 
 
 def _cut(value, length=100):

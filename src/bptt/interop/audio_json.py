@@ -190,7 +190,7 @@ def _dense(weights: list[np.ndarray], where: str) -> tuple[Layer, dict[str, np.n
     if W.ndim != 2 or b.shape != W.shape[1:]:
         raise InteropError(f"{where} has weights {W.shape} and {b.shape}; expected (n_a, n_y).")
     own = {"Wy": np.ascontiguousarray(W.T), "by": b[:, np.newaxis].astype(np.float32)}
-    return Dense(W.shape[0], W.shape[1]), own
+    return Dense(len(W), len(b)), own
 
 
 _LAYERS = {
