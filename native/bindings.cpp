@@ -27,6 +27,7 @@ NB_MODULE(_native, m) {
   });
   bind_layers(m);
   bind_rows(m);
+  bind_steps(m);
 
   m.def(
       "isa", [] { return std::string(isa()); }, "Raises ValueError where BPTT_ISA names none of this machine's.");

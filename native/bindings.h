@@ -6,5 +6,6 @@ namespace bptt {
 
 void bind_layers(nanobind::module_& m);
 void bind_rows(nanobind::module_& m);
+void bind_steps(nanobind::module_& m);
 
 }  // namespace bptt

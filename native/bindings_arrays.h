@@ -164,8 +164,11 @@ nb::object new_array(std::initializer_list<index> shape, T** data) {
   for (index n : shape) count *= n;
   if (count * index(sizeof(T)) < kOwnBlockFrom) {
     static PyObject* empty = nb::object(nb::module_::import_("numpy").attr("empty")).release().ptr();
-    static PyObject* dtype =
-        nb::object(nb::module_::import_("numpy").attr("dtype")(sizeof(T) == 4 ? "f4" : "f8")).release().ptr();
+    static PyObject* dtype = nb::object(nb::module_::import_("numpy").attr("dtype")(std::is_integral_v<T> ? "i8"
+                                                                                    : sizeof(T) == 4      ? "f4"
+                                                                                                          : "f8"))
+                                 .release()
+                                 .ptr();
     nb::object dims = nb::steal(PyTuple_New(Py_ssize_t(shape.size())));
     Py_ssize_t axis = 0;
     for (index n : shape) PyTuple_SetItem(dims.ptr(), axis++, PyLong_FromLongLong(n));

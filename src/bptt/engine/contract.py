@@ -187,6 +187,19 @@ class Provider(Protocol):
         """
         ...
 
+    def add_steps(self, x: np.ndarray, lengths: np.ndarray | None, total: np.ndarray) -> np.ndarray:
+        """Add the steps of each sequence in float64: `bptt.equations.pooling.add_steps`.
+
+        The providers are bit-identical, but for subnormal numbers.
+        """
+        ...
+
+    def max_steps(
+        self, x: np.ndarray, lengths: np.ndarray | None, top: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return maxima over the steps, and where: `bptt.equations.pooling.max_steps`."""
+        ...
+
     def fingerprints(self, arrays: list[np.ndarray]) -> list[int]:
         """Mix the bits of up to 512 values of each array: other numbers if an array was changed."""
         ...

@@ -186,6 +186,16 @@ class NativeProvider:
             _contiguous(logits), np.ascontiguousarray(ids, np.int64)
         )
 
+    def add_steps(self, x: np.ndarray, lengths: np.ndarray | None, total: np.ndarray) -> np.ndarray:
+        """Add the steps of each sequence to `total` in float64."""
+        return _native.add_steps(_rows(x), lengths, _contiguous(total))
+
+    def max_steps(
+        self, x: np.ndarray, lengths: np.ndarray | None, top: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the maxima of `top` and the steps, and where they are."""
+        return _native.max_steps(_rows(x), lengths, _contiguous(top))
+
     def fingerprints(self, arrays: list[np.ndarray]) -> list[int]:
         """Mix the bits of a few values of each array."""
         try:

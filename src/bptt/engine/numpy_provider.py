@@ -8,6 +8,7 @@ import numpy as np
 from ..equations import updates
 from ..equations.cell import Cell
 from ..equations.losses import cross_entropy_columns, output_backward, output_forward
+from ..equations.pooling import add_steps, max_steps
 from ..equations.sequences import (
     backward_through_time,
     forward_through_time,
@@ -191,6 +192,16 @@ class NumpyProvider:
         """Compute the negative log-probability of one class in each row, and its gradient."""
         nats, dlogits = cross_entropy_columns(logits.T, ids)
         return nats.astype(np.float64), dlogits.T
+
+    def add_steps(self, x: np.ndarray, lengths: np.ndarray | None, total: np.ndarray) -> np.ndarray:
+        """Add the steps of each sequence to `total` in float64."""
+        return add_steps(x, lengths, total)
+
+    def max_steps(
+        self, x: np.ndarray, lengths: np.ndarray | None, top: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the maxima of `top` and the steps, and where they are."""
+        return max_steps(x, lengths, top)
 
     def fingerprints(self, arrays: list[np.ndarray]) -> list[int]:
         """Mix the bits of a few values of each array."""
