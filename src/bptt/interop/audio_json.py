@@ -214,7 +214,7 @@ def read_rtneural(content: Mapping[str, Any], path: str) -> Imported:
     for k, entry in enumerate(_part(content, "layers", list, path)):
         kind = entry.get("type") if isinstance(entry, dict) else None
         where = f"{path}: layer {k} ({printable(kind, 40)})"
-        if kind not in _LAYERS:
+        if not isinstance(kind, str) or kind not in _LAYERS:
             raise InteropError(f"{where} is not known; expected one of {', '.join(_LAYERS)}.")
         weights = [array(w, where) for w in _part(entry, "weights", list, where)]
         layer, own = _LAYERS[kind](weights, where)

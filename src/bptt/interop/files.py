@@ -84,6 +84,6 @@ def read_bytes(
         if whole and size > most:
             raise InteropError(f"{path} has {size} bytes; expected at most {most}.")
         with open(path, "rb") as file:
-            return file.read(most)
+            return file.read(min(size, most))  # more would be allocated
     except (OSError, ValueError) as error:
         raise InteropError(f"{path} cannot be read: {reason(error)}.") from error

@@ -1,6 +1,8 @@
 """Read the arrays of an .npz file, with limits on what is allocated."""
 
 import math
+import tokenize
+import warnings
 import zipfile
 import zlib
 from typing import Any
@@ -14,6 +16,7 @@ from .files import MOST_BYTES, MOST_ENTRIES
 __all__ = ["npz_arrays"]
 
 MOST_RATIO = 100  # bytes of all arrays by those of the file
+_OF_HEADERS = (tokenize.TokenError, SyntaxError, RecursionError, MemoryError)  # NumPy's parser
 _HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -46,7 +49,7 @@ def npz_arrays(path: str) -> dict[str, np.ndarray]:
                     arrays[name] = _array(member, info.file_size, f"{path}: {name}")
     except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError) as error:
         raise InteropError(f"{path} is a damaged zip file ({printable(error, 100)}).") from None
-    except (OSError, ValueError, LookupError, TypeError, zlib.error) as error:
+    except (OSError, ValueError, LookupError, TypeError, zlib.error, *_OF_HEADERS) as error:
         raise InteropError(f"{path} cannot be read ({printable(error, 100)}).") from None
     return arrays
 
@@ -56,7 +59,8 @@ def _array(member: Any, size: int, what: str) -> np.ndarray:
     version = np.lib.format.read_magic(member)
     if version not in _HEADERS:
         raise InteropError(f"{printable(what, 200)} has the version {version} of .npy.")
-    shape, fortran, dtype = _HEADERS[version](member)
+    with warnings.catch_warnings(action="ignore"):  # of damaged headers
+        shape, fortran, dtype = _HEADERS[version](member)
     if dtype.kind not in "biufSU" or dtype.hasobject:
         raise InteropError(f"{printable(what, 200)} is an array of {dtype}; expected numbers.")
     count = math.prod(shape)

@@ -6,6 +6,7 @@ is refused. What REDUCE applies is one of the functions of this file.
 """
 
 import pickletools
+import warnings
 from collections.abc import Callable
 from typing import Any, BinaryIO, NamedTuple
 
@@ -82,7 +83,8 @@ def unpickle(file: BinaryIO, what: str) -> Any:
         It is damaged, has an opcode, a global or a number of objects that is not allowed.
     """
     try:
-        return _Machine().run(file)
+        with warnings.catch_warnings(action="ignore"):  # of escapes in opcodes that are refused
+            return _Machine().run(file)
     except InteropError as error:
         raise InteropError(f"{what} {error}") from None
     except (ValueError, LookupError, TypeError, ArithmeticError, BufferError) as error:

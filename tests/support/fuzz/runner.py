@@ -74,11 +74,13 @@ def seeds_of(target):
 
 def mutant_of(target, seed, pool, rng):
     """Return a changed seed, or a changed mutant that has shown something new."""
-    from . import mutations
+    from . import interop, mutations
 
     if target == "checkpoints" and rng.random() < 0.5:
         return mutations.forge(seed, rng)
-    if target == "json" and rng.random() < 0.5:
+    if target in ("torch", "arrays") and seed.startswith(b"PK") and rng.random() < 0.6:
+        return interop.change_member(rng.choice([seed, *pool]), rng)
+    if target in ("json", "audio") and rng.random() < 0.5:
         return mutations.change_json_line(rng.choice([seed, *pool]), rng)
     return mutations.mutate(seed if rng.random() < 0.6 else rng.choice(pool), rng.choice(pool), rng)
 
@@ -197,7 +199,7 @@ def table(target, rows):
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
-ALL = ("tables", "ts", "conll", "json", "text", "checkpoints")
+ALL = ("tables", "ts", "conll", "json", "text", "checkpoints", "torch", "arrays", "audio")
 
 
 def main():

@@ -6,6 +6,7 @@ import time
 import warnings
 
 from bptt.errors import DataError
+from tests.support.fuzz.interop import array_seeds, audio_seeds, torch_seeds
 from tests.support.fuzz.models import checkpoint_seeds
 from tests.support.fuzz.seeds import CONLL, DATA_SEEDS, JSON, TABLES, TEXT, TS
 
@@ -46,5 +47,8 @@ TARGETS = {
     "json": lambda: JSON,
     "text": lambda: TEXT,
     "checkpoints": checkpoint_seeds,
+    "torch": torch_seeds,
+    "arrays": array_seeds,
+    "audio": audio_seeds,
     "faults": lambda: [faulty(how) for how in FAULTS],
 }

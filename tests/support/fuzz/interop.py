@@ -1,0 +1,150 @@
+"""Models of other programs to fuzz: PyTorch, safetensors, npz and the JSON of audio tools.
+
+A changed file is loaded, and then it runs and is written again, or `InteropError` refuses it. An
+audit hook is the canary: it raises where anything is started, unpickled or connected to.
+"""
+
+import io
+import json
+import random
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from bptt.errors import InteropError
+from bptt.interop import ResidualNetwork, load, to_nam, to_rtneural, to_torch
+from bptt.layers import GRU, LSTM, Activation, Dense, Embedding
+from bptt.network import Network
+from tests.support.fuzz import mutations
+
+GOLDEN = Path(__file__).parents[2] / "golden" / "torch_files"
+FORBIDDEN = {
+    "os.system", "os.exec", "os.posix_spawn", "os.spawn", "subprocess.Popen", "pickle.find_class",
+    "socket.connect",
+}  # fmt: skip
+_watching = False
+
+
+def _watch(event, arguments):
+    if _watching and event in FORBIDDEN:
+        raise AssertionError(f"{event} {arguments!r:.200}")
+
+
+def check(path):
+    """Load a file and use what it holds; refuse with InteropError alone."""
+    global _watching
+    _watching = True
+    try:
+        with np.errstate(all="ignore"):
+            imported = load(path)
+            parts = imported.modules.values() if imported.modules else [imported]
+            for part in list(parts)[:10]:
+                if part.model is not None:
+                    _use(part)
+    finally:
+        _watching = False
+
+
+def _use(part):
+    network, parameters = part
+    assert {k: p.shape for k, p in parameters.items()} == network.shapes()
+    if sum(p.size for p in parameters.values()) > 10**6:
+        return
+    first = next(iter(network.layers.values()))
+    x = np.zeros((2, 3), int) if first.is_table else np.ones((2, 3, first.n_in))
+    y = part.run(x)
+    assert y.shape[:2] == (2, 3)
+    try:
+        state = to_torch(part)
+    except InteropError:
+        return
+    again = to_torch(part)
+    assert all(again[k].tobytes() == t.tobytes() for k, t in state.items())
+
+
+def prepared(seeds):
+    """Load every seed, so that imports are done, and set the canary."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data, _ in seeds:
+            (path := Path(folder) / name).write_bytes(data)
+            check(path)
+    sys.addaudithook(_watch)
+    return seeds
+
+
+def _network(kind, *layers):
+    network = kind(list(layers))
+    return network, network.init(np.random.default_rng(0))
+
+
+def torch_seeds():
+    """Return files of torch itself, and one that bptt wrote."""
+    seeds = [(p.name, p.read_bytes(), check) for p in sorted(GOLDEN.glob("*.*t*"))]
+    seeds = [seed for seed in seeds if not seed[0].endswith(".npz")]
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "own.pt"
+        own = _network(Network, Embedding(5, 2), LSTM(2, 2, bidirectional=True), Dense(4, 1))
+        to_torch(own, path)
+        seeds.append(("own.pt", path.read_bytes(), check))
+    return prepared(seeds)
+
+
+def array_seeds():
+    """Return safetensors and npz files of state dicts."""
+    own = _network(Network, LSTM(2, 2, n_layers=2), Dense(2, 1))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.safetensors"
+        state = to_torch(own, path)
+        data = path.read_bytes()
+        np.savez_compressed(packed := Path(folder) / "a.npz", **state)
+        np.savez(plain := Path(folder) / "b.npz", **state)
+        return prepared(
+            [
+                ("a.safetensors", data, check),
+                ("a.npz", packed.read_bytes(), check),
+                ("b.npz", plain.read_bytes(), check),
+            ]
+        )
+
+
+def audio_seeds():
+    """Return NAM, GuitarML, RTNeural and AIDA-X files, and a state dict in JSON."""
+    network = _network(Network, LSTM(1, 2, n_layers=2), Dense(2, 1))
+    residual = _network(ResidualNetwork, LSTM(1, 2), Dense(2, 1))
+    several = _network(
+        Network, Dense(1, 2), Activation(2, "tanh"), GRU(2, 2, cell="gru_reset_after"), Dense(2, 1)
+    )
+    state = {k.replace("lstm0", "rec").replace("dense0", "lin"): v.tolist()
+             for k, v in to_torch(residual).items()}  # fmt: skip
+    about = {"model": "SimpleRNN", "input_size": 1, "skip": 1, "output_size": 1}
+    aida = to_rtneural(residual) | {"in_gain": -3.0, "out_gain": 2}
+    files = {
+        "a.nam": to_nam(network, sample_rate=48000),
+        "guitarml.json": {"model_data": about, "state_dict": state},
+        "rtneural.json": to_rtneural(several),
+        "a.aidax": aida,
+        "state.json": state,
+    }
+    return prepared([(k, json.dumps(content).encode(), check) for k, content in files.items()])
+
+
+def change_member(data: bytes, rng: random.Random) -> bytes:
+    """Change a member of a zip file and pack it again, with the right sizes and checksums."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            members = [(i.filename, archive.read(i), i.compress_type) for i in archive.infolist()]
+    except (zipfile.BadZipFile, ValueError, RuntimeError, NotImplementedError, OSError, EOFError):
+        return data
+    if not members:
+        return data
+    at = rng.randrange(len(members)) if rng.random() < 0.4 else 0
+    name, content, how = members[at]
+    members[at] = name, mutations.mutate(content, rng.choice(members)[1], rng), how
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content, how in members:
+            archive.writestr(zipfile.ZipInfo(name), content, how)
+    return buffer.getvalue()
