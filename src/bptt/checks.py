@@ -227,6 +227,8 @@ def refuse_missing(table: Mapping[str, str], parameters: Mapping[str, Any]) -> N
         raise ShapeError(
             f"parameters has {', '.join(map(str, parameters)) or 'no entry'}; "
             f"expected {', '.join(table)}, so {', '.join(missing)} is missing."
+            + " bptt.interop.from_torch converts a state dict of PyTorch."
+            * any("weight_ih" in str(name) for name in parameters)
         )
 
 

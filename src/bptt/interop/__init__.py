@@ -6,8 +6,10 @@ gate orders and names from which all converters are made.
 """
 
 from .audio_writing import to_nam, to_rtneural
+from .blocks import BlockStream
 from .imported import Imported, Mask
 from .onnx import load_nodes, to_onnx
+from .packed import unpack_padded
 from .reading import load
 from .residual import ResidualNetwork
 from .state_dicts import from_torch
@@ -15,6 +17,7 @@ from .torch_writing import to_torch
 from .writing import save
 
 __all__ = [
+    "BlockStream",
     "Imported",
     "Mask",
     "ResidualNetwork",
@@ -26,4 +29,5 @@ __all__ = [
     "to_onnx",
     "to_rtneural",
     "to_torch",
+    "unpack_padded",
 ]

@@ -1,9 +1,10 @@
 """The base of all models: hyper-parameters, training, saving."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, fields
+from types import MappingProxyType
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -328,6 +329,8 @@ class Model(ABC):
             for name, value in self.get_params().items()
         }
         return type(self)(**params)
+
+    start: ClassVar[Mapping[str, np.ndarray]] = MappingProxyType({})  # of `from_network`
 
     def _goes_on(self) -> bool:
         """Return whether `fit` goes on from the fitted parameters; refuse what it cannot."""

@@ -13,6 +13,7 @@ from ..training.objectives import Objective
 from ..training.optimizers import OPTIMIZERS
 from . import files
 from .hyperparameters import declared, refusal
+from .starting import fitting_start
 
 
 def goes_on(model: Any) -> bool:
@@ -84,7 +85,7 @@ def train(
     if progress == "auto" and not model.verbose:
         progress = "silent"
     display = Display(progress, model.epochs, new.items, model.show_loss)
-    run = _begin(new, rng, model.parameters_ if goes_on(model) else {})
+    run = _begin(new, rng, model.parameters_ if goes_on(model) else None, model.start)
     if resume is not None:
         files.resume(new, resume, run, source, data)
         new.run_id_ = run.id
@@ -118,11 +119,12 @@ def train(
     end()
 
 
-def _begin(model, rng, start):
-    """Set network and initial parameters, those of `start` if any; return the run."""
+def _begin(model, rng, fitted, start):
+    """Set network and initial parameters, those fitted or given if any; return the run."""
     network = model.build_network()
     parameters = network.init(rng)
-    for name, value in start.items():
+    before = fitting_start(start, parameters) if fitted is None else fitted
+    for name, value in before.items():
         parameters[name][...] = value
     kind = OPTIMIZERS[model.optimizer]
     settings = {f.name: getattr(model, f.name) for f in fields(kind) if hasattr(model, f.name)}

@@ -1,6 +1,6 @@
 """Models that learn from sequences with targets: what they share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -26,6 +26,7 @@ from .labels import Labels
 from .missing import Missing, MissingValues
 from .model_stream import ModelStream, run_over
 from .names import aligned, listed, warn_of_changes
+from .starting import described
 from .targets import each
 from .training_sets import held_out, loss_factors, sample_weights
 
@@ -93,6 +94,45 @@ class SequenceModel(Model):
 
     target: ClassVar[Any]  # Labels or Values
     pooling = None  # a prediction for each time step
+
+    @classmethod
+    @operation
+    def from_network(
+        cls, network: Network, parameters: Mapping[str, np.ndarray], **hyperparameters: Any
+    ) -> Self:
+        """Return a model whose training begins with the parameters of a network: fine-tuning.
+
+        `fit` learns the classes or targets from its data. The output layer is that of the network
+        where it has the right number of outputs; otherwise it is drawn anew. Features are not
+        standardized, unless ``standardize=True`` is given: they must be scaled as the network
+        expects.
+
+        Parameters
+        ----------
+        network : Network
+            Recurrent layers of one cell and size, over them at most a `Pool` and a `Dense` layer:
+            ``network, parameters = bptt.interop.load(path)``.
+        parameters : dict of str to ndarray
+        **hyperparameters
+            The others, such as ``epochs`` or ``learning_rate``.
+
+        Raises
+        ------
+        ConfigError
+            The network is another than a model can build.
+
+        Examples
+        --------
+        >>> from bptt import LSTM, Network, SequenceClassifier
+        >>> network = Network([LSTM(2, 8, n_layers=2)])
+        >>> parameters = network.init(np.random.default_rng(0))
+        >>> SequenceClassifier.from_network(network, parameters, epochs=3).layers
+        2
+        """
+        options, start = described(network, parameters)
+        model = cls(**({"standardize": False} | options | hyperparameters))
+        vars(model)["start"] = start
+        return model
 
     # -- fit ---------------------------------------------------------------------------------
 
