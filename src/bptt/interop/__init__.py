@@ -8,8 +8,10 @@ gate orders and names from which all converters are made.
 from .audio_writing import to_nam, to_rtneural
 from .blocks import BlockStream
 from .imported import Imported, Mask
+from .keras_models import from_keras
 from .onnx import load_nodes, to_onnx
 from .packed import unpack_padded
+from .padding import pad_sequences
 from .reading import load
 from .residual import ResidualNetwork
 from .state_dicts import from_torch
@@ -21,9 +23,11 @@ __all__ = [
     "Imported",
     "Mask",
     "ResidualNetwork",
+    "from_keras",
     "from_torch",
     "load",
     "load_nodes",
+    "pad_sequences",
     "save",
     "to_nam",
     "to_onnx",

@@ -12,6 +12,8 @@ from ..network import Network
 from ..safe_files import printable
 
 if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
     from .onnx import Graph
 
 __all__ = ["Imported", "Mask"]
@@ -66,6 +68,8 @@ class Imported:
         A whole ONNX model, if bptt computes all of it.
     fitted : fitted model or None
         What a network of bptt belongs to when it is written.
+    obstacle : str
+        Why there is no whole model: where it branches, or which layer is unknown.
     metadata : dict of str to Any
         What the file says besides: input names, padding, scaling, sample rate, label names.
     """
@@ -81,6 +85,7 @@ class Imported:
     graph: "Graph | None" = None
     fitted: Any = None
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    obstacle: str = ""
 
     def __iter__(self) -> Iterator[Any]:
         return iter((self.network, self.parameters))
@@ -99,9 +104,15 @@ class Imported:
     def _one(self) -> tuple[Network, dict[str, np.ndarray]]:
         if self.model is not None:
             return self.model
-        if len(self.modules) == 1:
+        if len(self.modules) == 1 and not self.obstacle:
             return next(iter(self.modules.values()))._one()
         where = f" of {self.path}" if self.path else ""
+        if self.obstacle:
+            names = ", ".join(map(repr, map(printable, self.modules))) or "none"
+            raise InteropError(
+                f"the model{where} cannot be one network: {self.obstacle}; expected a chain of "
+                f"known layers, or one module of {names}."
+            )
         if not self.modules:
             raise InteropError(f"the model{where} is no chain of layers; expected one: use run().")
         names = ", ".join(map(repr, self.modules))
@@ -112,7 +123,7 @@ class Imported:
 
     @operation("Imported.chain")
     def chain(self, *names: str | Layer) -> "Imported":
-        """Connect modules of a state dict, which does not say their order.
+        """Connect modules of a file that does not say their order, such as a state dict.
 
         Parameters
         ----------
@@ -152,10 +163,21 @@ class Imported:
             network, own = self.modules[part]
             for name, layer in network.layers.items():
                 new = part.replace(".", "_") or "module"
-                new = new if len(network.layers) == 1 else f"{new}_{name}"
+                if len(network.layers) > 1:
+                    new = name if name.startswith(new) else f"{new}_{name}"
                 layers[new] = layer
                 parameters |= {f"{new}.{key}": own[f"{name}.{key}"] for key in layer.shapes()}
-        return replace(self, model=(Network(layers), parameters), modules={}, tensors={}, notes=())
+        model = Network(layers), parameters
+        return replace(self, model=model, modules={}, tensors={}, notes=(), obstacle="")
+
+    def astype(self, dtype: "DTypeLike") -> "Imported":
+        """Return the same model with parameters of another dtype: float64 for more digits."""
+        if self.model is None:
+            modules = {name: module.astype(dtype) for name, module in self.modules.items()}
+            return replace(self, modules=modules)
+        network, parameters = self.model
+        parameters = {name: p.astype(dtype) for name, p in parameters.items()}
+        return replace(self, model=(network, parameters))
 
     @operation("Imported.run")
     def run(
@@ -169,6 +191,7 @@ class Imported:
         Parameters
         ----------
         x : ndarray, shape (m, T_x, n_x) or, for tokens, (m, T_x); or a list of m sequences
+            (m, n_x) is one step of each.
         lengths : sequence of m int, optional
         **inputs : ndarray
             Of an ONNX graph: its inputs by name. x is the first of them.
@@ -191,23 +214,12 @@ class Imported:
             return next(iter(outputs.values())) if len(outputs) == 1 else outputs
         if x is None or inputs:
             raise InteropError(f"inputs are {', '.join(inputs) or 'none'}; expected x alone.")
+        from .running import run_network  # which needs Mask
+
         network, parameters = self._one()
         x, lengths = as_batch(x, lengths)
         x = np.asarray(x)
-        kept = None
-        if self.mask is not None:
-            kept = self.mask.kept(x)
-            if lengths is not None:
-                kept &= np.arange(x.shape[1]) < np.asarray(lengths)[:, np.newaxis]
-            x, lengths = compacted(x, kept)
-        if x.dtype.kind == "f":
-            x = x.astype(next(iter(parameters.values())).dtype, copy=False)
-        state = self.initial_state and repeated(self.initial_state, len(x))
-        y, _, _ = network.forward(x, parameters, state, lengths, keep_tape=False)
-        if any(layer.pools for layer in network.layers.values()):
-            return y[:, 0]
-        assert self.mask is not None or kept is None
-        return y if kept is None or self.mask is None else spread(y, kept, self.mask.zero_output)
+        return run_network(network, parameters, x, lengths, self.mask, self.initial_state)
 
 
 def compacted(x: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -219,19 +231,6 @@ def compacted(x: np.ndarray, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     order = np.argsort(~kept, axis=1, kind="stable")
     index = order.reshape(*order.shape, *(1,) * (x.ndim - 2))
     return np.take_along_axis(x, index, axis=1), kept.sum(axis=1)
-
-
-def spread(y: np.ndarray, kept: np.ndarray, zero_output: bool) -> np.ndarray:
-    """Undo `compacted` on outputs (m, T_x, n): a skipped step repeats the output before, or is 0.
-
-    >>> y = np.array([[[7.0], [5.0], [0.0], [0.0]]])
-    >>> spread(y, np.array([[False, True, False, True]]), zero_output=False)[0, :, 0]
-    array([0., 7., 7., 5.])
-    """
-    before = kept.cumsum(axis=1) - 1  # index of the last step that counts, -1 if there is none
-    out = np.take_along_axis(y, np.maximum(before, 0)[:, :, np.newaxis], axis=1)
-    out[~kept if zero_output else before < 0] = 0
-    return out
 
 
 def repeated(state: tuple[Any, ...], m: int) -> tuple[Any, ...]:

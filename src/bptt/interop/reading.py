@@ -16,6 +16,8 @@ _READERS: dict[str, str] = {  # format, as `format_of` names it -> module of thi
     "safetensors": "state_dicts",
     "npz": "state_dicts",
     "json": "json_files",
+    "hdf5": "keras_files",
+    "keras": "keras_files",
     "onnx": "onnx.reading",
 }
 
