@@ -9,6 +9,7 @@ from .audio_writing import to_nam, to_rtneural
 from .blocks import BlockStream
 from .imported import Imported, Mask
 from .keras_models import from_keras
+from .keras_writing import to_keras
 from .onnx import load_nodes, to_onnx
 from .packed import unpack_padded
 from .padding import pad_sequences
@@ -29,6 +30,7 @@ __all__ = [
     "load_nodes",
     "pad_sequences",
     "save",
+    "to_keras",
     "to_nam",
     "to_onnx",
     "to_rtneural",

@@ -20,6 +20,8 @@ _WRITERS: dict[str, str] = {  # ending -> module of this room with `write(import
     ".pt": "torch_writing",
     ".pth": "torch_writing",
     ".safetensors": "torch_writing",
+    ".keras": "keras_writing",
+    ".weights.h5": "keras_writing",
     ".nam": "audio_writing",
     ".json": "audio_writing",
     ".aidax": "audio_writing",

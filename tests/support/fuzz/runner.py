@@ -78,7 +78,7 @@ def mutant_of(target, seed, pool, rng):
 
     if target == "checkpoints" and rng.random() < 0.5:
         return mutations.forge(seed, rng)
-    if target in ("torch", "arrays") and seed.startswith(b"PK") and rng.random() < 0.6:
+    if target in ("torch", "arrays", "keras") and seed.startswith(b"PK") and rng.random() < 0.6:
         return interop.change_member(rng.choice([seed, *pool]), rng)
     if target in ("json", "audio") and rng.random() < 0.5:
         return mutations.change_json_line(rng.choice([seed, *pool]), rng)
@@ -199,7 +199,7 @@ def table(target, rows):
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
-ALL = ("tables", "ts", "conll", "json", "text", "checkpoints", "torch", "arrays", "audio")
+ALL = ("tables", "ts", "conll", "json", "text", "checkpoints", "torch", "arrays", "audio", "keras")
 
 
 def main():

@@ -7,6 +7,7 @@ import warnings
 
 from bptt.errors import DataError
 from tests.support.fuzz.interop import array_seeds, audio_seeds, torch_seeds
+from tests.support.fuzz.keras import keras_seeds
 from tests.support.fuzz.models import checkpoint_seeds
 from tests.support.fuzz.seeds import CONLL, DATA_SEEDS, JSON, TABLES, TEXT, TS
 
@@ -50,5 +51,6 @@ TARGETS = {
     "torch": torch_seeds,
     "arrays": array_seeds,
     "audio": audio_seeds,
+    "keras": keras_seeds,
     "faults": lambda: [faulty(how) for how in FAULTS],
 }
