@@ -147,7 +147,7 @@ def _recurrent(name: str, layer: Recurrent, own: Any, backwards: bool) -> list[R
         "GRU": ("sigmoid", "tanh"),
     }
     used: tuple[str, ...] = tuple(activations) or default.get(kinds[family], ("tanh",))
-    if kinds[family] == "LSTM" and (len(used) != 3 or used[1] != used[2]):
+    if kinds[family] == "LSTM" and (len(used) != 3 or len(set(used[1:])) != 1):
         raise InteropError(f"{name} has the activations {used}; expected two, as in Keras.")
     rows: list[Row] = []
     for k in range(layer.n_layers):
@@ -156,7 +156,7 @@ def _recurrent(name: str, layer: Recurrent, own: Any, backwards: bool) -> list[R
             "name": title,
             "units": layer.n_a,
             "return_sequences": True,
-            "activation": _activation(used[-1], name),
+            "activation": _activation([*used][-1], name),
             "go_backwards": backwards,
         }
         if len(used) > 1:
