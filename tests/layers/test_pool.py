@@ -5,7 +5,9 @@ import time
 import numpy as np
 import pytest
 
+import bptt
 from bptt import GRU, LSTM, Dense, Network, check_grads
+from bptt.equations import pooling
 from bptt.errors import BpttError, ConfigError
 from bptt.gradcheck import entry_errors
 from bptt.layers import Pool
@@ -224,3 +226,29 @@ def test_a_long_mean_streams_the_bits_of_the_sequence(shape):
         assert same_bits(tuple(f[i : i + 1] for f in final), state)
         if n:
             assert same_bits(y[i], yt)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("shape", [(1, 300, 1), (5, 40, 9), (40, 60, 65)])
+def test_the_engine_sums_as_the_equations_do(shape, threads, dtype):
+    """Bit by bit, ragged, from a state, with strides."""
+    native = pytest.importorskip("bptt.engine.native_provider", exc_type=ImportError)
+    m, T_x, n = shape
+    draw = np.random.default_rng(1)
+    x = draw.standard_normal((T_x, m, n)).astype(dtype).transpose(1, 0, 2)
+    total, top = draw.standard_normal((m, n)), draw.standard_normal((m, n)).astype(dtype)
+    before = bptt.get_num_threads()
+    bptt.set_num_threads(threads)
+    try:
+        for lengths in (None, draw.integers(0, T_x + 1, m)):
+            ours = native.NativeProvider().add_steps(x, lengths, total)
+            assert same_bits(ours, pooling.add_steps(x, lengths, total))
+            for ours, theirs in zip(
+                native.NativeProvider().max_steps(x, lengths, top),
+                pooling.max_steps(x, lengths, top),
+                strict=True,
+            ):
+                assert np.array_equal(ours, theirs)
+    finally:
+        bptt.set_num_threads(before)

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import sys
 import tracemalloc
 
@@ -179,6 +180,24 @@ def test_the_part_that_is_split_at_a_time_changes_no_token(tokenizer, monkeypatc
         assert TextEncoder(tokenizer, Vocabulary([]), False).tokens(text) == whole
 
 
+@pytest.mark.parametrize("size", [1, 7, 60, 5000])
+def test_words_numbered_by_units_are_those_of_the_rule(size, monkeypatch):
+    """Whatever the text, however it is cut, given as texts or as lists of words."""
+    monkeypatch.setattr("bptt.models.text_encoder.CHUNK", size)
+    monkeypatch.setattr("bptt.models.tokenizers.CHUNK", size)
+    monkeypatch.setattr("bptt.models.text_encoder._MOST_UNITS", 20)
+    rng = np.random.default_rng(size)
+    letters = np.array(list("aab_1.,;- \u00a0\n\t\r\u0301\u00e9\u2028\U0001d7d8"))
+    texts: list = ["".join(rng.choice(letters, n)) for n in rng.integers(0, 200, 12)]
+    texts[3] = ["a b", " ", "c"]  # words of the user's: they are not split again
+    words = [t if isinstance(t, list) else re.findall(r"\w+|[^\w\s]|\s+", t) for t in texts]
+    encoder, ids = TextEncoder.fit("words", texts, documents=True)
+    assert encoder.vocabulary.tokens == sorted({w for text in words for w in text})
+    assert [len(ids[i]) - 2 for i in range(12)] == [len(w) for w in words]
+    for i, own in enumerate(words):
+        np.testing.assert_array_equal(ids[i][1:-1], encoder.vocabulary.ids(own))
+
+
 def test_numbering_is_that_of_a_counter():
     """Order of first occurrence, ties, limits: as `collections.Counter` has them."""
     rng = np.random.default_rng(0)
@@ -187,7 +206,7 @@ def test_numbering_is_that_of_a_counter():
         for given in (text, list(text)):
             counts = TokenCounts()
             for k in range(0, len(text), 700):
-                counts.add(given[k : k + 700])
+                counts.count(counts.number(given[k : k + 700]))
             expected = Vocabulary.of([text], limit, least).tokens
             assert counts.vocabulary(limit, least).tokens == expected
     ids = Vocabulary.of([text], 300).ids(text)

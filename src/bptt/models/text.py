@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,7 @@ class Vocabulary:
     def ids(self, tokens: Iterable[str]) -> np.ndarray:
         """Return the ids of tokens, ndarray of int64, shape (n,)."""
         known = self._ids
-        return np.fromiter((known.get(t, UNKNOWN) for t in tokens), np.int64)
+        return np.fromiter(map(known.get, tokens, repeat(UNKNOWN)), np.int64)
 
     def character_ids(self, text: str) -> np.ndarray:
         """Return the ids of the characters of a text, ndarray of int64, shape (n,)."""
@@ -104,21 +105,30 @@ def smallest(n: int) -> np.dtype[Any]:
     return np.dtype("uint8" if n <= 2**8 else "uint16" if n <= 2**16 else "uint32")
 
 
+class Numbers(dict[str, int]):
+    """Numbers tokens in the order of their first occurrence."""
+
+    def __missing__(self, token: str) -> int:
+        number = self[token] = len(self)
+        return number
+
+
 class TokenCounts:
     """Numbers tokens in the order of their first occurrence, and counts them."""
 
     def __init__(self):
-        self._numbers: dict[str, int] = {}
+        self._numbers = Numbers()
         self._counts: np.ndarray = np.zeros(0, np.int64)
         self._by_code: np.ndarray | None = None  # 1 + number of a character; 0: not seen yet
 
-    def add(self, tokens: str | list[str]) -> np.ndarray:
-        """Return the numbers of tokens, or of the characters of a str; count them."""
+    def number(self, tokens: str | list[str]) -> np.ndarray:
+        """Return the numbers of tokens, or of the characters of a str."""
         if isinstance(tokens, str):
-            numbers = self._characters(tokens)
-        else:
-            known = self._numbers
-            numbers = np.fromiter((known.setdefault(t, len(known)) for t in tokens), np.int64)
+            return self._characters(tokens)
+        return np.fromiter(map(self._numbers.__getitem__, tokens), np.int64, len(tokens))
+
+    def count(self, numbers: np.ndarray) -> np.ndarray:
+        """Count tokens by their numbers; return these in the smallest dtype."""
         counts = np.bincount(numbers, minlength=len(self._numbers))
         counts[: len(self._counts)] += self._counts
         self._counts = counts

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..errors import ConfigError, operation
@@ -38,19 +38,26 @@ class Splitter:
     boundary : str or None
         Regular expression for a part of a text that ends between two tokens whatever follows, so
         that a long text can be split part by part. None: the text is split as a whole.
+    unit : str or None
+        Regular expression for the units of a text, whose tokens do not depend on one another: most
+        occur again and again, and each is split once.
     separator : str
         Between two tokens when they are joined to a text.
     items : str
         What its tokens are called.
     unknown : str or None
         Token that stands for unknown ones in the texts themselves.
+    own : bool
+        False where the function is a user's, whose result is checked.
     """
 
     split: Callable[[str], list[str]] | None
     boundary: str | None = None
+    unit: str | None = None
     separator: str = ""
     items: str = "tokens"
     unknown: str | None = None
+    own: bool = True
 
     def parts(self, chunks: Iterable[str]) -> Iterator[Any]:
         """Yield the tokens of a text, part by part: lists, or for characters the text itself.
@@ -73,9 +80,15 @@ class Splitter:
         if rest:
             yield self._tokens(rest)
 
+    def in_units(self) -> "Splitter":
+        """Return a splitter into units; this one where it has none."""
+        if self.unit is None:
+            return self
+        return replace(self, split=re.compile(self.unit).findall)
+
     def _tokens(self, text):
         assert self.split is not None
-        return require_tokens(self.split(text))
+        return self.split(text) if self.own else require_tokens(self.split(text))
 
 
 def require_tokens(tokens: Any) -> list[str]:
@@ -99,7 +112,7 @@ def _penn(text: str) -> list[str]:
 
 TOKENIZERS: dict[str, Splitter] = {
     "characters": Splitter(None, items="characters"),
-    "words": Splitter(_WORDS.findall, boundary=r".*\s(?=\S)"),
+    "words": Splitter(_WORDS.findall, boundary=r".*\s(?=\S)", unit=r"\S+\s*|\s+"),
     "whitespace": Splitter(_penn, boundary=r".*\n", separator=" ", unknown=UNKNOWN_TOKEN),
     "tokens": Splitter(str.split, separator=" "),
 }
@@ -139,7 +152,7 @@ def register_tokenizer(name: str, split: Callable[[str], list[str]], separator: 
         raise ConfigError(f"name is {name!r}, which is in use; expected another name.")
     if not callable(split):
         raise ConfigError(f"split is {split!r}; expected a callable (str) -> list of str.")
-    TOKENIZERS[name] = Splitter(split, separator=separator)
+    TOKENIZERS[name] = Splitter(split, separator=separator, own=False)
 
 
 class TokenizerChoice(Choice):

@@ -82,7 +82,7 @@ def write_token_file(
         vocabulary, name = Vocabulary(kind.tokens), "subwords"
     else:
         counts, name = TokenCounts(), kind
-        for _ in Numbered(rule, texts("counting"), counts.add):
+        for _ in Numbered(rule, texts("counting"), counts.number, counts.count):
             pass
         vocabulary = counts.vocabulary(max_vocabulary, min_count, rule.unknown)
     if not len(vocabulary):
