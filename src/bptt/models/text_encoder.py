@@ -310,7 +310,7 @@ class Numbered:
 
     def _numbers(self, waiting, ends):
         """Return the numbers of tokens or units, and the ends of texts among these numbers."""
-        if not waiting.units:
+        if self._by_unit is None or not waiting.units:
             return self._finish(self._number(waiting.joined())), ends
         numbers, after = self._by_unit(waiting.joined())
         return self._finish(numbers), after[ends].tolist()
@@ -358,6 +358,7 @@ class ByUnit:
     """
 
     def __init__(self, rule: Splitter, number: Callable[[list[str]], np.ndarray]):
+        assert rule.split is not None
         self._split, self._number = rule.split, number
         self._forget()
 
@@ -372,7 +373,7 @@ class ByUnit:
         n = len(self._sizes)
         which = np.fromiter(map(self._known.__getitem__, units), np.int64, len(units))
         if len(self._known) > n:
-            new = list(map(self._split, islice(self._known, n, None)))
+            new = [self._split(unit) for unit in islice(self._known, n, None)]
             sizes = np.fromiter(map(len, new), np.int64, len(new))
             starts = len(self._flat) + np.cumsum(sizes) - sizes
             self._starts = np.concatenate([self._starts, starts])
