@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from bptt import GRU, LSTM, RNN, Dense, Embedding, Network
-from bptt.interop import from_torch, load, to_torch
+from bptt import GRU, LSTM, RNN, Dense, Embedding, Network, SequenceClassifier
+from bptt.interop import from_torch, load, to_torch, unpack_padded
 
 T, M, D, H = 7, 3, 5, 6
 
@@ -72,6 +72,10 @@ def packed(folder):
     expected = nn.utils.rnn.pad_packed_sequence(out, batch_first=True)[0].numpy()
     network, parameters = from_torch(module.state_dict())
     y, ((a, cc),), _ = network.forward(x.numpy(), parameters, lengths=lengths.numpy())
+    own, own_lengths = unpack_padded(pack)
+    assert (own_lengths == lengths.numpy()).all()
+    y_own = network.forward(own, parameters, lengths=own_lengths)[0]
+    yield "unpack_padded y", np.abs(y_own - expected).max()
     yield "packed y", np.abs(y - expected).max()
     yield "packed h", np.abs(a - h.numpy()).max()
     yield "packed c", np.abs(cc - c.numpy()).max()
@@ -134,11 +138,40 @@ def write_modules(folder):
                 assert again.parameters[key].tobytes() == p.tobytes(), key
 
 
+def fine_tuned(folder):
+    """Train an LSTM in torch, save it, and go on with other labels in a classifier of bptt."""
+    torch.manual_seed(1)
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(400, 12, 3)).astype(np.float32)
+    sums = X[:, :, 0].cumsum(axis=1)[:, -1] + X[:, :, 1].max(axis=1)
+    rnn, fc = nn.LSTM(3, 24, batch_first=True), nn.Linear(24, 1)
+    optimizer = torch.optim.Adam([*rnn.parameters(), *fc.parameters()], 0.01)
+    for _ in range(150):
+        optimizer.zero_grad()
+        out = fc(rnn(torch.from_numpy(X))[0][:, -1])[:, 0]
+        ((out - torch.from_numpy(sums)) ** 2).mean().backward()
+        optimizer.step()
+    torch.save({"rnn." + k: v for k, v in rnn.state_dict().items()}, folder / "sums.pt")
+    y = ["high" if s > np.median(sums) else "low" for s in sums]
+    options = {"epochs": 3, "learning_rate": 0.003, "verbose": 0}
+    network, parameters = load(folder / "sums.pt", module="rnn")
+    tuned = SequenceClassifier.from_network(network, parameters, **options)
+    new = SequenceClassifier(units=24, standardize=False, **options)
+    few = slice(0, 100)
+    scores = []
+    for model in (tuned, new):
+        model.fit(list(X[few]), y[few], progress="silent")
+        scores.append(model.score(list(X[200:]), y[200:]))
+    print(f"fine-tuned on 100 sequences: accuracy {scores[0]:.2f}; from random: {scores[1]:.2f}")
+    assert scores[0] > scores[1]
+    yield "fine-tuned", 0.0
+
+
 def main():
     print(f"torch {torch.__version__}")
     worst = 0.0
     with tempfile.TemporaryDirectory() as folder:
-        for part in (read_modules, packed, write_modules):
+        for part in (read_modules, packed, write_modules, fine_tuned):
             for name, difference in part(Path(folder)):
                 print(f"{difference:.1e}  {name}")
                 worst = max(worst, difference)
