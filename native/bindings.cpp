@@ -7,6 +7,7 @@
 #include "bindings_arrays.h"
 #include "bindings_changes.h"
 #include "bindings_lock.h"
+#include "engine/caches.h"
 #include "engine/dispatch.h"
 #include "engine/memory.h"
 #include "engine/pool.h"
@@ -32,6 +33,13 @@ NB_MODULE(_native, m) {
   m.def(
       "isa", [] { return std::string(isa()); }, "Raises ValueError where BPTT_ISA names none of this machine's.");
   m.def("available_isas", &available_isas);
+  m.def(
+      "cache_sizes",
+      [] {
+        isa();
+        return nb::make_tuple(cache_sizes.l1, cache_sizes.l2);
+      },
+      "Bytes of a core's L1 and L2 cache, by which products are cut into blocks.");
   m.def("get_num_threads", &get_num_threads);
   m.def(
       "set_num_threads",

@@ -2,7 +2,7 @@
 
 #include "dispatch.h"
 #include "engine.h"
-#include "work.h"
+#include "gradient.h"
 
 namespace bptt {
 
@@ -32,20 +32,6 @@ void store_rows(const T* from, index from_stride, T* to, index to_stride, int ro
   for (int r = 0; r < rows; ++r) std::copy_n(from + r * from_stride, n, to + r * to_stride);
 }
 
-// Groups of rows over the threads, and groups of columns where there are more threads still.
-template <class T>
-void run_gradient(const Kernels<T>& k, const Gradient<T>& g, int vectors, double work, Watch& watch) {
-  const int parts = parts_for(work, 1 << 10), of_vector = k.vector_length / k.gradient_rows;
-  in_pieces(index(vectors) * of_vector, of_vector, work, parts, watch, [&](index g0, index g1) {
-    const int groups = int(g1 - g0);
-    const int by_row = std::min(parts, groups), by_n = std::max(1, parts / by_row);
-    parallel(by_row * by_n, [&](int i) {
-      const int j = i / by_n;
-      k.gradient(g, int(g0) + groups * j / by_row, int(g0) + groups * (j + 1) / by_row, i % by_n, by_n);
-    });
-  });
-}
-
 // What a backward pass allocates, and how the kernels' arguments point into it.
 template <class T>
 struct BackwardBuffers {
@@ -53,15 +39,14 @@ struct BackwardBuffers {
   const CellInfo& cell;
   const Input<T>& in;
   const int L, units, x_vecs;  // elements of a vector; vectors of n_a and of n_x
-  const index padded = b.n_a_padded;
+  const index padded = index(units) * L;
   const bool tokens = in.table != nullptr;
   const bool by_token = tokens && in.n_tokens < b.slots();  // dz is summed by token first
   const bool by_row = tokens && !by_token;                  // the gradient of x is added to the table's rows
   const bool copy_x = !by_token && b.n_x % L != 0;
   const std::vector<Chunk> chunks = chunks_of(b);
-  const index most = most_slots();      // slots of a chunk
-  const index stride = (most | 1) * L;  // odd: columns spread over cache sets
-  const index token_stride = tokens ? (in.n_tokens | 1) * L : 0;
+  const index most = most_slots();  // slots of a chunk
+  const index dz_step = (cell.blocks + cell.per_unit) * padded + L;  // rows a power of two apart share cache sets
   const index columns = padded + index(x_vecs) * L;
 
   Array<T> packed_x, packed_a[kMaxStages], per_unit;
@@ -77,17 +62,18 @@ struct BackwardBuffers {
         cell(info(b.cell)),
         in(tape.in),
         L(kernels<T>().vector_length),
-        units(b.n_a_padded / L),
+        units(b.units),
         x_vecs((b.n_x + L - 1) / L) {
     pack(tape.weights, to.dx.data || tokens);
-    const index state = index(b.m) * padded;
-    dz = Array<T>((cell.blocks + cell.per_unit) * units * stride);
-    if (cell.stages > 1) stage_da = Array<T>(state), stage_rows = Array<T>(most * padded);
+    const index state = index(b.m) * b.n_a_padded;
+    dz = Array<T>(most * dz_step);
+    if (cell.stages > 1) stage_da = Array<T>(state), stage_rows = Array<T>(most * b.n_a_padded);
     if (copy_x) x_copy = Array<T>(most * x_vecs * L);
     if (by_row) dx_slots = Array<T>(most * b.n_x);
-    acc = zeros(cell.blocks * padded * columns);
+    acc = Array<T>(cell.blocks * padded * columns);
+    if (chunks.empty()) std::fill_n(acc.data(), acc.size(), T(0));
     bias = zeros((cell.blocks + cell.per_unit) * padded);
-    if (by_token) token_dz = zeros(cell.x_blocks * units * token_stride);
+    if (by_token) token_dz = zeros(in.n_tokens * cell.x_blocks * padded);
 
     w.batch = b, w.in = in, w.st = tape.states();
     w.dy = dy, w.dx = to.dx, w.dx_slots = dx_slots.data();
@@ -99,17 +85,17 @@ struct BackwardBuffers {
       load_state(b, dfinal.of[i], w.dstate[i]);
     }
     w.stage_da = stage_da.data(), w.stage_rows = stage_rows.data();
-    w.dz = dz.data(), w.stride = stride;
+    w.dz = dz.data(), w.dz_step = dz_step;
     w.x_row = by_token ? nullptr : rows.data() + kMaxStages * most;
     w.x_copy = x_copy.data();
 
-    g.n_a = b.n_a, g.n_a_padded = b.n_a_padded;
-    g.dz = dz.data(), g.dz_stride = stride, g.dz_step = L;
+    g.n_a = b.n_a, g.n_a_padded = int(padded);
+    g.dz = dz.data(), g.dz_step = dz_step;
     for (int i = 0; i < cell.stages; ++i) add_segment(blocks_of_stage(i), w.a_row[i], units, 0);
     if (w.x_row) add_segment((1u << cell.x_blocks) - 1, w.x_row, x_vecs, int(padded));
-    g.acc = acc.data(), g.columns = columns, g.bias = bias.data();
+    g.first = true, g.acc = acc.data(), g.columns = columns, g.bias = bias.data();
     g.slot_token = by_token ? slot_token.data() : nullptr;
-    g.token_dz = token_dz.data(), g.token_stride = token_stride, g.token_vectors = cell.x_blocks * units;
+    g.token_dz = token_dz.data(), g.token_vectors = cell.x_blocks * units;
   }
 
   int vectors() const { return (cell.blocks + cell.per_unit) * units; }
@@ -139,7 +125,7 @@ struct BackwardBuffers {
   }
   void pack(const Weights<const T>& weights, bool need_x) {
     const Kernels<T>& k = kernels<T>();
-    const Affine f = input_projection(cell, b.n_x, b.n_a);
+    const Affine f = input_projection(b);
     if (need_x) packed_x = Array<T>(k.packed_affine_back_size(f));
     T* to[kMaxStages] = {};
     for (int i = 0; i < cell.stages; ++i)
@@ -149,13 +135,13 @@ struct BackwardBuffers {
       if (need_x) k.pack_affine_back(f, weights.wx, weights.ld_x, packed_x.data(), i, parts);
       k.pack_a_back(b.cell, b.n_a, weights, to, i, parts);
     });
-    per_unit = padded_per_unit(cell, b.n_a, L, weights);
+    per_unit = padded_per_unit(b, weights);
   }
 };
 
 // The backward pass of the steps of a chunk, its slots added to the weight gradients.
 template <class T>
-void walk_back(const Chunk& c, BackwardBuffers<T>& buffers, T* dtable, Watch& watch) {
+void walk_back(const Chunk& c, BackwardBuffers<T>& buffers, GradientJob<T>& job, T* dtable, Watch& watch) {
   const Kernels<T>& k = kernels<T>();
   const Batch& b = buffers.b;
   Backward<T>& w = buffers.w;
@@ -184,7 +170,8 @@ void walk_back(const Chunk& c, BackwardBuffers<T>& buffers, T* dtable, Watch& wa
       for (int j = 0; j < b.n_x; ++j) to[j] += buffers.dx_slots.data()[i * b.n_x + j];
     }
   buffers.g.slots = int(slots);
-  run_gradient(k, buffers.g, buffers.vectors(), work, watch);
+  job.run(buffers.g, buffers.vectors(), work, watch);
+  buffers.g.first = false;
 }
 
 // What the sums of dz by token give: the gradient of the table and that of the input weights, as if each
@@ -199,19 +186,18 @@ void add_tokens(BackwardBuffers<T>& buffers, T* dtable, Watch& watch) {
   point_to_vectors(buffers.in.table, n, b.n_x, L, copy.data(), row.data());
   const double work = double(n) * b.n_x * b.n_a * buffers.cell.x_blocks;
   const int parts = parts_for(work, n);
+  Gradient<T>& g = buffers.g;
   in_pieces(n, 1, work, parts, watch, [&](index t0, index t1) {
     parallel(parts, [&](int i) {
-      k.affine_input_gradient(input_projection(buffers.cell, b.n_x, b.n_a), buffers.packed_x.data(),
-                              buffers.token_dz.data(), buffers.token_stride, L, dtable,
-                              int(t0 + (t1 - t0) * i / parts), int(t0 + (t1 - t0) * (i + 1) / parts));
+      k.affine_input_gradient(input_projection(b), buffers.packed_x.data(),
+                              buffers.token_dz.data(), g.token_vectors * L, dtable, int(t0 + (t1 - t0) * i / parts), int(t0 + (t1 - t0) * (i + 1) / parts));
     });
   });
-  Gradient<T>& g = buffers.g;
-  g.dz = buffers.token_dz.data(), g.dz_stride = buffers.token_stride;
+  g.first = true, g.dz = buffers.token_dz.data(), g.dz_step = g.token_vectors * L;
   g.segments = 0;
   buffers.add_segment((1u << buffers.cell.x_blocks) - 1, row.data(), buffers.x_vecs, int(buffers.padded));
   g.slots = n, g.bias = nullptr, g.slot_token = nullptr;
-  run_gradient(k, g, g.token_vectors, work, watch);
+  GradientJob<T>(g, work).run(g, g.token_vectors, work, watch);
 }
 
 }  // namespace
@@ -223,9 +209,10 @@ void backward(const Tape<T>& tape, Rows<const T> dy, const StateRows<const T>& d
   const Batch& b = buffers.b;
   const CellInfo& cell = buffers.cell;
   if (buffers.tokens) std::fill_n(to.dtable, tape.in.n_tokens * b.n_x, T(0));
+  GradientJob<T> job(buffers.g, double(b.slots()) * cell.blocks * b.n_a * (double(b.n_x) + b.n_a));
   for (const Chunk& c : buffers.chunks) {
     if (c.s1 < b.steps) watch();
-    walk_back(c, buffers, to.dtable, watch);
+    walk_back(c, buffers, job, to.dtable, watch);
   }
   if (buffers.by_token) add_tokens(buffers, to.dtable, watch);
 
@@ -240,7 +227,7 @@ void backward(const Tape<T>& tape, Rows<const T> dy, const StateRows<const T>& d
   for (int i = 0; i < cell.n_states; ++i)
     for (int r = 0; r < b.m; ++r)
       if (to.dstate0.of[i].data)
-        std::copy_n(buffers.dstate[i].data() + r * buffers.padded, b.n_a, to.dstate0.of[i].at(b.row[r], 0));
+        std::copy_n(buffers.dstate[i].data() + r * index(b.n_a_padded), b.n_a, to.dstate0.of[i].at(b.row[r], 0));
   if (to.dx.data) zero_padding(b, tape.plan.T, to.dx, b.n_x);
 }
 

@@ -2,9 +2,7 @@
 
 #include <cmath>
 
-#include "dispatch.h"
-#include "memory.h"
-#include "work.h"
+#include "gradient.h"
 
 namespace bptt {
 
@@ -13,13 +11,15 @@ namespace {
 constexpr index kRows = 48;        // rows of a product handled at a time
 constexpr index kChunkRows = 512;  // rows of a gradient at a time: their copies stay in cache
 
+Affine dense_map(int n_in, int n_out, int L) { return {1, 0, n_in, n_out, (n_out + L - 1) / L * L}; }
+
 }  // namespace
 
 template <class T>
 void dense_forward(const T* x, const T* w, const T* b, index rows, int n_in, int n_out, T* y, Watch watch) {
   const Kernels<T>& k = kernels<T>();
-  const Affine f{1, 0, n_in, n_out};
-  const index padded = k.packed_bias_size(f), ld = n_in;
+  const Affine f = dense_map(n_in, n_out, k.vector_length);
+  const index padded = f.n_out_padded, ld = n_in;
   Array<T> packed(k.packed_affine_size(f)), bias(padded);
   k.pack_affine(f, &w, &ld, &b, packed.data(), bias.data(), 0, 1);
   const double work = double(rows) * n_in * n_out;
@@ -44,21 +44,22 @@ template <class T>
 void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, int n_out, T* dx, T* dw, T* db,
                     Watch watch) {
   const Kernels<T>& k = kernels<T>();
-  const Affine f{1, 0, n_in, n_out};
+  const Affine f = dense_map(n_in, n_out, k.vector_length);
   const int L = k.vector_length, in_vecs = (n_in + L - 1) / L;
-  const index most = std::min(rows, kChunkRows), columns = index(in_vecs) * L, padded = k.packed_bias_size(f);
+  const index most = std::min(rows, kChunkRows), columns = index(in_vecs) * L, padded = f.n_out_padded;
   const index ld = n_in;
   Array<T> packed(dx ? k.packed_affine_back_size(f) : 0), copy(n_in % L ? most * columns : 0);
   Array<const T*> x_row(most);
   if (dx) k.pack_affine_back(f, &w, &ld, packed.data(), 0, 1);
   Array<T> acc(padded * columns), bias(padded);
-  std::fill_n(acc.data(), acc.size(), T(0));
+  if (rows == 0) std::fill_n(acc.data(), acc.size(), T(0));
   std::fill_n(bias.data(), padded, T(0));
   Gradient<T> g{};
   g.n_a = n_out, g.n_a_padded = int(padded);
-  g.dz_stride = L, g.dz_step = n_out;  // rows as they are
+  g.dz_step = n_out;  // rows as they are
   g.segment[g.segments++] = {1u, x_row.data(), in_vecs, 0};
   g.acc = acc.data(), g.columns = columns, g.bias = bias.data();
+  GradientJob<T> job(g, double(most) * n_in * n_out);
   for (index begin = 0; begin < rows; begin += kChunkRows) {
     if (begin) watch();
     const index n = std::min(kChunkRows, rows - begin);
@@ -70,17 +71,12 @@ void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, i
     if (dx)
       in_pieces(n, 1, work, parts, watch, [&](index r0, index r1) {
         parallel(parts, [&](int i) {
-          k.affine_input_gradient(f, packed.data(), g.dz, L, n_out, dx + begin * n_in,
+          k.affine_input_gradient(f, packed.data(), g.dz, n_out, dx + begin * n_in,
                                   int(r0 + (r1 - r0) * i / parts), int(r0 + (r1 - r0) * (i + 1) / parts));
         });
       });
-    const index all = (n_out + k.gradient_rows - 1) / k.gradient_rows;
-    in_pieces(all, L / k.gradient_rows, work, parts, watch, [&](index g0, index g1) {
-      const int groups = int(g1 - g0), by_group = std::min(parts_for(work, 1 << 10), groups);
-      parallel(by_group, [&](int i) {
-        k.gradient(g, int(g0) + groups * i / by_group, int(g0) + groups * (i + 1) / by_group, 0, 1);
-      });
-    });
+    g.first = begin == 0;
+    job.run(g, int(padded) / L, work, watch);
   }
   for (int u = 0; u < n_out; ++u) std::copy_n(acc.data() + u * columns, n_in, dw + index(u) * n_in);
   std::copy_n(bias.data(), n_out, db);

@@ -3,6 +3,8 @@
 #include <cstdlib>
 #include <stdexcept>
 
+#include "caches.h"
+
 namespace bptt {
 
 #define BPTT_DECLARE(ns)                       \
@@ -40,6 +42,7 @@ Chosen chosen;
 
 const Chosen& current() {
   if (!chosen.set) {
+    find_cache_sizes();
     const char* wanted = std::getenv("BPTT_ISA");
     choose_isa(wanted ? wanted : "");
   }

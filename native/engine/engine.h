@@ -22,13 +22,13 @@ struct Problem {
 // The rows of a batch sorted by length, and how many of them have a step s.
 struct Plan {
   Plan() = default;
-  Plan(const Problem&, int n_a_padded);
+  Plan(const Problem&, int vector_length, std::size_t element);
   Batch batch() const;  // pointers into this plan
   bool uniform() const { return steps > 0 ? len.back() == T && m > 0 : T == 0; }
 
   Cell cell{};
   bool reverse = false;
-  int n_x = 0, n_a = 0, m = 0, T = 0, n_a_padded = 0, steps = 0;
+  int n_x = 0, n_a = 0, m = 0, T = 0, units = 0, n_a_padded = 0, steps = 0;
   std::vector<int> row, len, active;
   std::vector<index> off;
 };
@@ -82,7 +82,7 @@ void backward(const Tape<T>&, Rows<const T> dy, const StateRows<const T>& dfinal
 template <class T>
 struct Packed {
   Packed() = default;
-  Packed(Cell, int n_x, int n_a, const Weights<const T>&, bool threads);
+  Packed(const Batch&, const Weights<const T>&, bool threads);
   void attach(Forward<T>&) const;
   Array<T> x, bias, per_unit, a[kMaxStages];
 };

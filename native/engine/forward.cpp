@@ -77,19 +77,19 @@ void Tape<T>::unpack(const Part& part, Rows<T> to) const {
 }
 
 template <class T>
-Packed<T>::Packed(Cell which, int n_x, int n_a, const Weights<const T>& w, bool threads) {
+Packed<T>::Packed(const Batch& b, const Weights<const T>& w, bool threads) {
   const Kernels<T>& k = kernels<T>();
-  const CellInfo& cell = info(which);
-  const Affine f = input_projection(cell, n_x, n_a);
+  const CellInfo& cell = info(b.cell);
+  const Affine f = input_projection(b);
   x = Array<T>(k.packed_affine_size(f)), bias = Array<T>(k.packed_bias_size(f));
   T* to[kMaxStages] = {};
-  for (int i = 0; i < cell.stages; ++i) a[i] = Array<T>(k.packed_a_size(which, n_a, i)), to[i] = a[i].data();
+  for (int i = 0; i < cell.stages; ++i) a[i] = Array<T>(k.packed_a_size(b.cell, b.n_a, i)), to[i] = a[i].data();
   const int parts = threads ? parts_for(double(x.size() + a[0].size()) * kPackCost, 1 << 10) : 1;
   parallel(parts, [&](int i) {
     k.pack_affine(f, w.wx, w.ld_x, w.b, x.data(), bias.data(), i, parts);
-    k.pack_a(which, n_a, w, to, i, parts);
+    k.pack_a(b.cell, b.n_a, w, to, i, parts);
   });
-  per_unit = padded_per_unit(cell, n_a, k.vector_length, w);
+  per_unit = padded_per_unit(b, w);
 }
 
 template <class T>
@@ -104,8 +104,8 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
              Watch watch) {
   const Kernels<T>& k = kernels<T>();
   const CellInfo& cell = info(problem.cell);
-  const int L = k.vector_length, n_x = problem.n_x, n_a = problem.n_a;
-  Plan own(problem, (n_a + L - 1) / L * L);
+  const int n_x = problem.n_x, n_a = problem.n_a;
+  Plan own(problem, k.vector_length, sizeof(T));
   if (tape) tape->plan = std::move(own);
   const Plan& plan = tape ? tape->plan : own;
   const Batch b = plan.batch();
@@ -114,7 +114,7 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   const double work = multiply_adds(plan);
   const int parts = parts_for(work, b.m), chunk = chunk_steps(b, parts, sizeof(T));
   const bool keep_gates = tape && cell.keep_blocks;
-  const Packed<T> packed(problem.cell, n_x, n_a, w, true);
+  const Packed<T> packed(b, w, true);
 
   const index state_rows = tape ? b.m + b.slots() : 2 * index(b.m);
   const index gate_rows = keep_gates ? b.slots() : index(chunk) * b.m;
@@ -132,7 +132,7 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
     const int n = parts_for(products, 1 << 10);
     in_pieces(in.n_tokens, 1, products, n, watch, [&](index t0, index t1) {
       parallel(n, [&](int i) {
-        k.affine_rows(input_projection(cell, n_x, n_a), packed.x.data(), packed.bias.data(), in.table,
+        k.affine_rows(input_projection(b), packed.x.data(), packed.bias.data(), in.table,
                       projected.data(), int(t0 + (t1 - t0) * i / n), int(t0 + (t1 - t0) * (i + 1) / n));
       });
     });
@@ -173,14 +173,13 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
 }
 
 template <class T>
-Stream<T>::Stream(Cell which, int n_x, int n_a, int m, const Weights<const T>& w)
-    : packed_(which, n_x, n_a, w, false) {
+Stream<T>::Stream(Cell which, int n_x, int n_a, int m, const Weights<const T>& w) {
   const Kernels<T>& k = kernels<T>();
   const CellInfo& cell = info(which);
-  const int L = k.vector_length;
   Problem p;
   p.cell = which, p.n_x = n_x, p.n_a = n_a, p.m = m, p.T = 1;
-  plan_ = Plan(p, (n_a + L - 1) / L * L);
+  plan_ = Plan(p, k.vector_length, sizeof(T));
+  packed_ = Packed<T>(plan_.batch(), w, false);
   const index state = index(m) * plan_.n_a_padded;
   gates_ = Array<T>(cell.blocks * state);
   for (int i = 0; i < cell.n_states; ++i) state_[i] = Array<T>(2 * state), call_.st.state[i] = state_[i].data();
@@ -203,7 +202,7 @@ void Stream<T>::step(Rows<const T> x, Rows<T> out) {
   const Kernels<T>& k = kernels<T>();
   call_.in.x = x;
   call_.out = out;
-  const int m = plan_.m, units = plan_.n_a_padded / k.vector_length;
+  const int m = plan_.m, units = plan_.units;
   const int threads = get_num_threads(), grains = (units + kUnitGrain - 1) / kUnitGrain;
   const int shares = share_row_ ? std::min(threads, grains) : 1, parts = std::min(parts_, threads);
   const auto begin = [&](int i) { return std::min(units, grains * i / shares * kUnitGrain); };

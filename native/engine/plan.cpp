@@ -8,17 +8,20 @@
 
 namespace bptt {
 
-Plan::Plan(const Problem& p, int nap_)
+Plan::Plan(const Problem& p, int vector_length, std::size_t element)
     : cell(p.cell),
       reverse(p.reverse),
       n_x(p.n_x),
       n_a(p.n_a),
       m(p.m),
       T(p.T),
-      n_a_padded(nap_),
+      units((p.n_a + vector_length - 1) / vector_length),
+      n_a_padded(units * vector_length),
       row(p.m),
       len(p.m) {
   if (n_a < 1) throw std::invalid_argument("n_a is " + std::to_string(n_a) + "; expected at least 1.");
+  constexpr std::size_t kLine = 64;
+  if (n_a_padded * element % 1024 == 0) n_a_padded += int(kLine / element);
   std::iota(row.begin(), row.end(), 0);
   std::fill(len.begin(), len.end(), T);
   if (p.lengths) {
@@ -41,7 +44,7 @@ Plan::Plan(const Problem& p, int nap_)
 }
 
 Batch Plan::batch() const {
-  return {cell, reverse, n_x, n_a, m, n_a_padded, steps, row.data(), len.data(), active.data(), off.data()};
+  return {cell, reverse, n_x, n_a, m, n_a_padded, units, steps, row.data(), len.data(), active.data(), off.data()};
 }
 
 std::vector<int> split_rows(const Batch& b, int s0, int s1, int parts) {

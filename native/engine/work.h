@@ -72,13 +72,13 @@ void load_state(const Batch& b, Rows<const T> from, T* to) {
   }
 }
 
-// The per-unit weights of a cell, (per_unit, n_a made whole vectors), zero behind n_a.
+// The per-unit weights of a cell, (per_unit, n_a_padded), zero behind n_a.
 template <class T>
-Array<T> padded_per_unit(const CellInfo& cell, int n_a, int vector_length, const Weights<const T>& w) {
-  const index padded = (n_a + vector_length - 1) / vector_length * vector_length;
-  Array<T> to(cell.per_unit * padded);
+Array<T> padded_per_unit(const Batch& b, const Weights<const T>& w) {
+  const CellInfo& cell = info(b.cell);
+  Array<T> to(cell.per_unit * index(b.n_a_padded));
   std::fill_n(to.data(), to.size(), T(0));
-  for (int i = 0; i < cell.per_unit; ++i) std::copy_n(w.per_unit[i], n_a, to.data() + i * padded);
+  for (int i = 0; i < cell.per_unit; ++i) std::copy_n(w.per_unit[i], b.n_a, to.data() + i * index(b.n_a_padded));
   return to;
 }
 

@@ -9,94 +9,13 @@
 namespace bptt {
 namespace BPTT_NS {
 
-// The rows of a matrix product over units: column vectors q0 .. q1-1 of those of `block`, in order.
-struct UnitRange {
-  int count;
-  const int* block;
-  int n_a, unit_vecs;
-  int q0, q1;
-};
-
-// target[r][0 .. N vectors) (+)= dz at dz + slot[r], units of the range, @ their rows of the panel
-template <class T, int R, int N, bool kAdd>
-BPTT_INLINE void column_tile_fixed(const UnitRange& u, const T* dz, index stride, const index* slot,
-                                   const T* panel, Prefetch& prefetch, T* const* target, int columns) {
-  constexpr int L = VL<T>;
-  Tile<T, R, N> tile;
-  if constexpr (kAdd) {
-    tile.load_from([&](int r, int v) { return target[r] + v * L; });
-  } else {
-    tile.zero();
-  }
-  index from[R];
-  BPTT_UNROLL
-  for (int r = 0; r < R; ++r) from[r] = slot[r];
-  int i = u.q0 / u.unit_vecs, j = u.q0 % u.unit_vecs;
-  panel += (index(i) * u.n_a + j * L) * N * L;
-  for (int q = u.q0; q < u.q1; ++q) {
-    const T* column = dz + (u.block[i] * u.unit_vecs + j) * stride;
-    const int lanes = min(L, u.n_a - j * L);
-    const T* row[R];
-    BPTT_UNROLL
-    for (int r = 0; r < R; ++r) row[r] = column + from[r];
-    tile.multiply_add(
-        lanes, [&](int r, int k) { return row[r] + k; }, [&](int v, int k) { return panel + (k * N + v) * L; },
-        prefetch.next(lanes));
-    panel += lanes * N * L;
-    if (++j == u.unit_vecs) j = 0, ++i;
-  }
-  if (columns >= N * L) {
-    tile.store_to([&](int r, int v) { return target[r] + v * L; });
-  } else {  // the caller's rows end inside the last vector
-    T stage[R * N * L];
-    tile.store_to([&](int r, int v) { return stage + (r * N + v) * L; });
-    for (int r = 0; r < R; ++r)
-      for (int c = 0; c < columns; ++c) target[r][c] = stage[r * N * L + c];
-  }
-}
-
-template <class T, bool kAdd>
-__attribute__((noinline)) void column_tile(int rows, int vectors, const UnitRange& u, const T* dz, index stride,
-                                           const index* slot, const T* panel, Prefetch& prefetch, T* const* target,
-                                           int columns) {
-  with_vectors(vectors, [&](auto n) BPTT_ALWAYS {
-    constexpr int N = decltype(n)::value;
-    with_rows<tile_rows<N>()>(rows, [&](auto r) BPTT_ALWAYS {
-      column_tile_fixed<T, decltype(r)::value, N, kAdd>(u, dz, stride, slot, panel, prefetch, target, columns);
-    });
-  });
-}
-
-// target[i][0 .. columns) (+)= dz of the blocks at dz + slot[i] @ packed, i < rows. With kAdd, target rows
-// hold whole vectors.
-template <class T, bool kAdd>
-inline void column_products(int count, const int* block, int n_a, int unit_vecs, const T* dz, index stride,
-                            const T* packed, int columns, int rows, const index* slot, T** target,
-                            Prefetch& prefetch) {
-  constexpr int L = VL<T>;
-  const int vecs = ceil_div(columns, L), panels = ceil_div(vecs, kColumnWidth);
-  const int depth = count * unit_vecs;  // in column vectors
-  for (int p = 0; p < panels; ++p) {
-    const int vectors = min(kColumnWidth, vecs - p * kColumnWidth);
-    const T* panel = packed + index(p) * kColumnWidth * L * count * n_a;
-    const int left = kAdd ? vectors * L : columns - p * kColumnWidth * L;
-    const int tiles = ceil_div(rows, tile_rows_for(vectors));
-    // Slices of the panel that stay in cache; not where sums cannot be reloaded from the target.
-    const int passes = tiles > 1 && left >= vectors * L ? ceil_div(depth * L, depth_in_cache<T>(vectors)) : 1;
-    for (int pass = 0; pass < passes; ++pass) {
-      const UnitRange u{
-          count, block, n_a, unit_vecs, tile_begin(depth, passes, pass), tile_begin(depth, passes, pass + 1)};
-      for (int i = 0; i < tiles; ++i) {
-        const int r0 = tile_begin(rows, tiles, i), r1 = tile_begin(rows, tiles, i + 1);
-        if (kAdd || pass > 0) {
-          column_tile<T, true>(r1 - r0, vectors, u, dz, stride, slot + r0, panel, prefetch, target + r0, left);
-        } else {
-          column_tile<T, false>(r1 - r0, vectors, u, dz, stride, slot + r0, panel, prefetch, target + r0, left);
-        }
-      }
-    }
-    for (int i = 0; i < rows; ++i) target[i] += kColumnWidth * L;
-  }
+// z[r][0 .. columns) = (start[r] or 0) + dz of the blocks, in rows dz[r], @ packed.
+template <class T>
+inline void column_products(int count, const int* block, int n_a, index dz_block, const T* packed, int columns,
+                            int rows, const T* const* dz, const T* const* start, T* const* z, Prefetch& prefetch) {
+  const UnitPanels u = column_panels(columns, ceil_div(columns, VL<T>));
+  unit_products<T>({u, packed, depth_of_blocks(count, block, n_a, dz_block), rows, dz, start, 1, z, 0, columns},
+                   prefetch);
 }
 
 template <class T>
@@ -117,7 +36,7 @@ inline void point_to_rows(const Backward<T>& w, int s, int r, index k) {
   if constexpr (cell.stages > 1) {
     const T* gates = w.st.gates + (w.st.gate_row(b, s) + r) * cell.blocks * b.n_a_padded;
     T* to = w.stage_rows + k * b.n_a_padded;
-    for (int i = 0; i < b.n_a_padded; i += L)
+    for (int i = 0; i < b.units * L; i += L)
       store<T>(to + i, CellMath<T, C>::stage_input(gates + i, b.n_a_padded, a_prev + i));
     w.a_row[1][k] = to;
   }
@@ -132,7 +51,7 @@ inline void point_to_rows(const Backward<T>& w, int s, int r, index k) {
   w.x_row[k] = x;
 }
 
-// Steps w.begin .. w.end-1. scratch: (slots of these rows in them) pointers, then as many indices
+// Steps w.begin .. w.end-1. scratch: 2 * (slots of these rows in them) pointers
 template <class T, Cell C>
 inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) {
   constexpr int L = VL<T>;
@@ -140,11 +59,11 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
   const Batch& b = w.batch;
   const States<T>& st = w.st;
   const index n_a_padded = b.n_a_padded, width = cell.blocks * n_a_padded;
-  const int units = b.n_a_padded / L;
+  const int whole = b.units * L;
   int mine = 0;
   for (int s = w.begin; s < w.end; ++s) mine += min(r1, b.active[s]) - min(r0, b.active[s]);
   T** target = reinterpret_cast<T**>(scratch);
-  index* slot = reinterpret_cast<index*>(scratch + mine);
+  const T** dz_row = static_cast<const T**>(static_cast<void*>(scratch + mine));
 
   for (int s = w.end - 1; s >= w.begin; --s) {
     const int rows = min(r1, b.active[s]) - r0;
@@ -157,40 +76,44 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
       prefetch_step<T, C>(b, st, cell.keep_blocks, st.before(b, s - 1) + r0, w.dy, s - 1, r0,
                           min(r1, b.active[s - 1]), prefetch);
     if (s > w.s0)
-      for (int j = 0; j < (cell.blocks + cell.per_unit) * units; ++j)
-        prefetch.add(w.dz + j * w.stride + (b.off[s - 1] - b.off[w.s0] + r0) * L,
-                     (min(r1, b.active[s - 1]) - r0) * kVecBytes);
+      prefetch.add(w.dz + (b.off[s - 1] - b.off[w.s0] + r0) * w.dz_step,
+                   (min(r1, b.active[s - 1]) - r0) * w.dz_step * sizeof(T));
     for (int stage = cell.stages - 1; stage >= 0; --stage) {
       for (int r = 0; r < rows; ++r) {
         const T* dy = w.dy.data ? w.dy.at(b.row[r0 + r], b.time(r0 + r, s)) : nullptr;
-        for (int v = 0; v < units; ++v) {
-          const index at = r * n_a_padded + v * L, carry = (r0 + r) * n_a_padded + v * L;
-          const Vec<T> up = dy ? load_first(dy + v * L, min(L, b.n_a - v * L)) : Vec<T>{};
-          UnitGrad<T> unit;
-          unit.n_a_padded = n_a_padded, unit.dz_block = units * w.stride, unit.blocks = cell.blocks;
-          unit.gate = gates + r * width + v * L, unit.dy = {up};
+        const index at = r * n_a_padded, carry = (r0 + r) * n_a_padded;
+        const auto pack = [&](auto n, int v) BPTT_ALWAYS {
+          constexpr int N = decltype(n)::value;
+          UnitGrad<T, N> unit;
+          unit.n_a_padded = n_a_padded, unit.dz_block = whole, unit.blocks = cell.blocks;
+          unit.gate = gates + r * width + v;
+          if (dy && v + N * L <= b.n_a)
+            unit.dy = load_pack<T, N>(dy + v, L);
+          else
+            unit.dy = each<T, N>([&](int i) {
+              const int lanes = b.n_a - v - i * L;
+              return dy && lanes > 0 ? load_first(dy + v + i * L, lanes) : Vec<T>{};
+            });
           for (int i = 0; i < cell.n_states; ++i) {
-            unit.state[i] = st.state[i] + before + at, unit.next[i] = st.state[i] + after + at;
-            unit.dstate[i] = w.dstate[i] + carry;
+            unit.state[i] = st.state[i] + before + at + v, unit.next[i] = st.state[i] + after + at + v;
+            unit.dstate[i] = w.dstate[i] + carry + v;
           }
-          if constexpr (cell.stages > 1) unit.stage_da = w.stage_da + carry;
-          if constexpr (cell.per_unit > 0) unit.per_unit = w.per_unit + v * L;
-          unit.dz = w.dz + v * w.stride + (k0 + r) * L;
+          if constexpr (cell.stages > 1) unit.stage_da = w.stage_da + carry + v;
+          if constexpr (cell.per_unit > 0) unit.per_unit = w.per_unit + v;
+          unit.dz = w.dz + (k0 + r) * w.dz_step + v;
           CellMath<T, C>::backward(stage, unit);
-        }
+        };
+        int v = 0;
+        for (; v + kPack * L <= whole; v += kPack * L) pack(std::integral_constant<int, kPack>{}, v);
+        for (; v < whole; v += L) pack(std::integral_constant<int, 1>{}, v);
       }
       for (int r = 0; r < rows; ++r) {
-        slot[r] = (k0 + r) * L;
+        dz_row[r] = w.dz + (k0 + r) * w.dz_step;
         target[r] = (stage == 0 ? w.dstate[0] : w.stage_da) + (r0 + r) * n_a_padded;
       }
       if (cell.rec_count[stage] == 0) continue;
-      if (stage == 0) {
-        column_products<T, true>(cell.rec_count[0], cell.rec[0], b.n_a, units, w.dz, w.stride, w.packed_a[0],
-                                 b.n_a, rows, slot, target, prefetch);
-      } else {
-        column_products<T, false>(cell.rec_count[1], cell.rec[1], b.n_a, units, w.dz, w.stride, w.packed_a[1],
-                                  b.n_a_padded, rows, slot, target, prefetch);
-      }
+      column_products<T>(cell.rec_count[stage], cell.rec[stage], b.n_a, whole, w.packed_a[stage],
+                         whole, rows, dz_row, stage == 0 ? target : nullptr, target, prefetch);
     }
     for (int r = 0; r < rows; ++r) point_to_rows<T, C>(w, s, r0 + r, k0 + r);
   }
@@ -200,12 +123,12 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
   for (int s = w.begin; s < w.end; ++s)
     for (int r = r0; r < min(r1, b.active[s]); ++r, ++n) {
       const index k = b.off[s] - b.off[w.s0] + r;
-      slot[n] = k * L;
+      dz_row[n] = w.dz + k * w.dz_step;
       target[n] = w.dx_slots ? w.dx_slots + k * b.n_x : w.dx.at(b.row[r], b.time(r, s));
     }
   Prefetch nothing;
-  column_products<T, false>(cell.x_blocks, kAllBlocks, b.n_a, units, w.dz, w.stride, w.packed_x, b.n_x, n, slot,
-                            target, nothing);
+  column_products<T>(cell.x_blocks, kAllBlocks, b.n_a, whole, w.packed_x, b.n_x, n, dz_row, nullptr, target,
+                     nothing);
 }
 
 }  // namespace BPTT_NS

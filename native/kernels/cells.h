@@ -26,12 +26,10 @@ struct Unit {
   BPTT_INLINE Pack<T, N> weight(int i) const { return load_pack<T, N>(per_unit + i * n_a_padded, weight_step); }
 };
 
-// Where one vector of units lies on the way back. `dstate` carries the gradients from step to step: in comes
-// the gradient of this step's state through later steps, out goes the part of the gradient of the state
-// before it that does not pass through a product.
-template <class T>
-using One = Pack<T, 1>;
-template <class T>
+// Where N neighboring vectors of units of one row lie on the way back. `dstate` carries the gradients from step to
+// step: in comes the gradient of this step's state through later steps, out goes the part of the gradient of the
+// state before it that does not pass through a product.
+template <class T, int N>
 struct UnitGrad {
   index n_a_padded, dz_block;
   int blocks;
@@ -39,22 +37,22 @@ struct UnitGrad {
   const T* state[kMaxStates];  // before the step
   const T* next[kMaxStates];   // after it
   const T* per_unit;
-  One<T> dy;  // gradient of the output of this step
+  Pack<T, N> dy;  // gradient of the output of this step
   T* dstate[kMaxStates];
   T* stage_da;  // gradient of what stage 1 multiplies
   T* dz;        // block g at dz + g * dz_block
 
-  BPTT_INLINE One<T> block(int g) const { return get(gate + g * n_a_padded); }
-  BPTT_INLINE One<T> prev(int i) const { return get(state[i]); }
-  BPTT_INLINE One<T> after(int i) const { return get(next[i]); }
-  BPTT_INLINE One<T> weight(int i) const { return get(per_unit + i * n_a_padded); }
-  BPTT_INLINE One<T> d_next(int i) const { return get(dstate[i]); }
-  BPTT_INLINE One<T> d_stage() const { return get(stage_da); }
-  BPTT_INLINE void set(int g, const One<T>& x) const { put(dz + g * dz_block, x); }
-  BPTT_INLINE void set_weight(int i, const One<T>& x) const { set(blocks + i, x); }
-  BPTT_INLINE void set_prev(int i, const One<T>& x) const { put(dstate[i], x); }
-  BPTT_INLINE One<T> get(const T* p) const { return {load<T>(p)}; }
-  BPTT_INLINE void put(T* p, const One<T>& x) const { store<T>(p, x.v[0]); }
+  BPTT_INLINE Pack<T, N> block(int g) const { return get(gate + g * n_a_padded); }
+  BPTT_INLINE Pack<T, N> prev(int i) const { return get(state[i]); }
+  BPTT_INLINE Pack<T, N> after(int i) const { return get(next[i]); }
+  BPTT_INLINE Pack<T, N> weight(int i) const { return get(per_unit + i * n_a_padded); }
+  BPTT_INLINE Pack<T, N> d_next(int i) const { return get(dstate[i]); }
+  BPTT_INLINE Pack<T, N> d_stage() const { return get(stage_da); }
+  BPTT_INLINE void set(int g, const Pack<T, N>& x) const { put(dz + g * dz_block, x); }
+  BPTT_INLINE void set_weight(int i, const Pack<T, N>& x) const { set(blocks + i, x); }
+  BPTT_INLINE void set_prev(int i, const Pack<T, N>& x) const { put(dstate[i], x); }
+  BPTT_INLINE Pack<T, N> get(const T* p) const { return load_pack<T, N>(p, VL<T>); }
+  BPTT_INLINE void put(T* p, const Pack<T, N>& x) const { store_pack(p, VL<T>, x); }
 };
 
 // gate * (1 - gate) and 1 - gate^2: derivatives of sigmoid and tanh by their own value
@@ -84,10 +82,11 @@ struct RnnMath {
     const Pack<T, N> z = u.block(0);
     return kRelu ? relu(z) : tanh(z);  // (1)
   }
-  static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
-    const One<T> da = u.dy + u.d_next(a), a_next = u.after(a);
+  template <int N>
+  static BPTT_INLINE void backward(int, const UnitGrad<T, N>& u) {
+    const Pack<T, N> da = u.dy + u.d_next(a), a_next = u.after(a);
     if constexpr (kRelu) {  // 0 where a is 0, NaN where it is NaN
-      u.set(0, each<T, 1>([&](int i) { return a_next.v[i] > Vec<T>{} ? da.v[i] : a_next.v[i]; }));
+      u.set(0, each<T, N>([&](int i) { return a_next.v[i] > Vec<T>{} ? da.v[i] : a_next.v[i]; }));
     } else {
       u.set(0, da * tanh_slope(a_next));  // dz of (1)
     }
@@ -116,11 +115,12 @@ struct CellMath<T, find_cell("lstm")> {
     u.set(o, ot);
     return ot * tanh(c_next);  // (6)
   }
-  static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
-    const One<T> ft = u.block(f), it = u.block(i), cct = u.block(cc), ot = u.block(o);
-    const One<T> tanh_c = tanh(u.after(c));
-    const One<T> da = u.dy + u.d_next(a);
-    const One<T> dc = fma(da * ot, tanh_slope(tanh_c), u.d_next(c));  // the sum common to (8)-(10), (20)
+  template <int N>
+  static BPTT_INLINE void backward(int, const UnitGrad<T, N>& u) {
+    const Pack<T, N> ft = u.block(f), it = u.block(i), cct = u.block(cc), ot = u.block(o);
+    const Pack<T, N> tanh_c = tanh(u.after(c));
+    const Pack<T, N> da = u.dy + u.d_next(a);
+    const Pack<T, N> dc = fma(da * ot, tanh_slope(tanh_c), u.d_next(c));  // the sum common to (8)-(10), (20)
     u.set(f, dc * u.prev(c) * sigmoid_slope(ft));                     // (10)
     u.set(i, dc * cct * sigmoid_slope(it));                           // (9)
     u.set(cc, dc * it * tanh_slope(cct));                             // (8)
@@ -144,10 +144,11 @@ struct CellMath<T, find_cell("lstm_cifg")> {
     u.set(o, ot);
     return ot * tanh(c_next);  // (6)
   }
-  static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
-    const One<T> it = u.block(i), cct = u.block(cc), ot = u.block(o);
-    const One<T> tanh_c = tanh(u.after(c)), da = u.dy + u.d_next(a);
-    const One<T> dc = fma(da * ot, tanh_slope(tanh_c), u.d_next(c));
+  template <int N>
+  static BPTT_INLINE void backward(int, const UnitGrad<T, N>& u) {
+    const Pack<T, N> it = u.block(i), cct = u.block(cc), ot = u.block(o);
+    const Pack<T, N> tanh_c = tanh(u.after(c)), da = u.dy + u.d_next(a);
+    const Pack<T, N> dc = fma(da * ot, tanh_slope(tanh_c), u.d_next(c));
     u.set(i, dc * (cct - u.prev(c)) * sigmoid_slope(it));  // (9)
     u.set(cc, dc * it * tanh_slope(cct));                  // (8)
     u.set(o, da * tanh_c * sigmoid_slope(ot));             // (7)
@@ -177,16 +178,17 @@ struct CellMath<T, find_cell("gru")> {
   static BPTT_INLINE Vec<T> stage_input(const T* gate, index n_a_padded, const T* a_prev) {
     return load<T>(gate + r_ * n_a_padded) * load<T>(a_prev);
   }
-  static BPTT_INLINE void backward(int stage, const UnitGrad<T>& u) {
-    const One<T> a_prev = u.prev(a);
+  template <int N>
+  static BPTT_INLINE void backward(int stage, const UnitGrad<T, N>& u) {
+    const Pack<T, N> a_prev = u.prev(a);
     if (stage == 1) {
-      const One<T> ut = u.block(u_), cct = u.block(c_);
-      const One<T> da = u.dy + u.d_next(a);
+      const Pack<T, N> ut = u.block(u_), cct = u.block(c_);
+      const Pack<T, N> da = u.dy + u.d_next(a);
       u.set(u_, da * (cct - a_prev) * sigmoid_slope(ut));  // (5)
       u.set(c_, da * ut * tanh_slope(cct));                // (6)
       u.set_prev(a, da * (1 - ut));
     } else {
-      const One<T> rt = u.block(r_), dq = u.d_stage();  // (7)
+      const Pack<T, N> rt = u.block(r_), dq = u.d_stage();  // (7)
       u.set(r_, dq * a_prev * sigmoid_slope(rt));       // (8)
       u.set_prev(a, fma(dq, rt, u.d_next(a)));          // (10) without the products
     }
@@ -203,10 +205,11 @@ struct CellMath<T, find_cell("gru_reset_after")> {
     u.set(u_, ut), u.set(r_, rt), u.set(c_, cct);
     return fma(ut, cct, (1 - ut) * u.prev(a));  // (4)
   }
-  static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
-    const One<T> ut = u.block(u_), rt = u.block(r_), cct = u.block(c_), pct = u.block(p_);
-    const One<T> da = u.dy + u.d_next(a);
-    const One<T> dzc = da * ut * tanh_slope(cct);           // (6)
+  template <int N>
+  static BPTT_INLINE void backward(int, const UnitGrad<T, N>& u) {
+    const Pack<T, N> ut = u.block(u_), rt = u.block(r_), cct = u.block(c_), pct = u.block(p_);
+    const Pack<T, N> da = u.dy + u.d_next(a);
+    const Pack<T, N> dzc = da * ut * tanh_slope(cct);           // (6)
     u.set(u_, da * (cct - u.prev(a)) * sigmoid_slope(ut));  // (5)
     u.set(r_, dzc * pct * sigmoid_slope(rt));               // (8a)
     u.set(c_, dzc);

@@ -16,12 +16,10 @@ BPTT_INLINE void copy_row(T* dst, const T* src, index n) {
 template <class T>
 inline void affine(const Affine& f, const T* packed, const T* bias, int rows, const T* const* x, T* const* z) {
   const UnitPanels u = affine_panels<T>(f);
-  const index padded = index(u.unit_vecs) * VL<T>;
+  const index padded = f.n_out_padded, width = (f.blocks + f.bias_blocks) * padded;
   Prefetch nothing;
-  unit_products<T, true>(u, packed, bias, f.n_in, rows, x, z, z, padded, nothing, [](int, int, int, int) {});
-  const T* more_bias = bias + u.entries() * VL<T>;
-  for (int g = f.blocks; g < f.blocks + f.bias_blocks; ++g, more_bias += padded)
-    for (int i = 0; i < rows; ++i) copy_row(z[i] + g * padded, more_bias, padded);
+  unit_products<T>({u, packed, plain_depth(f.n_in), rows, x, &bias, 0, z, padded, width}, nothing);
+  for (int i = 0; i < rows; ++i) copy_row(z[i] + f.blocks * padded, bias + f.blocks * padded, f.bias_blocks * padded);
 }
 // Pre-activations from the input alone, for steps s0 .. s1-1 of the rows. scratch: 2 * (steps * rows) pointers
 template <class T>
@@ -39,7 +37,7 @@ inline void project_steps(const Forward<T>& f, int r0, int r1, int s0, int s1, v
       xs[n] = f.in.table ? f.in.table + *f.in.token.at(b.row[r], t) * b.n_x : f.in.x.at(b.row[r], t);
     }
   }
-  affine(input_projection(info(b.cell), b.n_x, b.n_a), f.packed_x, f.packed_bias, n, xs, zs);
+  affine(input_projection(b), f.packed_x, f.packed_bias, n, xs, zs);
 }
 
 // What follows the products of step s: gates and states of rows r0 + ra .. r0 + rb-1, vectors ua .. ub-1 of
@@ -76,10 +74,10 @@ BPTT_INLINE void finish(const Forward<T>& f, int s, int stage, int r0, int ra, i
   };
   if (one_row) {
     for (int v = ua; v < ub; v += kPack)
-      with_rows<kPack>(min(kPack, ub - v), [&](auto n) BPTT_ALWAYS { pack(n, ra, v); });
+      with_number<kPack>(min(kPack, ub - v), [&](auto n) BPTT_ALWAYS { pack(n, ra, v); });
   } else {
     for (int r = ra; r < rb; r += kPack)
-      with_rows<kPack>(min(kPack, rb - r), [&](auto n) BPTT_ALWAYS {
+      with_number<kPack>(min(kPack, rb - r), [&](auto n) BPTT_ALWAYS {
         for (int v = ua; v < ub; ++v) pack(n, r, v);
       });
   }
@@ -123,8 +121,8 @@ inline void step_of_row(const Forward<T>& f, int s, int r, int ua, int ub) {
     const UnitPanels u = state_panels(cell, stage, b.n_a, ub - ua);
     const T* a =
         stage == 0 ? f.st.state[0] + (f.st.before(b, s) + r) * b.n_a_padded : f.stage_a + r * b.n_a_padded;
-    unit_row<T, false>(u, f.packed_a[stage] + index(ua) * u.count * L * b.n_a, nullptr, b.n_a, a, start + ua * L,
-                       z + ua * L, b.n_a_padded);
+    unit_row<T>(u, f.packed_a[stage] + index(ua) * u.count * L * b.n_a, plain_depth(b.n_a), a, start + ua * L,
+                z + ua * L, b.n_a_padded);
     finish<T, C>(f, s, stage, r, 0, 1, ua, ub, &out);
   }
 }
@@ -147,7 +145,7 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
       project_steps(f, r0, r1, s, min(last, s + st.chunk_steps), scratch);
     const int rows = min(r1, b.active[s]) - r0;
     if (rows == 1) {
-      step_of_row<T, C>(f, s, r0, 0, n_a_padded / VL<T>);
+      step_of_row<T, C>(f, s, r0, 0, b.units);
       continue;
     }
     for (int r = 0; r < rows; ++r) {
@@ -170,11 +168,13 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
       const T* source =
           stage == 0 ? st.state[0] + (st.before(b, s) + r0) * n_a_padded : f.stage_a + r0 * n_a_padded;
       for (int r = 0; r < rows; ++r) from[r] = source + r * n_a_padded;
-      UnitPanels u = state_panels(cell, stage, b.n_a, n_a_padded / VL<T>);
+      UnitPanels u = state_panels(cell, stage, b.n_a, b.units);
       u.backwards = (s + st.phase) & 1;  // begin with the panels that the step before has left in cache
-      unit_products<T, false>(
-          u, f.packed_a[stage], nullptr, b.n_a, rows, from, start, to, n_a_padded, prefetch,
-          [&](int ra, int rb, int ua, int ub) { finish<T, C>(f, s, stage, r0, ra, rb, ua, ub, out); });
+      const auto gates = [&](int ra, int rb, int ua, int ub) {
+        finish<T, C>(f, s, stage, r0, ra, rb, ua, ub, out);
+      };
+      unit_products<T>({u, f.packed_a[stage], plain_depth(b.n_a), rows, from, start, 1, to, n_a_padded, width},
+                       prefetch, after_tiles(gates));
     }
   }
 }
@@ -185,11 +185,10 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
 template <class T, Cell C>
 inline void forward_units(const Forward<T>& f, int ua, int ub) {
   const Batch& b = f.batch;
-  const index columns = index(ua) * info(C).blocks * VL<T>;
-  T* z = f.st.gates + ua * VL<T>;
   constexpr const CellInfo& cell = info(C);
-  unit_row<T, true>(input_panels(cell, b.n_a, ub - ua), f.packed_x + columns * b.n_x, f.packed_bias + columns,
-                    b.n_x, f.in.x.at(b.row[0], 0), z, z, b.n_a_padded);
+  const index first = index(ua) * VL<T>;
+  unit_row<T>(input_panels(cell, b.n_a, ub - ua), f.packed_x + first * cell.blocks * b.n_x, plain_depth(b.n_x),
+              f.in.x.at(b.row[0], 0), f.packed_bias + first, f.st.gates + first, b.n_a_padded);
   step_of_row<T, C>(f, 0, 0, ua, ub);
 }
 

@@ -27,7 +27,7 @@ index packed_affine_size(const Affine& f) {
 }
 template <class T>
 index packed_bias_size(const Affine& f) {
-  return index(f.blocks + f.bias_blocks) * ceil_div(f.n_out, VL<T>) * VL<T>;
+  return index(f.blocks + f.bias_blocks) * f.n_out_padded;
 }
 template <class T>
 void pack_affine(const Affine& f, const T* const* w, const index* ld, const T* const* b, T* packed, T* bias,
@@ -36,11 +36,8 @@ void pack_affine(const Affine& f, const T* const* w, const index* ld, const T* c
   const Range p = share(u.panels(), part, parts);
   pack_units<T>(u, w, ld, f.n_in, packed, p.begin, p.end);
   if (part != 0) return;
-  pack_bias<T>(u, b, bias);
-  for (int i = 0; i < f.bias_blocks; ++i) {
-    const int block = f.blocks + i;
-    pack_bias<T>(unit_panels(1, &block, f.n_out, u.unit_vecs), b, bias + (u.entries() + i * u.unit_vecs) * VL<T>);
-  }
+  for (int g = 0; g < f.blocks + f.bias_blocks; ++g)
+    for (int i = 0; i < f.n_out_padded; ++i) *bias++ = b[g] && i < f.n_out ? b[g][i] : T(0);
 }
 
 template <class T>
@@ -53,7 +50,7 @@ void pack_affine_back(const Affine& f, const T* const* w, const index* ld, T* pa
   pack_columns<T>(f.blocks, kAllBlocks, w, ld, f.n_out, f.n_in, packed, p.begin, p.end);
 }
 
-constexpr int kAffineRows = 48;  // rows handled at a time
+constexpr int kAffineRows = kRowBlock;  // rows handled at a time
 
 template <class T>
 void affine_rows(const Affine& f, const T* packed, const T* bias, const T* x, T* y, int r0, int r1) {
@@ -68,16 +65,15 @@ void affine_rows(const Affine& f, const T* packed, const T* bias, const T* x, T*
 }
 
 template <class T>
-void affine_input_gradient(const Affine& f, const T* packed, const T* dz, index stride, index step, T* dx, int r0,
-                           int r1) {
+void affine_input_gradient(const Affine& f, const T* packed, const T* dz, index step, T* dx, int r0, int r1) {
   for (int r = r0; r < r1; r += kAffineRows) {
     const int n = min(kAffineRows, r1 - r);
     Prefetch nothing;
-    index slot[kAffineRows];
+    const T* from[kAffineRows];
     T* to[kAffineRows];
-    for (int i = 0; i < n; ++i) slot[i] = (r + i) * step, to[i] = dx + index(r + i) * f.n_in;
-    column_products<T, false>(f.blocks, kAllBlocks, f.n_out, ceil_div(f.n_out, VL<T>), dz, stride, packed, f.n_in,
-                              n, slot, to, nothing);
+    for (int i = 0; i < n; ++i) from[i] = dz + (r + i) * step, to[i] = dx + index(r + i) * f.n_in;
+    column_products<T>(f.blocks, kAllBlocks, f.n_out, ceil_div(f.n_out, VL<T>) * VL<T>, packed, f.n_in, n, from,
+                       nullptr, to, nothing);
   }
 }
 
@@ -154,7 +150,6 @@ void map_sigmoid(const T* x, T* y, index n) {
 template <class T>
 Kernels<T> table() {
   return {VL<T>,
-          gradient_rows<T>(),
           packed_affine_size<T>,
           packed_bias_size<T>,
           pack_affine<T>,
@@ -169,6 +164,7 @@ Kernels<T> table() {
           forward<T>,
           units<T>,
           backward<T>,
+          gradient_scratch<T>,
           weight_gradients<T>,
           adam<T>,
           squares<T>,

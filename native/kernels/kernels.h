@@ -11,12 +11,11 @@ struct AdamRates {  // see update.h
 template <class T>
 struct Kernels {
   int vector_length;
-  int gradient_rows;  // rows of dW in a group: a part of a vector
 
   // Affine maps: elements of the packed weights and their biases; packing, where a `part` of `parts` packs
   // its share and parts may run at the same time; y (rows, packed_bias_size) of rows r0 .. r1-1 of
-  // x (rows, n_in); and backward dx[r] = dz[r] @ W, where column vector j of dz's row r lies at
-  // dz + j * stride + r * step. w[g], ld[g], b[g] as in Weights.
+  // x (rows, n_in); and backward dx[r] = dz[r] @ W, where rows of dz, the blocks side by side as in y, are `step`
+  // elements apart. w[g], ld[g], b[g] as in Weights.
   index (*packed_affine_size)(const Affine&);
   index (*packed_bias_size)(const Affine&);
   void (*pack_affine)(const Affine&, const T* const* w, const index* ld, const T* const* b, T* packed, T* bias,
@@ -24,8 +23,7 @@ struct Kernels {
   index (*packed_affine_back_size)(const Affine&);
   void (*pack_affine_back)(const Affine&, const T* const* w, const index* ld, T* packed, int part, int parts);
   void (*affine_rows)(const Affine&, const T* packed, const T* bias, const T* x, T* y, int r0, int r1);
-  void (*affine_input_gradient)(const Affine&, const T* packed, const T* dz, index stride, index step, T* dx,
-                                int r0, int r1);
+  void (*affine_input_gradient)(const Affine&, const T* packed, const T* dz, index step, T* dx, int r0, int r1);
 
   // The recurrent products of a cell: elements of a stage's packed weights, the same forward and backward.
   index (*packed_a_size)(Cell, int n_a, int stage);
@@ -37,7 +35,10 @@ struct Kernels {
   void (*forward)(const Forward<T>&, int r0, int r1, void** scratch);
   void (*forward_units)(const Forward<T>&, int ua, int ub);  // where can_share_row()
   void (*backward)(const Backward<T>&, int r0, int r1, void** scratch);
-  void (*gradient)(const Gradient<T>&, int g0, int g1, int n_part, int n_parts);
+
+  // Weight gradients: see gradient.h. Elements of scratch of a part.
+  index (*gradient_scratch)(const Gradient<T>&);
+  void (*gradient)(const Gradient<T>&, int j0, int j1, int n_part, int n_parts, T* scratch);
 
   // The update of n parameters and their two moments, and the sum of n squares: see update.h.
   void (*adam)(T* p, const T* gradient, T* m, T* v, index n, const AdamRates&, double decay);

@@ -20,7 +20,7 @@ namespace BPTT_NS {
 struct UnitPanels {
   int count;  // blocks side by side
   int block[kMaxBlocks];
-  int n_a, unit_vecs;  // n_a; n_a_padded / VL
+  int n_a, unit_vecs;  // n_a; vectors that hold it
   int width;           // column vectors of a full panel: a multiple of count, at most 4
   bool backwards;      // process the panels last to first
   int entries() const { return count * unit_vecs; }
@@ -102,18 +102,8 @@ inline void pack_units(const UnitPanels& u, const T* const* w, const index* ld, 
   }
 }
 
-// dst: (panels, panel vectors, VL), the biases in panel order.
-template <class T>
-inline void pack_bias(const UnitPanels& u, const T* const* b, T* dst) {
-  constexpr int L = VL<T>;
-  for (int e = 0; e < u.entries(); ++e) {
-    const int unit = (e / u.count) * L;
-    const T* own = b[u.block[e % u.count]];
-    store(dst + e * L, own ? load_first<T>(own + unit, min(L, u.n_a - unit)) : Vec<T>{});
-  }
-}
-
 constexpr int kColumnWidth = 4;  // column vectors of a ColumnPanels panel
+inline UnitPanels column_panels(int columns, int vecs) { return {1, {0}, columns, vecs, kColumnWidth, false}; }
 
 // dst: panels p0 .. p1-1 of the matrix whose row k = (block, unit) is w[block][unit][0 .. columns-1].
 template <class T>

@@ -2,7 +2,8 @@
 // allocation, no instruction set. Everything here is shared by all compiled variants.
 //
 // Notation: m rows (sequences), T steps, n_x features, n_a units. VL is the number of elements in one
-// machine vector; "n_a_padded" is n_a rounded up to a multiple of VL. Rows are sorted by length, longest
+// machine vector; "n_a_padded" is n_a rounded up to a multiple of VL, and a cache line more where rows would lie
+// a multiple of 1 KiB apart: they would share sets of the caches. Rows are sorted by length, longest
 // first, so that the rows that have a step s are exactly rows 0 .. active[s]-1. Inside the engine a
 // sequence is always processed s = 0, 1, 2, ...; `reverse` only changes which t of the caller's arrays
 // step s reads and writes.
@@ -58,7 +59,8 @@ struct Batch {
   Cell cell;
   bool reverse;
   int n_x, n_a, m;
-  int n_a_padded;     // n_a rounded up to whole vectors
+  int n_a_padded;     // elements from one row or block of units to the next
+  int units;          // vectors that hold n_a
   int steps;          // longest length
   const int* row;     // (m) sorted position -> caller's row
   const int* len;     // (m) lengths, sorted, longest first
@@ -116,13 +118,19 @@ struct States {
   }
 };
 
+// Bytes of one core's caches. Products are cut into blocks by them; no result depends on them.
+struct CacheSizes {
+  index l1, l2;
+};
+extern CacheSizes cache_sizes;
+
 template <class T>
 struct Forward {
   Batch batch;
   Input<T> in;
   States<T> st;
   const T* packed_x;              // panels of Wx over blocks 0 .. x_blocks-1 (see pack.h)
-  const T* packed_bias;           // (x panels, panel width); then, for blocks past x_blocks, (n_a_padded) each
+  const T* packed_bias;           // (blocks, n_a_padded)
   const T* per_unit;              // (per_unit, n_a_padded)
   const T* packed_a[kMaxStages];  // panels of Wa, one set per recurrent stage
   T* stage_a;                     // (m, n_a_padded) what stage 1 multiplies; cells with two stages
@@ -131,9 +139,8 @@ struct Forward {
 };
 
 // One chunk of steps of the backward pass: steps s0 .. s1-1. A pair (s, r) has slot
-// k = off[s] - off[s0] + r. dz, the gradients of the pre-activations, is "vector-major": column vector j
-// (of (blocks + per_unit) * n_a_padded/VL) of slot k lies at j * stride + k * VL, so that the products over
-// units and those over slots both read streams. "Block" blocks + i is the gradient of per-unit weight i.
+// k = off[s] - off[s0] + r. dz, the gradients of the pre-activations, has a row for every slot, its blocks of
+// units * VL side by side; "block" blocks + i is the gradient of per-unit weight i.
 // What the weights multiplied stays where it is: a_row, x_row receive the address of every slot's.
 template <class T>
 struct Backward {
@@ -149,7 +156,7 @@ struct Backward {
   T* dstate[kMaxStates];          // (m, n_a_padded) gradients of the states before the step last processed
   T* stage_da;                    // (m, n_a_padded) gradient of what stage 1 multiplies
   T* dz;
-  index stride;                 // elements between column vectors of dz
+  index dz_step;                // elements from a row of dz to the next
   const T** a_row[kMaxStages];  // (slots of the chunk) what each stage multiplied
   const T** x_row;              // x; nullptr where the input projection was gathered
   T* stage_rows;                // (slots of the chunk, n_a_padded): what a_row[1] points to
@@ -162,9 +169,9 @@ struct Backward {
 // of acc are those of the segments, side by side. Column vectors past those of acc's rows have a bias alone.
 template <class T>
 struct Gradient {
-  int n_a, n_a_padded;
-  const T* dz;  // column vector j of slot k: dz + j * dz_stride + k * dz_step
-  index dz_stride, dz_step;
+  int n_a, n_a_padded;  // n_a_padded: whole vectors
+  const T* dz;  // row of slot k: dz + k * dz_step
+  index dz_step;
   int slots;
   struct Segment {
     unsigned blocks;      // bit g set: block g multiplied these rows
@@ -172,22 +179,23 @@ struct Gradient {
     int vecs, column;     // vectors of a row; first column of acc
   } segment[kMaxStages + 1];
   int segments;
-  T* acc;  // (blocks, n_a_padded, columns)
+  bool first;  // acc holds no sums yet
+  T* acc;      // (blocks, n_a_padded, columns)
   index columns;
   T* bias;                  // (blocks, n_a_padded), or nullptr
   const index* slot_token;  // (slots) or nullptr: add dz to the sums of its token
-  T* token_dz;              // vector-major like dz, one "slot" per token
-  index token_stride;
-  int token_vectors;  // column vectors 0 .. token_vectors-1 are summed by token
+  T* token_dz;              // (tokens, token_vectors * VL)
+  int token_vectors;        // column vectors 0 .. token_vectors-1 are summed by token
 };
 
 // y = W x + b for `blocks` blocks of n_out units side by side, each n_out_padded wide; `bias_blocks` more
 // have a bias and no W. A dense layer is one block.
 struct Affine {
-  int blocks, bias_blocks, n_in, n_out;
+  int blocks, bias_blocks, n_in, n_out, n_out_padded;
 };
-BPTT_INLINE constexpr Affine input_projection(const CellInfo& c, int n_x, int n_a) {
-  return {c.x_blocks, c.blocks - c.x_blocks, n_x, n_a};
+BPTT_INLINE constexpr Affine input_projection(const Batch& b) {
+  const CellInfo& c = info(b.cell);
+  return {c.x_blocks, c.blocks - c.x_blocks, b.n_x, b.n_a, b.n_a_padded};
 }
 
 // Whether threads may share the units of one row of a stream: all blocks take the input and there is one

@@ -17,16 +17,14 @@
 namespace bptt {
 namespace BPTT_NS {
 
-// kPanelCache: bytes of weights that a tile is to find in cache. A part of the L2 cache where tiles are large
-// enough to wait for it (32 registers), otherwise of the L1 cache.
 #if defined(__AVX512F__)
-constexpr int kVecBytes = 64, kRegisters = 32, kPanelCache = 128 << 10;
+constexpr int kVecBytes = 64, kRegisters = 32;
 #elif defined(__AVX2__)
-constexpr int kVecBytes = 32, kRegisters = 16, kPanelCache = 32 << 10;
+constexpr int kVecBytes = 32, kRegisters = 16;
 #elif defined(__aarch64__)
-constexpr int kVecBytes = 16, kRegisters = 32, kPanelCache = 128 << 10;
+constexpr int kVecBytes = 16, kRegisters = 32;
 #else
-constexpr int kVecBytes = 16, kRegisters = 16, kPanelCache = 32 << 10;
+constexpr int kVecBytes = 16, kRegisters = 16;
 #endif
 
 template <class T>

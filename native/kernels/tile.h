@@ -91,10 +91,10 @@ struct Tile {
 
 constexpr int kPack = 3;  // vectors of units whose gates are computed side by side
 
-// Calls f(integral_constant<int, rows>) for a run-time number of rows 1 <= rows <= Max.
+// Calls f(integral_constant<int, n>) for a run-time number 1 <= n <= Max.
 template <int Max, class F>
-BPTT_INLINE void with_rows(int rows, F f) {
-  switch (rows) {
+BPTT_INLINE void with_number(int n, F f) {
+  switch (n) {
     case 1: return f(std::integral_constant<int, 1>{});
     case 2:
       if constexpr (Max >= 2) return f(std::integral_constant<int, 2>{});
@@ -119,35 +119,28 @@ BPTT_INLINE void with_rows(int rows, F f) {
       break;
   }
 }
-template <class F>
-BPTT_INLINE void with_vectors(int n, F f) {
-  switch (n) {
-    case 1: return f(std::integral_constant<int, 1>{});
-    case 2: return f(std::integral_constant<int, 2>{});
-    case 3: return f(std::integral_constant<int, 3>{});
-    case 4: return f(std::integral_constant<int, 4>{});
-  }
-}
 
-// Prefetch list: one cache line is prefetched in each iteration of a product's inner loop, so that the data
-// needed after the product is in cache by then.
+// Prefetch list: one cache line at most is prefetched in each iteration of a product's inner loop, so that the
+// data needed after the product is in cache by then.
 class Prefetch {
  public:
   struct Lines {
     const char* from;
-    int last;
-    BPTT_INLINE void operator()(int k) const {
-      __builtin_prefetch(from + index(k < last ? k : last) * kLine, 0, 2);
-    }
+    index step;  // bytes from one iteration to the next, a line at most
+    BPTT_INLINE void operator()(index k) const { __builtin_prefetch(from + k * step, 0, 2); }
   };
-  BPTT_INLINE void add(const void* from, index bytes) {
-    if (count_ < kMost) region_[count_++] = {static_cast<const char*>(from), int(bytes / kLine)};
+  // `bytes` from `from` on, over `iterations`.
+  static BPTT_INLINE Lines lines(const void* from, index bytes, int iterations) {
+    return {static_cast<const char*>(from), bytes < index(iterations) * kLine ? bytes / iterations + 1 : kLine};
   }
-  BPTT_INLINE Lines next(int lines) {
-    if (current_ == count_) return {reinterpret_cast<const char*>(this), 0};
+  BPTT_INLINE void add(const void* from, index bytes) {
+    if (count_ < kMost) region_[count_++] = {static_cast<const char*>(from), bytes};
+  }
+  BPTT_INLINE Lines next(int iterations) {
+    if (current_ == count_ || iterations == 0) return {reinterpret_cast<const char*>(this), 0};
     Region& r = region_[current_];
-    const Lines found{r.from, r.left};
-    r.from += index(lines) * kLine, r.left -= lines;
+    const Lines found = lines(r.from, r.left, iterations);
+    r.from += index(iterations) * kLine, r.left -= index(iterations) * kLine;
     if (r.left <= 0) ++current_;
     return found;
   }
@@ -156,7 +149,7 @@ class Prefetch {
   static constexpr int kLine = 64, kMost = 128;
   struct Region {
     const char* from;
-    int left;
+    index left;
   } region_[kMost];
   int count_ = 0, current_ = 0;
 };

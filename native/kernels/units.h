@@ -1,4 +1,4 @@
-// Products over units: rows of a batch times the panels of a layer's weights, tile by tile, one row or many.
+// Products over units: rows times the panels of a layer's weights, tile by tile, one row or many.
 #pragma once
 #include "pack.h"
 #include "tile.h"
@@ -6,26 +6,83 @@
 namespace bptt {
 namespace BPTT_NS {
 
-// One tile: z[r][col[v]] = (bias[v] or start[r][col[v]]) + sum_k a[r][k] * panel[k][v], for P full panels of
-// N vectors that are panel_size elements apart.
-template <class T, bool kBias, int R, int N, int P>
-BPTT_INLINE void unit_tile_fixed(int K, const T* const* a, int k0, const T* panel, index panel_size,
-                                 const T* const* start, T* const* z, const index* col, const T* bias,
-                                 Prefetch::Lines prefetch) {
+// The elements of a left-hand row that a product multiplies, in order: `runs` runs of neighbors.
+struct Depth {
+  int runs = 0;
+  struct Run {
+    index at;
+    int count;
+  } run[kMaxBlocks];
+
+  void add(index at, int count) {
+    if (runs > 0 && run[runs - 1].at + run[runs - 1].count == at)
+      run[runs - 1].count += count;
+    else
+      run[runs++] = {at, count};
+  }
+  int count() const {
+    int sum = 0;
+    for (int i = 0; i < runs; ++i) sum += run[i].count;
+    return sum;
+  }
+  Depth slice(int k0, int k1) const {
+    Depth d;
+    for (int i = 0, k = 0; i < runs; k += run[i++].count) {
+      const int from = k0 > k ? k0 : k, to = min(k1, k + run[i].count);
+      if (from < to) d.add(run[i].at + from - k, to - from);
+    }
+    return d;
+  }
+};
+inline Depth plain_depth(int count) {
+  Depth d;
+  d.add(0, count);
+  return d;
+}
+// Units 0 .. n_a-1 of some blocks that are `apart` elements apart.
+inline Depth depth_of_blocks(int count, const int* block, int n_a, index apart) {
+  Depth d;
+  for (int i = 0; i < count; ++i) d.add(block[i] * apart, n_a);
+  return d;
+}
+
+// One tile: z[r][col[v]] = start + sum_k a[r][k] * panel[k][v], for P full panels of N vectors that are
+// panel_size elements apart. start: start[r * start_step][col[v]], or 0 where there is none.
+template <class T>
+struct TileOf {
+  Depth depth;
+  const T* const* a;
+  const T* panel;
+  index panel_size;
+  const T* const* start;
+  int start_step;
+  T* const* z;
+  const index* col;
+  Prefetch::Lines prefetch;
+};
+
+template <class T, int R, int N, int P>
+BPTT_INLINE void unit_tile_fixed(const TileOf<T>& t) {
   constexpr int L = VL<T>;
   Tile<T, R, N * P> tile;
-  const T* row[R];
-  BPTT_UNROLL
-  for (int r = 0; r < R; ++r) row[r] = a[r] + k0;
-  if constexpr (kBias) {
-    tile.load_from([&](int, int v) { return bias + v * L; });
-  } else {
-    tile.load_from([&](int r, int v) { return start[r] + col[v]; });
+  if (t.start)
+    tile.load_from([&](int r, int v) { return t.start[r * t.start_step] + t.col[v]; });
+  else
+    tile.zero();
+  const T* panel = t.panel;
+  Prefetch::Lines prefetch = t.prefetch;
+  for (int i = 0; i < t.depth.runs; ++i) {
+    const int count = t.depth.run[i].count;
+    const T* row[R];
+    BPTT_UNROLL
+    for (int r = 0; r < R; ++r) row[r] = t.a[r] + t.depth.run[i].at;
+    tile.multiply_add(
+        count, [&](int r, int k) { return row[r] + k; },
+        [&](int v, int k) { return panel + (v / N) * t.panel_size + (k * N + v % N) * L; }, prefetch);
+    panel += count * N * L;
+    prefetch.from += count * prefetch.step;
   }
-  tile.multiply_add(
-      K, [&](int r, int k) { return row[r] + k; },
-      [&](int v, int k) { return panel + (v / N) * panel_size + (k * N + v % N) * L; }, prefetch);
-  tile.store_to([&](int r, int v) { return z[r] + col[v]; });
+  tile.store_to([&](int r, int v) { return t.z[r] + t.col[v]; });
 }
 
 // With few rows there are few sums per panel; several panels at once keep the units busy.
@@ -52,22 +109,21 @@ BPTT_INLINE PanelGroup next_panels(const UnitPanels& u, int rows, int done) {
   return {left - at_once * u.width, u.width, at_once};
 }
 
-template <class T, bool kBias>
-__attribute__((noinline)) void unit_tile(int rows, int vectors, int panels, int K, const T* const* a, int k0,
-                                         const T* panel, index panel_size, const T* const* start, T* const* z,
-                                         const index* col, const T* bias, Prefetch::Lines prefetch) {
-  with_vectors(vectors, [&](auto n) BPTT_ALWAYS {
+template <class T>
+__attribute__((noinline)) void unit_tile(int rows, int vectors, int panels, const TileOf<T>& t) {
+  with_number<4>(vectors, [&](auto n) BPTT_ALWAYS {
     constexpr int N = decltype(n)::value;
     if constexpr (N >= 3) {
-      if constexpr (kRegisters == 32) {
-        if (panels == 2)
-          return unit_tile_fixed<T, kBias, 2, N, 2>(K, a, k0, panel, panel_size, start, z, col, bias, prefetch);
+      if (rows == 1) {
+        if constexpr (kRegisters == 32)
+          if (panels == 4) return unit_tile_fixed<T, 1, N, 4>(t);
+        if (panels == 2) return unit_tile_fixed<T, 1, N, 2>(t);
       }
+      if constexpr (kRegisters == 32)
+        if (panels == 2) return unit_tile_fixed<T, 2, N, 2>(t);
     }
-    with_rows<tile_rows<N>()>(rows, [&](auto r) BPTT_ALWAYS {
-      unit_tile_fixed<T, kBias, decltype(r)::value, N, 1>(K, a, k0, panel, panel_size, start, z, col, bias,
-                                                          prefetch);
-    });
+    with_number<tile_rows<N>()>(rows,
+                              [&](auto r) BPTT_ALWAYS { unit_tile_fixed<T, decltype(r)::value, N, 1>(t); });
   });
 }
 inline int tile_rows_for(int vectors) {
@@ -78,82 +134,144 @@ inline int tile_rows_for(int vectors) {
 }
 
 // One row: the same sums, without what arranges tiles, which would take as long as the products.
-template <class T, bool kBias>
-__attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, const T* bias, int K, const T* a,
+template <class T>
+__attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, const Depth& depth, const T* a,
                                         const T* start, T* z, index n_a_padded) {
   constexpr int L = VL<T>;
+  const int K = depth.count();
   Prefetch nothing;
+  index col[16];
+  TileOf<T> t{depth, &a, packed, 0, start ? &start : nullptr, 0, &z, col, nothing.next(0)};
   for (int done = 0; done < u.entries();) {
     const PanelGroup g = next_panels(u, 1, done);
-    const int e = g.begin, vectors = g.vectors, at_once = g.at_once;
-    index col[16];
-    for (int v = 0, block = 0, unit = e / u.count; v < vectors * at_once; ++v) {
+    const int vectors = g.vectors * g.at_once;
+    for (int v = 0, block = 0, unit = g.begin / u.count; v < vectors; ++v) {
       col[v] = u.block[block] * n_a_padded + unit * L;
       if (++block == u.count) block = 0, ++unit;
     }
-    const T* panel = packed + index(e) * L * K;
-    const index panel_size = index(K) * vectors * L;
-    const auto tile = [&](auto n, auto p) BPTT_ALWAYS {
-      unit_tile_fixed<T, kBias, 1, decltype(n)::value, decltype(p)::value>(K, &a, 0, panel, panel_size, &start, &z,
-                                                                           col, bias + e * L, nothing.next(0));
-    };
-    with_vectors(vectors, [&](auto n) BPTT_ALWAYS {
-      if constexpr (decltype(n)::value >= 3) {
-        if constexpr (kRegisters == 32)
-          if (at_once == 4) return tile(n, std::integral_constant<int, 4>{});
-        if (at_once == 2) return tile(n, std::integral_constant<int, 2>{});
-      }
-      tile(n, std::integral_constant<int, 1>{});
-    });
-    done += vectors * at_once;
+    t.panel = packed + index(g.begin) * L * K, t.panel_size = index(K) * g.vectors * L;
+    unit_tile(1, g.vectors, g.at_once, t);
+    done += vectors;
   }
 }
 
-// The depth of a slice of a panel that stays in cache while tile after tile reads it. Sums are stored and reloaded
+// Blocks of a product. The slice of a panel that tile after tile reads takes half of the L1 cache, or an eighth
+// of the L2 where tiles are large enough to wait for it (32 registers). The left-hand elements that panel after
+// panel reads take half of the L2: a block of rows and a part of the depth. Sums are stored and reloaded
 // between slices, which changes no bit.
+constexpr int kRowBlock = 144;
+inline int depth_in_l1(int vectors) {
+  const index bytes = kRegisters == 32 ? cache_sizes.l2 / 8 : cache_sizes.l1 / 2;
+  return int(bytes / (vectors * kVecBytes));
+}
 template <class T>
-constexpr int depth_in_cache(int vectors) {
-  return kPanelCache / (vectors * kVecBytes);
+int depth_in_l2(int rows) {
+  return int(cache_sizes.l2 / 2 / (rows * index(sizeof(T))));
 }
 
-// z[r] = (start[r] or bias) + a[r] @ panels, all panels; after(r0, r1, u0, u1) is called as soon as rows
-// r0 .. r1-1 have all their blocks of unit vectors u0 .. u1-1.
-template <class T, bool kBias, class After>
-BPTT_INLINE void unit_products(const UnitPanels& u, const T* packed, const T* bias, int K, int rows,
-                               const T* const* a, const T* const* start, T* const* z, index n_a_padded,
-                               Prefetch& prefetch, After after) {
+// Called as soon as rows r0 .. r1-1 have all their blocks of unit vectors u0 .. u1-1.
+struct After {
+  void (*call)(const void* context, int r0, int r1, int u0, int u1);
+  const void* context;
+  void operator()(int r0, int r1, int u0, int u1) const {
+    if (call) call(context, r0, r1, u0, u1);
+  }
+};
+template <class F>
+After after_tiles(const F& f) {
+  return {[](const void* context, int r0, int r1, int u0, int u1) {
+            (*static_cast<const F*>(context))(r0, r1, u0, u1);
+          },
+          &f};
+}
+
+// What a product of rows with panels is given: z[r] = start + a[r] @ panels. Rows of z have `columns` elements.
+template <class T>
+struct Product {
+  UnitPanels u;
+  const T* packed;
+  Depth depth;
+  int rows;
+  const T* const* a;
+  const T* const* start;  // of row r: start[r * start_step]; nullptr: 0
+  int start_step;
+  T* const* z;
+  index n_a_padded, columns;
+};
+
+// Some rows times some part [k0, k1) of the depth, all panels. stage: rows for a last panel that ends beyond
+// the columns of z.
+template <class T>
+inline void panel_products(const Product<T>& p, int b0, int b1, int k0, int k1, T* stage, Prefetch& prefetch,
+                           const After& after) {
   constexpr int L = VL<T>;
-  if (rows == 1) {
-    unit_row<T, kBias>(u, packed, bias, K, a[0], start[0], z[0], n_a_padded);
+  const UnitPanels& u = p.u;
+  const int K = p.depth.count(), rows = b1 - b0;
+  const int together = index(u.entries()) * L > p.columns ? kRowBlock : rows;  // then each panel by itself
+  T* staged[kRowBlock];
+  index col[16];
+  for (int done = 0; done < u.entries();) {
+    const PanelGroup g = next_panels(u, together, done);
+    const int e = g.begin, vectors = g.vectors, end = e + vectors * g.at_once;
+    const bool ends = index(end) * L > p.columns;  // then of one block
+    T* const* z = p.z + b0;
+    if (ends) {
+      for (int r = 0; r < rows; ++r) staged[r] = stage + r * kColumnWidth * L;
+      z = staged;
+    }
+    for (int v = e; v < end; ++v)
+      col[v - e] = ends ? (v - e) * L : u.block[v % u.count] * p.n_a_padded + (v / u.count) * L;
+    const int tiles = ceil_div(rows, tile_rows_for(vectors));
+    const int slices = tiles > 1 && K > 0 ? ceil_div(k1 - k0, depth_in_l1(vectors)) : 1;
+    const T* panel = p.packed + (index(e) * K + index(k0) * vectors) * L;
+    done += vectors * g.at_once;
+    for (int i = 0, ka = k0; i < slices; ++i) {
+      const int kb = k0 + tile_begin(k1 - k0, slices, i + 1), count = kb - ka;
+      const T* next = panel + count * vectors * L;  // the slice that follows
+      index bytes = index(count) * vectors * kVecBytes;
+      if (i + 1 == slices && done < u.entries()) {
+        const PanelGroup n = next_panels(u, together, done);
+        next = p.packed + (index(n.begin) * K + index(k0) * n.vectors) * L;
+      } else if (i + 1 == slices)
+        bytes = 0;
+      const index a_tile = bytes / (tiles > 4 ? tiles / 2 : 2) + 1;
+      TileOf<T> t{p.depth.slice(ka, kb), nullptr, panel, index(K) * vectors * L, nullptr, 1, nullptr, col, {}};
+      const bool begins = ka == 0;
+      if (begins) t.start_step = p.start_step;
+      for (int j = 0; j < tiles; ++j) {
+        const int r0 = tile_begin(rows, tiles, j), r1 = tile_begin(rows, tiles, j + 1);
+        t.a = p.a + b0 + r0, t.z = z + r0;
+        t.start = !begins ? z + r0 : p.start ? p.start + (b0 + r0) * p.start_step : nullptr;
+        if (j * a_tile < bytes)
+          t.prefetch = Prefetch::lines(reinterpret_cast<const char*>(next) + j * a_tile, a_tile, count);
+        else
+          t.prefetch = prefetch.next(count);
+        unit_tile(r1 - r0, vectors, g.at_once, t);
+        if (kb == K) after(b0 + r0, b0 + r1, e / u.count, end / u.count);
+      }
+      panel += count * vectors * L, ka = kb;
+    }
+    if (ends && k1 == K)
+      for (int r = 0; r < rows; ++r)
+        for (index c = index(e) * L; c < p.columns; ++c) p.z[b0 + r][c] = staged[r][c - e * L];
+  }
+}
+
+template <class T>
+__attribute__((noinline)) void unit_products(const Product<T>& p, Prefetch& prefetch, After after = {}) {
+  const UnitPanels& u = p.u;
+  if (u.count == 0) return after(0, p.rows, 0, u.unit_vecs);  // a cell without a recurrent product
+  if (p.rows == 1 && index(u.entries()) * VL<T> <= p.columns) {
+    unit_row<T>(u, p.packed, p.depth, p.a[0], p.start ? p.start[0] : nullptr, p.z[0], p.n_a_padded);
     return after(0, 1, 0, u.unit_vecs);
   }
-  if (u.count == 0) return after(0, rows, 0, u.unit_vecs);  // a cell without a recurrent product
-  for (int done = 0; done < u.entries();) {
-    const PanelGroup g = next_panels(u, rows, done);
-    const int e = g.begin, vectors = g.vectors, at_once = g.at_once, end = e + vectors * at_once;
-    index col[16];
-    for (int v = e; v < end; ++v) col[v - e] = u.block[v % u.count] * n_a_padded + (v / u.count) * L;
-    const int tiles = ceil_div(rows, tile_rows_for(vectors));
-    const int passes = tiles > 1 && K > 0 ? ceil_div(K, depth_in_cache<T>(vectors)) : 1;
-    const index panel_size = index(K) * vectors * L;
-    for (int pass = 0, k0 = 0; pass < passes; ++pass) {
-      const int k1 = tile_begin(K, passes, pass + 1);
-      const T* panel = packed + index(e) * L * K + index(k0) * vectors * L;
-      const T* const* from = pass == 0 ? start : z;
-      for (int i = 0; i < tiles; ++i) {
-        const int r0 = tile_begin(rows, tiles, i), r1 = tile_begin(rows, tiles, i + 1);
-        if (kBias && pass == 0) {
-          unit_tile<T, true>(r1 - r0, vectors, at_once, k1 - k0, a + r0, k0, panel, panel_size, nullptr, z + r0,
-                             col, bias + e * L, prefetch.next(k1 - k0));
-        } else {
-          unit_tile<T, false>(r1 - r0, vectors, at_once, k1 - k0, a + r0, k0, panel, panel_size, from + r0, z + r0,
-                              col, nullptr, prefetch.next(k1 - k0));
-        }
-        if (pass + 1 == passes) after(r0, r1, e / u.count, end / u.count);
-      }
-      k0 = k1;
-    }
-    done += vectors * at_once;
+  T stage[kRowBlock * kColumnWidth * VL<T>];
+  const int K = p.depth.count(), blocks = ceil_div(p.rows, kRowBlock);
+  for (int i = 0; i < blocks; ++i) {
+    const int b0 = tile_begin(p.rows, blocks, i), b1 = tile_begin(p.rows, blocks, i + 1);
+    const int parts = K > 0 ? ceil_div(K, depth_in_l2<T>(b1 - b0)) : 1;
+    for (int j = 0; j < parts; ++j)
+      panel_products(p, b0, b1, tile_begin(K, parts, j), tile_begin(K, parts, j + 1), stage, prefetch, after);
   }
 }
 

@@ -26,8 +26,9 @@ struct CellMath<T, find_cell("mingru")> {
     u.set(u_, ut);
     return fma(ut, u.block(c_), (1 - ut) * u.prev(a));
   }
-  static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
-    const One<T> ut = u.block(u_), da = u.dy + u.d_next(a);
+  template <int N>
+  static BPTT_INLINE void backward(int, const UnitGrad<T, N>& u) {
+    const Pack<T, N> ut = u.block(u_), da = u.dy + u.d_next(a);
     u.set(u_, da * (u.block(c_) - u.prev(a)) * sigmoid_slope(ut));
     u.set(c_, da * ut);
     u.set_prev(a, da * (1 - ut));
@@ -48,12 +49,13 @@ struct CellMath<T, find_cell("lstm_peephole")> {
     u.set(f, ft), u.set(i, it), u.set(cc, cct), u.set(o, ot), u.set_next(c, c_next);
     return ot * tanh(c_next);
   }
-  static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
-    const One<T> ft = u.block(f), it = u.block(i), cct = u.block(cc), ot = u.block(o);
-    const One<T> c_prev = u.prev(c), c_next = u.after(c), tanh_c = tanh(c_next), da = u.dy + u.d_next(a);
-    const One<T> dzo = da * tanh_c * sigmoid_slope(ot);
-    const One<T> dc = fma(da * ot, tanh_slope(tanh_c), fma(dzo, u.weight(2), u.d_next(c)));
-    const One<T> dzf = dc * c_prev * sigmoid_slope(ft), dzi = dc * cct * sigmoid_slope(it);
+  template <int N>
+  static BPTT_INLINE void backward(int, const UnitGrad<T, N>& u) {
+    const Pack<T, N> ft = u.block(f), it = u.block(i), cct = u.block(cc), ot = u.block(o);
+    const Pack<T, N> c_prev = u.prev(c), c_next = u.after(c), tanh_c = tanh(c_next), da = u.dy + u.d_next(a);
+    const Pack<T, N> dzo = da * tanh_c * sigmoid_slope(ot);
+    const Pack<T, N> dc = fma(da * ot, tanh_slope(tanh_c), fma(dzo, u.weight(2), u.d_next(c)));
+    const Pack<T, N> dzf = dc * c_prev * sigmoid_slope(ft), dzi = dc * cct * sigmoid_slope(it);
     u.set(f, dzf), u.set(i, dzi), u.set(cc, dc * it * tanh_slope(cct)), u.set(o, dzo);
     u.set_weight(f, dzf * c_prev), u.set_weight(i, dzi * c_prev), u.set_weight(2, dzo * c_next);
     u.set_prev(c, fma(dzf, u.weight(f), fma(dzi, u.weight(i), dc * ft)));
@@ -74,10 +76,11 @@ struct CellMath<T, find_cell("three_states")> {
     u.set(f, ft), u.set(i, it), u.set(cc, cct), u.set(o, ot), u.set_next(c, c_next), u.set_next(n, n_next);
     return ot * tanh(c_next + n_next);
   }
-  static BPTT_INLINE void backward(int, const UnitGrad<T>& u) {
-    const One<T> ft = u.block(f), it = u.block(i), cct = u.block(cc), ot = u.block(o);
-    const One<T> t = tanh(u.after(c) + u.after(n)), da = u.dy + u.d_next(a);
-    const One<T> dc = fma(da * ot, tanh_slope(t), u.d_next(c)), dn = fma(da * ot, tanh_slope(t), u.d_next(n));
+  template <int N>
+  static BPTT_INLINE void backward(int, const UnitGrad<T, N>& u) {
+    const Pack<T, N> ft = u.block(f), it = u.block(i), cct = u.block(cc), ot = u.block(o);
+    const Pack<T, N> t = tanh(u.after(c) + u.after(n)), da = u.dy + u.d_next(a);
+    const Pack<T, N> dc = fma(da * ot, tanh_slope(t), u.d_next(c)), dn = fma(da * ot, tanh_slope(t), u.d_next(n));
     u.set(f, fma(dc, u.prev(c), dn * u.prev(n)) * sigmoid_slope(ft));
     u.set(i, fma(dc, cct, dn) * sigmoid_slope(it));
     u.set(cc, dc * it * tanh_slope(cct));

@@ -86,7 +86,7 @@ class NativeProvider:
 
     def __init__(self):
         try:
-            _native.isa()  # chosen here: BPTT_ISA may name one that is not there
+            _native.isa()  # BPTT_ISA or BPTT_CACHE may be wrong
         except ValueError as error:
             raise EngineError(str(error)) from None
         _native.set_num_threads(default_threads())
@@ -236,9 +236,11 @@ class NativeProvider:
 
     def describe(self) -> dict[str, str]:
         """Return rows for `bptt.show_config`."""
+        l1, l2 = (size // 1024 for size in _native.cache_sizes())
         return {
             "engine": "native",
             "isa": f"{_native.isa()} (of {', '.join(_native.available_isas())})",
+            "caches": f"{l1} KiB L1, {l2} KiB L2 of a core",
             "threads": str(_native.get_num_threads()),
         }
 
