@@ -45,7 +45,7 @@ struct BackwardBuffers {
   const bool by_row = tokens && !by_token;                  // the gradient of x is added to the table's rows
   const bool copy_x = !by_token && b.n_x % L != 0;
   const std::vector<Chunk> chunks = chunks_of(b);
-  const index most = most_slots();  // slots of a chunk
+  const index most = most_slots();                                   // slots of a chunk
   const index dz_step = (cell.blocks + cell.per_unit) * padded + L;  // rows a power of two apart share cache sets
   const index columns = padded + index(x_vecs) * L;
 
@@ -189,8 +189,9 @@ void add_tokens(BackwardBuffers<T>& buffers, T* dtable, Watch& watch) {
   Gradient<T>& g = buffers.g;
   in_pieces(n, 1, work, parts, watch, [&](index t0, index t1) {
     parallel(parts, [&](int i) {
-      k.affine_input_gradient(input_projection(b), buffers.packed_x.data(),
-                              buffers.token_dz.data(), g.token_vectors * L, dtable, int(t0 + (t1 - t0) * i / parts), int(t0 + (t1 - t0) * (i + 1) / parts));
+      k.affine_input_gradient(input_projection(b), buffers.packed_x.data(), buffers.token_dz.data(),
+                              g.token_vectors * L, dtable, int(t0 + (t1 - t0) * i / parts),
+                              int(t0 + (t1 - t0) * (i + 1) / parts));
     });
   });
   g.first = true, g.dz = buffers.token_dz.data(), g.dz_step = g.token_vectors * L;

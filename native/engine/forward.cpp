@@ -132,8 +132,8 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
     const int n = parts_for(products, 1 << 10);
     in_pieces(in.n_tokens, 1, products, n, watch, [&](index t0, index t1) {
       parallel(n, [&](int i) {
-        k.affine_rows(input_projection(b), packed.x.data(), packed.bias.data(), in.table,
-                      projected.data(), int(t0 + (t1 - t0) * i / n), int(t0 + (t1 - t0) * (i + 1) / n));
+        k.affine_rows(input_projection(b), packed.x.data(), packed.bias.data(), in.table, projected.data(),
+                      int(t0 + (t1 - t0) * i / n), int(t0 + (t1 - t0) * (i + 1) / n));
       });
     });
     in.projected = projected.data();

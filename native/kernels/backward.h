@@ -112,8 +112,8 @@ inline void backward_rows(const Backward<T>& w, int r0, int r1, void** scratch) 
         target[r] = (stage == 0 ? w.dstate[0] : w.stage_da) + (r0 + r) * n_a_padded;
       }
       if (cell.rec_count[stage] == 0) continue;
-      column_products<T>(cell.rec_count[stage], cell.rec[stage], b.n_a, whole, w.packed_a[stage],
-                         whole, rows, dz_row, stage == 0 ? target : nullptr, target, prefetch);
+      column_products<T>(cell.rec_count[stage], cell.rec[stage], b.n_a, whole, w.packed_a[stage], whole, rows,
+                         dz_row, stage == 0 ? target : nullptr, target, prefetch);
     }
     for (int r = 0; r < rows; ++r) point_to_rows<T, C>(w, s, r0 + r, k0 + r);
   }

@@ -121,12 +121,12 @@ struct CellMath<T, find_cell("lstm")> {
     const Pack<T, N> tanh_c = tanh(u.after(c));
     const Pack<T, N> da = u.dy + u.d_next(a);
     const Pack<T, N> dc = fma(da * ot, tanh_slope(tanh_c), u.d_next(c));  // the sum common to (8)-(10), (20)
-    u.set(f, dc * u.prev(c) * sigmoid_slope(ft));                     // (10)
-    u.set(i, dc * cct * sigmoid_slope(it));                           // (9)
-    u.set(cc, dc * it * tanh_slope(cct));                             // (8)
-    u.set(o, da * tanh_c * sigmoid_slope(ot));                        // (7)
-    u.set_prev(c, dc * ft);                                           // (20)
-    u.set_prev(a, {});                                                // (19) is the product alone
+    u.set(f, dc * u.prev(c) * sigmoid_slope(ft));                         // (10)
+    u.set(i, dc * cct * sigmoid_slope(it));                               // (9)
+    u.set(cc, dc * it * tanh_slope(cct));                                 // (8)
+    u.set(o, da * tanh_c * sigmoid_slope(ot));                            // (7)
+    u.set_prev(c, dc * ft);                                               // (20)
+    u.set_prev(a, {});                                                    // (19) is the product alone
   }
 };
 
@@ -189,8 +189,8 @@ struct CellMath<T, find_cell("gru")> {
       u.set_prev(a, da * (1 - ut));
     } else {
       const Pack<T, N> rt = u.block(r_), dq = u.d_stage();  // (7)
-      u.set(r_, dq * a_prev * sigmoid_slope(rt));       // (8)
-      u.set_prev(a, fma(dq, rt, u.d_next(a)));          // (10) without the products
+      u.set(r_, dq * a_prev * sigmoid_slope(rt));           // (8)
+      u.set_prev(a, fma(dq, rt, u.d_next(a)));              // (10) without the products
     }
   }
 };
@@ -209,7 +209,7 @@ struct CellMath<T, find_cell("gru_reset_after")> {
   static BPTT_INLINE void backward(int, const UnitGrad<T, N>& u) {
     const Pack<T, N> ut = u.block(u_), rt = u.block(r_), cct = u.block(c_), pct = u.block(p_);
     const Pack<T, N> da = u.dy + u.d_next(a);
-    const Pack<T, N> dzc = da * ut * tanh_slope(cct);           // (6)
+    const Pack<T, N> dzc = da * ut * tanh_slope(cct);       // (6)
     u.set(u_, da * (cct - u.prev(a)) * sigmoid_slope(ut));  // (5)
     u.set(r_, dzc * pct * sigmoid_slope(rt));               // (8a)
     u.set(c_, dzc);

@@ -19,7 +19,8 @@ inline void affine(const Affine& f, const T* packed, const T* bias, int rows, co
   const index padded = f.n_out_padded, width = (f.blocks + f.bias_blocks) * padded;
   Prefetch nothing;
   unit_products<T>({u, packed, plain_depth(f.n_in), rows, x, &bias, 0, z, padded, width}, nothing);
-  for (int i = 0; i < rows; ++i) copy_row(z[i] + f.blocks * padded, bias + f.blocks * padded, f.bias_blocks * padded);
+  for (int i = 0; i < rows; ++i)
+    copy_row(z[i] + f.blocks * padded, bias + f.blocks * padded, f.bias_blocks * padded);
 }
 // Pre-activations from the input alone, for steps s0 .. s1-1 of the rows. scratch: 2 * (steps * rows) pointers
 template <class T>

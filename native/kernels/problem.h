@@ -170,7 +170,7 @@ struct Backward {
 template <class T>
 struct Gradient {
   int n_a, n_a_padded;  // n_a_padded: whole vectors
-  const T* dz;  // row of slot k: dz + k * dz_step
+  const T* dz;          // row of slot k: dz + k * dz_step
   index dz_step;
   int slots;
   struct Segment {

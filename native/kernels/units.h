@@ -123,7 +123,7 @@ __attribute__((noinline)) void unit_tile(int rows, int vectors, int panels, cons
         if (panels == 2) return unit_tile_fixed<T, 2, N, 2>(t);
     }
     with_number<tile_rows<N>()>(rows,
-                              [&](auto r) BPTT_ALWAYS { unit_tile_fixed<T, decltype(r)::value, N, 1>(t); });
+                                [&](auto r) BPTT_ALWAYS { unit_tile_fixed<T, decltype(r)::value, N, 1>(t); });
   });
 }
 inline int tile_rows_for(int vectors) {

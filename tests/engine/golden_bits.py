@@ -3,9 +3,8 @@
     BPTT_ISA=avx2 python -m tests.engine.golden_bits            # print them
     BPTT_ISA=avx2 python -m tests.engine.golden_bits --write    # put them into golden_bits.json
 
-`golden_bits.json` was written by the commit before the engine's redesign (8c9ed52), so that a
-change of structure can show that it changed no result. Write it anew only for a change of results
-that CHANGELOG names under *Numerics*.
+A change of structure shows by `golden_bits.json` that it changed no result. Write
+it anew only for a change of results that CHANGELOG names under *Numerics*.
 
 The inputs are multiples of 2^-15 made by integer arithmetic alone: the same on every machine.
 """

@@ -39,6 +39,26 @@ def test_results_are_bit_identical_to_the_golden_ones(isa):
     assert [what for what in found if found[what] != GOLDEN[isa][what]] == []
 
 
+@pytest.mark.parametrize("caches", ["16,64", "32,256", "48,1024", "32,2048"])
+def test_results_do_not_depend_on_the_sizes_of_the_caches(caches):
+    if provider().name != "native":
+        pytest.skip("the native engine is not built or not chosen")
+    from bptt.engine import _native
+
+    if _native.isa() not in GOLDEN:
+        pytest.skip(f"no golden digests of {_native.isa()}")
+    result = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tests.engine.golden_bits"],
+        cwd=Path(__file__).parents[2],
+        env=os.environ | {"BPTT_CACHE": caches},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout) == GOLDEN[_native.isa()]
+
+
 def test_a_digest_sees_one_bit_and_no_order():
     x, other = np.ones((2, 3), np.float32), np.ones((2, 3), np.float32)
     assert digest(x) == digest(other)

@@ -102,6 +102,11 @@ def isa() -> str:
 
 def available_isas() -> list[str]: ...
 
+def cache_sizes() -> tuple:
+    """
+    Bytes of a core's L1 and L2 cache, by which products are cut into blocks.
+    """
+
 def get_num_threads() -> int: ...
 
 def set_num_threads(n: int) -> None: ...
