@@ -4,9 +4,13 @@ import re
 import shlex
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from bptt.cli import main
+from bptt.interop import to_nam
+from bptt.interop.wav import Sound, write_wav
+from tests.cli.test_convert import amplifier
 from tests.support.cli_cases import (
     COMMANDS,
     KINDS,
@@ -22,14 +26,15 @@ from tests.support.cli_cases import (
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMAND_PAGE = (ROOT / "docs" / "guide" / "commands.md").read_text(encoding="utf-8")
 
 
 def blocks(language, text=README):
     return re.findall(rf"^```{language}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
 
 
-def commands():
-    lines = [line for block in blocks("console") for line in block.splitlines()]
+def commands(text=README):
+    lines = [line for block in blocks("console", text) for line in block.splitlines()]
     assert all(line.startswith("$ ") for line in lines)
     return [shlex.split(line[2:], comments=True) for line in lines]
 
@@ -46,7 +51,7 @@ def test_every_block_of_code_runs_in_order(tmp_path, monkeypatch, capsys):
     out = capsys.readouterr().out
     # What its comments promise.
     assert re.search(
-        r"check_grads: dx\[0, 2\] is wrong: analytic 1\.349\d*, numeric -0\.106\d*", out
+        r"check_grads: dW\[1, 1\] is wrong: analytic -5\.07\d*, numeric -1\.84\d*", out
     )
     assert re.search(r"^\d\.\d+ nats per character$", out, re.MULTILINE)
     sample = out.splitlines()[-1]
@@ -62,9 +67,10 @@ def test_every_make_target_exists():
 
 
 def test_every_command_and_option_exists(capsys):
-    used = [words[1:] for words in commands() if words[0] == "bptt"]
-    assert {words[0] for words in used} == set(COMMANDS)
-    assert {words[1] for words in used if words[0] == "train"} > set(KINDS[1:])
+    page = [words[1:] for words in commands(COMMAND_PAGE)]
+    used = page + [words[1:] for words in commands() if words[0] == "bptt"]
+    assert {words[0] for words in page} == set(COMMANDS)
+    assert {words[1] for words in page if words[0] == "train"} > set(KINDS[1:])
     for name, *arguments in used:
         kind = (arguments[0] if arguments[0] in KINDS else "text",) if name == "train" else ()
         with pytest.raises(SystemExit) as stop:
@@ -88,10 +94,12 @@ def test_the_commands_run_in_order_on_small_data(tmp_path, monkeypatch, capsys):
     for name in ("english.conllu", "dev.conllu", "new.conllu"):
         write_conll(name, universal=True)
     write_series("load.csv", 130)
+    to_nam(amplifier(), "amp.nam", sample_rate=44100)
+    write_wav("guitar.wav", Sound(np.zeros((100, 1), np.float32), 44100, 16))
     Path("submissions").mkdir()
     Path("submissions", "ann.py").write_text("def softmax(x):\n    return x\n")
     small = ["--units", "4", "--epochs", "1", "--batch-size", "4", "--keep", "1"]
-    for _, *arguments in (words for words in commands() if words[0] == "bptt"):
+    for _, *arguments in commands(COMMAND_PAGE):
         if "--resume" in arguments:  # what an interrupted run would have left
             (left,) = Path().glob("shakespeare-*.safetensors")
             left.rename(arguments[arguments.index("--resume") + 1])
@@ -104,6 +112,8 @@ def test_the_commands_run_in_order_on_small_data(tmp_path, monkeypatch, capsys):
     assert Path("tagged.tsv").read_text().count("\n\n") == len(SENTENCES)
     assert Path("tomorrow.csv").read_text().count("\n") == 25
     assert Path("history.png").exists()
+    assert Path("vowels.onnx").exists()
+    assert Path("out.wav").exists()
     assert "ann.py,0,8" in Path("grades.csv").read_text()
     assert len(list(Path("notebooks").rglob("*.ipynb"))) == 18
 

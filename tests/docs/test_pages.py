@@ -1,0 +1,27 @@
+"""The code of the pages runs: the blocks of a page marked ``python``, in order."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+SOURCES = sorted([*DOCS.glob("guide/*.md"), DOCS / "course" / "functions.md"])
+PAGES = [page for page in SOURCES if "```python\n" in page.read_text("utf-8")]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = page.read_text(encoding="utf-8")
+    names = {"__name__": page.stem}
+    for block in re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        line = text[: block.start(1)].count("\n")
+        exec(compile("\n" * line + block[1], page.name, "exec"), names)
+
+
+def test_pages_have_code():
+    assert {"classify", "forecast", "functions", "layers", "streaming", "training"} <= {
+        p.stem for p in PAGES
+    }
