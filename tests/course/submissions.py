@@ -165,6 +165,76 @@ def lstm_backward(da, caches):
     return {"dx": dx, "da0": da_prevt, **total}
 
 
+def gru_cell_forward(xt, a_prev, parameters):
+    Wu, bu = parameters["Wu"], parameters["bu"]
+    Wr, br = parameters["Wr"], parameters["br"]
+    Wc, bc = parameters["Wc"], parameters["bc"]
+    Wy, by = parameters["Wy"], parameters["by"]
+    concat = np.concatenate((a_prev, xt), axis=0)
+    ut = sigmoid(np.dot(Wu, concat) + bu)
+    rt = sigmoid(np.dot(Wr, concat) + br)
+    cct = np.tanh(np.dot(Wc, np.concatenate((rt * a_prev, xt), axis=0)) + bc)
+    a_next = ut * cct + (1 - ut) * a_prev
+    yt_pred = softmax(np.dot(Wy, a_next) + by)
+    return a_next, yt_pred, (a_next, a_prev, ut, rt, cct, xt, parameters)
+
+
+def gru_cell_backward(da_next, cache):
+    (a_next, a_prev, ut, rt, cct, xt, parameters) = cache
+    Wu, Wr, Wc = (parameters[k] for k in ("Wu", "Wr", "Wc"))
+    n_a = a_prev.shape[0]
+    concat = np.concatenate((a_prev, xt), axis=0)
+    reset = np.concatenate((rt * a_prev, xt), axis=0)
+    dzu = da_next * (cct - a_prev) * ut * (1 - ut)
+    dzc = da_next * ut * (1 - cct**2)
+    dzr = np.dot(Wc[:, :n_a].T, dzc) * a_prev * rt * (1 - rt)
+    dWu = np.dot(dzu, concat.T)
+    dWr = np.dot(dzr, concat.T)
+    dWc = np.dot(dzc, reset.T)
+    dbu = np.sum(dzu, axis=1, keepdims=True)
+    dbr = np.sum(dzr, axis=1, keepdims=True)
+    dbc = np.sum(dzc, axis=1, keepdims=True)
+    da_prev = (
+        da_next * (1 - ut)
+        + np.dot(Wc[:, :n_a].T, dzc) * rt
+        + np.dot(Wu[:, :n_a].T, dzu)
+        + np.dot(Wr[:, :n_a].T, dzr)
+    )
+    dxt = np.dot(Wc[:, n_a:].T, dzc) + np.dot(Wu[:, n_a:].T, dzu) + np.dot(Wr[:, n_a:].T, dzr)
+    return {
+        "dxt": dxt, "da_prev": da_prev, "dWu": dWu, "dbu": dbu, "dWr": dWr, "dbr": dbr,
+        "dWc": dWc, "dbc": dbc,
+    }  # fmt: skip
+
+
+def gru_forward(x, a0, parameters):
+    n_y, n_a = parameters["Wy"].shape
+    n_x, m, T_x = x.shape
+    a, y, caches = np.zeros((n_a, m, T_x)), np.zeros((n_y, m, T_x)), []
+    a_next = a0
+    for t in range(T_x):
+        a_next, yt, cache = gru_cell_forward(x[:, :, t], a_next, parameters)
+        a[:, :, t] = a_next
+        y[:, :, t] = yt
+        caches.append(cache)
+    return a, y, (caches, x)
+
+
+def gru_backward(da, caches):
+    (caches, x) = caches
+    n_a, m, T_x = da.shape
+    dx = np.zeros((x.shape[0], m, T_x))
+    da_prevt = np.zeros((n_a, m))
+    total = dict.fromkeys(("dWu", "dWr", "dWc", "dbu", "dbr", "dbc"), 0)
+    for t in reversed(range(T_x)):
+        gradients = gru_cell_backward(da[:, :, t] + da_prevt, caches[t])
+        da_prevt = gradients["da_prev"]
+        dx[:, :, t] = gradients["dxt"]
+        for k in total:
+            total[k] = total[k] + gradients[k]
+    return {"dx": dx, "da0": da_prevt, **total}
+
+
 def pad_sequences(sequences, max_len=None, padding_value=0.0):
     seq_lengths = [s.shape[1] for s in sequences]
     max_len = max(seq_lengths) if max_len is None else max_len
@@ -242,5 +312,6 @@ NOTEBOOK = {
     for f in (
         sigmoid, rnn_cell_forward, rnn_cell_backward, lstm_cell_forward, lstm_cell_backward,
         rnn_forward, rnn_backward, lstm_forward, lstm_backward,
+        gru_cell_forward, gru_cell_backward, gru_forward, gru_backward, pad_sequences,
     )
 }  # fmt: skip

@@ -6,9 +6,14 @@
 
 import numpy as np
 
+from tests.course import batch_first_submissions as batch
 from tests.course.submissions import (
+    gru_cell_backward,
+    gru_cell_forward,
     lstm_cell_backward,
     lstm_cell_forward,
+    ragged_lstm_forward,
+    ragged_rnn_forward,
     rnn_cell_backward,
     rnn_cell_forward,
     sigmoid,
@@ -347,7 +352,7 @@ def state_not_carried(x, a0, parameters):
     return np.stack(a, axis=2), np.stack(y, axis=2), (list(caches), x)
 
 
-@wrong("lstm_forward", "a_next", "the cell state is not carried")
+@wrong("lstm_forward", "c_next", "the cell state is not carried")
 def cell_state_lost(x, a0, parameters):
     a_next, a, y, c, caches = a0, [], [], [], []
     for t in range(x.shape[2]):
@@ -359,3 +364,182 @@ def cell_state_lost(x, a0, parameters):
         y.append(yt)
         caches.append(cache)
     return np.stack(a, 2), np.stack(y, 2), np.stack(c, 2), (caches, x)
+
+
+# -- the GRU --------------------------------------------------------------------------------------
+
+
+@wrong("gru_cell_forward", "a_next", "the update gate the other way round")
+def update_gate_of_the_frameworks(xt, a_prev, parameters):
+    a_next, y, cache = gru_cell_forward(xt, a_prev, parameters)
+    ut, cct = cache[2], cache[4]
+    a_next = ut * a_prev + (1 - ut) * cct
+    e = np.exp(parameters["Wy"] @ a_next + parameters["by"])
+    return a_next, e / e.sum(0), (a_next, *cache[1:])
+
+
+@wrong("gru_cell_forward", "cct")
+def reset_after_the_product(xt, a_prev, parameters):
+    p, n_a = parameters, len(a_prev)
+    _, _, cache = gru_cell_forward(xt, a_prev, parameters)
+    ut, rt = cache[2:4]
+    cct = np.tanh(rt * (p["Wc"][:, :n_a] @ a_prev) + p["Wc"][:, n_a:] @ xt + p["bc"])
+    a_next = ut * cct + (1 - ut) * a_prev
+    e = np.exp(p["Wy"] @ a_next + p["by"])
+    return a_next, e / e.sum(0), (a_next, a_prev, ut, rt, cct, xt, p)
+
+
+@wrong("gru_cell_backward", "da_prev")
+def direct_way_forgotten(da_next, cache):
+    """a_prev reaches a_next by (1 - ut) * a_prev too."""
+    g = gru_cell_backward(da_next, cache)
+    return g | {"da_prev": g["da_prev"] - da_next * (1 - cache[2])}
+
+
+@wrong("gru_cell_backward", "dWc", "concat.T` in place of `")
+def candidate_without_the_reset(da_next, cache):
+    a_next, a_prev, ut, rt, cct, xt, p = cache
+    g = gru_cell_backward(da_next, cache)
+    dzc = da_next * ut * (1 - cct**2)
+    return g | {"dWc": dzc @ np.concatenate([a_prev, xt]).T}
+
+
+@wrong("gru_cell_backward", "dzu", "without a_prev")
+def one_reader_of_the_update_gate(da_next, cache):
+    a_next, a_prev, ut, rt, cct, xt, p = cache
+    g = gru_cell_backward(da_next, cache)
+    right = da_next * (cct - a_prev) * ut * (1 - ut)
+    dzu = da_next * cct * ut * (1 - ut)
+    back, n_a = p["Wu"].T @ (dzu - right), len(a_prev)
+    return g | {
+        "dWu": dzu @ np.concatenate([a_prev, xt]).T, "dbu": dzu.sum(1, keepdims=True),
+        "da_prev": g["da_prev"] + back[:n_a], "dxt": g["dxt"] + back[n_a:],
+    }  # fmt: skip
+
+
+# -- batch first ----------------------------------------------------------------------------------
+
+
+@wrong("rnn_step_backward", "dz", "tanh taken twice")
+def batch_tanh_twice(dnext_h, cache):
+    x, prev_h, Wx, Wh, next_h = cache
+    dz = dnext_h * (1 - np.tanh(next_h) ** 2)
+    return dz @ Wx.T, dz @ Wh.T, x.T @ dz, prev_h.T @ dz, dz.sum(0)
+
+
+@wrong("rnn_step_backward", "db", "the mean over the examples")
+def batch_mean(dnext_h, cache):
+    *rest, db = batch.rnn_step_backward(dnext_h, cache)
+    return *rest, db / len(dnext_h)
+
+
+@wrong("rnn_step_forward", "next_h", "in place of")
+def batch_without_bias(x, prev_h, Wx, Wh, b):
+    next_h = np.tanh(x @ Wx + prev_h @ Wh)
+    return next_h, (x, prev_h, Wx, Wh, next_h)
+
+
+@wrong("lstm_step_forward", "g", "the gates stand in the order i, f, o, g")
+def gates_of_pytorch(x, prev_h, prev_c, Wx, Wh, b):
+    i, f, g, o = np.split(x @ Wx + prev_h @ Wh + b, 4, axis=1)
+    i, f, o, g = sigmoid(i), sigmoid(f), sigmoid(o), np.tanh(g)
+    next_c = f * prev_c + i * g
+    return o * np.tanh(next_c), next_c, (x,)
+
+
+@wrong("lstm_step_backward", "dc", "without the way through next_h")
+def cell_state_of_the_next_step_alone(dnext_h, dnext_c, cache):
+    i, f, o, g, prev_h, prev_c, Wx, Wh, x, next_c = cache
+    dc = dnext_c
+    dz = np.hstack([dc * g * i * (1 - i), dc * prev_c * f * (1 - f),
+                    dnext_h * np.tanh(next_c) * o * (1 - o), dc * i * (1 - g**2)])  # fmt: skip
+    return dz @ Wx.T, dz @ Wh.T, dc * f, x.T @ dz, prev_h.T @ dz, dz.sum(axis=0)
+
+
+@wrong("lstm_step_backward", "do", "the gates stand in the order i, f, o, g")
+def columns_of_another_order(dnext_h, dnext_c, cache):
+    dx, dprev_h, dprev_c, *weights = batch.lstm_step_backward(dnext_h, dnext_c, cache)
+    H = dnext_h.shape[1]
+    order = np.r_[: 2 * H, 3 * H : 4 * H, 2 * H : 3 * H]
+    return dx, dprev_h, dprev_c, *(w[..., order] for w in weights)
+
+
+@wrong("batch_first.rnn_forward", "next_h", "h0 in place of prev_h")
+def batch_state_not_carried(x, h0, Wx, Wh, b):
+    h = np.tanh(x @ Wx + (h0 @ Wh)[:, None] + b)
+    return h, (x, h)
+
+
+@wrong("batch_first.lstm_forward", "next_h", "the cell state is not carried")
+def batch_cell_state_lost(x, h0, Wx, Wh, b):
+    h, hs = h0, []
+    for t in range(x.shape[1]):
+        h, _, _ = batch.lstm_step_forward(x[:, t], h, np.zeros_like(h0), Wx, Wh, b)
+        hs.append(h)
+    return np.stack(hs, axis=1), hs
+
+
+def _batch_loop(dh, cache, carry):
+    """The loop of `batch.rnn_backward` with another carried gradient."""
+    dx, total, dprev_h = [], 0, np.zeros_like(dh[:, 0])
+    for t in reversed(range(dh.shape[1])):
+        dxt, back, *weights = batch.rnn_step_backward(dh[:, t] + dprev_h, cache[t])
+        dprev_h = carry(dprev_h, back)
+        dx.insert(0, dxt)
+        total = [w + v for w, v in zip(total, weights, strict=True)] if total else weights
+    return np.stack(dx, axis=1), back, *total
+
+
+@wrong("batch_first.rnn_backward", "dprev_h", "carries nothing")
+def batch_nothing_carried(dh, cache):
+    return _batch_loop(dh, cache, lambda carried, back: carried)
+
+
+@wrong("batch_first.rnn_backward", "dprev_h", "added up")
+def batch_carried_is_added_up(dh, cache):
+    return _batch_loop(dh, cache, lambda carried, back: carried + back)
+
+
+@wrong("batch_first.lstm_backward", "dprev_c", "does not carry dprev_c")
+def batch_cell_state_not_carried(dh, cache):
+    x, h0, steps = cache
+    dx, dprev_h, total = np.zeros_like(x), np.zeros_like(h0), 0
+    for t in reversed(range(dh.shape[1])):
+        zero = np.zeros_like(h0)
+        dx[:, t], dprev_h, _, *weights = batch.lstm_step_backward(
+            dh[:, t] + dprev_h, zero, steps[t]
+        )
+        total = [w + v for w, v in zip(total, weights, strict=True)] if total else weights
+    return dx, dprev_h, *total
+
+
+# What makes the caches
+lstm_forward, rnn_forward = batch.lstm_forward, batch.rnn_forward
+lstm_step_forward, rnn_step_forward = batch.lstm_step_forward, batch.rnn_step_forward
+
+
+# -- ragged batches -------------------------------------------------------------------------------
+
+
+@wrong("ragged.rnn_forward", "a", "the lengths ignored")
+def lengths_ignored(x, a0, parameters, seq_lengths=None):
+    return ragged_rnn_forward(x, a0, parameters)
+
+
+@wrong("ragged.lstm_forward", "a", "one step too many")
+def one_step_too_many(x, a0, parameters, seq_lengths=None):
+    lengths = np.minimum(np.array(seq_lengths) + 1, x.shape[2])
+    return ragged_lstm_forward(x, a0, parameters, lengths)
+
+
+@wrong("ragged.rnn_forward", "a", "one step too few")
+def one_step_too_few(x, a0, parameters, seq_lengths=None):
+    return ragged_rnn_forward(x, a0, parameters, np.array(seq_lengths) - 1)
+
+
+@wrong("ragged.rnn_forward", "a", "the last state repeated")
+def last_state_repeated(x, a0, parameters, seq_lengths=None):
+    a, y, caches = ragged_rnn_forward(x, a0, parameters, seq_lengths)
+    for i, n in enumerate(seq_lengths):
+        a[:, i, n:] = a[:, i, n - 1 : n]
+    return a, y, caches

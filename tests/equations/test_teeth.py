@@ -227,7 +227,7 @@ TARGETS = [
     Target(regression.gaussian_nll, cases.gaussian_cases, ("dmu ds",), whole=True),
     Target(regression.pinball, cases.pinball_cases, whole=True),
     Target(
-        batch_first._from_course,
+        batch_first.from_course,
         cases.batch_first_cases,
         ("dWax dWaa dba", "dW db", "RNN LSTM", "rnn lstm"),
     ),

@@ -23,7 +23,7 @@ _ROADS = (
     "the two parts in parentheses are the two ways in which c_next reaches the loss; both are "
     "multiplied by what follows"
 )
-_INSIDE = "the derivative of tanh at c_next is 1 - tanh(c_next)^2"
+_ORDER = "the gates stand in the order i, f, o, g"
 
 # By the name of the quantity; the formulas may use every name of the function.
 KNOWN: dict[str, list[Mistake]] = {
@@ -40,12 +40,14 @@ KNOWN: dict[str, list[Mistake]] = {
         ),
     ],
     "dit": [
+        Mistake("(dc_next * cct) * it * (1 - it)", "(9) without the way through a_next"),
         Mistake(
             "dc_next * cct + ot * (1 - np.tanh(c_next) ** 2) * cct * da_next * it * (1 - it)",
             f"(9) without the outer parentheses: {_ROADS}",
         ),
     ],
     "dft": [
+        Mistake("(dc_next * c_prev) * ft * (1 - ft)", "(10) without the way through a_next"),
         Mistake(
             "dc_next * c_prev + ot * (1 - np.tanh(c_next) ** 2) * c_prev * da_next * ft * (1 - ft)",
             f"(10) without the outer parentheses: {_ROADS}",
@@ -54,6 +56,27 @@ KNOWN: dict[str, list[Mistake]] = {
     "dc_prev": [
         Mistake("dc_next * ft", "(20) without the way through a_next: c_next reaches the loss by "
                 "a_next too"),
+    ],
+    "dc": [
+        Mistake("dnext_c", "without the way through next_h: next_c reaches the loss by next_h too"),
+        Mistake("dnext_h * o * (1 - np.tanh(next_c) ** 2)", "dnext_c left out: next_c reaches the "
+                "loss by the next step too"),
+        Mistake("dnext_c + dnext_h * o * (1 - next_c ** 2)",
+                "next_c in place of its tanh: the derivative is 1 - tanh(next_c)^2"),
+    ],
+    "o": [Mistake("sigmoid(z[:, 3 * H:])", f"the columns of g: {_ORDER}")],
+    "g": [Mistake("np.tanh(z[:, 2 * H:3 * H])", f"the columns of o: {_ORDER}")],
+    "do": [Mistake("dc * i * (1 - g ** 2)", f"dg in the columns of o: {_ORDER}")],
+    "dz": [
+        Mistake("dnext_h * (1 - np.tanh(next_h) ** 2)",
+                "tanh taken twice: next_h is the tanh already, so its derivative is 1 - next_h^2"),
+        Mistake("dnext_h * (1 - prev_h ** 2)", "the derivative of tanh at prev_h, not at next_h"),
+    ],
+    "dzu": [
+        Mistake("da_next * cct * ut * (1 - ut)",
+                "without a_prev: ut multiplies cct, and 1 - ut multiplies a_prev"),
+        Mistake("da_next * (a_prev - cct) * ut * (1 - ut)", "the sign of PyTorch's and Keras' "
+                "update gate, which is 1 - ut here"),
     ],
     "dtanh": [
         Mistake("(1 - np.tanh(a_next) ** 2) * da_next",
@@ -114,14 +137,14 @@ def mistakes_of(line: Line, same_shape: Iterable[Iterable[str]], output: str) ->
             line.formula.replace("concat", "np.concatenate([xt, a_prev])"),
             "columns [xt ; a_prev]: the weights expect [a_prev ; xt]",
         )
-    if line.formula.startswith("np.sum(") and "keepdims" in line.formula:
-        inner = line.formula.removeprefix("np.sum(").split(",")[0]
+    if line.formula.startswith("np.sum(d"):
+        inner, options = line.formula.removeprefix("np.sum(").split(",", 1)
         yield Mistake(
-            f"np.mean({inner}, axis=1, keepdims=True)",
+            f"np.mean({inner},{options}",
             "the mean over the examples: the loss is a sum, and so is its gradient",
         )
         yield Mistake(inner, "not summed over the examples: the bias is added to each of them")
-        yield Mistake(f"np.sum({inner}, keepdims=True)", "summed over the units too")
+        yield Mistake(line.formula.replace("axis=1, ", ""), "summed over the units too")
     swaps: dict[str, list[str]] = {}
     for group in same_shape:
         names = list(group)

@@ -43,7 +43,7 @@ _Cache = tuple[np.ndarray, np.ndarray]
 _GATES = {"rnn": ("a",), "lstm": ("i", "f", "o", "c")}  # columns of Wx, Wh, b: names here
 
 
-def _to_course(cell, Wx, Wh, b):
+def to_course(cell, Wx, Wh, b):
     """Turn Wx, Wh, b into the course's parameters."""
     if cell is RNN:
         return {"Wax": Wx.T, "Waa": Wh.T, "ba": b[:, np.newaxis]}
@@ -54,7 +54,7 @@ def _to_course(cell, Wx, Wh, b):
     return parameters | {f"b{g}": b[r, np.newaxis] for g, r in rows.items()}
 
 
-def _from_course(cell, gradients):
+def from_course(cell, gradients):
     """Turn the course's gradients into dWx, dWh, db."""
     if cell is RNN:
         return gradients["dWax"].T, gradients["dWaa"].T, gradients["dba"][:, 0]
@@ -81,7 +81,7 @@ def _step_forward(cell, x, states, Wx, Wh, b):
     x = check.array("x", x, "N D")
     names = ("prev_h", "prev_c")
     states = [check.array(n, s, "N H") for n, s in zip(names, states, strict=False)]
-    *after, cache = cell.recurrence(x.T, *(s.T for s in states), _to_course(cell, Wx, Wh, b))
+    *after, cache = cell.recurrence(x.T, *(s.T for s in states), to_course(cell, Wx, Wh, b))
     return *(s.T for s in after), cache
 
 
@@ -92,7 +92,7 @@ def _step_backward(cell, dstates, cache):
     dstates = [check.array(n, ds, "N H") for n, ds in zip(names, dstates, strict=False)]
     gradients = cell.backward(*(ds.T for ds in dstates), cache)
     before = (gradients[f"d{s}_prev"].T for s in cell.states)
-    return gradients["dxt"].T, *before, *_from_course(cell, gradients)
+    return gradients["dxt"].T, *before, *from_course(cell, gradients)
 
 
 def _forward(cell, x, h0, Wx, Wh, b):
@@ -100,7 +100,7 @@ def _forward(cell, x, h0, Wx, Wh, b):
     x = check.array("x", x, "N T D")
     h0 = check.array("h0", h0, "N H")
     state0 = (h0.T, np.zeros_like(h0.T))[: cell.n_states]
-    parameters = _to_course(cell, Wx, Wh, b)
+    parameters = to_course(cell, Wx, Wh, b)
     states, _, caches = forward_through_time(cell, x.transpose(2, 0, 1), state0, parameters, None)
     return states[0].transpose(1, 2, 0), caches
 
@@ -117,7 +117,7 @@ def _backward(dh, caches):
     return (
         gradients["dx"].transpose(1, 2, 0),
         gradients["da0"].T,
-        *_from_course(cell, gradients),
+        *from_course(cell, gradients),
     )
 
 
