@@ -376,7 +376,7 @@ NOTHING_TO_BREAK = {
     "layers.stepwise.StepwiseLayer._map_backward": "abstract",
     "course.backward_checks.check_backward": "compares a learner's function",
     "course.slips.slips_backward": "lists mistakes",
-    "course.runs._backward": "the loop with its mistakes, held against the equations in tests/course",
+    "course.runs._backward": "the loop with its mistakes, compared in tests/course",
     "interop.residual.ResidualNetwork.backward": "one call and a sum, checked in tests/interop",
     "course.sequences.rnn_backward": "one call",
     "course.sequences.lstm_backward": "one call",

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bptt.errors import ConfigError, InteropError
+from bptt.gradcheck import check_grads
 from bptt.interop import ResidualNetwork, load, to_nam, to_rtneural
 from bptt.layers import GRU, LSTM, Activation, Dense
 from bptt.network import Network
@@ -198,3 +199,23 @@ def test_a_residual_network_streams_and_has_the_right_gradients():
     np.testing.assert_array_equal(ragged[1, 2:], 0)
     with pytest.raises(ConfigError, match="n_skip is 3"):
         ResidualNetwork([LSTM(3, 4), Dense(4, 2)], n_skip=3)
+
+
+def test_gradients_of_a_network_whose_input_is_added():
+    """Against central differences, with a gain, ragged."""
+    network = ResidualNetwork([LSTM(2, 3), Dense(3, 1)], gain=0.5)
+    rng = np.random.default_rng(3)
+    lengths = np.array([4, 0, 2])
+    valid = (np.arange(4) < lengths[:, np.newaxis])[:, :, np.newaxis]
+    inputs = network.init(rng, np.float64) | {"x": rng.standard_normal((3, 4, 2)) * valid}
+
+    def forward(inputs):
+        parameters = {k: v for k, v in inputs.items() if k != "x"}
+        y, _, tape = network.forward(inputs["x"], parameters, lengths=lengths)
+        return y, tape
+
+    def backward(dy, tape):
+        dx, _, gradients = network.backward(tape, dy * valid)
+        return {"dx": dx} | {f"d{k}": g for k, g in gradients.items()}
+
+    assert check_grads(forward, backward, inputs) < 1e-8
