@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bptt.errors import ConfigError
-from bptt.readers import read_series, read_table
+from bptt.errors import ConfigError, DataError
+from bptt.readers import read_frame, read_series, read_table
 from tests.support.readers import DATA, refusal, shared
 
 
@@ -218,3 +218,9 @@ def test_real_tables():
     assert (X[0].shape, len(y[0]), len(set(y[0]))) == ((1461, 4), 1461, 5)
     (co2,), _ = read_series(DATA / "time_series" / "co2_weekly.csv")
     assert np.isnan(co2[6, 0])
+
+
+def test_a_row_that_pandas_does_not_see_is_refused(tmp_path):
+    (tmp_path / "a.tsv").write_bytes(b"0x10\n\xef\xbf\xbf\n")  # U+FFFF, no character
+    with pytest.raises(DataError, match="cannot be read from line 2 on"):
+        read_frame(tmp_path / "a.tsv")

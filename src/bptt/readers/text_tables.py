@@ -83,25 +83,31 @@ class TextTable(Table):
         data = self._data
         if first:
             data = body(data, layout.second or 1)
-        result = self._pd.read_csv(
-            io.BytesIO(data),
-            sep=layout.sep,
-            header=None,
-            dtype=dtype,
-            usecols=columns,
-            na_values=markers,
-            keep_default_na=False,
-            na_filter=markers is not None,
-            nrows=n_rows,
-            quoting=csv.QUOTE_MINIMAL if layout.quoted else csv.QUOTE_NONE,
-            skipinitialspace=True,
-            decimal=self.numerals.decimal,
-            low_memory=False,
-            engine="c",
-            encoding="utf-8",
-            encoding_errors="surrogatepass",
-            **_exact(self._pd),
-        )
+        try:
+            result = self._pd.read_csv(
+                io.BytesIO(data),
+                sep=layout.sep,
+                header=None,
+                dtype=dtype,
+                usecols=columns,
+                na_values=markers,
+                keep_default_na=False,
+                na_filter=markers is not None,
+                nrows=n_rows,
+                quoting=csv.QUOTE_MINIMAL if layout.quoted else csv.QUOTE_NONE,
+                skipinitialspace=True,
+                decimal=self.numerals.decimal,
+                low_memory=False,
+                engine="c",
+                encoding="utf-8",
+                encoding_errors="surrogatepass",
+                **_exact(self._pd),
+            )
+        except (self._pd.errors.EmptyDataError, self._pd.errors.ParserError) as error:
+            raise DataError(
+                f"{self.name} cannot be read from line {layout.line(first)} on: {error}; "
+                f"expected a table."
+            ) from None
         if len(result) != n_rows:
             raise DataError(
                 f"{self.name} is read as {len(result):,} rows; expected {n_rows:,}, one for each "
