@@ -221,6 +221,6 @@ def test_real_tables():
 
 
 def test_a_row_that_pandas_does_not_see_is_refused(tmp_path):
-    (tmp_path / "a.tsv").write_bytes(b"0x10\n\xef\xbf\xbf\n")  # U+FFFF, no character
+    (tmp_path / "a.tsv").write_bytes(b"0x10\n\xef\xbb\xbf\n")  # a byte-order mark as a row
     with pytest.raises(DataError, match="cannot be read from line 2 on"):
         read_frame(tmp_path / "a.tsv")
