@@ -54,7 +54,7 @@ def modules() -> Iterator[tuple[Any, dict[str, Callable[..., Any]], str]]:
 def broken_steps() -> Iterator[Case]:
     """Yield the one-step functions with one token of one equation changed."""
     for module, functions, _ in modules():
-        for name in functions.keys() & STEPS.keys():
+        for name in (n for n in functions if n in STEPS):
             lines = {line.name for line in STEPS[name].lines}
             tree = _tree(functions[name])
             for statement in (n for n in ast.walk(tree) if isinstance(n, ast.Assign)):
@@ -73,7 +73,7 @@ def broken_steps() -> Iterator[Case]:
 def broken_loops() -> Iterator[Case]:
     """Yield the loops through time with one statement changed or left out."""
     for module, functions, prefix in modules():
-        for name in functions.keys() - STEPS.keys() - {"pad_sequences"}:
+        for name in (n for n in functions if n not in STEPS and n != "pad_sequences"):
             tree = _tree(functions[name])
             loop = next(n for n in ast.walk(tree) if isinstance(n, ast.For))
             body = loop.body
