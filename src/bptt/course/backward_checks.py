@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import equations
 from ..equations import batch_first
+from ..equations.sequences import valid_steps
 from .calling import Function, call, names_of
 from .forward_checks import batch_first_weights
 from .report import Finding, Report, as_numbers, close, listed
@@ -102,7 +103,7 @@ def _ragged(function, forward, run, da, wanted):
     def gradients(da):
         return _dict(call(function, [da, caches, *more]), wanted)
 
-    on = np.arange(T_X) < np.array(lengths)[:, np.newaxis]
+    on = valid_steps(lengths, len(lengths), T_X)
     return gradients(da), lambda: gradients(np.where(on, da, 0))
 
 

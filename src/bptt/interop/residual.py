@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from ..equations.sequences import valid_steps
 from ..errors import ConfigError, operation
 from ..layers.base import Batch, Layer, Parameters, State, as_batch
 from ..network import Network
@@ -77,7 +78,7 @@ class ResidualNetwork(Network):
         )
         added = self.gain * x[:, :, : self.n_skip]
         if lengths is not None:  # padding may hold anything
-            steps = np.arange(y.shape[1]) < np.asarray(lengths)[:, np.newaxis]
+            steps = valid_steps(lengths, *y.shape[:2])
             added = np.where(steps[:, :, np.newaxis], added, 0)
         y = y.copy()
         y[:, :, : self.n_skip] += added

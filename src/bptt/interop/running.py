@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ..equations.sequences import valid_steps
 from ..layers.base import Layer
 from ..layers.pool import Pool
 from ..layers.recurrent import Recurrent
@@ -64,7 +65,7 @@ def _run_masked(network, parameters, x, lengths, mask, state):
     """
     kept = mask.kept(x)
     if lengths is not None:
-        kept &= np.arange(x.shape[1]) < np.asarray(lengths)[:, np.newaxis]
+        kept &= valid_steps(lengths, *x.shape[:2])
     end, spread_after = _masked_layers(list(network.layers.values()))
     names = list(network.layers)
     if end:

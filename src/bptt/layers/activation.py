@@ -8,23 +8,17 @@ from ..checks import ArrayChecker, ParameterChecker
 from ..equations.activations import softmax
 from ..equations.nonlinearities import DEFAULTS, nonlinearity
 from ..errors import ConfigError, operation
-from .base import whole_number
+from .base import Parameterless, whole_number
 from .stepwise import StepwiseLayer
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+    pass
 
 
-class PlainStepwise(StepwiseLayer):
+class PlainStepwise(Parameterless, StepwiseLayer):
     """A layer without parameters that maps every time step of n_x features on its own."""
 
     _check = ParameterChecker({}, {})
-
-    def init(
-        self, rng: "np.random.Generator", dtype: "DTypeLike" = np.float32
-    ) -> dict[str, np.ndarray]:
-        """Return an empty dict: there are no parameters."""
-        return {}
 
     def _checked(self, name, x, axes, parameters):
         return ArrayChecker(n_x=self.n_in).array(name, x, f"{axes} n_x")

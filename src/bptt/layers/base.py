@@ -163,6 +163,20 @@ class Layer(ABC):
         return self.checked_state(dstate, m, dtype, "dstate")
 
 
+class Parameterless(Layer):
+    """A layer without parameters."""
+
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Return an empty dict: there are no parameters."""
+        return {}
+
+    def init(
+        self, rng: "np.random.Generator", dtype: "DTypeLike" = np.float32
+    ) -> dict[str, np.ndarray]:
+        """Return an empty dict: there are no parameters."""
+        return {}
+
+
 def checked_gradient(dy: Any, shape: tuple[int, int, int], dtype: np.dtype) -> np.ndarray:
     """Check the gradient of outputs of a shape (m, T_x, n_out) and a dtype.
 

@@ -10,8 +10,8 @@ from ..engine.contract import Stepper
 from ..errors import ConfigError, operation
 from .base import (
     Batch,
-    Layer,
     LayerTape,
+    Parameterless,
     Parameters,
     State,
     Stateless,
@@ -22,10 +22,10 @@ from .base import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+    pass
 
 
-class Dropout(Layer):
+class Dropout(Parameterless):
     """Set each feature of each step to 0 with probability `rate`; scale the others up.
 
     (1)  y = mask x,  mask = 0 with probability rate, else 1 / (1 - rate)
@@ -54,16 +54,6 @@ class Dropout(Layer):
 
     def __repr__(self) -> str:
         return f"Dropout({self.n_in}, {self.rate:g})"
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return an empty dict: there are no parameters."""
-        return {}
-
-    def init(
-        self, rng: "np.random.Generator", dtype: "DTypeLike" = np.float32
-    ) -> dict[str, np.ndarray]:
-        """Return an empty dict: there are no parameters."""
-        return {}
 
     @operation
     def forward(

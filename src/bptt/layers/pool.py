@@ -13,8 +13,8 @@ from ..equations.underflow import may_underflow
 from ..errors import ConfigError, operation
 from .base import (
     Batch,
-    Layer,
     LayerTape,
+    Parameterless,
     Parameters,
     State,
     as_batch,
@@ -44,7 +44,7 @@ class _PoolStepper:
         return yt
 
 
-class Pool(Layer):
+class Pool(Parameterless):
     """Reduce the time steps of a sequence to one.
 
     ``last``: y = x<T>. ``mean``: y = 1/T sum over t of x<t>. ``max``: y = max over t of x<t>,
@@ -94,16 +94,6 @@ class Pool(Layer):
     def __repr__(self) -> str:
         extra = ", bidirectional=True" * self.bidirectional
         return f"Pool({self.n_in}, {self.pooling!r}{extra})"
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return an empty dict: there are no parameters."""
-        return {}
-
-    def init(
-        self, rng: "np.random.Generator", dtype: "DTypeLike" = np.float32
-    ) -> dict[str, np.ndarray]:
-        """Return an empty dict: there are no parameters."""
-        return {}
 
     def state_shapes(self, m: int) -> tuple[tuple[int, ...], ...]:
         """Return the shapes of the states of m sequences: (m, n_in) and (m, 1), or ()."""

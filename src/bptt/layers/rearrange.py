@@ -15,8 +15,8 @@ from ..equations.sequences import reverse_valid, valid_steps
 from ..errors import ConfigError, ShapeError, operation
 from .base import (
     Batch,
-    Layer,
     LayerTape,
+    Parameterless,
     Parameters,
     State,
     as_batch,
@@ -26,10 +26,10 @@ from .base import (
 )
 
 if TYPE_CHECKING:
-    from numpy.typing import DTypeLike
+    pass
 
 
-class _Rearrangement(Layer):
+class _Rearrangement(Parameterless):
     """A layer that moves entries; the gradient moves back."""
 
     @abstractmethod
@@ -39,16 +39,6 @@ class _Rearrangement(Layer):
     @abstractmethod
     def _move_back(self, dy: np.ndarray, T_x: int, lengths: np.ndarray | None) -> np.ndarray:
         """Return the gradient of x; what it has on padding does not matter."""
-
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Return an empty dict: there are no parameters."""
-        return {}
-
-    def init(
-        self, rng: "np.random.Generator", dtype: "DTypeLike" = np.float32
-    ) -> dict[str, np.ndarray]:
-        """Return an empty dict: there are no parameters."""
-        return {}
 
     def _of(self):
         return type(self), repr(self)
