@@ -45,9 +45,14 @@ class Row(NamedTuple):
         return [Participant(peer, case, self.threads) for peer in self.peers]
 
     def participants(self, size):
-        """All that take turns: ours, its references, for shares NumPy's product too."""
+        """All that take turns: ours, its references, NumPy's product where a share is a goal."""
         found = [self.ours(size), *self.references(size)]
-        return found + [product(found[0])] * (self.measure == "share")
+        return found + [product(found[0])] * (self.share(size) is not None)
+
+    def share(self, size):
+        """The share of the peak that is a goal beside the row's own, or None."""
+        is_layer = self.case["kind"] == "layer" and self.measure != "ragged"
+        return SHARES.get(size) if is_layer else None
 
 
 def product(ours):
@@ -109,21 +114,18 @@ def judge(row, size, seconds):
 def limits(row, size, seconds, reference):
     """The time that each goal allows and, where it is not the row's own, its name.
 
-    A layer has a share of the peak for a goal, of what the yardstick computes or NumPy's product,
-    where that is in the rounds; beside it the row's ratio, in the table of shares `FASTER`.
+    A layer has a share of the peak for a goal, of the yardstick's speed or of NumPy's product's;
+    beside it the row's ratio, in the table of shares `FASTER`.
     """
     who, goal, found = row.ours(size), row.goals[size], []
     if reference is not None:
         ratio = {"faster": 1 / goal, "ragged": goal, "share": 1 / FASTER}[row.measure]
         found.append((ratio * reference, f"{FASTER:g} x peer" * (row.measure == "share")))
-    if who.case.kind == "layer" and row.measure != "ragged" and size in SHARES:
-        name = "" if row.measure == "share" else f"share {SHARES[size]:g}"
-        for yardstick, held_to in (
-            (peak(who), name),
-            (product(who), f"{SHARES[size]:g} x product"),
-        ):
+    if share := row.share(size):
+        name = "" if row.measure == "share" else f"share {share:g}"
+        for yardstick, held_to in ((peak(who), name), (product(who), f"{share:g} x product")):
             if yardstick in seconds:
-                found.append((time_at(seconds[yardstick], who.case) / SHARES[size], held_to))
+                found.append((time_at(seconds[yardstick], who.case) / share, held_to))
     return found
 
 

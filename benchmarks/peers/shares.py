@@ -19,10 +19,10 @@ def share_table(outcomes, run):
         f"of NumPy's product; {FASTER:g} x the fastest peer's speed."
     )
     lines = ["### Share of the peak", "", text, "", line(head), line(["---"] * len(head))]
-    return "\n".join(lines + [line(cells(o, run.isa)) for o in outcomes])
+    return "\n".join(lines + [line(cells(o, run)) for o in outcomes])
 
 
-def cells(outcome, isa):
+def cells(outcome, run):
     """A line: the peak, and every contender's share of it."""
     ours, medians = outcome.row.ours(outcome.size), outcome.experiment.medians()
     case, slowest = ours.case, medians[peak(ours)]
@@ -34,8 +34,8 @@ def cells(outcome, isa):
         case.cell.replace("_", " "),
         "forward + backward" if case.backward else "forward",
         case.dtype,
-        ours.threads or "all",
-        isa,
+        ours.threads or run.threads,
+        run.isa,
         outcome.size,
         number(1e-9 / slowest),
         share(medians.get(product(ours)), slowest),
