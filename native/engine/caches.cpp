@@ -85,7 +85,8 @@ void set_cache_sizes(const std::string& text) {
 }
 
 void find_cache_sizes() {
-  if (const char* wanted = std::getenv("BPTT_CACHE")) return set_cache_sizes(wanted);
+  const char* wanted = std::getenv("BPTT_CACHE");
+  if (wanted && *wanted) return set_cache_sizes(wanted);
   const index l1 = reported(1), l2 = std::min(reported(2), kMost);
   if (valid(l1, l2)) cache_sizes = {l1, l2};
 }
