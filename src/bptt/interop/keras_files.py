@@ -19,6 +19,7 @@ from ..errors import InteropError
 from ..safe_files import parse_json, printable
 from .files import MOST_BYTES, MOST_ENTRIES, read_bytes
 from .hdf5 import Tree, opened
+from .hdf5_trial import try_out
 from .imported import Imported
 
 __all__ = ["KerasFile", "Weights", "read", "snake_case"]
@@ -47,14 +48,35 @@ def read(path: str) -> Imported:
     """Read a file of Keras; called by `interop.load`."""
     from .keras_models import imported  # which needs the types here
 
-    if read_bytes(path, 4, whole=False).startswith(b"PK"):
-        return imported(_read_zip(path))
-    with opened(path) as tree:
-        return imported(_read_hdf5(path, tree))
+    return imported(content(path))
 
 
-def _read_zip(path: str) -> KerasFile:
-    """Read a .keras file: config.json, metadata.json, and model.weights.h5 after these."""
+def content(path: str, *, tried: bool = False) -> KerasFile:
+    """Read what a file holds.
+
+    Parameters
+    ----------
+    path : str
+    tried : bool
+        Whether HDF5's library may read it in this process at once: see `hdf5_trial`.
+
+    Raises
+    ------
+    InteropError, ConfigError
+    """
+    config, version, image = None, "", None
+    if in_zip := read_bytes(path, 4, whole=False).startswith(b"PK"):
+        config, version, image = _read_zip(path)
+    if not tried:
+        try_out(path)
+    with opened(path, image) as tree:
+        if in_zip:
+            return KerasFile(path, version, ".keras", config, *_tree_weights(tree))
+        return _read_hdf5(path, tree)
+
+
+def _read_zip(path: str) -> tuple[dict[str, Any], str, bytes]:
+    """Return config.json, Keras' version of metadata.json, and model.weights.h5."""
     try:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
@@ -74,8 +96,7 @@ def _read_zip(path: str) -> KerasFile:
         if isinstance(error, InteropError):
             raise
         raise InteropError(f"{path} is a damaged zip file: {printable(error, 100)}.") from error
-    with opened(path, image) as tree:
-        return KerasFile(path, version, ".keras", config, *_tree_weights(tree))
+    return config, version, image
 
 
 def _member(path: str, archive: zipfile.ZipFile, name: str, most: int) -> bytes:

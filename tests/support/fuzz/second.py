@@ -182,7 +182,8 @@ def rows_with_csv(path, separator):
     if (text := text_of(path)) is None:
         return None
     try:
-        return list(csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True))
+        file, rule = io.StringIO(text, newline=""), {"strict": True, "skipinitialspace": True}
+        return list(csv.reader(file, delimiter=separator, **rule))
     except csv.Error:
         return None
 
@@ -194,6 +195,7 @@ def rows_with_pandas(path, separator):
     if (text := text_of(path)) is None:
         return None
     strict = {"dtype": str, "keep_default_na": False, "na_filter": False, "header": None}
+    strict["skipinitialspace"] = True  # a quote after spaces begins a field
     try:
         table = pd.read_csv(io.StringIO(text), sep=separator, on_bad_lines="error", **strict)
     except (pd.errors.ParserError, pd.errors.EmptyDataError, ValueError):
@@ -212,10 +214,15 @@ def frame_agrees(frame, rows):
         return False  # a blank line of spaces, or a quoted field without content
     while len(rows) > 1 and not any(rows[-1]):
         rows.pop()
-    while rows and rows[0] and not any(row[-1] if row else "" for row in rows):
-        rows = [row[:-1] for row in rows]  # a separator at the end of every row
-    if len({len(row) for row in rows}) != 1 or not rows[0]:
+    if len({len(row) for row in rows}) > 1:  # a separator at the end of some rows
+        while rows[0] and not any(row[-1] if row else "" for row in rows):
+            rows = [row[:-1] for row in rows]
+    if len({len(row) for row in rows}) != 1:
         return False  # pandas fills short rows, csv returns them
+    there = [at for at in range(len(rows[0])) if any(row[at] for row in rows)]
+    rows = [[row[at] for at in there] for row in rows]  # without empty columns without a name
+    if not rows[0]:
+        return False
     _, *rows = rows
     assert frame.shape == (len(rows), len(rows[0]) if rows else frame.shape[1])
     for at in range(frame.shape[1]):
