@@ -139,3 +139,12 @@ def test_refused(attributes, sentence, tmp_path):
     with pytest.raises(InteropError, match="LSTM 'cell'") as caught:
         interop.load(path)
     assert sentence in str(caught.value)
+
+
+def test_a_node_without_an_input_is_refused(tmp_path):
+    made = models.node("LSTM", ["", "W", "R"], ["Y"], name="cell", hidden_size=2)
+    constants = {"W": np.ones((1, 8, 2), np.float32), "R": np.ones((1, 8, 2), np.float32)}
+    x = {"x": np.ones((1, 1, 2), np.float32)}
+    path = models.write(tmp_path / "m.onnx", [made], x, ["Y"], constants)
+    with pytest.raises(InteropError, match="LSTM 'cell': X, W or R is left out"):
+        interop.load(path).graph.run(x)

@@ -74,10 +74,12 @@ def seeds_of(target):
 
 def mutant_of(target, seed, pool, rng):
     """Return a changed seed, or a changed mutant that has shown something new."""
-    from . import interop, mutations
+    from . import interop, mutations, onnx_models
 
     if target == "checkpoints" and rng.random() < 0.5:
         return mutations.forge(seed, rng)
+    if target == "onnx" and rng.random() < 0.8:
+        return onnx_models.change_model(rng.choice([seed, *pool]), rng)
     if target in ("torch", "arrays", "keras") and seed.startswith(b"PK") and rng.random() < 0.6:
         return interop.change_member(rng.choice([seed, *pool]), rng)
     if target in ("json", "audio") and rng.random() < 0.5:
@@ -199,7 +201,19 @@ def table(target, rows):
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
 
 
-ALL = ("tables", "ts", "conll", "json", "text", "checkpoints", "torch", "arrays", "audio", "keras")
+ALL = (
+    "tables",
+    "ts",
+    "conll",
+    "json",
+    "text",
+    "checkpoints",
+    "torch",
+    "arrays",
+    "audio",
+    "onnx",
+    "keras",
+)
 
 
 def main():

@@ -6,7 +6,7 @@ import time
 import warnings
 
 from bptt.errors import DataError
-from tests.support.fuzz.interop import array_seeds, audio_seeds, torch_seeds
+from tests.support.fuzz.interop import array_seeds, audio_seeds, onnx_seeds, torch_seeds
 from tests.support.fuzz.keras import keras_seeds
 from tests.support.fuzz.models import checkpoint_seeds
 from tests.support.fuzz.seeds import CONLL, DATA_SEEDS, JSON, TABLES, TEXT, TS
@@ -51,6 +51,7 @@ TARGETS = {
     "torch": torch_seeds,
     "arrays": array_seeds,
     "audio": audio_seeds,
+    "onnx": onnx_seeds,
     "keras": keras_seeds,
     "faults": lambda: [faulty(how) for how in FAULTS],
 }

@@ -150,10 +150,7 @@ class _Reader:
         dtype = DTYPES.get(tensor.elem_type)
         shape = None
         if tensor.HasField("shape"):
-            shape = tuple(
-                d.dim_value if d.HasField("dim_value") else printable(d.dim_param, 50) or None
-                for d in tensor.shape.dim
-            )
+            shape = tuple(_size(d) for d in tensor.shape.dim)
         return Value(proto.name, np.dtype(dtype) if dtype else None, shape)
 
     def tensor(self, t: Any, name: str) -> np.ndarray:
@@ -196,3 +193,10 @@ class _Reader:
         if values.size != size:
             raise self.fail(f"{what} has {values.size} values; expected {size} for shape {shape}")
         return values.reshape(shape)
+
+
+def _size(dim: Any) -> int | str | None:
+    """Return a number, a name, or None for a size that is not said; some exporters write it -1."""
+    if dim.HasField("dim_value"):
+        return dim.dim_value if dim.dim_value >= 0 else None
+    return printable(dim.dim_param, 50) or None

@@ -150,7 +150,8 @@ def run(
         Of `directions_of`, where the weights are constants.
     """
     X, W, R, B, lengths, h0, c0, P = (*inputs, *[None] * 8)[:8]
-    assert X is not None
+    if X is None or X.ndim != 3 or (directions is None and (W is None or R is None)):
+        raise InteropError("X, W or R is left out, or X has not three axes; expected all three.")
     half = X.dtype == np.float16
     if directions is None:
         given = [v if v is None or not half else v.astype(np.float32) for v in (W, R, B, P)]
