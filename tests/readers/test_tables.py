@@ -220,7 +220,23 @@ def test_real_tables():
     assert np.isnan(co2[6, 0])
 
 
-def test_a_row_that_pandas_does_not_see_is_refused(tmp_path):
-    (tmp_path / "a.tsv").write_bytes(b"0x10\n\xef\xbb\xbf\n")  # a byte-order mark as a row
-    with pytest.raises(DataError, match="cannot be read from line 2 on"):
-        read_frame(tmp_path / "a.tsv")
+def test_a_byte_order_mark_within_a_table_is_a_character(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"a,b\n\xef\xbb\xbf1,2\n3,4\n")
+    frame = read_frame(tmp_path / "a.csv", header=True)
+    assert frame["a"].tolist() == ["\ufeff1", "3"]
+    (tmp_path / "a.tsv").write_bytes(b"0x10\n\xef\xbb\xbf\n")
+    assert read_frame(tmp_path / "a.tsv", separator="\t", header=True)["0x10"].tolist() == [
+        "\ufeff"
+    ]
+
+
+def test_a_table_of_empty_fields_is_refused(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b'""\n\n""\n')
+    with pytest.raises(DataError, match="expected"):
+        read_frame(tmp_path / "a.csv", header=True)
+
+
+def test_rows_that_pandas_refuses_are_refused_by_line(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"1\t0.5\tNaN\n2\t1.5\x0b3\n1\t2.5\t4\n")
+    with pytest.raises(DataError, match="line 2"):
+        read_table(tmp_path / "a.csv", label=0)

@@ -123,9 +123,10 @@ class Table:
         self._kept = [
             at for at in wanted if at in asked or self.names[at] or not _is_empty(read[at])
         ]
-        last = self._kept[-1]
-        if self._unnamed and len(self._kept) > 1 and last not in asked and _is_empty(read[last]):
-            self._kept.pop()
+        if self._unnamed and len(self._kept) > 1:
+            last = self._kept[-1]
+            if last not in asked and _is_empty(read[last]):
+                self._kept.pop()
         if not self._kept:
             raise DataError(f"{self.name} has no value in its columns; expected some.")
         if gone := [at for at in wanted if at not in self._kept]:

@@ -1,5 +1,6 @@
 """Tables in text files, and workbooks read as such: the cells are read with pandas."""
 
+import codecs
 import csv
 import io
 import os
@@ -83,6 +84,8 @@ class TextTable(Table):
         data = self._data
         if first:
             data = body(data, layout.second or 1)
+        if data.startswith(codecs.BOM_UTF8):  # pandas would drop it: there it is a character
+            data = b"\n" + data
         try:
             result = self._pd.read_csv(
                 io.BytesIO(data),
@@ -103,10 +106,10 @@ class TextTable(Table):
                 encoding_errors="surrogatepass",
                 **_exact(self._pd),
             )
-        except (self._pd.errors.EmptyDataError, self._pd.errors.ParserError) as error:
+        except self._pd.errors.ParserError as error:
             raise DataError(
-                f"{self.name} cannot be read from line {layout.line(first)} on: {error}; "
-                f"expected a table."
+                f"{self.name}, from line {layout.line(first)} on: {str(error).strip()}; expected as "
+                f"many fields in every row as in the first."
             ) from None
         if len(result) != n_rows:
             raise DataError(

@@ -212,8 +212,11 @@ def frame_agrees(frame, rows):
     rows = [[str(field).strip() for field in row] for row in rows if row]
     if ["" for row in rows if row == [""]]:
         return False  # a blank line of spaces, or a quoted field without content
+    whole = len(rows)
     while len(rows) > 1 and not any(rows[-1]):
         rows.pop()
+    if len(frame) == whole - 1 > len(rows) - 1:
+        return False  # a last row of quoted fields without content
     if len({len(row) for row in rows}) > 1:  # a separator at the end of some rows
         while rows[0] and not any(row[-1] if row else "" for row in rows):
             rows = [row[:-1] for row in rows]
