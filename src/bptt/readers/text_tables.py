@@ -108,8 +108,8 @@ class TextTable(Table):
             )
         except self._pd.errors.ParserError as error:
             raise DataError(
-                f"{self.name}, from line {layout.line(first)} on: {str(error).strip()}; expected as "
-                f"many fields in every row as in the first."
+                f"{self.name}, from line {layout.line(first)} on: {str(error).strip()}; expected "
+                f"as many fields in every row as in the first."
             ) from None
         if len(result) != n_rows:
             raise DataError(
