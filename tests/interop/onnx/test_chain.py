@@ -56,6 +56,25 @@ def test_the_form_of_other_exporters(tmp_path):
     np.testing.assert_allclose(y[:, 0], imported.run(x), rtol=1e-5, atol=1e-6)
 
 
+def test_the_last_of_all_steps_is_not_that_of_each_sequence(tmp_path):
+    """With lengths, a step that is taken by its place may be padding: no `Pool`."""
+    weights = {
+        "W": np.ones((1, 8, 2), np.float32),
+        "R": np.ones((1, 8, 2), np.float32),
+        "axis": np.array([1]),
+        "last": np.array(-1),
+    }
+    nodes = [
+        models.node("LSTM", ["x", "W", "R", "", "n"], ["Y"], hidden_size=2),
+        models.node("Squeeze", ["Y", "axis"], ["s"]),
+        models.node("Gather", ["s", "last"], ["y"], axis=0),
+    ]
+    given = {"x": np.ones((3, 2, 2), np.float32), "n": np.array([3, 1], np.int32)}
+    imported = interop.load(models.write(tmp_path / "m.onnx", nodes, given, ["y"], weights))
+    assert imported.model is None
+    assert not imported.graph.run(given)["y"][1].any()
+
+
 def test_no_chain_is_computed_as_it_stands(tmp_path):
     x = np.ones((2, 3), np.float32)
     nodes = [models.node("Add", ["x", "x"], ["y"])]

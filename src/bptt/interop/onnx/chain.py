@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...layers import Activation, Dense, Embedding, Layer, Pool
-from ...layers.recurrent import Recurrent
+from ...layers.recurrent import recurrent_layer
 from ...network import Network
 from . import recurrent
 from .files import GraphFile, Node
@@ -66,8 +66,7 @@ class _Chain:
         self.layers: list[Layer] = []
         self.parameters: list[dict[str, np.ndarray]] = []
         self.axes = ""
-        self.time_first = False
-        self.recurrent: tuple[Node, Recurrent] | None = None
+        self.time_first = self.has_lengths = False
 
     def need(self, fits: Any) -> None:
         if not fits:
@@ -133,6 +132,7 @@ class _Chain:
         time = self.axes.find("T")
         self.need(index is not None and index.size == 1 and int(index.ravel()[0]) == -1)
         self.need(time >= 0 and node.attributes.get("axis", 0) % len(self.axes) == time)
+        self.need(not self.has_lengths)  # the last of all steps, and not that of each sequence
         self._pool(keeps=index is not None and index.ndim == 1)
         return node.outputs[0]
 
@@ -186,11 +186,13 @@ class _Chain:
         if not self.axes:  # the input itself
             self.axes, self.time_first = (_BATCH, False) if layout else (_TIME, True)
         self.need(self.axes == (_BATCH if layout else _TIME))
-        self.need(len(node.inputs) < 5 or not node.inputs[4] or self._is_lengths(node.inputs[4]))
+        if len(node.inputs) > 4 and node.inputs[4]:
+            self.has_lengths = True
+            self.need(any(v.name == node.inputs[4] for v in self.graph.inputs))
         self.need(all(self._is_zero(name) for name in node.inputs[5:7]))
         self.need(len({d.cell for d in found}) == 1 and not (len(found) == 1 and found[0].reverse))
         sizes = found[0].cell.sizes(found[0].parameters)
-        layer = recurrent.recurrent_layer(
+        layer = recurrent_layer(
             found[0].cell, sizes["n_x"], sizes["n_a"], bidirectional=len(found) > 1
         )
         self.put(layer, {
@@ -211,9 +213,6 @@ class _Chain:
     def _leads_on(self, name: str) -> bool:
         """Whether a value is used by another node, and not as a further output alone."""
         return bool(self.users.get(name)) or name == self.graph.outputs[0].name
-
-    def _is_lengths(self, name: str) -> bool:
-        return any(v.name == name for v in self.graph.inputs)
 
     def _is_zero(self, name: str) -> bool:
         """Whether an initial state is left out, 0, made of 0 by Expand, or an input."""
