@@ -15,6 +15,7 @@ from tests.support.sequence_models import QUIET, SMALL, alike
 from tests.support.tolerances import assert_close
 
 
+@pytest.mark.slow
 def test_a_forecaster_beats_the_naive_forecast_on_a_wave():
     wave = np.sin(np.arange(600) / 5)
     for settings in (
