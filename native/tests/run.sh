@@ -10,5 +10,5 @@ for kind; do
   sanitize=$([ "$kind" = plain ] || echo "$kind")
   cmake -S "$here" -B "$dir" -DBPTT_PYTHON=OFF -DBPTT_TESTS=ON -DBPTT_WERROR=ON -DBPTT_SANITIZE=$sanitize >/dev/null
   cmake --build "$dir" -j2
-  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ctest --test-dir "$dir" --output-on-failure
+  UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 ctest --test-dir "$dir" --output-on-failure -j2
 done
