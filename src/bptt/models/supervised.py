@@ -1,6 +1,6 @@
 """Models that learn from sequences with targets: what they share."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, Self
 
@@ -23,6 +23,7 @@ from .fitted import as_fitted, fitting
 from .hyperparameters import Columns, Flag, Optional, Whole, check, option, redefault
 from .inputs import as_data
 from .labels import Labels
+from .lazy import predict_in_batches
 from .missing import Missing, MissingValues
 from .model_stream import ModelStream, run_over
 from .names import aligned, listed, warn_of_changes
@@ -330,6 +331,59 @@ class SequenceModel(Model):
         return SequenceBatches(inputs, self._target.encode(targets), self.batch_size)
 
     # -- predictions -------------------------------------------------------------------------
+
+    @operation
+    def predict_iter(
+        self,
+        source: Any,
+        *,
+        column: str | int | None = None,
+        method: Literal["predict", "predict_proba"] = "predict",
+        batch_size: int = 256,
+        start: int = 0,
+    ) -> Iterator[Any]:
+        """Yield the predictions for a source of any length, one at a time and in its order.
+
+        Only one batch is in memory. Work that was interrupted after n predictions goes on with
+        ``start=n``.
+
+        Parameters
+        ----------
+        source : iterable of sequences, or object with ``len`` and ``[i]``
+            A generator, a list, a memory-mapped array (n, T, n_features), a dataset of the package
+            datasets. Of an object with ``len`` and ``[i]``, only what is predicted is read.
+        column : str or int, optional
+            Entry of each element of the source that is the sequence, where elements are dicts or
+            tuples.
+        method : {"predict", "predict_proba"}
+            What is computed of each sequence; classifiers and taggers have both.
+        batch_size : int
+            Sequences that are read and predicted at a time.
+        start : int
+            Sequences at the beginning of the source that are left out.
+
+        Yields
+        ------
+        As an element of what the method returns for a list.
+
+        Raises
+        ------
+        ShapeError, ConfigError, BpttError
+            As the method; the sequences are named by their places in the source.
+
+        Examples
+        --------
+        >>> from bptt import SequenceClassifier
+        >>> X, y = [np.full((3, 1), k % 2.0) for k in range(20)], ["low", "high"] * 10
+        >>> model = SequenceClassifier(units=4, epochs=20, learning_rate=0.1)
+        >>> many = (np.full((5, 1), k % 2.0) for k in range(10**6))
+        >>> predicted = model.fit(X, y, progress="silent").predict_iter(many)
+        >>> next(predicted), next(predicted)
+        ('low', 'high')
+        """
+        if method not in ("predict", "predict_proba") or not hasattr(self, method):
+            raise ConfigError(f"method is {method!r}; expected one that {type(self).__name__} has.")
+        return predict_in_batches(getattr(self, method), source, column, batch_size, start)
 
     def _outputs(self, X, lengths=None, group=None):
         """Run the network over X: `Data`, and a list of arrays (T_i, n_out) or (1, n_out)."""
