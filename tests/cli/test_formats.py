@@ -238,7 +238,7 @@ def test_gaps_are_filled_when_asked_for(lines, run):
     [
         (
             "forecast x.csv --format ts",
-            "--format is 'ts'; expected one of csv, tsv, parquet, excel",
+            "--format is 'ts'; expected one of csv, tsv, parquet, arrow, excel",
         ),
         ("tag x.csv --format text", "--format is 'text'; expected one of conll, conllu, csv"),
         ("forecast x.csv --encoding klingon", "encoding is 'klingon'; expected the name of an enc"),

@@ -4,7 +4,7 @@
 class gives as `reads`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,6 +19,7 @@ from ..models.token_files import is_token_file
 from ..readers import Data
 from ..readers.lines import shown
 from ..readers.numerals import Numerals
+from ..readers.table_parts import has_lists, is_large, table_parts
 from .formats import SEQUENCES, SERIES, STEPS, Request, read_file
 from .options import flag, panel, switch
 
@@ -87,8 +88,8 @@ OPTIONS = panel(
     (
         "format",
         "Format of the file, whatever its name ends in. Without: by its ending, then by its "
-        "content. One of csv, tsv, parquet, excel, ts, jsonl, conll, conllu, as the kind of model "
-        "reads them.",
+        "content. One of csv, tsv, parquet, arrow, excel, ts, jsonl, conll, conllu, as the kind of "
+        "model reads them.",
         str,
         None,
         "NAME",
@@ -167,6 +168,57 @@ def read(
     BpttError
         A file with other content, or an option that this kind of data does not have.
     """
+    content, options, request = _asked(kind, given, labeled, columns)
+    return _aligned(content.read(paths, options, request), request)
+
+
+def read_parts(
+    kind: Any, path: Path, given: dict[str, Any], labeled: bool = True
+) -> Iterator[Data] | None:
+    """Return the data of a large file in parts; None where it is read as a whole.
+
+    Sequences without ids have their places in the file as ids. The columns of all parts are read
+    as those of the first.
+
+    Parameters
+    ----------
+    kind, given, labeled
+        As for `read`; `kind` is a fitted model.
+    path : Path
+
+    Raises
+    ------
+    BpttError
+        As `read`, and where the rows of a sequence do not stand together.
+    """
+    content, options, request = _asked(kind, given, labeled)
+    if kind.reads not in ("labels", "numbers", "tags") or not is_large(path):
+        return None
+    group = options["sequence"] or request.others.group
+    lists = has_lists(path, str(group or "sequence"))
+    if kind.reads == "tags" and group is None and not lists:
+        return None  # one sequence
+    return _parts(content, path, options, request, None if lists or not group else str(group))
+
+
+def _parts(content, path, options, request, group):
+    first, done = None, 0
+    for table in table_parts(path, group):
+        data = _aligned(content.read([path], options, request._replace(table=table)), request)
+        if data.ids is None:
+            data = data.but(ids=list(range(done, done + len(data.X))))
+        own = (data.columns, data.ids_name, data.index_name)
+        if first is not None and own != first:
+            raise DataError(
+                f"{path}: the columns from sequence {done} on are not read as those before; "
+                f"expected --columns, --sequence and --time to say what each column is."
+            )
+        first, done = own, done + len(data.X)
+        yield data
+
+
+def _asked(kind, given, labeled, columns=()):
+    """Return what a kind of model reads, the options given for it, and what is asked of files."""
     content = CONTENTS[kind.reads]
     stray = [n for n in OPTIONS if n not in content.options and given.get(n) is not None]
     if stray:
@@ -181,8 +233,11 @@ def read(
     known = columns if isinstance(kind, type) else getattr(kind, "feature_names_in_", ())
     known = tuple(map(str, known))
     others = NO_COLUMNS if isinstance(kind, type) else getattr(kind, "frame_columns", NO_COLUMNS)
-    request = Request(labeled, options.pop("format", None), False, known, others)
-    data = content.read(paths, options, request)
+    return content, options, Request(labeled, options.pop("format", None), False, known, others)
+
+
+def _aligned(data, request):
+    known = request.columns
     return aligned(data, known) if known and isinstance(data.X, list) else data
 
 
@@ -279,16 +334,16 @@ CONTENTS = {
         _texts,
     ),
     "labels": _content(
-        "FILE is a table (.csv, .tsv, .parquet, .xlsx; also packed: .csv.gz) with a column of "
-        "labels; a .ts file of the UEA and UCR archives; or JSON lines (.jsonl) such as "
+        "FILE is a table (.csv, .tsv, .parquet, .arrow, .xlsx; also packed: .csv.gz) with a column "
+        "of labels; a .ts file of the UEA and UCR archives; or JSON lines (.jsonl) such as "
         '`{"sequence": [[0.1, 2.0], [0.3, 1.5]], "label": "up"}`, where a sequence is a text, a '
         "list of words, a list of numbers or a list of lists of numbers.",
         _sequences,
         SEQUENCES,
     ),
     "numbers": _content(
-        "FILE is a table (.csv, .tsv, .parquet, .xlsx; also packed: .csv.gz) with a column of "
-        "numbers to predict; JSON lines (.jsonl) such as "
+        "FILE is a table (.csv, .tsv, .parquet, .arrow, .xlsx; also packed: .csv.gz) with a column "
+        "of numbers to predict; JSON lines (.jsonl) such as "
         '`{"sequence": [[0.1, 2.0], [0.3, 1.5]], "label": 0.7}`; or a .ts file.',
         _numbers,
         SEQUENCES,
@@ -301,9 +356,9 @@ CONTENTS = {
         STEPS,
     ),
     "series": _content(
-        "FILE is a table (.csv, .tsv, .txt, .parquet, .xlsx; also packed: .csv.gz) with a row for "
-        "each time step and a column for each value. Dates are found and are the index. Several "
-        "series stand below one another with their ids in a column (`unique_id, ds, y`, or "
+        "FILE is a table (.csv, .tsv, .txt, .parquet, .arrow, .xlsx; also packed: .csv.gz) with a "
+        "row for each time step and a column for each value. Dates are found and are the index. "
+        "Several series stand below one another with their ids in a column (`unique_id, ds, y`, or "
         "--sequence).",
         _series,
         SERIES,

@@ -9,7 +9,8 @@ from ..models.data_frames import NO_COLUMNS, FrameColumns
 from ..models.names import changes
 from ..readers import Data, read_conll, read_json_lines, read_ts
 from ..readers.packed import read_head, suffix_of
-from ..readers.table_files import FORMATS, format_of, open_table
+from ..readers.table_base import Table
+from ..readers.table_files import FORMATS, TYPED, check_layout, format_of, open_table
 from ..readers.tables import sequences_of_table, series_of_table
 from .options import flag
 
@@ -44,7 +45,8 @@ class Format(NamedTuple):
 class Request(NamedTuple):
     """What is read for: whether labels are needed and are numbers, the columns of a model.
 
-    `columns` are its features, `others` those of its training data that are not.
+    `columns` are its features, `others` those of its training data that are not. `table` is a part
+    of the file that is read in place of the whole.
     """
 
     labeled: bool
@@ -52,6 +54,7 @@ class Request(NamedTuple):
     numeric: bool = False
     columns: tuple[str, ...] = ()
     others: FrameColumns = NO_COLUMNS
+    table: Table | None = None
 
 
 def read_file(
@@ -104,8 +107,8 @@ def _guess(formats, path):
     """Return the format that a file's first bytes look like."""
     head = read_head(path).lstrip(b"\xef\xbb\xbf \t\r\n")
     kind = "csv"
-    if format_of(path) in ("parquet", "excel"):
-        kind = "parquet"
+    if (own := format_of(path)) in (*TYPED, "excel"):
+        kind = own
     elif head.startswith(b"{"):
         kind = "jsonl"
     elif b"@data" in head.lower():
@@ -117,6 +120,9 @@ def _guess(formats, path):
 
 def _open(path, request, layout):
     decimal = layout.pop("decimal") or "."
+    if request.table is not None:
+        check_layout(format_of(path) or "", decimal=decimal, **layout)
+        return request.table
     return open_table(path, request.format, decimal=decimal, **layout)
 
 

@@ -1,18 +1,18 @@
 """`bptt predict`: a model's predictions for a file, as a table."""
 
-import csv
-import io
+from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from .. import extras
-from ..errors import ConfigError, operation
+from ..errors import ConfigError, DataError, operation
 from ..models import load
 from . import data_files, options
-from .console import check_destination, field, put, put_bytes, show_input
+from .console import check_destination, note, put, put_bytes, show_input
 from .options import Model
+from .parts import predict_parts, table
 
 _OPTIONS = options.panel(
     "Options",
@@ -27,6 +27,12 @@ _OPTIONS = options.panel(
         "Add intervals that contain each value with this probability, above 0 and below 1 "
         "(forecasters with --output gaussian or quantile).",
         float,
+    ),
+    (
+        "resume",
+        "Go on with the prediction of a large file that was interrupted: its finished parts are in "
+        "FILE.parts beside --out FILE.",
+        bool,
     ),
 )
 
@@ -53,6 +59,9 @@ def predict(
     tagger of numbers, and with --out FILE.csv that of words, a table with a row for each step.
     Sequences without ids are numbered from 0.
 
+    A Parquet or Arrow file of more than 256 MiB is read and predicted in parts, in constant memory;
+    the rows of a sequence must stand together. Ctrl-C keeps what is done for --resume.
+
     A table with a column of labels needs --label here too: the labels are not features.
     """
     m, out, coverage = load(model), given["out"], given["coverage"]
@@ -65,40 +74,48 @@ def predict(
         raise ConfigError(f"--coverage is given for a {type(m).__name__}; expected a Forecaster.")
     if out is not None:
         check_destination(out, model, file)
-    data = data_files.read(m, [] if file is None else [file], given, labeled=False)
     suffix = "" if out is None else out.suffix.lower()
     conll = getattr(m, "conll", False) and suffix not in (".csv", ".parquet")
-    if hasattr(m, "predict_interval"):
-        rows = m.prediction_rows(data, coverage=coverage, columns=data.columns)
-    else:
-        rows = m.prediction_rows(data, **({"table": not conll} if hasattr(m, "conll") else {}))
-    rows = list(rows)  # a mistake gives one sentence only
+    predicted = partial(_rows, m, coverage, conll)
+    parts = None if file is None else data_files.read_parts(m, file, given, labeled=False)
+    if parts is not None and file is not None:
+        _large(m, model, file, parts, predicted, given, quoted=not conll)
+        return
+    if given["resume"]:
+        raise ConfigError(f"--resume is given; expected it left out: {file} is predicted at once.")
+    data = data_files.read(m, [] if file is None else [file], given, labeled=False)
+    rows = list(predicted(data))  # a mistake gives one sentence only
     if file is not None:
         show_input(m, data, file)
-    if suffix == ".parquet":
-        _put_parquet(rows, out)
+    content = table(rows, suffix, quoted=not conll)
+    if out is None:
+        put(content.decode(), None)
     else:
-        put(_text(rows, "\t" if conll or suffix == ".tsv" else ",", quoted=not conll), out)
+        put_bytes(content, out)
 
 
-def _text(rows, separator, quoted):
-    """Return rows as text; entries of CoNLL columns are not quoted."""
-    text = io.StringIO()
-    quotes = {} if quoted else {"quoting": csv.QUOTE_NONE, "quotechar": None}
-    writer = csv.writer(text, delimiter=separator, lineterminator="\n", **quotes)
-    writer.writerows([_entry(entry) for entry in row] for row in rows)
-    return text.getvalue()
+def _rows(model, coverage, conll, data):
+    """Return a heading and the predictions for data."""
+    if hasattr(model, "predict_interval"):
+        return model.prediction_rows(data, coverage=coverage, columns=data.columns)
+    return model.prediction_rows(data, **({"table": not conll} if hasattr(model, "conll") else {}))
 
 
-def _entry(value):
-    return f"{value:.8g}" if isinstance(value, float) else field(value)
-
-
-def _put_parquet(rows, out):
-    """Write a table with numbers as numbers."""
-    pandas = extras.load("pandas", extra="tables", why="to write Parquet")
-    extras.load("pyarrow", extra="arrow", why="to write Parquet")
-    heading, *rows = rows
-    buffer = io.BytesIO()
-    pandas.DataFrame(rows, columns=heading).to_parquet(buffer, index=False)
-    put_bytes(buffer.getvalue(), out)
+def _large(m, model, file, parts, predicted, given, quoted):
+    """Predict a file that is read in parts."""
+    first = next(parts, None)
+    if first is None:
+        raise DataError(f"{file} has no rows; expected some to predict.")
+    columns = f"; its columns are {', '.join(first.columns)}" if first.columns else ""
+    for line in (f"{file} is read in parts{columns}.", *first.notes):
+        note(line)
+    parts, out = chain([first], parts), given["out"]
+    if out is None:
+        n = 0
+        for part in parts:
+            put(table(predicted(part), "", heading=not n, quoted=quoted).decode(), None)
+            n += len(part.X)
+    else:
+        options = {name: given[name] for name in (*data_files.OPTIONS, "coverage")}
+        n = predict_parts(parts, predicted, out, given["resume"], model, file, options, quoted)
+    note(f"{n:,} sequences of {file} are predicted.")

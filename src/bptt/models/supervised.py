@@ -378,8 +378,8 @@ class SequenceModel(Model):
         >>> model = SequenceClassifier(units=4, epochs=20, learning_rate=0.1)
         >>> many = (np.full((5, 1), k % 2.0) for k in range(10**6))
         >>> predicted = model.fit(X, y, progress="silent").predict_iter(many)
-        >>> next(predicted), next(predicted)
-        ('low', 'high')
+        >>> [str(next(predicted)) for _ in range(3)]
+        ['low', 'high', 'low']
         """
         if method not in ("predict", "predict_proba") or not hasattr(self, method):
             raise ConfigError(f"method is {method!r}; expected one that {type(self).__name__} has.")

@@ -144,6 +144,14 @@ class Table:
         result.attrs["origin"] = Origin(self)
         return result
 
+    def holds_lists(self, at: int) -> bool:
+        """Return whether the entries of a column are lists; those of texts are not."""
+        return False
+
+    def entries(self, at: int) -> list[Any]:
+        """Return the entries of a column as they are in the file, None where they are missing."""
+        raise NotImplementedError
+
     def series_frame(self, group: int | None, time: int | None, chosen: list[int] | None) -> Any:
         """Return a data frame of series; their ids are text."""
         as_text = {at for at, name in enumerate(self.names) if name in _IDS}

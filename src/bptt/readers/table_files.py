@@ -1,4 +1,4 @@
-"""Files of tables: text, Parquet and Excel, told apart and opened."""
+"""Files of tables: text, Parquet, Arrow and Excel, told apart and opened."""
 
 import contextlib
 import os
@@ -13,13 +13,15 @@ from .table_base import Table
 from .text_tables import ExcelTable, TextTable
 from .typed_tables import TypedTable
 
-TableFormat = Literal["csv", "tsv", "parquet", "excel"]
+TableFormat = Literal["csv", "tsv", "parquet", "arrow", "excel"]
 FORMATS: dict[str, tuple[str, ...]] = {
     "csv": (".csv", ".txt", ".dat", ".data"),
     "tsv": (".tsv", ".tab"),
     "parquet": (".parquet", ".pq"),
+    "arrow": (".arrow", ".feather", ".ipc"),
     "excel": (".xlsx", ".xlsm", ".xls", ".ods"),
 }
+TYPED = ("parquet", "arrow")  # the columns have names and types
 _OLD_EXCEL = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 
@@ -33,6 +35,8 @@ def format_of(path: Path) -> str | None:
     suffix = suffix_of(path)
     if head.startswith(b"PAR1"):
         return "parquet"
+    if head.startswith(b"ARROW1") or (suffix in FORMATS["arrow"] and head):
+        return "arrow"
     if head == _OLD_EXCEL or (head.startswith(ZIP) and b"xl/" in _members(path)):
         return "excel"
     return next((name for name, own in FORMATS.items() if suffix in own), None)
@@ -66,20 +70,36 @@ def open_table(
     numerals = Numerals(decimal, thousands)
     pd = extras.load("pandas", extra="tables", why="to read tables")
     format = format or format_of(path) or "csv"
-    if format in ("parquet", "excel"):
-        given = {"encoding": encoding, "separator": separator, "thousands": thousands}
-        given["decimal"] = None if decimal == "." else decimal
-        for name, value in given.items():
-            if value is not None:
-                raise ConfigError(
-                    f"{name} is {value!r}; expected it left out, for a {format} file."
-                )
-    if format == "parquet":
-        if header is False:
-            raise ConfigError("header is False; expected None: a Parquet file names its columns.")
+    check_layout(format, encoding, separator, decimal, thousands, header)
+    if format in TYPED:
         return TypedTable(path, pd, numerals)
     if format == "excel":
         return ExcelTable(path, pd, header, numerals)
     if separator is None and (format == "tsv" or suffix_of(path) in FORMATS["tsv"]):
         separator = "\t"
     return TextTable(path, pd, encoding, separator, header, numerals)
+
+
+def check_layout(
+    format: str,
+    encoding: str | None,
+    separator: str | None,
+    decimal: str,
+    thousands: str | None,
+    header: bool | None,
+) -> None:
+    """Refuse options of texts for a file that is none.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if format not in (*TYPED, "excel"):
+        return
+    given = {"encoding": encoding, "separator": separator, "thousands": thousands}
+    given["decimal"] = None if decimal == "." else decimal
+    for name, value in given.items():
+        if value is not None:
+            raise ConfigError(f"{name} is {value!r}; expected it left out, for a {format} file.")
+    if format in TYPED and header is False:
+        raise ConfigError(f"header is False; expected None: an {format} file names its columns.")

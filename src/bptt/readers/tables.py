@@ -1,4 +1,4 @@
-"""Tables, read with pandas: CSV, TSV and similar, Parquet, Excel."""
+"""Tables, read with pandas: CSV, TSV and similar, Parquet, Arrow, Excel."""
 
 from collections.abc import Sequence
 from inspect import unwrap
@@ -8,6 +8,7 @@ from ..errors import ConfigError, DataError, operation
 from .columns import Column
 from .data import Data, Path
 from .frames import sequences_of_frame, series_of_frame
+from .list_columns import is_list_column, sequences_of_lists
 from .table_base import Table
 from .table_files import TableFormat, open_table
 
@@ -35,7 +36,7 @@ def read_frame(
     ----------
     path : path-like
         The file may be packed by gzip, bzip2, xz or zip.
-    format : {"csv", "tsv", "parquet", "excel"}, optional
+    format : {"csv", "tsv", "parquet", "arrow", "excel"}, optional
         Default: found by the name's suffix and the first bytes. "csv" stands for all tables in
         text, "tsv" for those with tabs.
     encoding : str, optional
@@ -100,7 +101,8 @@ def read_table(
         negative numbers count from the end. A name that is a number is a name first.
     sequence : str or int, optional
         Column that identifies the sequence of each row. In a column in which each entry occurs
-        once, an empty entry continues the sequence above.
+        once, an empty entry continues the sequence above. A column of lists (Parquet, Arrow) holds
+        a whole sequence in each row; one that is called `sequence` is found.
     columns : str, int or sequence of them, optional
         Columns of numbers. A str is one name, or several separated by commas and quoted by ``"``
         where needed. Default: all columns that are not named elsewhere and no index.
@@ -144,6 +146,8 @@ def sequences_of_table(
     """Return what `read_table` does, of a table that is open."""
     if text is not None and columns is not None:
         raise ConfigError("columns and text are both given; expected one of them.")
+    if text is None and columns is None and is_list_column(table, sequence):
+        return sequences_of_lists(table, label, sequence)
     chosen = None if columns is None else table.several(columns)
     marked = {"label": label, "group": sequence, "text": text, "time": time}
     places = {name: table.find(column) for name, column in marked.items()}

@@ -1,10 +1,14 @@
-"""Files of tables that are no text: Parquet and Excel."""
+"""Files of tables that are no text: Parquet, Arrow and Excel."""
 
+import contextlib
 import csv
 import datetime
 import io
 import os
+from collections.abc import Iterator
 from typing import Any
+
+import numpy as np
 
 from .. import extras
 from ..errors import DataError
@@ -17,18 +21,58 @@ from .table_base import Table
 _ENGINES = {".xls": "xlrd", ".ods": "odf"}  # others: openpyxl
 
 
-def parquet(pd: Any, path: Path) -> Any:
-    """Return the data frame of a Parquet file; a meaningful index is the first column.
+def typed_frame(pd: Any, path: Path) -> Any:
+    """Return the data frame of a Parquet or Arrow file; a meaningful index is the first column.
 
     Raises
     ------
     DataError, ConfigError
     """
-    extras.load("pyarrow", extra="arrow", why="to read Parquet")
-    frame = _read(path, "Parquet", lambda file: pd.read_parquet(file, engine="pyarrow"))
+    arrow = is_arrow(path)
+    pa = extras.load("pyarrow", extra="arrow", why=f"to read {'Arrow' if arrow else 'Parquet'}")
+    if arrow:
+        frame = _read(path, "Arrow", lambda _: pa.Table.from_batches(arrow_batches(path)))
+        frame = frame.to_pandas()
+    else:
+        frame = _read(path, "Parquet", lambda file: pd.read_parquet(file, engine="pyarrow"))
     if not isinstance(frame.index, pd.RangeIndex) or frame.index.name is not None:
         frame = frame.reset_index()
     return frame
+
+
+def is_arrow(path: Path) -> bool:
+    """Return whether a file is an Arrow file or an Arrow stream, by its first bytes."""
+    with contextlib.suppress(OSError, ValueError), open(path, "rb") as file:
+        return file.read(6).startswith((b"ARROW1", b"\xff\xff\xff\xff"))
+    return False
+
+
+def arrow_batches(path: Path, values: int | None = None) -> Iterator[Any]:
+    """Yield the rows of a Parquet or Arrow file as batches of pyarrow.
+
+    Parameters
+    ----------
+    path : path-like
+    values : int, optional
+        Most entries in a batch of Parquet; those of Arrow are as in the file.
+
+    Raises
+    ------
+    DataError, ConfigError
+    """
+    pa = extras.load("pyarrow", extra="arrow", why="to read Parquet and Arrow")
+    with _reasons(path, "Parquet or Arrow"), open(path, "rb") as file:
+        head = file.read(6)
+        file.seek(0)
+        if head.startswith(b"PAR1"):
+            whole = extras.load("pyarrow.parquet", extra="arrow", why="").ParquetFile(file)
+            rows = max(1, (values or 2**22) // max(1, len(whole.schema_arrow)))
+            yield from whole.iter_batches(batch_size=rows)
+        elif head == b"ARROW1":
+            whole = pa.ipc.open_file(file)
+            yield from (whole.get_batch(k) for k in range(whole.num_record_batches))
+        else:
+            yield from pa.ipc.open_stream(file)
 
 
 def excel(pd: Any, path: Path) -> tuple[bytes, list[int], list[str]]:
@@ -75,25 +119,37 @@ def _cell(value):
 
 
 def _read(path, what, read):
-    name = shown(os.fspath(path), 300, "")
+    with _reasons(path, what), open(path, "rb") as file:
+        if os.fstat(file.fileno()).st_size > MAX_FILE:
+            raise DataError(
+                f"{named(path)} is too long; expected a file of at most {MAX_FILE} bytes."
+            )
+        return read(file)
+
+
+@contextlib.contextmanager
+def _reasons(path, what):
+    """Say why a file cannot be read: these packages raise whatever a damaged file leads to."""
     try:
-        with open(path, "rb") as file:
-            if os.fstat(file.fileno()).st_size > MAX_FILE:
-                raise DataError(f"{name} is too long; expected a file of at most {MAX_FILE} bytes.")
-            return read(file)
+        yield
     except (DataError, MemoryError):
         raise
-    except Exception as error:  # these packages raise whatever a damaged file leads to
+    except Exception as error:
         reason = getattr(error, "strerror", None) or shown(str(error), 120, "")
-        raise DataError(f"cannot read {name} as {what}: {reason}.") from error
+        raise DataError(f"cannot read {named(path)} as {what}: {reason}.") from error
+
+
+def named(path: Path) -> str:
+    """Return the name of a file for a message."""
+    return shown(os.fspath(path), 300, "")
 
 
 class TypedTable(Table):
-    """A file that has the types of its columns."""
+    """A file that has the types of its columns, or a part of one."""
 
-    def __init__(self, path, pd, numerals):
-        self.name, self.numerals = shown(os.fspath(path), 300, ""), numerals
-        self._frame, self.notes = parquet(pd, path), []
+    def __init__(self, path, pd, numerals, frame=None):
+        self.name, self.numerals = named(path), numerals
+        self._frame, self.notes = typed_frame(pd, path) if frame is None else frame, []
         self.names = [str(name) for name in self._frame.columns]
         self.n_rows = len(self._frame)
 
@@ -101,8 +157,17 @@ class TypedTable(Table):
         read = {at: self._frame.iloc[:, at] for at in wanted}
         for at in as_text.intersection(wanted):
             if read[at].dtype.kind in "iufb":
-                read[at] = read[at].map(_plain).astype(object)
+                read[at] = read[at].map(plain).astype(object)
         return read
+
+    def holds_lists(self, at: int) -> bool:
+        """Return whether the first entry of a column is a list."""
+        there = next((v for v in self._frame.iloc[:, at] if v is not None), None)
+        return isinstance(there, (list, np.ndarray))
+
+    def entries(self, at: int) -> list[Any]:
+        """Return the entries of a column, None where they are missing."""
+        return list(self._frame.iloc[:, at])
 
     def every_column(self) -> Any:
         """Return the file's own data frame."""
@@ -110,7 +175,7 @@ class TypedTable(Table):
         return self._frame
 
 
-def _plain(value):
+def plain(value):
     """Return a number as text: a whole one without a fraction, a missing one as None."""
     if value is None or value != value:
         return None

@@ -1,0 +1,91 @@
+"""Large tables with typed columns (Parquet, Arrow), some of their rows at a time."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from .. import extras
+from ..errors import DataError
+from .data import Path
+from .lines import shown
+from .numerals import Numerals
+from .table_files import format_of
+from .typed_tables import TypedTable, arrow_batches, named
+
+LARGE = 2**28  # bytes of a table, unpacked, from which on it is read in parts
+VALUES = 2**22  # entries in a part: 32 MiB as numbers
+
+
+def is_large(path: Path) -> bool:
+    """Return whether a file is a table that can be read in parts, and larger than `LARGE`."""
+    format = format_of(path)
+    if format == "parquet":
+        parquet = extras.load("pyarrow.parquet", extra="arrow", why="to read Parquet")
+        with contextlib.suppress(Exception):  # a damaged file: the reader says what is wrong
+            about = parquet.read_metadata(path)
+            groups = (about.row_group(k) for k in range(about.num_row_groups))
+            return sum(group.total_byte_size for group in groups) > LARGE
+    return format == "arrow" and os.path.getsize(path) > LARGE
+
+
+def has_lists(path: Path, column: str) -> bool:
+    """Return whether a file has a column of this name with lists in it."""
+    first = next(arrow_batches(path, 1), None)
+    if first is None or column not in first.schema.names:
+        return False
+    return "list" in str(first.schema.field(column).type)
+
+
+def table_parts(path: Path, group: str | None = None) -> Iterator[TypedTable]:
+    """Yield the rows of a table, some at a time, as tables.
+
+    Parameters
+    ----------
+    path : path-like
+    group : str, optional
+        Column that tells which sequence a row is a step of: a part holds whole sequences. The rows
+        of a sequence must stand together.
+
+    Raises
+    ------
+    DataError
+        The file cannot be read; the rows of a sequence do not stand together.
+    """
+    pd = extras.load("pandas", extra="tables", why="to read tables")
+    frames = (batch.to_pandas() for batch in arrow_batches(path, VALUES))
+    for frame in frames if group is None else _whole_groups(pd, frames, path, group):
+        yield TypedTable(path, pd, Numerals("."), frame)
+
+
+def _whole_groups(pd: Any, frames: Iterator[Any], path: Path, group: str) -> Iterator[Any]:
+    """Yield frames cut where the entry of a column changes."""
+    seen: set[int] = set()
+    rest = None
+    for frame in frames:
+        if group not in frame.columns:
+            columns = ", ".join(map(str, frame.columns[:20]))
+            raise DataError(
+                f"{named(path)} has the columns {columns}; expected {group} among them."
+            )
+        frame = frame if rest is None else pd.concat([rest, frame], ignore_index=True)
+        last = frame[group].iloc[-1:]
+        same = frame[group].isin(last)
+        begin = len(frame) - int(same[::-1].cumprod().sum())
+        if begin:
+            yield _unseen(frame.iloc[:begin], path, group, seen)
+        rest = frame.iloc[begin:]
+    if rest is not None and len(rest):
+        yield _unseen(rest, path, group, seen)
+
+
+def _unseen(frame, path, group, seen):
+    """Return a frame; remember its sequences, and refuse those that came before."""
+    for name in frame[group].drop_duplicates():
+        if hash(name) in seen:
+            raise DataError(
+                f"{named(path)}: the rows of {shown(str(name))} do not stand together; expected a "
+                f"file sorted by {group}, because it is read in parts."
+            )
+        seen.add(hash(name))
+    return frame.reset_index(drop=True)
