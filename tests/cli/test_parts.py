@@ -128,4 +128,4 @@ def test_a_list_that_is_no_sequence_is_named(run, models, large):
     pd.DataFrame({"sequence": [[1.0, 2.0], None]}).to_parquet("x.parquet")
     status, _, err = run("predict", models / "classify", "x.parquet")
     assert status == 2
-    assert "row 2 has None as its sequence; expected a list of numbers" in err
+    assert "row 2 has 'None' as its sequence; expected a list of numbers" in err
