@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,7 +11,7 @@ import typer
 from rich import box
 from rich.console import Console as RichConsole
 from rich.progress import track
-from rich.table import Table
+from rich.table import Column, Table
 
 from ..errors import ConfigError, operation
 from . import options
@@ -87,11 +88,13 @@ def _columns(grade):
 
 
 def _table(rows):
-    table = Table("submission", "points", "first wrong function", "equation", "diagnosis",
-                  box=box.SIMPLE)  # fmt: skip
+    whose = Column("submission", overflow="fold")  # never shortened: it says whose it is
+    table = Table(whose, "points", "first wrong function", "equation", "diagnosis", box=box.SIMPLE)
+    above = os.path.commonpath([Path(row.submission).parent for row in rows])
     for row in map(_columns, rows):
-        cells = row["submission"], f"{row['points']} of {row['of']}", row["function"]
-        table.add_row(*map(field, (*cells, row["first wrong"], row["diagnosis"])))
+        name, points = os.path.relpath(row["submission"], above), f"{row['points']} of {row['of']}"
+        cells = name, points, row["function"], row["first wrong"], row["diagnosis"]
+        table.add_row(*map(field, cells))
     return table
 
 
