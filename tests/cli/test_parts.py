@@ -17,7 +17,7 @@ pa = pytest.importorskip("pyarrow")
 def large(monkeypatch):
     """Read every table in parts of a few rows."""
     monkeypatch.setattr(table_parts, "LARGE", 0)
-    monkeypatch.setattr(table_parts, "VALUES", 28)  # 7 rows of 4 columns
+    monkeypatch.setattr(table_parts, "PART", 300)
 
 
 @pytest.fixture
@@ -129,3 +129,30 @@ def test_a_list_that_is_no_sequence_is_named(run, models, large):
     status, _, err = run("predict", models / "classify", "x.parquet")
     assert status == 2
     assert "row 2 has 'None' as its sequence; expected a list of numbers" in err
+
+
+@pytest.mark.usefixtures("tables")
+@pytest.mark.parametrize("name", ["long.parquet", "lists.arrow"])
+def test_parts_are_scored_as_the_whole(run, models, large, monkeypatch, name):
+    arguments = ["score", models / "classify", name, *COLUMNS[Path(name).stem]]
+    status, in_parts, _ = run(*arguments)
+    assert status == 0
+    monkeypatch.setattr(table_parts, "LARGE", 2**28)
+    _, whole, _ = run(*arguments)
+    assert in_parts.splitlines()[0].endswith("(24 sequences, read in parts)")
+    assert in_parts.split("(")[0] == whole.split("(")[0]
+    assert in_parts.splitlines()[1:] == whole.splitlines()[1:]
+
+
+@pytest.mark.usefixtures("tables")
+def test_numbers_in_parts_are_scored_as_the_whole(run, models, large, monkeypatch):
+    frame = pd.read_parquet("lists.parquet")
+    frame["label"] = [1e6 + len(x) for x in frame["sequence"]]
+    frame.to_parquet("numbers.parquet")
+    arguments = ["score", models / "regress", "numbers.parquet", "--label", "label"]
+    in_parts = run(*arguments)[1]
+    monkeypatch.setattr(table_parts, "LARGE", 2**28)
+    whole = run(*arguments)[1]
+    (score, *_), (expected, *_) = (text.split(" (") for text in (in_parts, whole))
+    assert float(score.removeprefix("R2 ")) == pytest.approx(float(expected.removeprefix("R2 ")))
+    assert in_parts.splitlines()[1:] == whole.splitlines()[1:]

@@ -29,12 +29,27 @@ def score(
     confusion matrix; a tagger of spans (B-PER, I-PER, O) also their F1. A regressor: R2 (1 is
     perfect), RMSE, MAE. A forecaster: R2 of forecasts from every step that has a window before it
     and a horizon after it.
+
+    A Parquet or Arrow file of more than 256 MiB is read in parts, in constant memory.
     """
     m = load(model)
-    data = data_files.read(m, [file], given)
-    report = scored(m, data)
-    show_input(m, data, file)
+    parts = data_files.read_parts(m, file, given)
+    if parts is None:
+        data = data_files.read(m, [file], given)
+        report = scored(m, data)
+        show_input(m, data, file)
+    else:
+        counts: list[int] = []
+        first, *rest = m.score_report(_counted(parts, counts))
+        report = [f"{first} ({sum(counts):,} sequences, read in parts)", *rest]
     Console().report(report)
+
+
+def _counted(parts, counts):
+    """Yield parts; append the number of sequences in each to a list."""
+    for part in parts:
+        counts.append(len(part.X))
+        yield part
 
 
 def scored(model: Any, data: Any) -> Report:

@@ -1,7 +1,7 @@
 """Sequence classification: one label for each sequence."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, ClassVar, Literal, Self
@@ -19,10 +19,11 @@ from .fitted import as_fitted, fitting
 from .hyperparameters import Choice, Optional, Weights, option
 from .inputs import as_data
 from .label_arrays import as_labels
-from .labels import Labels
+from .labels import Labels, unknown_note
 from .reports import Report
 from .scikit_learn import tags
 from .supervised import SequenceModel
+from .tallies import LabelTally, in_parts
 from .targets import each
 from .training_sets import sample_weights
 
@@ -201,34 +202,47 @@ class LabelModel(SequenceModel):
 
     @operation
     @as_fitted
-    def score_report(self, data: Data) -> Report:
+    def score_report(self, data: Data | Iterable[Data]) -> Report:
         """Return accuracy, the scores of each class, and which classes are confused.
 
         Parameters
         ----------
-        data : Data
-            Its labels may be text, as data files hold them.
+        data : Data or iterable of Data
+            Its labels may be text, as data files hold them. Data may be given in parts.
         """
-        target, y = self._target.by_name(data.y)
-        known, targets = self._read_known(data, y)
-        ids = each(target.encode(targets, unknown=True))
-        predicted = [z.argmax(axis=1) for z in self._run(known)]
-        predicted = predicted if self.pooling is None else [np.concatenate(predicted)]
-        right = np.concatenate(predicted) == np.concatenate(ids)
-        report: Report = [f"{self.measure} {np.mean(right):.4f}"]
-        if note := target.unknown_note(targets):
-            report.append(f"{note} They count as wrong.")
-        classes = np.array(list(map(str, self.classes_.tolist())), dtype=object)
-        truth = [list(map(str, t.tolist())) for t in each(targets)]
-        said = [classes[k].tolist() for k in predicted]
-        report += reports.spans(truth, said) if self.pooling is None else []
+        tally = LabelTally()
+        for part in in_parts(data):
+            self._count(part, tally)
+        report: Report = [f"{self.measure} {tally.accuracy:.4f}"]
+        if tally.unknown:
+            report.append(f"{unknown_note(tally.unknown, tally.n)} They count as wrong.")
+        if self.pooling is None:
+            report += reports.spans((own for own, _ in tally.pairs), tally.spans)
         try:
             report += reports.classification(
-                list(chain(*truth)), list(chain(*said)), classes.tolist(), self.label
+                tally.pairs, list(map(str, self.classes_.tolist())), self.label
             )
         except ConfigError as error:  # scikit-learn is not installed
             report.append(str(error))
         return sorted(report, key=lambda part: not isinstance(part, str))  # sentences first
+
+    def _count(self, data, tally):
+        """Count the true and predicted labels of data."""
+        target, y = self._target.by_name(data.y)
+        known, targets = self._read_known(data, y)
+        names = np.array(list(map(str, self.classes_.tolist())), dtype=object)
+        predicted = [names[z.argmax(axis=1)].tolist() for z in self._run(known)]
+        truth = []
+        for labels, ids in zip(each(targets), each(target.encode(targets, unknown=True)),
+                               strict=True):  # fmt: skip
+            own = labels.tolist()
+            tally.unknown.update(label for label, k in zip(own, ids, strict=True) if k < 0)
+            truth.append(
+                [names[k] if k >= 0 else str(label) for label, k in zip(own, ids, strict=True)]
+            )
+        if self.pooling is not None:
+            predicted = [list(chain(*predicted))]
+        tally.add(truth, predicted, spans=self.pooling is None)
 
     def describe(self) -> list[str]:
         """Return what the fitted model reads, and its classes: lines of ``bptt info``."""

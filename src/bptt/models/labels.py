@@ -81,13 +81,8 @@ class Labels:
         """
         labels = [t for t in each(targets) if len(t)]
         ids = [class_ids("y", t, self.classes, True) for t in labels]
-        strange = [t[i < 0] for t, i in zip(labels, ids, strict=True)]
-        if not (count := sum(map(len, strange))):
-            return None
-        names = sorted({value for t in strange for value in t.tolist()})
-        listed = ", ".join(map(repr, names[:10])) + ", ..." * (len(names) > 10)
-        share = f"{count:,} of {sum(map(len, labels)):,}"
-        return f"Labels of classes that are not in the training set: {share} ({listed})."
+        strange = Counter(v for t, i in zip(labels, ids, strict=True) for v in t[i < 0].tolist())
+        return unknown_note(strange, sum(map(len, labels))) if strange else None
 
     def by_name(self, y: Any) -> tuple["Labels", Any]:
         """Return the classes by their names, and labels that are text with the same names.
@@ -204,3 +199,13 @@ def class_weights(model: Any, classes: np.ndarray, ids: np.ndarray) -> np.ndarra
     if not weights.any():
         raise refusal(model, "class_weight", "weights that are not all 0")
     return weights
+
+
+def unknown_note(unknown: Counter[Any], n: int) -> str:
+    """Return a sentence about labels, with their counts, that are no classes; n are there."""
+    names = sorted(unknown)
+    listed = ", ".join(map(repr, names[:10])) + ", ..." * (len(names) > 10)
+    return (
+        f"Labels of classes that are not in the training set: {unknown.total():,} of {n:,} "
+        f"({listed})."
+    )

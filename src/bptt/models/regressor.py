@@ -1,12 +1,12 @@
 """Sequence regression: one number, or several, for each sequence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from ..errors import ConfigError, operation
+from ..errors import operation
 from ..layers.pool import Pooling
 from ..readers import Data
 from . import reports
@@ -19,6 +19,7 @@ from .metrics import r2
 from .reports import Report
 from .scikit_learn import tags
 from .supervised import SequenceModel
+from .tallies import ErrorTally, in_parts
 from .training_sets import sample_weights
 from .values import Values
 
@@ -210,16 +211,15 @@ class SequenceRegressor(SequenceModel):
 
     @operation
     @as_fitted
-    def score_report(self, data: Data) -> Report:
-        """Return R2, and the errors of each target."""
-        data, truth = self._read_known(data)
-        self._target.encode(truth)
-        predicted = self._target.decode(np.concatenate(self._run(data)))
-        report: Report = [f"{self.measure} {r2(truth, predicted):.4f}"]
-        try:
-            return report + reports.regression(truth, predicted)
-        except ConfigError as error:  # scikit-learn is not installed
-            return [*report, str(error)]
+    def score_report(self, data: Data | Iterable[Data]) -> Report:
+        """Return R2, and the errors of each target; data may be given in parts."""
+        tally = ErrorTally()
+        for part in in_parts(data):
+            known, truth = self._read_known(part)
+            self._target.encode(truth)
+            tally.add(truth, self._target.decode(np.concatenate(self._run(known))))
+        report: Report = [f"{self.measure} {tally.r2:.4f}"]
+        return report + reports.regression(tally.rmse, tally.mae)
 
     def prediction_rows(self, X: Any) -> Iterator[tuple[Any, ...]]:
         """Yield a heading, then id and the predicted numbers: rows of ``bptt predict``."""

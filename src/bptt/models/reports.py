@@ -1,17 +1,18 @@
 """Scores in detail: tables of precision, recall and F1, confusion matrices, errors of regressors.
 
-The metrics are those of scikit-learn; only spans are counted here, because it does not count them.
+The metrics of classes are those of scikit-learn; it does not count spans.
 """
 
 import warnings
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from .. import extras
-from .spans import count_spans, has_spans
+from .spans import has_spans
 
 MOST_CLASSES = 12  # of a confusion matrix that is shown whole
 MOST_PAIRS = 12  # confused pairs that are listed instead
@@ -30,14 +31,14 @@ Report = list[str | Table]
 
 
 def classification(
-    truth: Sequence[str], predicted: Sequence[str], classes: Sequence[str], what: str = "class"
+    pairs: Mapping[tuple[str, str], int], classes: Sequence[str], what: str = "class"
 ) -> Report:
     """Return balanced accuracy, the scores of each class, and which are confused.
 
     Parameters
     ----------
-    truth, predicted : sequence of str
-        Labels of the same sequences or steps.
+    pairs : mapping of (true, predicted) to int
+        How often a label of sequences or steps was predicted as another.
     classes : sequence of str
         Their order.
     what : str
@@ -49,21 +50,23 @@ def classification(
         scikit-learn is not installed.
     """
     metrics = _metrics("for precision, recall, F1 and the confusion matrix")
-    occurring = set(truth) | set(predicted)
+    truth, predicted = map(list, zip(*pairs, strict=True))
+    counts: dict[str, Any] = {"sample_weight": list(pairs.values())}
+    occurring = {*truth, *predicted}
     labels = [c for c in classes if c in occurring] + sorted(occurring - set(classes))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # classes that only the predictions hold
-        balanced = metrics.balanced_accuracy_score(truth, predicted)
+        balanced = metrics.balanced_accuracy_score(truth, predicted, **counts)
     precision, recall, f1, support = metrics.precision_recall_fscore_support(
-        truth, predicted, labels=labels, zero_division=0
+        truth, predicted, labels=labels, zero_division=0, **counts
     )
     rows = [_row(c, precision[k], recall[k], f1[k], support[k]) for k, c in enumerate(labels)]
     for name in ("macro", "weighted"):
         averages = metrics.precision_recall_fscore_support(
-            truth, predicted, labels=labels, zero_division=0, average=name
+            truth, predicted, labels=labels, zero_division=0, average=name, **counts
         )
-        rows.append(_row(f"{name} average", averages[0], averages[1], averages[2], len(truth)))
-    matrix = metrics.confusion_matrix(truth, predicted, labels=labels)
+        rows.append(_row(f"{name} average", *averages[:3], sum(pairs.values())))
+    matrix = metrics.confusion_matrix(truth, predicted, labels=labels, **counts)
     return [
         f"balanced accuracy {balanced:.4f}",
         Table("", (what, "precision", "recall", "F1", "support"), tuple(rows)),
@@ -92,17 +95,20 @@ def _confusion(matrix, labels):
     return Table(title, ("true", "predicted", "count", "of the true"), tuple(rows))
 
 
-def spans(truth: Sequence[Sequence[str]], predicted: Sequence[Sequence[str]]) -> Report:
+def spans(tags: Iterable[str], counts: tuple[Counter[str], Counter[str], Counter[str]]) -> Report:
     """Return precision, recall and F1 of spans, such as names; nothing where tags are no spans.
 
     Parameters
     ----------
-    truth, predicted : sequence of sequences of str
-        Tags of sentences: "B-PER", "I-PER", "O".
+    tags : iterable of str
+        All true tags: "B-PER", "I-PER", "O".
+    counts : tuple of Counter
+        By type: spans that are predicted rightly, predicted, and true.
     """
-    if not has_spans({tag for tags in truth for tag in tags}):
+    if not has_spans(set(tags)):
         return []
-    kinds, (right, said, real) = count_spans(truth, predicted)
+    right, said, real = counts
+    kinds = sorted(set(said) | set(real))
     rows = [_span_row(kind, *(n[kind] for n in (right, said, real))) for kind in kinds]
     total = _span_row("all", *(sum(n.values()) for n in (right, said, real)))
     heading = f"span F1 {total[3]} (exact spans, counted as conlleval does)"
@@ -115,20 +121,8 @@ def _span_row(kind, right, said, real):
     return _row(kind, precision, recall, f1, real)
 
 
-def regression(truth: np.ndarray, predicted: np.ndarray) -> Report:
-    """Return the root mean square error and the mean absolute error, of each target.
-
-    Raises
-    ------
-    ConfigError
-        scikit-learn is not installed.
-    """
-    metrics = _metrics("for RMSE and MAE")
-    truth, predicted = (a.reshape(len(a), -1) for a in (truth, predicted))
-    rmse, mae = (
-        metric(truth, predicted, multioutput="raw_values")
-        for metric in (metrics.root_mean_squared_error, metrics.mean_absolute_error)
-    )
+def regression(rmse: np.ndarray, mae: np.ndarray) -> Report:
+    """Return the root mean square error and the mean absolute error, of each target."""
     if len(rmse) == 1:
         return [f"RMSE {rmse[0]:.6g}, MAE {mae[0]:.6g}"]
     rows = (

@@ -41,6 +41,8 @@ def sequences_of_lists(table: Table, label: Column | None, sequence: Column | No
 
 
 def _sequence(table, k, entry) -> Any:
+    if isinstance(entry, np.ndarray) and entry.dtype.kind in "iuf" and len(entry):
+        return entry.reshape(len(entry), -1).astype(np.float64, copy=False)
     steps = [] if entry is None else list(entry)
     if steps and all(isinstance(step, str) for step in steps):
         return steps

@@ -14,7 +14,7 @@ from .table_files import format_of
 from .typed_tables import TypedTable, arrow_batches, named
 
 LARGE = 2**28  # bytes of a table, unpacked, from which on it is read in parts
-VALUES = 2**22  # entries in a part: 32 MiB as numbers
+PART = 2**25  # bytes of a part, unpacked
 
 
 def is_large(path: Path) -> bool:
@@ -53,9 +53,18 @@ def table_parts(path: Path, group: str | None = None) -> Iterator[TypedTable]:
         The file cannot be read; the rows of a sequence do not stand together.
     """
     pd = extras.load("pandas", extra="tables", why="to read tables")
-    frames = (batch.to_pandas() for batch in arrow_batches(path, VALUES))
-    for frame in frames if group is None else _whole_groups(pd, frames, path, group):
-        yield TypedTable(path, pd, Numerals("."), frame)
+    batches = arrow_batches(path, PART)
+    if group is not None:
+        for frame in _whole_groups(pd, (batch.to_pandas() for batch in batches), path, group):
+            yield TypedTable(path, pd, Numerals("."), frame)
+        return
+    for batch in batches:
+        lists = {f.name: batch.column(f.name) for f in batch.schema if "list" in str(f.type)}
+        frame = batch.drop_columns(list(lists)).to_pandas()
+        for k, name in enumerate(batch.schema.names):
+            if name in lists:
+                frame.insert(k, name, None)
+        yield TypedTable(path, pd, Numerals("."), frame, lists)
 
 
 def _whole_groups(pd: Any, frames: Iterator[Any], path: Path, group: str) -> Iterator[Any]:

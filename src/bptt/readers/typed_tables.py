@@ -6,6 +6,7 @@ import datetime
 import io
 import os
 from collections.abc import Iterator
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -47,14 +48,14 @@ def is_arrow(path: Path) -> bool:
     return False
 
 
-def arrow_batches(path: Path, values: int | None = None) -> Iterator[Any]:
+def arrow_batches(path: Path, size: int = 2**25) -> Iterator[Any]:
     """Yield the rows of a Parquet or Arrow file as batches of pyarrow.
 
     Parameters
     ----------
     path : path-like
-    values : int, optional
-        Most entries in a batch of Parquet; those of Arrow are as in the file.
+    size : int (bytes)
+        Of a batch, about, unpacked.
 
     Raises
     ------
@@ -65,14 +66,23 @@ def arrow_batches(path: Path, values: int | None = None) -> Iterator[Any]:
         head = file.read(6)
         file.seek(0)
         if head.startswith(b"PAR1"):
-            whole = extras.load("pyarrow.parquet", extra="arrow", why="").ParquetFile(file)
-            rows = max(1, (values or 2**22) // max(1, len(whole.schema_arrow)))
+            parquet = extras.load("pyarrow.parquet", extra="arrow", why="to read Parquet")
+            whole = parquet.ParquetFile(
+                file, pre_buffer=False
+            )  # with it, the memory is not bounded
+            groups = (whole.metadata.row_group(k) for k in range(whole.num_row_groups))
+            total = sum(group.total_byte_size for group in groups)
+            rows = max(1, size * whole.metadata.num_rows // max(1, total))
             yield from whole.iter_batches(batch_size=rows)
-        elif head == b"ARROW1":
+            return
+        if head == b"ARROW1":
             whole = pa.ipc.open_file(file)
-            yield from (whole.get_batch(k) for k in range(whole.num_record_batches))
+            batches = (whole.get_batch(k) for k in range(whole.num_record_batches))
         else:
-            yield from pa.ipc.open_stream(file)
+            batches = pa.ipc.open_stream(file)
+        for batch in batches:
+            rows = max(1, size * batch.num_rows // max(1, batch.nbytes))
+            yield from (batch.slice(k, rows) for k in range(0, batch.num_rows, rows))
 
 
 def excel(pd: Any, path: Path) -> tuple[bytes, list[int], list[str]]:
@@ -145,11 +155,24 @@ def named(path: Path) -> str:
 
 
 class TypedTable(Table):
-    """A file that has the types of its columns, or a part of one."""
+    """A file that has the types of its columns, or a part of one.
 
-    def __init__(self, path, pd, numerals, frame=None):
+    Parameters
+    ----------
+    path : path-like
+    pd : module
+        pandas.
+    numerals : Numerals
+    frame : pandas.DataFrame, optional
+        A part of the file.
+    lists : dict of str to pyarrow.Array
+        Columns of lists of the part, which the frame holds no entries of.
+    """
+
+    def __init__(self, path, pd, numerals, frame=None, lists=MappingProxyType({})):
         self.name, self.numerals = named(path), numerals
         self._frame, self.notes = typed_frame(pd, path) if frame is None else frame, []
+        self._lists = lists
         self.names = [str(name) for name in self._frame.columns]
         self.n_rows = len(self._frame)
 
@@ -162,11 +185,15 @@ class TypedTable(Table):
 
     def holds_lists(self, at: int) -> bool:
         """Return whether the first entry of a column is a list."""
+        if self._lists:
+            return self.names[at] in self._lists
         there = next((v for v in self._frame.iloc[:, at] if v is not None), None)
         return isinstance(there, (list, np.ndarray))
 
     def entries(self, at: int) -> list[Any]:
         """Return the entries of a column, None where they are missing."""
+        if self.names[at] in self._lists:
+            return _unpacked(self._lists[self.names[at]])
         return list(self._frame.iloc[:, at])
 
     def every_column(self) -> Any:
@@ -181,3 +208,24 @@ def plain(value):
         return None
     whole = isinstance(value, float) and value.is_integer()
     return str(int(value) if whole else value)
+
+
+def _unpacked(column: Any) -> list[Any]:
+    """Return the entries of a column of lists: arrays where they are numbers, else lists.
+
+    The numbers stay in one array. Lists of lists as long as one another become arrays of rows.
+    """
+    values, ends = column.flatten(), np.cumsum(np.asarray(column.value_lengths().fill_null(0)))
+    valid = column.is_valid().to_numpy(zero_copy_only=False)
+    if "list" in str(values.type):
+        widths = np.asarray(values.value_lengths())
+        if values.null_count or len(set(widths.tolist())) > 1:
+            return column.to_pylist()
+        width = int(widths[0]) if len(widths) else 1
+        rows: Any = values.flatten().to_numpy(zero_copy_only=False).reshape(-1, width)
+    elif values.type in ("string", "large_string"):
+        return column.to_pylist()
+    else:
+        rows = values.to_numpy(zero_copy_only=False)
+    parts = np.split(rows, ends[:-1]) if len(ends) else []
+    return [part if there else None for part, there in zip(parts, valid, strict=True)]
