@@ -74,7 +74,8 @@ def contents(path: Path) -> dict[str, bytes]:
     """Read all files of an archive."""
     if path.suffix == ".whl":
         with zipfile.ZipFile(path) as wheel:
-            return {name: wheel.read(name) for name in wheel.namelist()}
+            names = (name for name in wheel.namelist() if not name.endswith("/"))  # folders
+            return {name: wheel.read(name) for name in names}
     with tarfile.open(path) as sdist:
         members = [member for member in sdist if member.isfile()]
         return {m.name: file.read() for m in members if (file := sdist.extractfile(m))}
