@@ -7,6 +7,7 @@
 import numpy as np
 
 from tests.course import batch_first_submissions as batch
+from tests.course import submissions
 from tests.course.submissions import (
     gru_cell_backward,
     gru_cell_forward,
@@ -479,7 +480,7 @@ def batch_cell_state_lost(x, h0, Wx, Wh, b):
     return np.stack(hs, axis=1), hs
 
 
-def _batch_loop(dh, cache, carry):
+def _batch_loop(dh, cache, carry, last=False):
     """The loop of `batch.rnn_backward` with another carried gradient."""
     dx, total, dprev_h = [], 0, np.zeros_like(dh[:, 0])
     for t in reversed(range(dh.shape[1])):
@@ -487,12 +488,12 @@ def _batch_loop(dh, cache, carry):
         dprev_h = carry(dprev_h, back)
         dx.insert(0, dxt)
         total = [w + v for w, v in zip(total, weights, strict=True)] if total else weights
-    return np.stack(dx, axis=1), back, *total
+    return np.stack(dx, axis=1), back if last else dprev_h, *total
 
 
 @wrong("batch_first.rnn_backward", "dprev_h", "carries nothing")
 def batch_nothing_carried(dh, cache):
-    return _batch_loop(dh, cache, lambda carried, back: carried)
+    return _batch_loop(dh, cache, lambda carried, back: carried, last=True)
 
 
 @wrong("batch_first.rnn_backward", "dprev_h", "added up")
@@ -543,3 +544,43 @@ def last_state_repeated(x, a0, parameters, seq_lengths=None):
     for i, n in enumerate(seq_lengths):
         a[:, i, n:] = a[:, i, n - 1 : n]
     return a, y, caches
+
+
+# -- made while a notebook was tried ------------------------------------------------------------
+
+
+@wrong("lstm_cell_backward", "dot", "ot is a sigmoid")
+def derivative_of_tanh_for_a_gate(da_next, dc_next, cache):
+    *_, c_next, _, c_prev, ft, it, cct, ot, xt, p = cache
+    inside, dc = _inside(da_next, dc_next, cache)
+    inside["o"] = da_next * np.tanh(c_next) * (1 - ot**2)
+    return _finished(inside, cache, dc_prev=dc * ft)
+
+
+@wrong("lstm_cell_backward", "dWf", "its transpose")
+def weights_transposed(da_next, dc_next, cache):
+    right = lstm_cell_backward(da_next, dc_next, cache)
+    return right | {"dWf": right["dWf"].T}
+
+
+@wrong("lstm_cell_backward", "dbi", "`axis=0` in place of `axis=1`")
+def sum_over_the_units(da_next, dc_next, cache):
+    right = lstm_cell_backward(da_next, dc_next, cache)
+    dit = _inside(da_next, dc_next, cache)[0]["i"]
+    return right | {"dbi": np.sum(dit, axis=0, keepdims=True)}
+
+
+@wrong("lstm_backward", "da_prev", "a da_prev that is added up")
+def one_gradient_added_up(da, caches):
+    def body(v, dat, cache, t):
+        g = lstm_cell_backward(dat + v["a"], v["c"], cache)
+        _add(v, g, t)
+        v["a"], v["c"] = v["a"] + g["da_prev"], g["dc_prev"]
+
+    return _lstm_loop(da, caches, body)
+
+
+@wrong("lstm_backward", "dx", "caches[t - 1]")
+def cache_of_another_step(da, caches):
+    steps, x = caches
+    return submissions.lstm_backward(da, ([steps[-1], *steps[:-1]], x))

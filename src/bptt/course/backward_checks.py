@@ -121,7 +121,8 @@ def _dict(result, wanted):
     if not isinstance(result, Mapping):
         raise Finding(f"returns a {type(result).__name__}; expected a dict of gradients.")
     if missing := [k for k in wanted if k not in result]:
-        raise Finding(f"its dict has no {listed([repr(k) for k in missing])}.")
+        names = listed([repr(k) for k in missing])
+        raise Finding(f"its dict has no {names}; expected {', '.join(wanted)}.")
     return {k: as_numbers(f"gradients[{k!r}]", result[k]) for k in wanted}
 
 

@@ -119,6 +119,8 @@ def _outputs(run, result) -> dict[str, np.ndarray]:
         hers[n] = as_numbers(n, value)
         if hers[n].shape != shapes[n]:
             raise Finding(f"{n} has shape {hers[n].shape}; expected {shapes[n]}.")
+        if not hers[n].any():
+            raise Finding(f"{n} is 0 everywhere; expected each step's result in {n}[:, :, t].")
     return hers
 
 

@@ -6,6 +6,7 @@ formula, `check` names the mistake.
 
 import ast
 import copy
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -82,7 +83,6 @@ KNOWN: dict[str, list[Mistake]] = {
         Mistake("(1 - np.tanh(a_next) ** 2) * da_next",
                 "tanh taken twice: a_next is the tanh already, so its derivative is 1 - a_next^2"),
         Mistake("(1 - a_prev ** 2) * da_next", "the derivative of tanh at a_prev, not at a_next"),
-        Mistake("(1 - a_next) ** 2 * da_next", "(1 - a_next)^2 in place of 1 - a_next^2"),
     ],
     "a_next": [
         Mistake("ot * c_next", "(6) without the tanh of c_next"),
@@ -103,6 +103,15 @@ KNOWN: dict[str, list[Mistake]] = {
     ],
 }  # fmt: skip
 
+# A derivative, what is written in its place, and the sentence; \1 is what was squashed
+_DERIVATIVES = (
+    (r"(\w+) \* \(1 - \1\)", r"(1 - \1 ** 2)",
+     r"the derivative of tanh, 1 - \1^2; \1 is a sigmoid, with \1 * (1 - \1)"),
+    (r"\(1 - (\w+) \*\* 2\)", r"\1 * (1 - \1)",
+     r"the derivative of a sigmoid, \1 * (1 - \1); \1 is a tanh, with 1 - \1^2"),
+    (r"\(1 - (\w+|np\.tanh\(\w+\)) \*\* 2\)", r"(1 - \1) ** 2",
+     r"(1 - \1)^2 in place of 1 - \1^2"),
+)  # fmt: skip
 _SAME_KIND = (  # one is often written in place of the other
     ("np.sum", "np.mean"), ("np.tanh", "sigmoid"), ("np.max", "np.min"),
 )  # fmt: skip
@@ -137,6 +146,15 @@ def mistakes_of(line: Line, same_shape: Iterable[Iterable[str]], output: str) ->
             line.formula.replace("concat", "np.concatenate([xt, a_prev])"),
             "columns [xt ; a_prev]: the weights expect [a_prev ; xt]",
         )
+        yield Mistake(
+            line.formula.replace("concat", "np.concatenate([a_next, xt])"),
+            "columns of a_next, the state after the step, in place of a_prev",
+        )
+    for pattern, other, sentence in _DERIVATIVES:
+        for found in re.finditer(pattern, line.formula):
+            broken = line.formula.replace(found[0], found.expand(other))
+            yield Mistake(broken, found.expand(sentence))
+    yield Mistake(f"({line.formula}).T", "its transpose")
     if line.formula.startswith("np.sum(d"):
         inner, options = line.formula.removeprefix("np.sum(").split(",", 1)
         yield Mistake(
@@ -175,7 +193,7 @@ def _breaks(formula: str, swaps: dict[str, list[str]]) -> Iterator[Mistake]:
 
 def _parent(nodes, child):
     return next((n for n in nodes if child in ast.iter_child_nodes(n)
-                 and isinstance(n, ast.expr)), None)  # fmt: skip
+                 and isinstance(n, (ast.expr, ast.keyword))), None)  # fmt: skip
 
 
 def _replaced(tree, target, by):

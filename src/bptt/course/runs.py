@@ -78,10 +78,10 @@ class Loop(NamedTuple):
         What is added at step t.
     order : callable (T) -> iterable of int
         Steps, in the order in which they are visited.
-    doubled : bool
-        The carried gradient is added up instead of replaced.
+    doubled : tuple of str
+        The states whose carried gradients are added up instead of replaced.
     reverse : str
-        "caches" or "dx" are in reverse order.
+        "caches" or "dx" are in reverse order; "shift": each step has the cache before its own.
     weights : str
         "sum" over the steps, their "mean", or the "last" that is visited.
     """
@@ -89,7 +89,7 @@ class Loop(NamedTuple):
     carry: tuple[str, ...] = ("a", "c")
     own: Callable[[np.ndarray, int], np.ndarray] = lambda da, t: da[:, :, t]
     order: Callable[[int], Iterable[int]] = lambda T: reversed(range(T))
-    doubled: bool = False
+    doubled: tuple[str, ...] = ()
     reverse: str = ""
     weights: str = "sum"
 
@@ -147,7 +147,8 @@ def _backward(run, da, caches, loop):
     """Backpropagate through time by the textbook's lines."""
     backward = STEPS[f"{run.cell}_cell_backward"]
     steps, x = caches
-    steps = steps[::-1] if loop.reverse == "caches" else steps
+    if loop.reverse in ("caches", "shift"):
+        steps = steps[::-1] if loop.reverse == "caches" else [steps[-1], *steps[:-1]]
     carried = {"a": np.zeros_like(run.a0), "c": np.zeros_like(run.a0)}
     dx, da0, weights = np.zeros_like(x), carried["a"], []
     for t in loop.order(da.shape[2]):
@@ -157,7 +158,7 @@ def _backward(run, da, caches, loop):
         g = computed(backward, names)
         for s in run.states:
             if s in loop.carry:
-                carried[s] = g[f"d{s}_prev"] + (carried[s] if loop.doubled else 0)
-        dx[:, :, t], da0 = g["dxt"], g["da_prev"]
+                carried[s] = g[f"d{s}_prev"] + (carried[s] if s in loop.doubled else 0)
+        dx[:, :, t], da0 = g["dxt"], carried["a"] if "a" in loop.doubled else g["da_prev"]
         weights += [(k, t, v) for k, v in g.items() if k[1:] in run.parameters]
     return dx[:, :, ::-1] if loop.reverse == "dx" else dx, da0, weights

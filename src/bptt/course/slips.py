@@ -9,6 +9,7 @@ from .report import close
 from .runs import Batch, Loop, Run
 
 _CARRIED = "da_next of a step is da[:, :, t] plus da_prev of the step after it"
+_ADDED = "added up (+=): it is replaced in each step"
 
 
 class Slip(NamedTuple):
@@ -22,6 +23,8 @@ class Slip(NamedTuple):
 _OF_THE_LSTM = (
     Slip("dc_prev", "a loop that does not carry dc_prev to the step before", Loop(carry=("a",))),
     Slip("da_prev", f"a loop that does not carry da_prev: {_CARRIED}", Loop(carry=("c",))),
+    Slip("da_prev", f"a da_prev that is {_ADDED}", Loop(doubled=("a",))),
+    Slip("dc_prev", f"a dc_prev that is {_ADDED}", Loop(doubled=("c",))),
 )
 _OF_ALL = (
     Slip("da_prev", f"a loop that carries nothing to the step before: {_CARRIED}", Loop(carry=())),
@@ -37,8 +40,7 @@ _OF_ALL = (
     Slip("dx", "da in reverse order", Loop(own=lambda da, t: da[:, :, da.shape[2] - 1 - t])),
     Slip("dx", "a loop that runs forward: backpropagation begins at the last step",
          Loop(order=range)),
-    Slip("da_prev", "a carried gradient that is added up (+=): it is replaced in each step",
-         Loop(doubled=True)),
+    Slip("da_prev", f"a carried gradient that is {_ADDED}", Loop(doubled=("a", "c"))),
     Slip("dx", "a loop that leaves out the last step",
          Loop(order=lambda T: range(T - 2, -1, -1))),
     Slip("dx", "a loop that ends before the first step: range(T_x - 1, 0, -1) stops at 1",
@@ -46,6 +48,7 @@ _OF_ALL = (
     Slip("dx", "the last step only", Loop(order=lambda T: [T - 1])),
     Slip("dx", "dx in reverse order", Loop(reverse="dx")),
     Slip("dx", "the caches in reverse order", Loop(reverse="caches")),
+    Slip("dx", "caches[t - 1] in place of caches[t]", Loop(reverse="shift")),
     Slip("", "the weights' gradients of one step only: = in place of +=", Loop(weights="last")),
     Slip("", "the weights' gradients averaged over the steps: they are sums",
          Loop(weights="mean")),

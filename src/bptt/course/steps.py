@@ -112,10 +112,10 @@ STEPS: dict[str, Step] = {
         ("a_next", "yt_pred", "cache"),
         _GRU,
         equations("""
-            ut = sigmoid(Wu @ concat + bu)
-            rt = sigmoid(Wr @ concat + br)
-            cct = np.tanh(Wc @ np.concatenate([rt * a_prev, xt]) + bc)
-            a_next = ut * cct + (1 - ut) * a_prev
+            (1) ut = sigmoid(Wu @ concat + bu)
+            (2) rt = sigmoid(Wr @ concat + br)
+            (3) cct = np.tanh(Wc @ np.concatenate([rt * a_prev, xt]) + bc)
+            (4) a_next = ut * cct + (1 - ut) * a_prev
             yt_pred = softmax(Wy @ a_next + by)
         """),
         ("a_next", "a_prev", "ut", "rt", "cct", "xt", "parameters"),
@@ -127,18 +127,18 @@ STEPS: dict[str, Step] = {
         ("gradients",),
         _GRU | {"da_next": "n_a m"},
         equations("""
-            dzu <dWu = da_next * (cct - a_prev) * ut * (1 - ut)
-            dzc <dWc = da_next * ut * (1 - cct ** 2)
-            dzr <dWr = (Wc.T @ dzc)[:n_a] * a_prev * rt * (1 - rt)
-            dWu = dzu @ concat.T
-            dWr = dzr @ concat.T
-            dWc = dzc @ reset.T
-            dbu = np.sum(dzu, axis=1, keepdims=True)
-            dbr = np.sum(dzr, axis=1, keepdims=True)
-            dbc = np.sum(dzc, axis=1, keepdims=True)
-            da_prev = da_next * (1 - ut) + (Wc.T @ dzc)[:n_a] * rt + (Wu.T @ dzu + Wr.T @ dzr)[:n_a]
-            dxt = (Wc.T @ dzc)[n_a:] + (Wu.T @ dzu + Wr.T @ dzr)[n_a:]
-        """),
+            (5) dzu <dWu = da_next * (cct - a_prev) * ut * (1 - ut)
+            (6) dzc <dWc = da_next * ut * (1 - cct ** 2)
+            (8) dzr <dWr = (Wc.T @ dzc)[:n_a] * a_prev * rt * (1 - rt)
+            (12) dWu = dzu @ concat.T
+            (13) dWr = dzr @ concat.T
+            (14) dWc = dzc @ reset.T
+            (15) dbu = np.sum(dzu, axis=1, keepdims=True)
+            (16) dbr = np.sum(dzr, axis=1, keepdims=True)
+            (17) dbc = np.sum(dzc, axis=1, keepdims=True)
+            (10) da_prev = da_next * (1 - ut) + (Wc.T @ dzc)[:n_a] * rt + (Wu.T @ dzu + Wr.T @ dzr)[:n_a]
+            (11) dxt = (Wc.T @ dzc)[n_a:] + (Wu.T @ dzu + Wr.T @ dzr)[n_a:]
+        """),  # noqa: E501 (one equation a line)
         ("a_next", "a_prev", "ut", "rt", "cct", "xt", "parameters"),
         _GRU_PARAMETERS,
         _CONCAT | {"reset": "np.concatenate([rt * a_prev, xt])"},
