@@ -22,13 +22,13 @@ _OPTIONS = options.panel(
     ("out", "File for the results: .csv or .json. Without: a table is printed.", Path),
     (
         "functions",
-        "Functions that are asked for, separated by commas. Without: the eight functions of the "
-        "plain RNN and the LSTM.",
+        "Functions that are asked for, separated by commas. Without: all of each cell (plain RNN, "
+        "LSTM, GRU) of which a submission defines one.",
         str,
         None,
         "NAME,...",
     ),
-    ("seconds", "Time for one submission.", float, 30.0),
+    ("seconds", "Time for one submission; a function has a third of it.", float, 30.0),
     ("megabytes", "Memory for one submission.", int, 1024),
 )
 
@@ -56,8 +56,8 @@ def grade(
             raise ConfigError(f"--out {out} ends in {out.suffix!r}; expected .csv or .json.")
         check_destination(out, *files)
     asked = given["functions"]
-    functions = grading.FUNCTIONS if asked is None else [n.strip() for n in asked.split(",")]
     found = grading.submissions(files)
+    functions = grading.asked_for(found) if asked is None else [n.strip() for n in asked.split(",")]
     grades = grading.grade(found, functions, seconds=given["seconds"], megabytes=given["megabytes"])
     if len(found) > 1:
         grades = track(
@@ -69,7 +69,7 @@ def grade(
     elif len(rows) == 1:
         for report in rows[0].reports:
             Console().say(str(report))
-        Console().say(f"{rows[0].points:g} of {len(functions)} points")
+        Console().say(f"{rows[0].points:.3g} of {len(functions)} points")
     else:
         Console().print(_table(rows))
 
@@ -88,13 +88,13 @@ def _columns(grade):
 
 
 def _table(rows):
-    whose = Column("submission", overflow="fold")  # never shortened: it says whose it is
-    table = Table(whose, "points", "first wrong function", "equation", "diagnosis", box=box.SIMPLE)
+    names = "submission", "points", "first wrong", "diagnosis"
+    table = Table(*(Column(name, overflow="fold") for name in names), box=box.SIMPLE)
     above = os.path.commonpath([Path(row.submission).parent for row in rows])
     for row in map(_columns, rows):
         name, points = os.path.relpath(row["submission"], above), f"{row['points']} of {row['of']}"
-        cells = name, points, row["function"], row["first wrong"], row["diagnosis"]
-        table.add_row(*map(field, cells))
+        wrong = ": ".join(filter(None, (row["function"], row["first wrong"])))
+        table.add_row(*map(field, (name, points, wrong, row["diagnosis"])))
     return table
 
 

@@ -5,8 +5,10 @@ are executed, nothing else, in a child process with limits of time and memory an
 then `check` compares each function of the exercise that it defines.
 """
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,15 +22,15 @@ from typing import Any
 from ..checks import is_number, is_whole, suggestion
 from ..errors import ConfigError, DataError, operation
 from .checking import EXERCISES
+from .grading_worker import too_long
 from .report import Report
 
 _POSIX = hasattr(signal, "SIGXCPU")
 SUFFIXES = (".py", ".ipynb")
 MOST_BYTES = 2**24  # of a submission: notebooks hold pictures
-FUNCTIONS = (
-    "rnn_cell_forward", "rnn_forward", "lstm_cell_forward", "lstm_forward", "rnn_cell_backward",
-    "rnn_backward", "lstm_cell_backward", "lstm_backward",
-)  # fmt: skip
+_OF_A_CELL = ("{}_cell_forward", "{}_forward", "{}_cell_backward", "{}_backward")
+_GROUPS = {cell: tuple(name.format(cell) for name in _OF_A_CELL) for cell in ("rnn", "lstm", "gru")}
+FUNCTIONS = (*_GROUPS["rnn"], *_GROUPS["lstm"])  # of the course's notebook
 PathLike = str | os.PathLike[str]
 
 
@@ -64,7 +66,7 @@ class Grade:
 @operation
 def grade(
     paths: Iterable[PathLike],
-    functions: Iterable[str] = FUNCTIONS,
+    functions: Iterable[str] | None = None,
     *,
     seconds: float = 30.0,
     megabytes: int = 1024,
@@ -76,10 +78,11 @@ def grade(
     ----------
     paths : iterable of path-like
         ``.py`` files and notebooks.
-    functions : iterable of str
-        Names of the functions that are asked for: see `bptt.course.EXERCISES`.
+    functions : iterable of str, optional
+        Names of the functions that are asked for: see `bptt.course.EXERCISES`. Default: see
+        `asked_for`.
     seconds : float
-        Limit of time for one submission.
+        Limit of time for one submission; a function has a third of it.
     megabytes : int
         Limit of memory for one submission (where the system can limit it).
     workers : int, optional
@@ -90,7 +93,8 @@ def grade(
     ConfigError
         An argument that cannot be used.
     """
-    functions = list(functions)
+    paths = [Path(path) for path in paths]
+    functions = asked_for(paths) if functions is None else list(functions)
     for name in functions:
         if name not in EXERCISES:
             raise ConfigError(
@@ -103,7 +107,22 @@ def grade(
         raise ConfigError(f"megabytes is {megabytes!r}; expected a whole number >= 64.")
     workers = workers or len(_cores())
     with ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(lambda p: _graded(Path(p), functions, seconds, megabytes), paths)
+        yield from pool.map(lambda p: _graded(p, functions, seconds, megabytes), paths)
+
+
+def asked_for(paths: Iterable[Path]) -> list[str]:
+    """Return the functions that are asked for where nobody says: all of each cell.
+
+    The cells (plain RNN, LSTM, GRU) are those of which a submission defines a function;
+    `pad_sequences` is added where one defines it. None is defined: plain RNN and LSTM.
+    """
+    defined: set[str] = set()
+    for path in paths:
+        with contextlib.suppress(DataError):
+            defined |= set(re.findall(r"^def (\w+)", source(path), re.MULTILINE))
+    groups = [*_GROUPS.values(), ("pad_sequences",)]
+    found = [name for group in groups if defined & set(group) for name in group]
+    return found or list(FUNCTIONS)
 
 
 def _cores():
@@ -186,17 +205,13 @@ def _graded(path, functions, seconds, megabytes) -> Grade:
         if left:
             rows[stopped] = asdict(Report(stopped, False, status))
             left = [name for name in left if name != stopped]
-            if status == _too_long(seconds):
+            if status == too_long(seconds):
                 break
     missing = "was not checked: the time was over."
     reports = [
         _report(rows.get(name) or asdict(Report(name, False, missing))) for name in functions
     ]
     return Grade(str(path), reports)
-
-
-def _too_long(seconds):
-    return f"takes more than {seconds:g} seconds: is there a loop without an end?"
 
 
 def _run(task, seconds):
@@ -213,10 +228,10 @@ def _run(task, seconds):
                 check=False,
             )  # fmt: skip
             over = ended.returncode in (-signal.SIGXCPU, -signal.SIGKILL) if _POSIX else False
-            status = _too_long(seconds) if over else (
+            status = too_long(seconds) if over else (
                 f"ends the process with status {ended.returncode}.")  # fmt: skip
         except subprocess.TimeoutExpired:
-            status = _too_long(seconds)
+            status = too_long(seconds)
         return _read(answer), status
 
 

@@ -5,11 +5,14 @@ line of JSON to ANSWER for each function.
 """
 
 import ast
+import contextlib
 import io
 import json
 import linecache
+import signal
 import sys
 import types
+from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
 
@@ -21,6 +24,15 @@ from .report import Report
 
 KEPT = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 COURSE_MODULES = {"rnn_utils": rnn_utils, "public_tests": public_tests}
+
+
+class TooLong(BaseException):
+    """A function has had its time."""
+
+
+def too_long(seconds: float) -> str:
+    """Return the sentence about what took longer."""
+    return f"takes more than {seconds:.3g} s: is there a loop without an end?"
 
 
 def main() -> None:
@@ -37,6 +49,7 @@ def main() -> None:
 
         note({"function": "begun", "sentence": None})
         names, faults = run(task["code"], task["name"])
+        most = task["seconds"] / 3  # a loop without an end costs no other function its points
         for function in task["functions"]:
             note({"function": "begun", "sentence": function})
             defined = names.get(function.rpartition(".")[2])
@@ -45,7 +58,10 @@ def main() -> None:
                 note(asdict(Report(function, False, f"is not defined{why}.")))
                 continue
             try:
-                report = check(function, defined)
+                with _at_most(most):
+                    report = check(function, defined)
+            except TooLong:
+                report = Report(function, False, too_long(most))
             except (MemoryError, KeyboardInterrupt):
                 report = Report(function, False, "takes more memory than it may.")
             except BaseException as error:  # SystemExit and the like of a submission
@@ -98,6 +114,24 @@ def _limit(seconds: float, megabytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (size + 2**30, size + 2**30))  # libraries are mapped too
     resource.setrlimit(resource.RLIMIT_FSIZE, (2**24, 2**24))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+@contextlib.contextmanager
+def _at_most(seconds: float) -> Iterator[None]:
+    """Raise `TooLong` after so many seconds of CPU, where the system can."""
+    if not hasattr(signal, "setitimer"):  # Windows: the parent's clock remains
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise TooLong
+
+    signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
 
 
 def _without_network() -> None:
