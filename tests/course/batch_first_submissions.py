@@ -108,6 +108,22 @@ def lstm_backward(dh, cache):
     return dx, dprev_h, dWx, dWh, db
 
 
+def word_embedding_forward(x, W):
+    return W[x], (x, W)
+
+
+def temporal_softmax_loss(x, y, mask):
+    N, T, V = x.shape
+    flat = x.reshape(N * T, V)
+    probs = np.exp(flat - np.max(flat, axis=1, keepdims=True))
+    probs /= np.sum(probs, axis=1, keepdims=True)
+    mask = mask.reshape(N * T)
+    loss = -np.sum(mask * np.log(probs[np.arange(N * T), y.reshape(N * T)])) / N
+    dx = probs.copy()
+    dx[np.arange(N * T), y.reshape(N * T)] -= 1
+    return loss, (dx * mask[:, None] / N).reshape(N, T, V)
+
+
 EXERCISE = {
     name: globals()[name]
     for cell in ("rnn", "lstm")
