@@ -62,10 +62,10 @@ def classification(
     )
     rows = [_row(c, precision[k], recall[k], f1[k], support[k]) for k, c in enumerate(labels)]
     for name in ("macro", "weighted"):
-        averages = metrics.precision_recall_fscore_support(
+        p, r, f, _ = metrics.precision_recall_fscore_support(
             truth, predicted, labels=labels, zero_division=0, average=name, **counts
         )
-        rows.append(_row(f"{name} average", *averages[:3], sum(pairs.values())))
+        rows.append(_row(f"{name} average", p, r, f, sum(pairs.values())))
     matrix = metrics.confusion_matrix(truth, predicted, labels=labels, **counts)
     return [
         f"balanced accuracy {balanced:.4f}",

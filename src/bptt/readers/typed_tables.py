@@ -5,7 +5,7 @@ import csv
 import datetime
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -169,7 +169,9 @@ class TypedTable(Table):
         Columns of lists of the part, which the frame holds no entries of.
     """
 
-    def __init__(self, path, pd, numerals, frame=None, lists=MappingProxyType({})):
+    def __init__(
+        self, path, pd, numerals, frame=None, lists: Mapping[str, Any] = MappingProxyType({})
+    ):
         self.name, self.numerals = named(path), numerals
         self._frame, self.notes = typed_frame(pd, path) if frame is None else frame, []
         self._lists = lists
