@@ -101,7 +101,7 @@ def test_missing_values_are_refused_with_the_way_out_or_filled(run, method):
     assert status == 2
     assert err.splitlines()[-1] == (
         "bptt: SequenceClassifier.fit: X[0] (id 'run 0') holds NaN at step 1, feature 0 ('a'); "
-        "expected finite numbers (missing='interpolate', 'forward' or 'indicator' fills missing "
+        "expected finite numbers (--missing interpolate, forward or indicator fills missing "
         "values)."
     )
     assert run(*command, "--missing", method)[0] == 0

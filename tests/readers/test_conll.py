@@ -195,7 +195,7 @@ def test_encodings_of_conll(write):
         assert read_conll(write(data.encode(encoding))).X == [["El", "niño"]]
     path = write(data.encode("latin-1"))
     assert read_conll(path, encoding="latin-1").X == [["El", "niño"]]
-    refusal(read_conll, path, "line 2 is not UTF-8 from its byte 3; .*--encoding latin-1")
+    refusal(read_conll, path, "line 2 is not UTF-8 from its byte 3; .*encoding='latin-1'")
 
 
 def test_twice_converted_line_ends_end_no_sentence(write):

@@ -67,9 +67,9 @@ def test_a_given_encoding(lines_of, encoding):
         ("a\nbc".encode("utf-16") + b"x", None, "line 2 is not UTF-16-LE from its byte 5"),
         ("a\nb".encode("utf-16-be") + b"\xd8\x00", "utf-16-be", "line 2 is not UTF-16-BE .* 3;"),
         ("a".encode("utf-32") + b"\0\0\x11\0", None, "line 1 is not UTF-32-LE from its byte 9"),
-        ("é".encode(), "ascii", r"line 1 is not ASCII from its byte 1; .*--encoding utf-8"),
+        ("é".encode(), "ascii", r"line 1 is not ASCII from its byte 1; .*encoding='utf-8'"),
         (b"a\n\x81", "cp1252", "line 2 is not CP1252 from its byte 1"),
-        ("a,b".encode("utf-16-le"), None, "line 1 has a NUL; expected .*--encoding utf-16"),
+        ("a,b".encode("utf-16-le"), None, "line 1 has a NUL; expected .*encoding='utf-16'"),
         ("a\0b".encode("utf-16"), None, "line 1 has a NUL; expected text"),
     ],
 )
@@ -83,7 +83,7 @@ def test_refused_bytes(lines_of, data, encoding, words):
     [
         (b"ab\nni\xf1o", None, "file is not UTF-8 from byte offset 5, in line 2; .*latin-1"),
         ("a\nb".encode("utf-16") + b"x", None, "not UTF-16-LE from byte offset 8, in line 2"),
-        (b"ab\0", None, "file has a NUL at byte offset 2; expected .*--encoding utf-16"),
+        (b"ab\0", None, "file has a NUL at byte offset 2; expected .*encoding='utf-16'"),
     ],
 )
 def test_refused_bytes_of_a_text(data, encoding, words):

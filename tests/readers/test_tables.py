@@ -172,7 +172,7 @@ def test_numbers_are_the_nearest_float64(write):
         ("a,b\n1\x002,2\n", {}, "has a NUL at byte offset 5"),
         ("# a note\na,b\n1,2\n", {}, "line 2 has 2 fields; expected 1"),
         ("a,b\n1,2,\n1,2,3\n", {}, "line 2 has 3 fields; expected 2"),
-        (b"a,b\n1,\xff2\n", {}, "UTF-8 from byte offset 6, in line 2; .*--encoding latin-1"),
+        (b"a,b\n1,\xff2\n", {}, "UTF-8 from byte offset 6, in line 2; .*encoding='latin-1'"),
         ("a,b\x1b[31m\n1,x\x1b[2J\n", {}, r"b\?\[31m holds 'x\?\[2J' in line 2"),
     ],
 )

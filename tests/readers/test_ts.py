@@ -115,7 +115,7 @@ def test_what_is_skipped_is_said(write):
 
 def test_comments_may_be_in_any_encoding(write):
     data = "# donn\xe9es\n@problemName \xe9t\xe9\n@data\n1\n".encode("latin-1")
-    refusal(read_ts, write(data), "line 2 is not UTF-8 from its byte 14; .*--encoding latin-1")
+    refusal(read_ts, write(data), "line 2 is not UTF-8 from its byte 14; .*encoding='latin-1'")
     assert read_ts(write(data), encoding="latin-1").X[0].tolist() == [[1]]
     assert read_ts(write(data.replace(b"@problemName", b"%"))).X[0].tolist() == [[1]]
 

@@ -25,7 +25,7 @@ from ..safe_files import printable
 from ..training.interrupts import Terminations
 from . import convert, course, grade, info, plot, predict, run, sample, score, tokenize, train
 from .console import fail, silence_stdout
-from .options import Command, Group
+from .options import Command, Group, in_options
 
 _COMMANDS = (
     sample.sample, predict.predict, score.score, tokenize.tokenize, info.info, plot.plot,
@@ -100,7 +100,8 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:  # `bptt sample ... | head`: the reader has enough
         silence_stdout()
     except BpttError as error:
-        fail(str(error), 1 if type(error) is BpttError else 2)
+        sentence = in_options(str(error), typer.main.get_command(command_line()), arguments)
+        fail(sentence, 1 if type(error) is BpttError else 2)
     except MemoryError as error:
         fail(f"out of memory: {str(error) or 'a smaller model or batch may fit'}.", 1)
     except OSError as error:

@@ -5,6 +5,7 @@ text are those of its declaration (`bptt.models.hyperparameters`).
 """
 
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import fields
 from inspect import Parameter
@@ -19,6 +20,9 @@ from ..models import hyperparameters
 from ..models.hyperparameters import declared
 
 Model = Annotated[Path, typer.Argument(metavar="MODEL", help="Model file written by `bptt train`.")]
+_QUOTE = "'"
+_TEXT = "'[^']*'"
+_KEYWORD = re.compile(rf"(?<![\w.])(\w+)=({_TEXT}(?:, {_TEXT})*(?: or {_TEXT})?|[\w-]+(?:\.\w+)?)")
 _METAVARS = {int: "INT", float: "FLOAT", str: "TEXT", Path: "FILE", bool: ""}
 
 
@@ -173,6 +177,27 @@ def values(model: type, given: dict[str, Any]) -> dict[str, Any]:
 def flag(name: str) -> str:
     """Return the option of a name: ``--batch-size``."""
     return f"--{name.replace('_', '-')}"
+
+
+def in_options(sentence: str, command: Any, arguments: list[str]) -> str:
+    """Return a sentence with options where Python has keyword arguments.
+
+    "missing='interpolate' or 'forward'" is "--missing interpolate or forward", if the command that
+    the arguments name has such an option.
+    """
+    for argument in arguments:
+        command = getattr(command, "commands", {}).get(argument, command)
+    options = {p.name: p.opts[0] for p in command.params if p.opts[0].startswith("--")}
+
+    def written(found: re.Match[str]) -> str:
+        name, value = found.groups()
+        if value == "False" and f"no_{name}" in options:
+            return options[f"no_{name}"]
+        if name not in options or value in ("False", "None"):
+            return found[0]
+        return options[name] if value == "True" else f"{options[name]} {value.replace(_QUOTE, '')}"
+
+    return _KEYWORD.sub(written, sentence)
 
 
 def explicit(context: typer.Context, name: str) -> bool:

@@ -117,7 +117,7 @@ def wrong_byte(text: str) -> int | None:
 def way_out(encoding: str) -> str:
     """Return what to do about a file that does not have this encoding: the end of a message."""
     other = "latin-1" if encoding == UTF8 else "utf-8"
-    return f"{encoding.upper()} text, or encoding='{other}' (--encoding {other}) if it is that"
+    return f"{encoding.upper()} text, or encoding='{other}' if it is that"
 
 
 def decode(data: bytes, name: str, encoding: str | None = None) -> str:
@@ -159,4 +159,4 @@ def no_nul(encoding: str) -> str:
     """Return what to do about a file that holds a NUL: the end of a message."""
     if encoding.startswith(("utf-16", "utf-32")):
         return "text"
-    return "text, or encoding='utf-16' (--encoding utf-16) if it is that"
+    return "text, or encoding='utf-16' if it is that"

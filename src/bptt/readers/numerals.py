@@ -96,9 +96,9 @@ class Numerals:
         """Return what is expected in place of a text, and the option that reads it."""
         text, ways = text.strip(), []
         if self.decimal == "." and _DECIMAL_COMMA.fullmatch(text):
-            ways.append("decimal=',' (--decimal ,) reads decimal commas")
+            ways.append("decimal=',' reads decimal commas")
         if self.decimal == "." and not self.thousands and _THOUSANDS.fullmatch(text):
-            ways.append("thousands=',' (--thousands ,) reads groups of thousands")
+            ways.append("thousands=',' reads groups of thousands")
         return "; ".join(
             [f"a finite number{' with a decimal comma' * (self.decimal == ',')}", *ways]
         )
