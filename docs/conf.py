@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import bptt
+from bptt.course import notebooks
 
 HERE = Path(__file__).parent
 
@@ -42,6 +43,7 @@ nb_execution_mode = "cache"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 300
 nb_merge_streams = True
+nb_code_prompt_show, nb_code_prompt_hide = "Show a solution", "Hide the solution"
 
 autodoc_typehints = "none"  # numpydoc's Parameters sections give types and shapes
 autosummary_generate = True
@@ -50,12 +52,11 @@ numpydoc_class_members_toctree = False
 
 
 def setup(app):
-    """Leave the marks of the exercises out of the pages; mend links from sources to the API."""
+    """Show the exercises' blanks before their solutions; mend links from sources to the API."""
 
-    def without_marks(app, name, source):
-        lines = source[0].splitlines(keepends=True)
-        marks = "### BEGIN SOLUTION", "### END SOLUTION"
-        source[0] = "".join(line for line in lines if line.strip() not in marks)
+    def with_blanks(app, name, source):
+        if name.startswith("notebooks/"):
+            source[0] = notebooks.page(source[0])
 
     def full_names(app, page, template, context, doctree):
         # viewcode writes one prefix for a module: "bptt." also where the page has "bptt.layers.".
@@ -66,5 +67,5 @@ def setup(app):
                 context["body"],
             )
 
-    app.connect("source-read", without_marks)
+    app.connect("source-read", with_blanks)
     app.connect("html-page-context", full_names)

@@ -46,6 +46,15 @@ def test_every_blank_is_checked(path):
         assert "NotImplementedError" in report.sentence
 
 
+def test_the_site_shows_blanks_and_folds_solutions():
+    text = (notebooks.FOLDER / "02_lstm.md").read_text("utf-8")
+    page = notebooks.page(text)
+    assert page.count("# Your code here.") == page.count("hide-input") == 4
+    assert page.count("```{code-cell}") == text.count("```{code-cell}")
+    assert "SOLUTION" not in page
+    assert "through_a" in page
+
+
 def test_files_for_students_and_teachers(tmp_path):
     written = notebooks.write(tmp_path)
     assert len(written) == 18

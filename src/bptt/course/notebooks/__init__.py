@@ -61,15 +61,31 @@ def notebook(text: str, student: bool) -> dict[str, Any]:
         code = fence[1]
         tags = match[1].split(", ") if (match := _TAGS.match(code)) else []
         code = _TAGS.sub("", code)
-        if student and "exercise" in tags:
-            code = _SOLUTION.sub(r"\1# Your code here.\n\1raise NotImplementedError\n", code)
-        code = _MARK.sub("", code)
+        code = _blank(code) if student and "exercise" in tags else _MARK.sub("", code)
         cells.append(_cell("code", code, tags) | {"outputs": [], "execution_count": None})
     _add_text(cells, body[at:])
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     for k, cell in enumerate(cells):
         cell["id"] = f"cell{k}"
     return {"cells": cells, "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+
+
+def page(text: str) -> str:
+    """Return a notebook's Markdown for the site: each blank, then its solution, folded away."""
+
+    def both(fence: re.Match[str]) -> str:
+        whole, code = fence[0], fence[1]
+        if not _SOLUTION.search(code):
+            return whole
+        blank = _blank(_TAGS.sub("", code)).strip("\n")
+        solution = _MARK.sub("", whole).replace("[exercise]", "[exercise, hide-input]")
+        return f"```{{code-block}} python\n{blank}\n```\n\n{solution}"
+
+    return _FENCE.sub(both, text)
+
+
+def _blank(code):
+    return _SOLUTION.sub(r"\1# Your code here.\n\1raise NotImplementedError\n", code)
 
 
 def _add_text(cells, text):
