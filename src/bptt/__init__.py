@@ -7,6 +7,7 @@
 * Models: `LanguageModel`, `SequenceClassifier`, `SequenceRegressor`, `SequenceTagger`,
   `Forecaster`, each saved to one file and loaded by `load`.
 * `bptt.training`, `bptt.readers`, `bptt.corpus`: optimizers and checkpoints; data files; texts.
+* `bptt.inspect`: states, gates and gradients of a trained network, as arrays.
 * `bptt.interop`: models of PyTorch, Keras, ONNX and audio tools, read and written.
 """
 
@@ -55,6 +56,7 @@ from .stream import Stream
 if TYPE_CHECKING:
     from . import cli as cli
     from . import corpus as corpus
+    from . import inspect as inspect
     from . import interop as interop
     from . import models as models
     from . import readers as readers
@@ -71,7 +73,7 @@ if TYPE_CHECKING:
     __version__: str
 
 # Imported when they are used: they need more than NumPy.
-_MODULES = ("cli", "corpus", "interop", "models", "readers", "training")
+_MODULES = ("cli", "corpus", "inspect", "interop", "models", "readers", "training")
 _MODELS = (
     "Forecaster",
     "LanguageModel",

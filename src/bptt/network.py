@@ -1,9 +1,9 @@
 """A stack of layers with named parameters: forward, backward, step."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,20 @@ from .stream import Chain, Stream
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
+
+
+class Seen(NamedTuple):
+    """What the `watch` of `Network.forward` gets of a layer after its forward pass."""
+
+    name: str
+    layer: Layer
+    parameters: Parameters  # its own
+    x: np.ndarray  # its input; token ids where there is a table
+    table: np.ndarray | None
+    state: State | None  # before the first step; None for zeros
+    lengths: np.ndarray | None  # of its input
+    y: np.ndarray
+    tape: Any
 
 
 class Network:
@@ -218,6 +232,7 @@ class Network:
         *,
         keep_tape: bool = True,
         rng: "np.random.Generator | None" = None,
+        watch: Callable[[Seen], Any] | None = None,
     ) -> tuple[np.ndarray, tuple[State, ...], tuple[Any, ...] | None]:
         """Run a batch of sequences through all layers.
 
@@ -232,6 +247,8 @@ class Network:
             False for inference: the tape is None.
         rng : numpy.random.Generator, optional
             For training: draws the masks of dropout layers.
+        watch : callable (Seen), optional
+            Called after each layer, except an embedding whose table the layer above multiplies.
 
         Returns
         -------
@@ -256,9 +273,13 @@ class Network:
             else:
                 if layer.takes_rng:
                     options = {"rng": rng}
+                x = y
                 y, final, tape = layer.forward(
-                    y, own, before, lengths, keep_tape=keep_tape, **options
+                    x, own, before, lengths, keep_tape=keep_tape, **options
                 )
+                if watch is not None:
+                    table = options.get("table")
+                    watch(Seen(name, layer, own, x, table, before, lengths, y, tape))
                 lengths = layer.lengths_after(lengths)
             states.append(final)
             tapes.append(tape)

@@ -1,0 +1,102 @@
+"""What a model's network reads: data in the user's form becomes arrays."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..errors import ConfigError, ShapeError
+from ..layers import Recurrent
+from ..models.fitted import numpy_defaults
+from ..models.inputs import as_data
+from ..models.language_data import content, encoded
+from ..models.scikit_learn import check_fitted
+from ..network import Network
+
+
+class Read(NamedTuple):
+    """A network with its parameters, and the sequences that it reads."""
+
+    network: Network
+    parameters: Any
+    arrays: list[np.ndarray]  # each (T_i, n_x), or (T_i,) of token ids
+
+
+def read(source: Any, X: Any, parameters: Any = None, lengths: Any = None) -> Read:
+    """Return what a model or a network reads of X, scaled and encoded as the model does.
+
+    A forecaster reads the last window of each series.
+
+    Raises
+    ------
+    ConfigError
+        The model is not fitted; a network is given without parameters; X is empty or has NaN.
+    ShapeError
+    """
+    if isinstance(source, Network):
+        found = _of_network(source, X, parameters, lengths)
+    else:
+        found = _of_model(source, X, parameters, lengths)
+    if not sum(map(len, found.arrays)):
+        raise ConfigError("X holds no step at all; expected at least one.")
+    for i, x in enumerate(found.arrays):
+        if not np.isfinite(x).all():
+            step = int(np.nonzero(~np.isfinite(x).reshape(len(x), -1).all(axis=1))[0][0])
+            raise ConfigError(f"X[{i}] has a value that is not finite at step {step}.")
+    return found
+
+
+def _of_network(network, X, parameters, lengths):
+    if parameters is None:
+        raise ConfigError("parameters is None; expected those of the network: a dict of arrays.")
+    if isinstance(X, np.ndarray) and X.ndim not in (2, 3):
+        raise ShapeError(f"X has shape {X.shape}; expected (m, T_x) or (m, T_x, n_x), or a list.")
+    counts = [len(x) for x in X] if lengths is None else [int(n) for n in lengths]
+    if len(counts) != len(X) or any(not 0 <= n <= len(x) for n, x in zip(counts, X, strict=False)):
+        raise ShapeError(f"lengths has {len(counts)} values; expected {len(X)}, each within X.")
+    return Read(network, parameters, [np.asarray(x)[:n] for x, n in zip(X, counts, strict=True)])
+
+
+def _of_model(model, X, parameters, lengths):
+    if not hasattr(model, "build_network"):
+        raise ConfigError(
+            f"the model is a {type(model).__name__}; expected a fitted model or a bptt.Network."
+        )
+    check_fitted(model)
+    model = model._as_fitted()
+    if len(X) == 0:
+        raise ConfigError("X is empty; expected at least one sequence.")
+    with numpy_defaults():
+        if hasattr(model, "_ends"):  # a forecaster
+            windows, _ = model._ends(X)
+            framing = model._framing(model.change_scale_)
+            arrays = list(np.ascontiguousarray(framing.read(model._standardized(windows))[0]))
+        elif hasattr(model, "_encoder"):
+            own = model._encoder
+            per_step = model.pooling is None
+            data = as_data(
+                X, lengths=lengths, frame=own.frame, names=own.names, labeled=False,
+                per_step=per_step,
+            )  # fmt: skip
+            arrays = own.encode(model._known(X, data))
+        else:
+            arrays = [np.asarray(ids, np.int64) for ids in encoded(model.encoder_, content(X))]
+    return Read(model.network_, model.parameters_ if parameters is None else parameters, arrays)
+
+
+def one_recurrent(network: Network, layer: str | None) -> tuple[str, Recurrent]:
+    """Return a recurrent layer by name; the last one where it is None.
+
+    Raises
+    ------
+    ConfigError
+        There is no such layer, or it is bidirectional.
+    """
+    found = {n: own for n, own in network.layers.items() if isinstance(own, Recurrent)}
+    if not found:
+        raise ConfigError("the network has no recurrent layer; expected at least one.")
+    name = list(found)[-1] if layer is None else layer
+    if name not in found:
+        raise ConfigError(f"there is no recurrent layer {name!r}; expected {', '.join(found)}.")
+    if found[name].bidirectional:
+        raise ConfigError(f"{name} is bidirectional; expected one direction: lags are counted in.")
+    return name, found[name]

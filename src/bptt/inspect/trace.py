@@ -1,0 +1,328 @@
+"""Trace a network: states, gates, pre-activations and outputs of every step, by name."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import extras
+from ..engine import provider
+from ..equations.sequences import valid_steps
+from ..errors import ConfigError, operation
+from ..layers import Recurrent
+from ..network import Network, Seen
+from ..training import SequenceBatches
+from ..training.batches import packed
+from .inputs import read
+
+LIMIT = 2**30  # bytes of a trace in memory
+WINDOW = 2048  # steps of a sequence computed at a time where the network has one direction
+
+
+class Trace(Mapping[str, list[np.ndarray]]):
+    """Values of every step by name; ``trace["lstm0.c"]`` is a list of arrays (T_i, n).
+
+    The sequences of a name are stored one after another: `flat` returns that array.
+
+    Attributes
+    ----------
+    lengths : ndarray of int64, shape (m,)
+    layers : tuple of str
+        Names of the layers that have values.
+    """
+
+    def __init__(self, arrays: dict[str, np.ndarray], lengths: np.ndarray):
+        self._arrays = arrays
+        self.lengths: np.ndarray = np.asarray(lengths, np.int64)
+        self._offsets = np.concatenate([[0], np.cumsum(self.lengths)])
+        self.layers: tuple[str, ...] = tuple(dict.fromkeys(n.split(".")[0] for n in arrays))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the values: "lstm0.c", "lstm0.reverse.ft", "lstm0.zft", "dense0.y"."""
+        return tuple(self._arrays)
+
+    def flat(self, name: str) -> np.ndarray:
+        """Return the values of all steps of all sequences, (sum T_i, n).
+
+        Raises
+        ------
+        ConfigError
+            There is no such name.
+        """
+        if name not in self._arrays:
+            raise ConfigError(f"there is no {name!r}; expected one of {', '.join(self._arrays)}.")
+        return self._arrays[name]
+
+    def offsets(self, name: str) -> np.ndarray:
+        """Return where each sequence begins in `flat`, and the end: (m + 1,)."""
+        pooled = len(self.flat(name)) != self._offsets[-1]  # one row a sequence
+        return np.arange(len(self.lengths) + 1) if pooled else self._offsets
+
+    def __getitem__(self, name: str) -> list[np.ndarray]:
+        flat, at = self.flat(name), self.offsets(name)
+        return [flat[at[i] : at[i + 1]] for i in range(len(self.lengths))]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        return f"Trace({len(self.lengths)} sequences, {self._offsets[-1]:,} steps: {self.names})"
+
+    def save(self, path: str | Path) -> None:
+        """Save all arrays and `lengths` to a .npz file."""
+        with open(path, "wb") as file:
+            np.savez(file, **self._arrays, lengths=self.lengths)  # type: ignore[arg-type]
+
+    def to_lstmvis(self, directory: str | Path, words: Sequence[str]) -> None:
+        """Write the files of LSTMVis: states.hdf5, train.hdf5, words.dict and lstm.yml.
+
+        Parameters
+        ----------
+        directory : str or path-like
+        words : sequence of str
+            The token of every step of all sequences, in order.
+
+        Raises
+        ------
+        ConfigError
+            There are more or fewer words than steps, or h5py is not installed.
+        """
+        if len(words) != self._offsets[-1]:
+            raise ConfigError(f"words has {len(words)}; expected {self._offsets[-1]}, one a step.")
+        h5py = extras.load("h5py", extra="interop", why="to write HDF5")
+        out = Path(directory)
+        out.mkdir(parents=True, exist_ok=True)
+        ids: dict[str, int] = {}
+        tokens = np.array([ids.setdefault(word, len(ids)) for word in words], np.int64)
+        states = [n for n in self.names if len(self.flat(n)) == len(tokens)]
+        with h5py.File(out / "states.hdf5", "w") as file:
+            for name in states:
+                file[name.replace(".", "_")] = self.flat(name)
+        with h5py.File(out / "train.hdf5", "w") as file:
+            file["words"] = tokens
+        rows = (f"{word!r} {i}\n".replace("'", "") for word, i in ids.items())
+        (out / "words.dict").write_text("".join(rows), encoding="utf-8")
+        layers = "".join(
+            f"    - {{type: state, layer: {k}, file: states, path: {n.replace('.', '_')}}}\n"
+            for k, n in enumerate(states)
+        )
+        (out / "lstm.yml").write_text(
+            "name: bptt\nfiles:\n  states: states.hdf5\n  train: train.hdf5\n  words: words.dict\n"
+            "word_sequence: {file: train, path: words, dict_file: words}\n"
+            f"states:\n  file: states\n  types:\n{layers}",
+            encoding="utf-8",
+        )
+
+
+@operation
+def trace(
+    model: Any,
+    X: Any,
+    parameters: Mapping[str, np.ndarray] | None = None,
+    *,
+    lengths: Sequence[int] | np.ndarray | None = None,
+    names: str | Sequence[str] | None = None,
+    out: str | Path | None = None,
+    limit: int = LIMIT,
+    batch_size: int = 64,
+) -> Trace:
+    """Return states, gates and outputs of every layer, direction and step, by name.
+
+    A name is the layer's, the slot's where a layer has several (``layer1.reverse``), and the
+    cell's own: ``lstm0.c``, ``lstm0.reverse.ft``. ``dense0.y`` is the output of a layer and
+    ``lstm0.zft`` the pre-activation of ft (cells: lstm, gru, gru_reset_after, rnn, rnn_relu).
+
+    Parameters
+    ----------
+    model : fitted model, or Network
+    X : as the model's ``predict`` takes it; a str or documents for a language model
+        For a network ndarray (m, T_x, n_x) or (m, T_x), or a list of sequences.
+    parameters : dict of str to ndarray
+        Required for a network.
+    lengths : sequence of int, optional
+        True lengths of the sequences.
+    names : str or list of str, optional
+        Patterns of the names to keep, as of `fnmatch`: ``"lstm0.*"``. None: all but the
+        pre-activations, which the tape does not hold and which cost a product each.
+    out : path-like, optional
+        Directory for .npy files, mapped into memory, instead of arrays in memory.
+    limit : int (bytes)
+        Largest trace without `out`.
+    batch_size : int
+        Sequences computed at a time.
+
+    Returns
+    -------
+    Trace
+
+    Raises
+    ------
+    ConfigError
+        The model is not fitted, X is empty or has NaN, no name fits, or the trace is too large.
+    ShapeError
+    """
+    source = read(model, X, parameters, lengths)
+    patterns = (names,) if isinstance(names, str) else names
+    own = np.array([len(x) for x in source.arrays], np.int64)
+    keeper = _Keeper(source.network, own, patterns, out, limit)
+    _run(source, own, keeper, batch_size)
+    return keeper.finish()
+
+
+def _run(source, lengths, keeper, batch_size):
+    """Run the network over all sequences, in windows where it has one direction."""
+    batches = SequenceBatches(source.arrays, np.arange(len(lengths)), batch_size)
+    one_way = _one_way(source.network)
+    groups = packed(lengths, most_sequences=batch_size, most_steps=2**17)
+    for batch in (b for group in groups for whole in batches.batches(group) for b in whole.parts):
+        own = lengths[batch.target]
+        steps = WINDOW if one_way else max(1, batch.x.shape[1])
+        state = None
+        for start in range(0, batch.x.shape[1], steps):
+            x = batch.x[:, start : start + steps]
+            left = np.clip(own - start, 0, x.shape[1])
+            keeper.at(batch.target, start, left)
+            full = None if (left == x.shape[1]).all() else left
+            with np.errstate(all="ignore"):
+                _, state, _ = source.network.forward(
+                    x, source.parameters, state, full, watch=keeper.keep
+                )
+
+
+def _one_way(network: Network) -> bool:
+    """Return whether every layer computes a step from itself and those before it."""
+    plain = ("Dense", "Embedding", "Dropout", "Activation", "LayerNorm", "FeatureEmbedding")
+    return all(
+        not layer.bidirectional if isinstance(layer, Recurrent) else type(layer).__name__ in plain
+        for layer in network.layers.values()
+    )
+
+
+class _Keeper:
+    """Copies what a forward pass shows to its place in the arrays of a trace."""
+
+    def __init__(self, network, lengths, patterns, out, limit):
+        pools = [name for name, layer in network.layers.items() if layer.pools]
+        order = list(network.layers)
+        self.pooled = set(order[order.index(pools[0]) :]) if pools else set()
+        self.lengths, self.patterns, self.limit = lengths, patterns, limit
+        self.offsets = np.concatenate([[0], np.cumsum(lengths)])
+        self.out = None if out is None else Path(out)
+        self.arrays: dict[str, np.ndarray] = {}
+        self.seen: dict[str, None] = {}
+        self.bytes = 0
+
+    def at(self, which, start, left):
+        """Set the sequences of the batch, the step at which it begins, and the steps of each."""
+        self.which, self.start, self.left = which, start, left
+
+    def keep(self, seen: Seen) -> None:
+        """Keep the values of one layer."""
+        if isinstance(seen.layer, Recurrent):
+            for i, slot in enumerate(seen.layer.slots):
+                prefix = f"{seen.name}.{slot.prefix}"
+                for name in seen.tape[i].names:
+                    self.put(prefix + name, seen.tape[i].__getitem__, name)
+                for name, compute in _pre_activations(seen, i):
+                    if self.patterns is not None:
+                        self.put(prefix + "z" + name, compute, name)
+        self.put(f"{seen.name}.y", lambda _: seen.y, "")
+
+    def put(self, name: str, get: Callable[[str], np.ndarray], key: str) -> None:
+        self.seen[name] = None
+        if self.patterns is not None and not any(fnmatch(name, p) for p in self.patterns):
+            return
+        values = get(key)
+        pooled = name.split(".")[0] in self.pooled
+        if name not in self.arrays:
+            rows = len(self.lengths) if pooled else int(self.offsets[-1])
+            self.arrays[name] = self._new(name, (rows, values.shape[-1]), values.dtype)
+        into = self.arrays[name]
+        if pooled:
+            into[self.which] = values[:, 0]
+            return
+        for row, i, n in zip(values, self.which, self.left, strict=True):
+            first = self.offsets[i] + self.start
+            into[first : first + n] = row[:n]
+
+    def _new(self, name, shape, dtype):
+        if self.out is not None:
+            self.out.mkdir(parents=True, exist_ok=True)
+            path = self.out / f"{name}.npy"
+            return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+        self.bytes += int(np.prod(shape)) * np.dtype(dtype).itemsize
+        if self.bytes > self.limit:
+            raise ConfigError(
+                f"the trace takes more than {self.limit:,} bytes; pass out='DIRECTORY' to write "
+                f"it to files, or names= to keep fewer values."
+            )
+        return np.zeros(shape, dtype)
+
+    def finish(self) -> Trace:
+        if not self.arrays:
+            raise ConfigError(
+                f"names is {', '.join(self.patterns or ())}; expected some of "
+                f"{', '.join(self.seen)}."
+            )
+        for array in self.arrays.values():
+            if isinstance(array, np.memmap):
+                array.flush()
+        return Trace(self.arrays, self.lengths)
+
+
+def _pre_activations(seen, i):
+    """Yield the name and the function of every pre-activation of a slot: W s + b before g."""
+    layer, slot, tape = seen.layer, seen.layer.slots[i], seen.tape[i]
+    cell, n_a = layer.cell, layer.n_a
+    if cell.name not in ("lstm", "gru", "gru_reset_after", "rnn", "rnn_relu"):
+        return
+    own = {n: seen.parameters[slot.prefix + n] for n in cell.parameters}
+
+    def joined(scale=1.0):
+        return np.concatenate([_before(seen, i) * scale, _input(seen, slot)], axis=2)
+
+    def affine(x, W, b):
+        rows = provider().dense_forward(x.reshape(-1, x.shape[2]), W, b)
+        return rows.reshape(*x.shape[:2], -1)
+
+    def compute(gate):
+        if gate == "a":
+            return affine(joined(), np.concatenate([own["Waa"], own["Wax"]], axis=1), own["ba"])
+        W, b = own[f"W{gate[0]}"], own[f"b{gate[0]}"]
+        if gate == "cct" and cell.name == "gru_reset_after":
+            return tape["rt"] * tape["pct"] + affine(_input(seen, slot), W[:, n_a:], b)
+        return affine(joined(tape["rt"] if gate == "cct" and cell.name == "gru" else 1.0), W, b)
+
+    for gate in [g for g in cell.gates if g != "pct"] or ["a"]:
+        yield gate, compute
+
+
+def _input(seen, slot):
+    """Return the input of a slot: of the layer, or the outputs of the slots below."""
+    if slot.layer == 0:
+        if seen.table is None:
+            return seen.x
+        return seen.table[np.where(valid_steps(seen.lengths, *seen.x.shape), seen.x, 0)]
+    below = [k for k, s in enumerate(seen.layer.slots) if s.layer == slot.layer - 1]
+    return np.concatenate([seen.tape[k][seen.layer.states[0]] for k in below], axis=2)
+
+
+def _before(seen, i):
+    """Return the hidden state before every step of a slot, (m, T_x, n_a)."""
+    a = seen.tape[i][seen.layer.states[0]]
+    before, m = np.zeros_like(a), len(a)
+    first = np.zeros(m, np.int64)
+    if seen.layer.slots[i].reverse:
+        before[:, :-1] = a[:, 1:]
+        first = (np.full(m, a.shape[1]) if seen.lengths is None else np.asarray(seen.lengths)) - 1
+    else:
+        before[:, 1:] = a[:, :-1]
+    if seen.state is not None:
+        before[np.arange(m), first] = seen.state[0][i]
+    return before

@@ -1,0 +1,106 @@
+"""Traces: exact values by name, ragged as alone, for every model; bad input in a sentence."""
+
+import numpy as np
+import pytest
+
+from bptt import Forecaster, LanguageModel, Network, SequenceClassifier, inspect
+from bptt.errors import ConfigError
+from bptt.layers import GRU, LSTM, RNN, Dense, Embedding
+
+RNG = np.random.default_rng(0)
+X = [RNG.normal(size=(n, 3)).astype(np.float32) for n in (5, 2, 9)]
+
+
+def counter():
+    """An LSTM whose cell adds its input: gates open, candidate tanh(x)."""
+    network = Network([LSTM(1, 1)])
+    p = {k: np.zeros_like(v) for k, v in network.init(np.random.default_rng(0)).items()}
+    for gate in "fio":
+        p[f"lstm0.b{gate}"][:] = 100
+    p["lstm0.Wc"][0, 1] = 1
+    return network, p
+
+
+def test_a_counter_counts():
+    network, p = counter()
+    x = np.full((1, 6, 1), np.arctanh(0.5), np.float32)
+    found = inspect.trace(network, x, p)
+    assert np.allclose(found["lstm0.c"][0][:, 0], 0.5 * np.arange(1, 7))
+    assert np.allclose(found.flat("lstm0.ft"), 1)
+    assert found.layers == ("lstm0",)
+
+
+@pytest.mark.parametrize("layer", [LSTM, GRU, RNN])
+def test_ragged_equals_alone_and_gates_follow_from_pre_activations(layer):
+    network = Network([layer(3, 4, n_layers=2, bidirectional=True), Dense(8, 2)])
+    p = network.init(np.random.default_rng(1))
+    found = inspect.trace(network, X, p, names="*")
+    for i, x in enumerate(X):
+        alone = inspect.trace(network, [x], p, names="*")
+        assert alone.names == found.names
+        for name in found:
+            assert np.allclose(found[name][i], alone[name][0], atol=1e-6), name
+    sigmoid = {"ft", "it", "ot", "ut", "rt"}
+    pairs = [(n, n.replace(".z", ".")) for n in found if ".z" in n]
+    assert pairs
+    for z, gate in pairs:
+        g = (lambda v: 1 / (1 + np.exp(-v))) if gate.split(".")[-1] in sigmoid else np.tanh
+        assert np.allclose(g(found.flat(z)), found.flat(gate), atol=1e-5), z
+
+
+def test_a_long_text_is_traced_in_windows_and_written_to_files(tmp_path, monkeypatch):
+    network = Network([Embedding(5, 3), LSTM(3, 4), Dense(4, 5)])
+    p = network.init(np.random.default_rng(2))
+    ids = [RNG.integers(0, 5, n) for n in (40, 7)]
+    whole = inspect.trace(network, ids, p, names="*")
+    monkeypatch.setitem(inspect.Trace.save.__globals__, "WINDOW", 16)
+    cut = inspect.trace(network, ids, p, names="*", out=tmp_path)
+    for name in whole:
+        assert np.allclose(whole.flat(name), cut.flat(name), atol=1e-6), name
+    assert np.array_equal(np.load(tmp_path / "lstm0.c.npy"), cut.flat("lstm0.c"))
+    cut.save(tmp_path / "all.npz")
+    assert np.array_equal(np.load(tmp_path / "all.npz")["lstm0.ft"], cut.flat("lstm0.ft"))
+    with pytest.raises(ConfigError, match=r"out='DIRECTORY'"):
+        inspect.trace(network, ids, p, limit=100)
+
+
+def test_every_model_is_traced_and_its_outputs_are_the_models():
+    y = [0, 1, 0]
+    m = SequenceClassifier(units=3, epochs=1, validation_fraction=0).fit(X, y, progress="silent")
+    found = inspect.trace(m, X)
+    logits = np.concatenate(found["dense0.y"])
+    assert np.allclose(np.exp(logits) / np.exp(logits).sum(1, keepdims=True), m.predict_proba(X))
+    assert [len(a) for a in found["lstm0.c"]] == [5, 2, 9]
+    text = "hello world " * 30
+    lm = LanguageModel(units=4, epochs=1, batch_size=2, seq_length=8).fit(text, progress="silent")
+    assert inspect.trace(lm, text).flat("lstm0.a").shape == (len(text), 4)
+    f = Forecaster(units=3, epochs=1, window=6, horizon=1).fit(np.arange(60.0), progress="silent")
+    assert inspect.trace(f, np.arange(20.0)).flat("lstm0.a").shape == (6, 3)
+
+
+def test_lstmvis_reads_the_files(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    network, p = counter()
+    found = inspect.trace(network, np.ones((1, 3, 1), np.float32), p)
+    found.to_lstmvis(tmp_path, ["a", "b", "a"])
+    with h5py.File(tmp_path / "train.hdf5") as file:
+        assert list(file["words"]) == [0, 1, 0]
+    with h5py.File(tmp_path / "states.hdf5") as file:
+        assert np.array_equal(file["lstm0_c"], found.flat("lstm0.c"))
+
+
+@pytest.mark.parametrize(
+    ("model", "x", "named", "message"),
+    [
+        (SequenceClassifier(), X, {}, "not fitted"),
+        (counter()[0], X, {}, "parameters is None"),
+        (counter()[0], [], {"parameters": counter()[1]}, "no step at all"),
+        (counter()[0], [np.full((2, 1), np.nan)], {"parameters": counter()[1]}, "step 0"),
+        (counter()[0], np.ones((1, 2, 1), np.float32),
+         {"parameters": counter()[1], "names": "lstm9.c"}, r"lstm0\.c"),
+    ],
+)  # fmt: skip
+def test_bad_input_is_one_sentence(model, x, named, message):
+    with pytest.raises(ConfigError, match=message) as raised:
+        inspect.trace(model, x, **named)
+    assert str(raised.value).startswith("trace: ")
