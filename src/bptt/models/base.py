@@ -1,7 +1,7 @@
 """The base of all models: hyper-parameters, training, saving."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, fields
 from types import MappingProxyType
@@ -15,7 +15,7 @@ from ..errors import ConfigError, operation
 from ..network import Network
 from ..readers import Data
 from ..stream import Stream
-from ..training import Checkpoints, Progress, Run
+from ..training import Callback, Checkpoints, Progress, Run
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
 from ..training.run import best_row
@@ -201,6 +201,7 @@ class Model(ABC):
         checkpoint: Checkpoints | PathLike | None = None,
         resume: PathLike | None = None,
         on_step: Callable[[Progress], Any] | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Train the model; return it.
 
@@ -219,6 +220,9 @@ class Model(ABC):
             A checkpoint to resume from. The result is bit-identical to an uninterrupted training.
         on_step : callable (Progress) -> bool, optional
             Called after each step; a true result ends the training early.
+        callbacks : sequence of Callback
+            Called with the model after each step and each epoch, and at the end: see
+            `bptt.training.Callback`; loggers are among them.
         """
 
     @operation

@@ -9,7 +9,7 @@ import numpy as np
 from ..checks import is_number
 from ..errors import ConfigError, operation, within
 from ..readers import Data
-from ..training import Checkpoints, Progress
+from ..training import Callback, Checkpoints, Progress
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
 from .files import digest, register
@@ -162,6 +162,7 @@ class Forecaster(SeriesModel):
         checkpoint: Checkpoints | PathLike | None = None,
         resume: PathLike | None = None,
         on_step: Callable[[Progress], Any] | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Train on one or several series; return the model.
 
@@ -190,6 +191,9 @@ class Forecaster(SeriesModel):
             A checkpoint to resume from. The result is bit-identical to an uninterrupted training.
         on_step : callable (Progress) -> bool, optional
             Called after each step; a true result ends the training early.
+        callbacks : sequence of Callback
+            Called with the model after each step and each epoch, and at the end: see
+            `bptt.training.Callback`; loggers are among them.
 
         Raises
         ------
@@ -249,6 +253,7 @@ class Forecaster(SeriesModel):
             checkpoint=checkpoint,
             resume=resume,
             on_step=on_step,
+            callbacks=callbacks,
         )
 
     def _cuts(self, series, validation):

@@ -13,7 +13,7 @@ from ..equations.sequences import valid_steps
 from ..errors import ConfigError, operation
 from ..layers import Embedding
 from ..network import Network
-from ..training import Checkpoints, CrossEntropy, Documents, Progress, infer
+from ..training import Callback, Checkpoints, CrossEntropy, Documents, Progress, infer
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
 from .architecture import recurrent_network
@@ -211,6 +211,7 @@ class LanguageModel(Model):
         checkpoint: Checkpoints | PathLike | None = None,
         resume: PathLike | None = None,
         on_step: Callable[[Progress], Any] | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Train on a text or on documents; return the model.
 
@@ -236,6 +237,9 @@ class LanguageModel(Model):
             A checkpoint to resume from. The result is bit-identical to an uninterrupted training.
         on_step : callable (Progress) -> bool, optional
             Called after each step; a true result ends the training early.
+        callbacks : sequence of Callback
+            Called with the model after each step and each epoch, and at the end: see
+            `bptt.training.Callback`; loggers are among them.
 
         Raises
         ------
@@ -264,6 +268,7 @@ class LanguageModel(Model):
             checkpoint=checkpoint,
             resume=resume,
             on_step=on_step,
+            callbacks=callbacks,
         )
 
     @operation

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..training import Checkpoints, Display, Run, Schedule, fit
 from ..training.batches import Source
+from ..training.callbacks import call, check_callbacks
 from ..training.display import DisplayMode
 from ..training.objectives import Objective
 from ..training.optimizers import OPTIMIZERS
@@ -49,6 +50,7 @@ def train(
     checkpoint: Any = None,
     resume: Any = None,
     on_step: Any = None,
+    callbacks: Any = (),
 ) -> None:
     """Train a prepared model; the fitted model takes what it has learned.
 
@@ -68,7 +70,7 @@ def train(
         `digest` of the training data.
     rng : numpy.random.Generator
         Seeded with `seed`; the held-out data may have been drawn from it.
-    progress, checkpoint, resume, on_step
+    progress, checkpoint, resume, on_step, callbacks
         See `Model.fit`.
     """
     if model.patience is not None and validation is None:
@@ -103,8 +105,11 @@ def train(
     def after_step(progress):
         if vars(model).get("parameters_") is not run.parameters:
             model.take(new)
-        return on_step is not None and on_step(progress)
+        stop = on_step is not None and on_step(progress)
+        return call(callbacks, model, progress, run) or stop
 
+    check_callbacks(callbacks)
+    run.keeps_last = bool(callbacks)
     first = run.step
     try:
         fit(
@@ -116,6 +121,10 @@ def train(
         if run.step > first:
             end()
         raise
+    finally:
+        run.last = None
+        for callback in callbacks:
+            callback.close()
     end()
 
 

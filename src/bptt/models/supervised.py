@@ -11,7 +11,7 @@ from ..checks import require_finite
 from ..errors import ConfigError, operation, within
 from ..network import Network
 from ..readers import Data
-from ..training import Checkpoints, Progress, SequenceBatches
+from ..training import Callback, Checkpoints, Progress, SequenceBatches
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
 from .architecture import recurrent_network
@@ -153,6 +153,7 @@ class SequenceModel(Model):
         checkpoint: Checkpoints | PathLike | None = None,
         resume: PathLike | None = None,
         on_step: Callable[[Progress], Any] | None = None,
+        callbacks: Sequence[Callback] = (),
     ) -> Self:
         """Train the model; return it.
 
@@ -191,6 +192,9 @@ class SequenceModel(Model):
             A checkpoint to resume from. The result is bit-identical to an uninterrupted training.
         on_step : callable (Progress) -> bool, optional
             Called after each step; a true result ends the training early.
+        callbacks : sequence of Callback
+            Called with the model after each step and each epoch, and at the end: see
+            `bptt.training.Callback`; loggers are among them.
 
         Raises
         ------
@@ -213,6 +217,7 @@ class SequenceModel(Model):
             checkpoint=checkpoint,
             resume=resume,
             on_step=on_step,
+            callbacks=callbacks,
         )
 
     def _fit(

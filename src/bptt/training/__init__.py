@@ -1,6 +1,7 @@
 """Training: batches, objectives, optimizers, schedules, the training loop, checkpoints."""
 
 from .batches import Batch, Documents, SequenceBatches, TextStreams, text_windows
+from .callbacks import Callback, CSVLogger, Monitor, TensorBoardLogger
 from .checkpoints import Checkpoints
 from .display import Display
 from .fitting import fit
@@ -9,7 +10,7 @@ from .interrupts import Interrupts
 from .loop import evaluate, gradients, train
 from .objectives import CrossEntropy, GaussianNLL, Pinball, SquaredError
 from .optimizers import SGD, Adam, AdamW, RMSprop, clip_by_global_norm, clip_scale, global_norm
-from .progress import Progress
+from .progress import LastStep, Progress
 from .run import Run
 from .schedules import Schedule
 
@@ -18,12 +19,16 @@ __all__ = [
     "Adam",
     "AdamW",
     "Batch",
+    "CSVLogger",
+    "Callback",
     "Checkpoints",
     "CrossEntropy",
     "Display",
     "Documents",
     "GaussianNLL",
     "Interrupts",
+    "LastStep",
+    "Monitor",
     "Pinball",
     "Progress",
     "RMSprop",
@@ -31,6 +36,7 @@ __all__ = [
     "Schedule",
     "SequenceBatches",
     "SquaredError",
+    "TensorBoardLogger",
     "TextStreams",
     "clip_by_global_norm",
     "clip_scale",

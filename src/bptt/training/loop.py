@@ -14,7 +14,7 @@ from .batches import Batch, Source
 from .inference import infer
 from .objectives import Objective
 from .optimizers import clip_scale, global_norm
-from .progress import Progress
+from .progress import LastStep, Progress
 from .run import Run
 
 RECENT = 50  # steps of the running mean of the loss
@@ -161,6 +161,7 @@ def _step(run, network, objective, batch, n_steps, grad_clip):
         raise BpttError(_not_finite(run, network, batch, loss, g))
     with np.errstate(all="ignore"):  # a parameter that overflows stops the next step
         run.optimizer.update(run.parameters, g, mean * clip_scale(norm, grad_clip))
+    run.last = LastStep(batch, loss, g, mean) if run.keeps_last else None
     run.recent = [*run.recent[1 - RECENT :], loss]
     run.total, run.weight, run.norms = run.total + total, run.weight + weight, run.norms + norm
     run.items += weight

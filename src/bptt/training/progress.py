@@ -1,6 +1,8 @@
 """The progress of a training run, reported after each step."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 
 class Progress(NamedTuple):
@@ -17,3 +19,12 @@ class Progress(NamedTuple):
     seconds: float  # since the start, validation included
     seconds_left: float  # estimated from the steps done since the start or the resumption
     end_of_epoch: bool
+
+
+class LastStep(NamedTuple):
+    """What the last training step computed, for callbacks."""
+
+    batch: Any  # bptt.training.Batch
+    loss: float  # mean over the batch
+    gradients: dict[str, np.ndarray]  # of the sum of the losses; refers to the arrays of the step
+    scale: float  # scale * gradients is the mean gradient, before clipping

@@ -11,6 +11,7 @@ from ..errors import CheckpointError, operation
 from ..network import Network
 from .batches import Source
 from .optimizers import Optimizer
+from .progress import LastStep
 from .schedules import Schedule
 
 _ROW = {
@@ -63,6 +64,8 @@ class Run:
         Whether early stopping has ended the run.
     interrupted : bool
         Whether a signal or a callback has ended `fit` early.
+    last : LastStep, or None
+        Batch, loss and gradients of the last step, where `keeps_last` (for callbacks).
     id : str
         Random; a run that is resumed keeps it. Its files hold it, and only they are removed.
     """
@@ -90,6 +93,8 @@ class Run:
     waited: int = 0
     stopped: bool = False
     interrupted: bool = False  # not saved
+    keeps_last: bool = False
+    last: LastStep | None = None
     id: str = field(default_factory=new_id)
 
     _SCALARS = (
