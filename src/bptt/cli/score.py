@@ -28,7 +28,8 @@ def score(
     classifier or a tagger: accuracy, balanced accuracy, precision, recall and F1 of each class, the
     confusion matrix; a tagger of spans (B-PER, I-PER, O) also their F1. A regressor: R2 (1 is
     perfect), RMSE, MAE. A forecaster: R2 of forecasts from every step that has a window before it
-    and a horizon after it.
+    and a horizon after it; MAE, RMSE, sMAPE, MASE, coverage and others beside the seasonal naive
+    forecast, overall and of each step.
 
     A Parquet or Arrow file of more than 256 MiB is read in parts, in constant memory.
     """

@@ -71,7 +71,9 @@ class Point(Output):
 
     def tails(self, coverage: float) -> tuple[float, float]:
         """Raise ConfigError: a point has no intervals."""
-        raise ConfigError("output is 'point'; expected 'gaussian' or 'quantile' for intervals.")
+        raise ConfigError(
+            "output is 'point'; expected 'gaussian' or 'quantile' for intervals, or calibrate()."
+        )
 
 
 class Gaussian(Output):

@@ -6,30 +6,27 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..checks import is_number
 from ..errors import ConfigError, operation, within
 from ..readers import Data
 from ..training import Callback, Checkpoints, Progress
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
+from .backtested import BacktestedModel
 from .files import digest, register
 from .fitted import as_fitted, fitting
 from .forecast_context import Context
 from .hyperparameters import check
-from .metrics import r2
 from .missing import Filler
 from .predictor import PATHS, ROWS, ForecastStream, Predictor
 from .scaling import mean_and_scale
-from .series import filled, read_series
-from .series_model import SeriesModel
-from .windows import Framing, Windows
+from .series import read_series
 
 _MOST_PATHS = 2**27  # numbers in the paths of intervals: 1 GiB
 
 
 @register
 @dataclass(kw_only=True, repr=False, eq=False)
-class Forecaster(SeriesModel):
+class Forecaster(BacktestedModel):
     """Forecast one or several time series, univariate or multivariate.
 
     The network reads the last `window` time steps, standardized, and predicts the difference of the
@@ -241,7 +238,7 @@ class Forecaster(SeriesModel):
                 for c, x in zip(cuts, given.values, strict=True)
             ]
             scored = new._windows(given.values, framing, ROWS, skipped=before)
-        new._context = new._last(given)
+        new._context, new._conformal = new._last(given), None
         return self._train(
             new,
             self._output().objective(),
@@ -314,83 +311,32 @@ class Forecaster(SeriesModel):
         Raises
         ------
         ShapeError, ConfigError, DataError, BpttError
-            As for `predict`; a model with output "point" has no intervals.
+            As for `predict`; a model with output "point" has no intervals until `calibrate`.
         """
-        tails = self._tails(coverage)
+        self.check_coverage(coverage)
         ends, layout = self._ends(X)
-        lower, upper = self._bounds(ends, tails)
+        lower, upper = self._bounds(ends, coverage)
         return layout.form(lower), layout.form(upper)
 
-    def _tails(self, coverage):
-        if not (is_number(coverage) and 0 < coverage < 1):
-            raise ConfigError(f"coverage is {coverage!r}; expected a number in (0, 1).")
-        return self._output().tails(coverage)
-
-    def _bounds(self, ends, tails):
+    def _bounds(self, ends, coverage):
         """Return lower and upper ends of intervals, each (m, horizon, k)."""
-        paths = len(ends) * self.horizon * len(self.mean_) * PATHS
+        if self._conformal is not None:
+            point, radius = self._point(ends), self._conformal.radius(coverage)
+            return point - radius, point + radius
+        return tuple(self._quantiles(ends, self._output().tails(coverage)))
+
+    def _quantiles(self, windows, levels):
+        """Return quantiles, each (m, horizon, k)."""
+        paths = len(windows) * self.horizon * len(self.mean_) * PATHS
         if self.strategy == "recursive" and paths > _MOST_PATHS:
             raise ConfigError(
-                f"the paths of {len(ends):,} series over {self.horizon:,} steps hold {paths:,} "
+                f"the paths of {len(windows):,} series over {self.horizon:,} steps hold {paths:,} "
                 f"numbers; expected at most {_MOST_PATHS:,}: fewer series at a time, or a shorter "
                 f"horizon."
             )
-        z = self._standardized(ends)
-        bounds = self._predictor().interval(z, self.horizon, tails, self.seed)
-        return tuple(self._unscaled(b) for b in bounds)
-
-    @operation
-    @as_fitted
-    def backtest(self, X: Any, stride: int = 1) -> tuple[np.ndarray, np.ndarray]:
-        """Forecast from every step of a series that has a full window and a full horizon.
-
-        Parameters
-        ----------
-        X : ndarray, shape (n,) or (n, k), or a list of them; data frame or Data
-        stride : int
-            Distance between the starts of two forecasts, in steps.
-
-        Returns
-        -------
-        forecast, actual : ndarray of float64, shape (n_windows, horizon, k)
-            In the units of the series. What is missing in `actual` is NaN.
-
-        Raises
-        ------
-        ShapeError, ConfigError, DataError, BpttError
-            As for `predict`; ids may be new.
-        """
-        series = self._read(X, self.window + self.horizon, "window + horizon")
-        masks = self.missing == "indicator"
-        framing = Framing(self.window, self.horizon, "none", 1, masks=masks)
-        whole, gone = filled(series.values, self.missing, self.mean_)
-        windows = Windows(whole, framing, ROWS, stride, missing=gone, first=self.mean_)
-        forecasts, actual = [], []
-        for i in range(0, len(windows.starts), ROWS):
-            window, future = windows.cut(np.arange(i, min(i + ROWS, len(windows.starts))))
-            forecasts.append(self._point(window))
-            actual.append(future)
-        return np.concatenate(forecasts), np.concatenate(actual)
-
-    @operation
-    @as_fitted
-    def score(self, X: Any, y: None = None) -> float:
-        """Return R2 of the forecasts of `backtest`, averaged over the steps and values.
-
-        1 is perfect; 0 is as good as the mean of `X`. Missing values do not count.
-
-        Raises
-        ------
-        ShapeError, ConfigError, DataError, BpttError
-            As for `backtest`.
-        """
-        forecast, actual = self.backtest(X)
-        return r2(actual, forecast)
-
-    @as_fitted
-    def score_text(self, X: Any, y: Any = None) -> str:
-        """Return the score in words, as ``bptt score`` prints it."""
-        return f"{super().score_text(X)} of forecasts of {self.horizon} steps"
+        z = self._standardized(windows)
+        bounds = self._predictor().interval(z, self.horizon, levels, self.seed)
+        return [self._unscaled(b) for b in bounds]
 
     def prediction_rows(
         self, X: Any = None, coverage: float | None = None, columns: Sequence[str] = ()
@@ -406,11 +352,12 @@ class Forecaster(SeriesModel):
         columns : sequence of str
             Names of the values, where the series have none; numbered where not given.
         """
-        tails = None if coverage is None else self._tails(coverage)
+        if coverage is not None:
+            self.check_coverage(coverage)
         ends, layout = self._ends(X)
         parts = [("", self._point(ends))]
-        if tails is not None:
-            parts += zip((" lower", " upper"), self._bounds(ends, tails), strict=True)
+        if coverage is not None:
+            parts += zip((" lower", " upper"), self._bounds(ends, coverage), strict=True)
         yield from layout.rows(parts, self.scale_, columns)
 
     @operation
@@ -431,14 +378,6 @@ class Forecaster(SeriesModel):
         return ForecastStream(
             self._point, m, self.window, self.horizon, len(self.mean_), filler=filler
         )
-
-    def _read(self, X, least, what):
-        """Read series for forecasts."""
-        series = read_series(X, known=self._context.layout)
-        series.check_width(len(self.mean_), "as in fit")
-        self._check_values(series)
-        series.check_steps(series.values, least, what)
-        return series
 
     def _ends(self, X):
         """Return the last windows that forecasts are computed from, and the layout."""

@@ -1,6 +1,6 @@
 """Forecasts of a trained network: at once or step by step, points or intervals, as a stream."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -44,20 +44,20 @@ class Predictor:
         return self.output.point(self._parts(windows))
 
     def interval(
-        self, windows: np.ndarray, horizon: int, tails: tuple[float, float], seed: int
+        self, windows: np.ndarray, horizon: int, levels: Sequence[float], seed: int
     ) -> Any:
-        """Forecast the quantiles of two levels, each (m, horizon, k).
+        """Forecast the quantiles of some levels, each (m, horizon, k).
 
         For a recursive forecast they are those of paths, each step of which is drawn from the
         distribution that the network predicts after the steps drawn before it.
         """
         if self.framing.horizon >= horizon:
             parts = self._parts(windows)
-            return [self.output.quantile(parts, level) for level in tails]
+            return [self.output.quantile(parts, level) for level in levels]
         draw = partial(self.output.draw, rng=np.random.default_rng(seed))
         paths = self._recursive(np.repeat(windows, PATHS, axis=0), horizon, draw)
         paths = paths.reshape(len(windows), PATHS, *paths.shape[1:])
-        return np.quantile(paths, tails, axis=1)
+        return np.quantile(paths, levels, axis=1)
 
     def _parts(self, windows):
         """Run the network over windows: what `Output.read` returns."""

@@ -11,6 +11,7 @@ from ..errors import ConfigError
 from ..network import Network
 from .architecture import recurrent_network
 from .base import Model
+from .conformal import Conformal
 from .encoder import MOST_FEATURES
 from .fitted import as_fitted
 from .forecast_context import Context
@@ -94,6 +95,8 @@ class SeriesModel(Model):
         unit="steps",
     )
     validation_fraction: float = redefault(Model, "validation_fraction", 0.0)
+
+    _conformal = None
 
     items = "windows"
     command: ClassVar[str] = "forecast"
@@ -203,6 +206,7 @@ class SeriesModel(Model):
             "scale": self.scale_.tolist(),
             "change_scale": self.change_scale_,
             **self._context.to_json(),
+            "conformal": None if self._conformal is None else self._conformal.to_json(),
         }
 
     def restore_state(self, state: dict[str, Any]) -> None:
@@ -214,3 +218,5 @@ class SeriesModel(Model):
         self.scale_: np.ndarray = scale_row("scale", state["scale"], k)
         self.change_scale_: float = float(scale_row("change_scale", [state["change_scale"]], 1)[0])
         self._context: Context = Context.from_json(state, self.window, k, self.missing)
+        if (errors := state.get("conformal")) is not None:  # none in files of earlier versions
+            self._conformal = Conformal.from_json(errors, self.horizon, k)

@@ -94,6 +94,8 @@ class Windows:
     ----------
     starts : ndarray of int64
         Starts of the windows in the concatenated series.
+    by_series : list of ndarray of int64
+        Starts of the windows of each series, in that series.
     """
 
     def __init__(
@@ -117,6 +119,10 @@ class Windows:
             starts.append(np.arange(before + skip, last + 1, stride))
             before += len(z)
         self.starts: np.ndarray = np.concatenate(starts).astype(np.int64)
+        firsts = np.cumsum([0, *map(len, series)])
+        self.by_series: list[np.ndarray] = [
+            own - first for own, first in zip(starts, firsts[:-1], strict=True)
+        ]
         self._missing: np.ndarray | None = None
         if missing is not None and first is not None:
             self._missing = np.concatenate(missing)

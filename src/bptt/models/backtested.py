@@ -1,0 +1,303 @@
+"""A forecaster's backtests, scores and calibration."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+
+from .. import extras
+from ..checks import is_number, is_whole
+from ..errors import ConfigError, operation
+from ..readers import Data
+from .backtest import Backtest
+from .conformal import Conformal
+from .fitted import as_fitted, numpy_defaults
+from .forecast_metrics import naive_error
+from .metrics import r2
+from .predictor import ROWS
+from .reports import Report
+from .scikit_learn import check_fitted
+from .series import filled, read_series
+from .series_model import SeriesModel
+from .windows import Framing, Windows
+
+_CRPS_LEVELS = tuple(i / 20 for i in range(1, 20))
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class BacktestedModel(SeriesModel):
+    """A model of series whose forecasts from the past are compared with what came."""
+
+    def _point(self, windows) -> np.ndarray:
+        """Forecast windows: (m, horizon, k)."""
+        raise NotImplementedError
+
+    def _bounds(self, ends, coverage) -> tuple[np.ndarray, ...]:
+        """Return the ends of intervals, each (m, horizon, k)."""
+        raise NotImplementedError
+
+    def _quantiles(self, windows, levels) -> list[np.ndarray]:
+        """Return quantiles, each (m, horizon, k)."""
+        raise NotImplementedError
+
+    @operation
+    def backtest(
+        self,
+        X: Any,
+        stride: int = 1,
+        *,
+        windows: int | None = None,
+        refit: bool | int = False,
+        training_steps: int | None = None,
+        season: int | None = None,
+        coverage: Sequence[float] = (),
+        n_jobs: int | None = 1,
+    ) -> Backtest:
+        """Forecast from many steps of series; compare with what came and with the naive forecast.
+
+        Without `refit` the fitted model forecasts: a score is fair only on steps after those that
+        it was trained on. With `refit` a new model is trained for each origin, on the steps before
+        it alone; its scaling too is fitted on them.
+
+        Parameters
+        ----------
+        X : ndarray, shape (n,) or (n, k), or a list of them; data frame or Data
+        stride : int
+            Distance between two origins, in steps.
+        windows : int, optional
+            Number of origins of each series, the last ones; needed with `refit`. Default: every
+            step that has a full window before it and a full horizon after it.
+        refit : bool or int
+            True: train for each origin. A number n: for each n-th one. The model itself stays as
+            it is.
+        training_steps : int, optional
+            With `refit`: train on this many steps before the origin (sliding). Default: on all of
+            them (expanding).
+        season : int, optional
+            Period of the naive forecast, at most `window`. Default: that of the model.
+        coverage : sequence of float
+            Intervals to compute.
+        n_jobs : int or None
+            Trainings at the same time, as in joblib.
+
+        Returns
+        -------
+        Backtest
+            Unpacks as ``forecast, actual``, each (n, horizon, k), in the units of the series.
+            Scaled errors refer to the naive forecast on the steps before a series' first origin;
+            with `refit`, on the steps that were trained on.
+
+        Raises
+        ------
+        ShapeError, ConfigError, DataError, BpttError
+            As for `predict`, or for `fit`; ids may be new.
+        """
+        _check_counts(
+            stride=stride, windows=windows, training_steps=training_steps, season=season,
+            refit=None if isinstance(refit, bool) else refit,
+        )  # fmt: skip
+        if season is not None and season > self.window:
+            raise ConfigError(f"season is {season}; expected at most window = {self.window}.")
+        if refit is False:
+            if training_steps is not None:
+                raise ConfigError("training_steps is given without refit; expected refit=True.")
+            check_fitted(self)
+            model = self._as_fitted()
+            series = model._read(X, model.window + model.horizon, "window + horizon")
+            skipped = None if windows is None else model._skips(series, stride, windows)
+            with numpy_defaults():
+                return model._tested(series, stride, skipped, season, coverage)
+        return self._refitted(
+            X, stride, windows, int(refit), training_steps, season, coverage, n_jobs
+        )
+
+    def _read(self, X, least, what):
+        """Read series for forecasts."""
+        series = read_series(X, known=self._context.layout)
+        series.check_width(len(self.mean_), "as in fit")
+        self._check_values(series)
+        series.check_steps(series.values, least, what)
+        return series
+
+    def _skips(self, series, stride, windows):
+        """Return the start of the first of the last `windows` windows of each series."""
+        span = self.window + self.horizon
+        least = span + (windows - 1) * stride
+        series.check_steps(series.values, least, f"for {windows} windows with stride {stride}")
+        return [len(x) - least for x in series.values]
+
+    def _tested(self, series, stride, skipped, season, coverage, training=None):
+        """Return the backtest of the fitted model."""
+        season, k = season or self.season, len(self.mean_)
+        masks = self.missing == "indicator"
+        framing = Framing(self.window, self.horizon, "target", season, masks=masks)
+        whole, gone = filled(series.values, self.missing, self.mean_)
+        windows = Windows(whole, framing, ROWS, stride, skipped, missing=gone, first=self.mean_)
+        parts = []
+        which = [i for i, own in enumerate(windows.by_series) if len(own)]
+        starts = [windows.by_series[i] for i in which]
+        if training is None:
+            ends = [own[0] + self.window for own in starts]
+            training = [series.values[i][:end] for i, end in zip(which, ends, strict=True)]
+        errors = np.stack([naive_error(x, season) for x in training])
+        owner = np.repeat(np.arange(len(which)), [len(s) for s in starts])
+        origin = np.concatenate(starts) + self.window
+        levels = self._crps_levels() if len(coverage) else ()
+        for i in range(0, len(windows.starts), ROWS):
+            chosen = np.arange(i, min(i + ROWS, len(windows.starts)))
+            window, future = windows.cut(chosen)
+            quantiles = self._quantiles(window, levels) if levels else []
+            parts.append(
+                Backtest(
+                    self._point(window),
+                    future,
+                    framing.read(window)[1],
+                    errors[owner[chosen]].reshape(-1, 1, k),
+                    np.array(which)[owner[chosen]],
+                    origin[chosen],
+                    {c: self._bounds(window, c) for c in coverage},  # type: ignore[misc]
+                    dict(zip(levels, quantiles, strict=True)),
+                    series.layout.columns(k),
+                )
+            )
+        return Backtest.joined(parts)
+
+    def _crps_levels(self):
+        if self.output == "point":
+            return ()
+        return tuple(self.levels) if self.output == "quantile" else _CRPS_LEVELS
+
+    def _refitted(self, X, stride, windows, every, training_steps, season, coverage, n_jobs):
+        """Train a model for each group of origins, on what is before it, and test it."""
+        if windows is None:
+            raise ConfigError("windows is not given with refit; expected their number.")
+        series = read_series(X)
+        self._check_values(series)
+        self._skips(series, stride, windows)
+        jobs = []
+        for first in range(0, windows, every):
+            last = min(first + every, windows) - 1
+            after, until = (self.horizon + (windows - 1 - w) * stride for w in (first, last))
+            training = [x[: len(x) - after][-(training_steps or len(x)) :] for x in series.values]
+            ends = [x[: len(x) - until + self.horizon] for x in series.values]
+            skipped = [len(x) - after - self.window for x in series.values]
+            jobs.append((self.unfitted(), training, ends, stride, skipped, season, tuple(coverage)))
+        if n_jobs == 1:
+            parts = [_fit_and_test(*job) for job in jobs]
+        else:
+            joblib = extras.load("joblib", extra="scores", why="for n_jobs")
+            parts = joblib.Parallel(n_jobs)(joblib.delayed(_fit_and_test)(*job) for job in jobs)
+        return Backtest.joined(parts)
+
+    @operation
+    @as_fitted
+    def score(self, X: Any, y: None = None) -> float:
+        """Return R2 of the forecasts of `backtest`, averaged over the steps and values.
+
+        1 is perfect; 0 is as good as the mean of `X`. Missing values do not count.
+
+        Raises
+        ------
+        ShapeError, ConfigError, DataError, BpttError
+            As for `backtest`.
+        """
+        forecast, actual = self.backtest(X)
+        return r2(actual, forecast)
+
+    @as_fitted
+    def score_text(self, X: Any, y: Any = None) -> str:
+        """Return the score in words, as ``bptt score`` prints it."""
+        return f"{super().score_text(X)} of forecasts of {self.horizon} steps"
+
+    @as_fitted
+    def score_report(self, data: Data) -> Report:
+        """Return the score and the tables of `Backtest.report`, as ``bptt score`` prints them."""
+        tested = self.backtest(data, coverage=self._coverages())
+        score = r2(tested.actual, tested.forecast)
+        return [
+            f"{self.measure} {score:.4f} of forecasts of {self.horizon} steps",
+            *tested.report(),
+        ]
+
+    def _coverages(self) -> tuple[float, ...]:
+        """Return the coverages of the intervals that reports and pictures show."""
+        if self._conformal is not None:
+            n = len(self._conformal.errors)
+            return tuple(c for c in (0.8, 0.95) if c <= n / (n + 1))
+        if self.output == "quantile":
+            pairs = [q for q in self.levels if q < 0.5 and 1 - q in map(_rounded, self.levels)]
+            return tuple(_rounded(1 - 2 * q) for q in reversed(pairs))
+        return () if self.output == "point" or self.strategy == "recursive" else (0.8, 0.95)
+
+    @operation
+    def calibrate(self, X: Any, stride: int = 1) -> Self:
+        """Calibrate conformal intervals on series that the model was not trained on.
+
+        `predict_interval` then uses them, whatever the output: see `bptt.models.conformal`. The
+        next `fit` forgets them.
+
+        Parameters
+        ----------
+        X
+            As for `backtest`, such as the held-out end of the series with a window before it.
+        stride : int
+            Distance between two origins, in steps.
+
+        Returns
+        -------
+        The model.
+
+        Raises
+        ------
+        ShapeError, ConfigError, DataError, BpttError
+            As for `backtest`.
+        """
+        self._conformal = Conformal.of(*self.backtest(X, stride))
+        return self
+
+    def check_coverage(self, coverage: Any) -> None:
+        """Raise where there are no intervals of this coverage.
+
+        Raises
+        ------
+        ConfigError
+        """
+        if not (is_number(coverage) and 0 < coverage < 1):
+            raise ConfigError(f"coverage is {coverage!r}; expected a number in (0, 1).")
+        if self._conformal is None:
+            self._output().tails(coverage)
+        else:
+            self._conformal.radius(coverage)
+
+
+def _rounded(number):
+    return round(number, 9)
+
+
+def _check_counts(**counts):
+    for name, given in counts.items():
+        if given is not None and not (is_whole(given) and given >= 1):
+            raise ConfigError(f"{name} is {given!r}; expected a whole number >= 1.")
+
+
+def _fit_and_test(model, training, series, stride, skipped, season, coverage):
+    """Return the backtest of a model that is trained first."""
+    model.warm_start = False
+    model.fit(training, progress="silent")
+    given = read_series(series)
+    with numpy_defaults():
+        return model._tested(given, stride, skipped, season, coverage, training)
+
+
+def negative_mase(model: Any, X: Any, y: None = None) -> float:
+    """Return -MASE of a fitted forecaster on series: greater is better, a scikit-learn scorer.
+
+    Parameters
+    ----------
+    model : Forecaster
+    X : as for `Forecaster.backtest`
+    y : None
+        Ignored.
+    """
+    return -float(model.backtest(X).metrics()["MASE"][0])

@@ -1,0 +1,158 @@
+"""Backtests, metrics of forecasts, conformal intervals, searches over forecasters."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from bptt import Forecaster
+from bptt.errors import ConfigError
+from bptt.models import forecast_metrics as metrics
+from bptt.models import load
+from bptt.models.backtested import negative_mase
+from bptt.models.conformal import Conformal
+from tests.support.cases import same_bits
+from tests.support.model_cases import WAVE
+from tests.support.sequence_models import QUIET
+
+Y = [[5.004, 5.896, 4.178, 2.328], [3.636, 2.025, 5.18, 9.021], [3.523, 3.139, 6.47, 6.071]]
+F = [[5.109, 4.966, 4.149, 3.023], [2.292, 1.567, 3.279, 7.731], [1.681, 2.904, 5.203, 6.342]]
+TRAINING = [
+    [5.47, 4.439, -2.55, 3.384, 4.854, 5.34, 0.41, 3.567, 2.064, 2.573, 8.183, 2.577],
+    [4.902, 7.653, 3.249, 4.665, 5.331, 5.191, 1.325, 5.228, 9.076, 0.359, 7.578, 5.358],
+    [3.076, 11.001, 7.287, 1.402, 5.224, 6.73, 4.434, 7.049, 4.8, 7.002, 9.316, 2.973],
+]
+GOLDEN = {  # utilsforecast 0.2.17: a number for each series; quantiles are F - 1.5, F, F + 1
+    "mae": [0.4397500000000001, 1.2482500000000003, 0.9037499999999998],
+    "rmse": [0.5830503837576989, 1.3503704121462379, 1.132135040531826],
+    "half smape": [0.057341794702035466, 0.16399075051034406, 0.13080487277334885],
+    "mase, season 3": [0.1569290245836638, 0.5955706939511215, 0.37907209768373945],
+    "quantile_loss, 0.1": [0.15397499999999997, 0.27482500000000004, 0.226825],
+    "mqloss, 0.1 0.5 0.9": [0.15662500000000001, 0.41929166666666684, 0.3263749999999999],
+    "coverage": [1.0, 0.25, 0.5],
+}
+SETTINGS = {"window": 12, "horizon": 3, "units": 4, "epochs": 1, "season": 6, "verbose": False}
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return Forecaster(**SETTINGS, output="gaussian").fit(WAVE[:50], **QUIET)
+
+
+def test_metrics_agree_with_a_known_package():
+    y, f = (np.array(a)[:, :, np.newaxis] for a in (Y, F))
+    scale = np.stack([metrics.naive_error(np.array(x)[:, np.newaxis], 3) for x in TRAINING])
+    axis = (1, 2)
+    ours = [
+        metrics.mae(y, f, axis),
+        metrics.rmse(y, f, axis),
+        metrics.smape(y, f, axis) / 2,
+        metrics.mase(y, f, scale[:, np.newaxis], axis),
+        metrics.pinball(y, f - 1.5, 0.1, axis),
+        metrics.crps(y, {0.1: f - 1.5, 0.5: f, 0.9: f + 1}, axis) / 2,
+        metrics.coverage(y, f - 1.5, f + 1, axis),
+    ]
+    for (name, golden), own in zip(GOLDEN.items(), ours, strict=True):
+        assert np.abs(own - golden).max() < 1e-12, name
+    assert metrics.width(y, f - 1.5, f + 1) == pytest.approx(2.5)
+
+
+def test_missing_values_count_in_no_metric():
+    y, f = (np.array(a)[:, :, np.newaxis] for a in (Y, F))
+    y[:, 2] = np.nan
+    kept = [0, 1, 3]
+    for metric in (metrics.mae, metrics.rmse, metrics.smape):
+        assert metric(y, f) == pytest.approx(metric(y[:, kept], f[:, kept]))
+    assert metrics.coverage(y, f - 1, f + 1) == metrics.coverage(
+        y[:, kept], f[:, kept] - 1, f[:, kept] + 1
+    )
+    assert np.isnan(metrics.mae(y, f, metrics.STEPS)[2])
+
+
+def test_a_backtest_stands_beside_the_seasonal_naive_forecast(fitted):
+    tested = fitted.backtest(WAVE, windows=4, stride=5, coverage=(0.8,))
+    assert tested.origin.tolist() == [62, 67, 72, 77]
+    assert tested.actual[-1, :, 0].tolist() == WAVE[77:].tolist()
+    assert tested.naive[-1, :, 0].tolist() == pytest.approx(WAVE[71:74].tolist())
+    scale = np.abs(WAVE[6:62] - WAVE[:56]).mean()
+    assert tested.scale.reshape(-1) == pytest.approx([scale] * 4)
+    assert same_bits(tested.forecast[2], fitted.predict(WAVE[:72]))
+    low, high = tested.intervals[0.8]
+    assert (low < tested.forecast).all()
+    assert (tested.forecast < high).all()
+    table = tested.table()
+    assert list(table.index) == [1, 2, 3, "all"]
+    mase = np.abs(tested.forecast - tested.actual).mean() / scale
+    assert table["MASE", "model"]["all"] == pytest.approx(mase)
+    assert negative_mase(fitted, WAVE) < 0
+
+
+def test_a_refit_trains_on_the_steps_before_the_origin_alone(fitted):
+    how = {"windows": 3, "stride": 4, "refit": True}
+    model = Forecaster(**SETTINGS)
+    tested = model.backtest(WAVE, **how)
+    own = Forecaster(**SETTINGS).fit(WAVE[:73], **QUIET)
+    assert same_bits(tested.forecast[1], own.predict())
+    after = WAVE.copy()
+    after[73:] = 1e6
+    assert same_bits(model.backtest(after, **how).forecast[:2], tested.forecast[:2])
+    sliding = model.backtest(WAVE, **how, training_steps=40)
+    own = Forecaster(**SETTINGS).fit(WAVE[33:73], **QUIET)
+    assert same_bits(sliding.forecast[1], own.predict())
+    rare = model.backtest(WAVE, windows=3, stride=4, refit=2)
+    assert same_bits(rare.forecast[0], tested.forecast[0])
+    assert same_bits(rare.forecast[2], tested.forecast[2])
+    assert not same_bits(rare.forecast[1], tested.forecast[1])
+
+
+def test_backtests_refuse_what_cannot_be_tested(fitted):
+    for how, expected in (
+        ({"refit": True}, "windows is not given with refit"),
+        ({"windows": 0}, "expected a whole number >= 1"),
+        ({"windows": 90}, "expected at least 104"),
+        ({"season": 13}, "at most window = 12"),
+        ({"training_steps": 9}, "expected refit=True"),
+    ):
+        with pytest.raises(ConfigError, match=expected):
+            fitted.backtest(WAVE, **how)
+
+
+def test_conformal_intervals_cover_and_are_kept_in_the_file(tmp_path):
+    rng = np.random.default_rng(0)
+    noise = rng.standard_exponential(3000)
+    model = Forecaster(**SETTINGS, residual="none").fit(noise[:400], **QUIET)
+    with pytest.raises(ConfigError, match="calibrate"):
+        model.predict_interval(noise, coverage=0.9)
+    model.calibrate(noise[400:1500])
+    for coverage in (0.8, 0.95):
+        tested = model.backtest(noise[1500:], coverage=(coverage,))
+        low, high = tested.intervals[coverage]
+        reached = metrics.coverage(tested.actual, low, high, metrics.STEPS)
+        assert np.abs(reached - coverage).max() < 0.03
+    model.save(tmp_path / "m.safetensors")
+    again = load(tmp_path / "m.safetensors")
+    assert same_bits(again.predict_interval(noise)[1], model.predict_interval(noise)[1])
+    heading, *_ = again.prediction_rows(noise, coverage=0.8)
+    assert heading[-2:] == ["value 1 lower", "value 1 upper"]
+
+
+def test_conformal_half_widths_are_order_statistics_of_finite_samples():
+    conformal = Conformal.of(np.zeros((19, 1, 1)), np.arange(1.0, 20).reshape(19, 1, 1))
+    assert conformal.radius(0.95).item() == 19  # ceil(20 * 0.95)
+    assert conformal.radius(0.94).item() == 19
+    assert conformal.radius(0.9).item() == 18
+    with pytest.raises(ConfigError, match=r"expected at most 0\.95"):
+        conformal.radius(0.96)
+
+
+def test_scikit_learn_searches_window_units_and_learning_rate(capfd):
+    search = pytest.importorskip("sklearn.model_selection")
+    grid = {"window": [8, 12], "units": [2, 4], "learning_rate": [0.01]}
+    model = Forecaster(**{**SETTINGS, "window": 8})
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = search.GridSearchCV(
+            model, grid, scoring=negative_mase, cv=search.TimeSeriesSplit(2, test_size=25)
+        ).fit(WAVE)
+    assert np.isfinite(found.cv_results_["mean_test_score"]).all()
+    assert capfd.readouterr() == ("", "")
