@@ -1,8 +1,38 @@
 """States, gates and gradients of a trained network, as arrays.
 
 * `trace`: states, gates, pre-activations and outputs of every layer, direction and step.
+* `saturation`, `time_constants`, `histogram`, `weights_by_gate`: gates and their weights.
+* `gradient_flow`, `step_jacobian`, `spectral_radius`, `effective_memory`: how far back it learns.
+* `neighbors`, `map_states`: stretches of states that are alike, and maps of states.
 """
 
+from .flow import (
+    Flow,
+    Memory,
+    effective_memory,
+    gradient_flow,
+    spectral_radius,
+    step_jacobian,
+)
+from .gates import Saturation, histogram, saturation, time_constants, weights_by_gate
+from .neighbors import Match, map_states, neighbors
 from .trace import Trace, trace
 
-__all__ = ["Trace", "trace"]
+__all__ = [
+    "Flow",
+    "Match",
+    "Memory",
+    "Saturation",
+    "Trace",
+    "effective_memory",
+    "gradient_flow",
+    "histogram",
+    "map_states",
+    "neighbors",
+    "saturation",
+    "spectral_radius",
+    "step_jacobian",
+    "time_constants",
+    "trace",
+    "weights_by_gate",
+]

@@ -98,5 +98,5 @@ def one_recurrent(network: Network, layer: str | None) -> tuple[str, Recurrent]:
     if name not in found:
         raise ConfigError(f"there is no recurrent layer {name!r}; expected {', '.join(found)}.")
     if found[name].bidirectional:
-        raise ConfigError(f"{name} is bidirectional; expected one direction: lags are counted in.")
+        raise ConfigError(f"{name} is bidirectional; expected a layer of one direction.")
     return name, found[name]
