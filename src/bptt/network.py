@@ -22,10 +22,10 @@ class Seen(NamedTuple):
     name: str
     layer: Layer
     parameters: Parameters  # its own
-    x: np.ndarray  # its input; token ids where there is a table
-    table: np.ndarray | None
+    x: Any  # ndarray: its input; token ids where there is a table
+    table: Any  # ndarray, or None
     state: State | None  # before the first step; None for zeros
-    lengths: np.ndarray | None  # of its input
+    lengths: Any  # of its input; None if all are full
     y: np.ndarray
     tape: Any
 
@@ -293,6 +293,7 @@ class Network:
         dstate: tuple[State, ...] | None = None,
         *,
         need_dx: bool = True,
+        watch: Callable[[str, Any], Any] | None = None,
     ) -> tuple[np.ndarray | None, tuple[State, ...], dict[str, np.ndarray]]:
         """Backpropagate through `forward`.
 
@@ -303,6 +304,8 @@ class Network:
         dstate : tuple with the gradients of one state for each layer, optional
         need_dx : bool
             False if the gradient of x is not wanted, as in training: it is not computed.
+        watch : callable (name, dy), optional
+            Called before each layer, with the gradient of its output.
 
         Returns
         -------
@@ -324,6 +327,8 @@ class Network:
         gradients, dstates = {}, []
         d: Any = dy
         for i, (name, layer) in reversed(list(enumerate(self.layers.items()))):
+            if watch is not None:
+                watch(name, d)
             if name in self._tables:  # d is the gradient of the table
                 d, ds0, g = None, (), dict.fromkeys(self._own[name].shapes, d)
             elif i < self._lowest and not need_dx:

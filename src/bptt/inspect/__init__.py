@@ -1,6 +1,7 @@
 """States, gates and gradients of a trained network, as arrays.
 
 * `trace`: states, gates, pre-activations and outputs of every layer, direction and step.
+* `gradients`: of an output with respect to any of them.
 * `saturation`, `time_constants`, `histogram`, `weights_by_gate`: gates and their weights.
 * `gradient_flow`, `step_jacobian`, `spectral_radius`, `effective_memory`: how far back it learns.
 * `neighbors`, `map_states`: stretches of states that are alike, and maps of states.
@@ -15,6 +16,7 @@ from .flow import (
     step_jacobian,
 )
 from .gates import Saturation, histogram, saturation, time_constants, weights_by_gate
+from .gradients import gradients
 from .neighbors import Match, map_states, neighbors
 from .trace import Trace, trace
 
@@ -26,6 +28,7 @@ __all__ = [
     "Trace",
     "effective_memory",
     "gradient_flow",
+    "gradients",
     "histogram",
     "map_states",
     "neighbors",

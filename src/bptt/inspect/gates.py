@@ -89,7 +89,9 @@ def weights_by_gate(network: Network, arrays: Mapping[str, np.ndarray]) -> dict[
     """
     parts = {}
     for name, layer in network.layers.items():
-        for slot in layer.slots if isinstance(layer, Recurrent) else ():
+        if not isinstance(layer, Recurrent):
+            continue
+        for slot in layer.slots:
             for key, kind in layer.cell.kinds.items():
                 full = f"{name}.{slot.prefix}{key}"
                 if kind == "joint":

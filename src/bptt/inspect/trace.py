@@ -313,9 +313,11 @@ def _input(seen, slot):
     return np.concatenate([seen.tape[k][seen.layer.states[0]] for k in below], axis=2)
 
 
-def _before(seen, i):
-    """Return the hidden state before every step of a slot, (m, T_x, n_a)."""
-    a = seen.tape[i][seen.layer.states[0]]
+def _before(seen, i, state=None):
+    """Return a state, the hidden one if None, before every step of a slot: (m, T_x, n_a)."""
+    names = seen.layer.states
+    k = 0 if state is None else names.index(state)
+    a = seen.tape[i][names[k]]
     before, m = np.zeros_like(a), len(a)
     first = np.zeros(m, np.int64)
     if seen.layer.slots[i].reverse:
@@ -324,5 +326,5 @@ def _before(seen, i):
     else:
         before[:, 1:] = a[:, :-1]
     if seen.state is not None:
-        before[np.arange(m), first] = seen.state[0][i]
+        before[np.arange(m), first] = seen.state[k][i]
     return before
