@@ -4,9 +4,11 @@
 * `gradients`: of an output with respect to any of them.
 * `saturation`, `time_constants`, `histogram`, `weights_by_gate`: gates and their weights.
 * `gradient_flow`, `step_jacobian`, `spectral_radius`, `effective_memory`: how far back it learns.
+* `attribute`: how much each input contributes to a prediction.
 * `neighbors`, `map_states`: stretches of states that are alike, and maps of states.
 """
 
+from .attribution import Attribution, attribute
 from .flow import (
     Flow,
     Memory,
@@ -21,11 +23,13 @@ from .neighbors import Match, map_states, neighbors
 from .trace import Trace, trace
 
 __all__ = [
+    "Attribution",
     "Flow",
     "Match",
     "Memory",
     "Saturation",
     "Trace",
+    "attribute",
     "effective_memory",
     "gradient_flow",
     "gradients",
