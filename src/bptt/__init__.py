@@ -56,6 +56,7 @@ from .stream import Stream
 if TYPE_CHECKING:
     from . import cli as cli
     from . import corpus as corpus
+    from . import distributed as distributed
     from . import inspect as inspect
     from . import interop as interop
     from . import models as models
@@ -73,7 +74,7 @@ if TYPE_CHECKING:
     __version__: str
 
 # Imported when they are used: they need more than NumPy.
-_MODULES = ("cli", "corpus", "inspect", "interop", "models", "readers", "training")
+_MODULES = ("cli", "corpus", "distributed", "inspect", "interop", "models", "readers", "training")
 _MODELS = (
     "Forecaster",
     "LanguageModel",

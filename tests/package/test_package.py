@@ -47,7 +47,9 @@ OURS = words("""
 """)
 
 
-ROOMS_SHOWN = words("cli corpus engine equations errors interop layers models readers training")
+ROOMS_SHOWN = words(
+    "cli corpus distributed engine equations errors interop layers models readers training"
+)
 
 
 # What importing costs
@@ -156,8 +158,8 @@ def test_every_list_of_public_names_is_true(name):
 # Which way imports point
 
 ROOMS = words("""
-    errors extras safe_files checks equations gradcheck engine course config stream layers network
-    readers corpus training models interop cli
+    errors extras safe_files checks equations gradcheck engine course config distributed
+    stream layers network readers corpus training models interop cli
 """)
 
 

@@ -99,6 +99,14 @@ class Model(ABC):
         "Sequences, windows of a series, or parallel streams of a text in one training step.",
         group="Training",
     )
+    micro_batches: int = option(
+        1,
+        Whole(1),
+        "Parts into which each batch is divided; their gradients are added in a fixed order. Above "
+        "1, the result is bit-identical for any number of ranks (`distributed`), and dropout masks "
+        "are drawn for each part.",
+        group="Training",
+    )
     epochs: int = option(10, Whole(1), "Passes over the training data.", group="Training")
     optimizer: OptimizerName = option(
         "adam", Choice(OptimizerName), "Optimization algorithm.", group="Training"
@@ -202,6 +210,7 @@ class Model(ABC):
         resume: PathLike | None = None,
         on_step: Callable[[Progress], Any] | None = None,
         callbacks: Sequence[Callback] = (),
+        distributed: Any = None,
     ) -> Self:
         """Train the model; return it.
 
@@ -218,11 +227,16 @@ class Model(ABC):
             Where and how often to save the training, so that it can be resumed.
         resume : str or path-like, optional
             A checkpoint to resume from. The result is bit-identical to an uninterrupted training.
+            "auto": the last one of `checkpoint`; a new training where there is none.
         on_step : callable (Progress) -> bool, optional
             Called after each step; a true result ends the training early.
         callbacks : sequence of Callback
             Called with the model after each step and each epoch, and at the end: see
             `bptt.training.Callback`; loggers are among them.
+        distributed : None, "mpi" or bptt.distributed.Communicator
+            "mpi": each batch is divided among the ranks of an MPI job; see `bptt.distributed`. On
+            one rank, and with None, the process trains alone. Rank 0 shows the progress and writes
+            the checkpoints.
         """
 
     @operation

@@ -304,6 +304,10 @@ class SequenceClassifier(LabelModel):
         Look words up in lower case. The characters that `char_units` reads keep their case.
     batch_size : int, default=32
         Sequences, windows of a series, or parallel streams of a text in one training step.
+    micro_batches : int, default=1
+        Parts into which each batch is divided; their gradients are added in a fixed order. Above 1,
+        the result is bit-identical for any number of ranks (`distributed`), and dropout masks are
+        drawn for each part.
     epochs : int, default=10
         Passes over the training data.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"}, default="adam"

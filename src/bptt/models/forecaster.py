@@ -81,6 +81,10 @@ class Forecaster(BacktestedModel):
         missing value that a forecast is compared with counts neither in the loss nor in scores.
     batch_size : int, default=32
         Sequences, windows of a series, or parallel streams of a text in one training step.
+    micro_batches : int, default=1
+        Parts into which each batch is divided; their gradients are added in a fixed order. Above 1,
+        the result is bit-identical for any number of ranks (`distributed`), and dropout masks are
+        drawn for each part.
     epochs : int, default=10
         Passes over the training data.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"}, default="adam"
@@ -160,6 +164,7 @@ class Forecaster(BacktestedModel):
         resume: PathLike | None = None,
         on_step: Callable[[Progress], Any] | None = None,
         callbacks: Sequence[Callback] = (),
+        distributed: Any = None,
     ) -> Self:
         """Train on one or several series; return the model.
 
@@ -186,11 +191,16 @@ class Forecaster(BacktestedModel):
             Where and how often to save the training, so that it can be resumed.
         resume : str or path-like, optional
             A checkpoint to resume from. The result is bit-identical to an uninterrupted training.
+            "auto": the last one of `checkpoint`; a new training where there is none.
         on_step : callable (Progress) -> bool, optional
             Called after each step; a true result ends the training early.
         callbacks : sequence of Callback
             Called with the model after each step and each epoch, and at the end: see
             `bptt.training.Callback`; loggers are among them.
+        distributed : None, "mpi" or bptt.distributed.Communicator
+            "mpi": each batch is divided among the ranks of an MPI job; see `bptt.distributed`. On
+            one rank, and with None, the process trains alone. Rank 0 shows the progress and writes
+            the checkpoints.
 
         Raises
         ------
@@ -251,6 +261,7 @@ class Forecaster(BacktestedModel):
             resume=resume,
             on_step=on_step,
             callbacks=callbacks,
+            distributed=distributed,
         )
 
     def _cuts(self, series, validation):

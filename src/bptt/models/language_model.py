@@ -81,6 +81,10 @@ class LanguageModel(Model):
         Tokens that occur less often in the training text are read as one unknown token.
     batch_size : int, default=32
         Sequences, windows of a series, or parallel streams of a text in one training step.
+    micro_batches : int, default=1
+        Parts into which each batch is divided; their gradients are added in a fixed order. Above 1,
+        the result is bit-identical for any number of ranks (`distributed`), and dropout masks are
+        drawn for each part.
     epochs : int, default=10
         Passes over the training data.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"}, default="adam"
@@ -212,6 +216,7 @@ class LanguageModel(Model):
         resume: PathLike | None = None,
         on_step: Callable[[Progress], Any] | None = None,
         callbacks: Sequence[Callback] = (),
+        distributed: Any = None,
     ) -> Self:
         """Train on a text or on documents; return the model.
 
@@ -235,11 +240,16 @@ class LanguageModel(Model):
             Where and how often to save the training, so that it can be resumed.
         resume : str or path-like, optional
             A checkpoint to resume from. The result is bit-identical to an uninterrupted training.
+            "auto": the last one of `checkpoint`; a new training where there is none.
         on_step : callable (Progress) -> bool, optional
             Called after each step; a true result ends the training early.
         callbacks : sequence of Callback
             Called with the model after each step and each epoch, and at the end: see
             `bptt.training.Callback`; loggers are among them.
+        distributed : None, "mpi" or bptt.distributed.Communicator
+            "mpi": each batch is divided among the ranks of an MPI job; see `bptt.distributed`. On
+            one rank, and with None, the process trains alone. Rank 0 shows the progress and writes
+            the checkpoints.
 
         Raises
         ------
@@ -269,6 +279,7 @@ class LanguageModel(Model):
             resume=resume,
             on_step=on_step,
             callbacks=callbacks,
+            distributed=distributed,
         )
 
     @operation

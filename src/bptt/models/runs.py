@@ -1,12 +1,16 @@
 """Train a prepared model, and let the fitted model take what it has learned."""
 
 import warnings
+from contextlib import suppress
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
-from ..training import Checkpoints, Display, Run, Schedule, fit
+from ..distributed import connect
+from ..errors import BpttError, ConfigError
+from ..training import Checkpoints, Display, Run, Schedule, Shares, fit
+from ..training.array_files import load_arrays
 from ..training.batches import Source
 from ..training.callbacks import call, check_callbacks
 from ..training.display import DisplayMode
@@ -51,6 +55,7 @@ def train(
     resume: Any = None,
     on_step: Any = None,
     callbacks: Any = (),
+    distributed: Any = None,
 ) -> None:
     """Train a prepared model; the fitted model takes what it has learned.
 
@@ -70,7 +75,7 @@ def train(
         `digest` of the training data.
     rng : numpy.random.Generator
         Seeded with `seed`; the held-out data may have been drawn from it.
-    progress, checkpoint, resume, on_step, callbacks
+    progress, checkpoint, resume, on_step, callbacks, distributed
         See `Model.fit`.
     """
     if model.patience is not None and validation is None:
@@ -82,17 +87,22 @@ def train(
             f"{model.validation_fraction:g}.",
             stacklevel=5,
         )
+    communicator = connect(distributed)
+    shares = Shares(model.micro_batches, communicator)
     if checkpoint is not None and not isinstance(checkpoint, Checkpoints):
         checkpoint = Checkpoints(checkpoint)
-    if progress == "auto" and not model.verbose:
+    if communicator.rank or (progress == "auto" and not model.verbose):
         progress = "silent"
     display = Display(progress, model.epochs, new.items, model.show_loss)
     run = _begin(new, rng, model.parameters_ if goes_on(model) else None, model.start)
+    if isinstance(resume, str) and resume == "auto":
+        resume = newest(checkpoint)
     if resume is not None:
         files.resume(new, resume, run, source, data)
         new.run_id_ = run.id
     if checkpoint is not None:
         files.check_savable(new)
+    shares.agree(run.parameters, data, new.get_params(), run.step, run.batch)
 
     def save(path):
         new.interrupted_ = run.interrupted
@@ -116,6 +126,7 @@ def train(
             run, new.network_, objective, source, validation,
             epochs=model.epochs, grad_clip=model.grad_clip, patience=model.patience,
             display=display, checkpoint=checkpoint, save=save, on_step=after_step,
+            shares=shares,
         )  # fmt: skip
     except BaseException:
         if run.step > first:
@@ -126,6 +137,25 @@ def train(
         for callback in callbacks:
             callback.close()
     end()
+
+
+def newest(checkpoint: Checkpoints | None) -> Any:
+    """Return the last checkpoint that can be loaded, for ``resume="auto"``; None without one.
+
+    Raises
+    ------
+    ConfigError
+        It is not said where checkpoints are.
+    """
+    if checkpoint is None:
+        raise ConfigError(
+            "resume is 'auto', but checkpoint is None; expected the path of the checkpoints."
+        )
+    for path in checkpoint.found():
+        with suppress(BpttError):
+            load_arrays(path)
+            return path
+    return None
 
 
 def _begin(model, rng, fitted, start):
@@ -139,6 +169,6 @@ def _begin(model, rng, fitted, start):
     settings = {f.name: getattr(model, f.name) for f in fields(kind) if hasattr(model, f.name)}
     optimizer = kind(**settings, weights=network.weights())
     schedule = Schedule(model.schedule, model.learning_rate, model.warmup)
-    run = Run(parameters, optimizer, schedule, rng)
+    run = Run(parameters, optimizer, schedule, rng, seed=model.seed)
     model.begin(network, run)
     return run

@@ -154,6 +154,7 @@ class SequenceModel(Model):
         resume: PathLike | None = None,
         on_step: Callable[[Progress], Any] | None = None,
         callbacks: Sequence[Callback] = (),
+        distributed: Any = None,
     ) -> Self:
         """Train the model; return it.
 
@@ -190,11 +191,16 @@ class SequenceModel(Model):
             Where and how often to save the training, so that it can be resumed.
         resume : str or path-like, optional
             A checkpoint to resume from. The result is bit-identical to an uninterrupted training.
+            "auto": the last one of `checkpoint`; a new training where there is none.
         on_step : callable (Progress) -> bool, optional
             Called after each step; a true result ends the training early.
         callbacks : sequence of Callback
             Called with the model after each step and each epoch, and at the end: see
             `bptt.training.Callback`; loggers are among them.
+        distributed : None, "mpi" or bptt.distributed.Communicator
+            "mpi": each batch is divided among the ranks of an MPI job; see `bptt.distributed`. On
+            one rank, and with None, the process trains alone. Rank 0 shows the progress and writes
+            the checkpoints.
 
         Raises
         ------
@@ -218,6 +224,7 @@ class SequenceModel(Model):
             resume=resume,
             on_step=on_step,
             callbacks=callbacks,
+            distributed=distributed,
         )
 
     def _fit(

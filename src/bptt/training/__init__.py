@@ -13,6 +13,7 @@ from .optimizers import SGD, Adam, AdamW, RMSprop, clip_by_global_norm, clip_sca
 from .progress import LastStep, Progress
 from .run import Run
 from .schedules import Schedule
+from .shares import Shares
 
 __all__ = [
     "SGD",
@@ -35,6 +36,7 @@ __all__ = [
     "Run",
     "Schedule",
     "SequenceBatches",
+    "Shares",
     "SquaredError",
     "TensorBoardLogger",
     "TextStreams",

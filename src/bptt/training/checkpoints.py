@@ -88,14 +88,21 @@ class Checkpoints:
             )
         remove_strays(Path(os.path.realpath(self.path)).parent)
         self._run, self.last, self._tried = run, None, time.monotonic()
-        own = re.compile(
-            re.escape(self.path.stem) + r"-(\d{8,})(-\d+)?" + re.escape(self.path.suffix)
-        )
+        own = self._pattern()
         found: list[tuple[int, Path]] = []
         with contextlib.suppress(OSError):  # a directory that can be written, but not listed
             names = ((p, own.fullmatch(p.name)) for p in self.path.parent.iterdir())
             found = sorted((int(m[1]), p) for p, m in names if m and int(m[1]) <= step)
         self._files = {p: n for n, p in found if self._is_own(p, n)}
+
+    def found(self) -> list[Path]:
+        """Return the checkpoints of any run at this path, the last one first."""
+        own, paths = self._pattern(), []
+        with contextlib.suppress(OSError):
+            for path in self.path.parent.iterdir():
+                if own.fullmatch(path.name) and _is_checkpoint(path):
+                    paths.append(path)
+        return sorted(paths, key=lambda path: (path.stat().st_mtime, path.name), reverse=True)
 
     def due(self) -> bool:
         """Return whether it is time for the next file."""
@@ -132,6 +139,10 @@ class Checkpoints:
                 with contextlib.suppress(OSError):
                     os.unlink(path)
 
+    def _pattern(self):
+        stem, suffix = re.escape(self.path.stem), re.escape(self.path.suffix)
+        return re.compile(stem + r"-(\d{8,})(-\d+)?" + suffix)
+
     def _named(self, step: int, number: int = 1) -> Path:
         end = f"-{number}" if number > 1 else ""
         return self.path.with_name(f"{self.path.stem}-{step:08d}{end}{self.path.suffix}")
@@ -150,3 +161,11 @@ class Checkpoints:
         training = config.get("training")
         right = isinstance(training, dict) and training.get("step") == step
         return right and self._run is not None and config.get("run") == self._run
+
+
+def _is_checkpoint(path: Path) -> bool:
+    """Return whether a file holds the state of a training."""
+    try:
+        return isinstance(read_config(path).get("training"), dict)
+    except BpttError:
+        return False

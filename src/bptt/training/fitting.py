@@ -1,6 +1,7 @@
 """Run a training: progress display, checkpoints, early end by a signal or a callback."""
 
 import os
+import traceback
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -17,6 +18,7 @@ from .loop import train
 from .objectives import Objective
 from .progress import Progress
 from .run import Run, best_row
+from .shares import Shares
 
 PathLike = str | os.PathLike[str]
 
@@ -35,6 +37,7 @@ def fit(
     checkpoint: Checkpoints | None = None,
     save: Callable[[Path], Any] | None = None,
     on_step: Callable[[Progress], Any] | None = None,
+    shares: Shares | None = None,
 ) -> Run:
     """Train a network for a number of epochs; return the run.
 
@@ -58,6 +61,10 @@ def fit(
         Writes the model and the run to a file.
     on_step : callable (Progress) -> bool, optional
         Called after every step; a true result ends the training early.
+    shares : Shares, optional
+        How batches are divided into parts and among ranks. With several ranks, rank 0 shows the
+        progress and writes the checkpoints; a signal or `on_step` on any rank ends the training
+        after one more step; an exception on one rank ends all of them.
 
     Raises
     ------
@@ -70,37 +77,86 @@ def fit(
         The checkpoint at the end cannot be written, or no file in the directory: that is tried
         before the first step.
     """
+    shares = shares or Shares()
     write = None
     if checkpoint is not None and save is not None:
-        checkpoint.begin(run.id, run.step)
+        _on_rank_0(shares, partial(checkpoint.begin, run.id, run.step))
         write = partial(checkpoint.write, save=save)
     display = display or Display("silent", epochs)
     steps = train(
         run, network, objective, source, validation,
-        epochs=epochs, grad_clip=grad_clip, patience=patience,
+        epochs=epochs, grad_clip=grad_clip, patience=patience, shares=shares,
     )  # fmt: skip
     failing = False
+    due = checkpoint.due if checkpoint is not None and write is not None else lambda: False
     try:
         with display, Interrupts() as interrupts:
             for progress in steps:
                 display(progress)
-                stop = on_step is not None and on_step(progress)
-                if (stop or interrupts.requested) and run.epoch <= epochs:
+                stop = bool(on_step is not None and on_step(progress)) or bool(interrupts.requested)
+                agreed_stop, agreed_due = shares.agreed(stop, due())
+                if agreed_stop and run.epoch <= epochs:
                     run.interrupted = True
                     break
-                if checkpoint is not None and write is not None and checkpoint.due():
-                    failing = not _written(write, run.step, warn=not failing)
+                if agreed_due and write is not None:
+                    _collect(run, network, shares)
+                    if shares.communicator.rank == 0:
+                        failing = not _written(write, run.step, warn=not failing)
+                shares.asked = [stop, due()]
             _show_kept(display, run)
         ends = run.interrupted or (checkpoint is not None and checkpoint.finished)
         if write is not None and ends:
-            write(run.step)  # the last parameters: resuming needs them
+            _collect(run, network, shares)
+            _on_rank_0(shares, partial(write, run.step))  # resuming needs the last parameters
     except BpttError as error:
         if checkpoint is None or checkpoint.last is None or isinstance(error, CheckpointError):
             raise
         raise BpttError(f"{error} The last checkpoint is {checkpoint.last}.") from error
+    except BaseException as error:
+        _end_other_ranks(shares, error)
+        raise
     finally:
         run.restore_best()
     return run
+
+
+def _collect(run, network, shares):
+    """Gather the carried state on rank 0, from where it is saved."""
+    if shares.communicator.size > 1:
+        run.carried = shares.carried(network)
+
+
+def _on_rank_0(shares, action):
+    """Run an action on rank 0; its error is raised on all ranks."""
+    failed = None
+    if shares.communicator.rank == 0:
+        try:
+            action()
+        except BpttError as error:
+            failed = error
+    message = shares.message("" if failed is None else str(failed))
+    if failed is not None:
+        raise failed
+    if message:
+        raise CheckpointError(message)
+
+
+def _end_other_ranks(shares, error):
+    """End all ranks after an exception on this one: they would wait for it."""
+    if shares.communicator.size == 1:
+        return
+    traceback.print_exception(error)
+    code = getattr(error, "code", None)
+    status = (
+        code
+        if isinstance(code, int) and code
+        else 130
+        if isinstance(error, KeyboardInterrupt)
+        else 1
+    )
+    shares.communicator.abort(
+        status, f"rank {shares.communicator.rank} raised {type(error).__name__}; all ranks end."
+    )
 
 
 def _written(write, step, warn):

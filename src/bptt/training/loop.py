@@ -16,6 +16,7 @@ from .objectives import Objective
 from .optimizers import clip_scale, global_norm
 from .progress import LastStep, Progress
 from .run import Run
+from .shares import Shares, merge_gradients
 
 RECENT = 50  # steps of the running mean of the loss
 
@@ -77,6 +78,7 @@ def train(
     epochs: int,
     grad_clip: float | None = None,
     patience: int | None = None,
+    shares: Shares | None = None,
 ) -> Iterator[Progress]:
     """Train a network; in each step the mean gradients of a batch are clipped and applied.
 
@@ -98,6 +100,9 @@ def train(
     patience : int or None
         Early stopping: training stops after this many epochs without a lower validation loss;
         ``run.best`` holds the parameters with the lowest. None: no early stopping.
+    shares : Shares, optional
+        How each batch is divided into parts and among ranks. Default: one part, one process. With
+        several ranks ``run.carried`` is not kept up to date: see `Shares.carried`.
 
     Yields
     ------
@@ -113,6 +118,8 @@ def train(
     """
     if patience is not None and validation is None:
         raise ConfigError(f"patience is {patience}; expected None where there is no validation.")
+    shares = shares or Shares()
+    shares.begin(run.carried)
     first_step, first_seconds, start = run.step, run.seconds, time.perf_counter()
     while run.epoch <= epochs and not run.stopped:
         if run.order is None:
@@ -121,13 +128,14 @@ def train(
         run.per_epoch = run.per_epoch or count
         n_steps = max(run.step + count - run.batch, epochs * run.per_epoch)
         for batch in islice(source.batches(run.order), run.batch, None):
-            norm = _step(run, network, objective, batch, n_steps, grad_clip)
+            norm = _step(run, network, objective, batch, n_steps, grad_clip, shares)
             ended, held_out = run.batch == count, None
             rate = run.optimizer.learning_rate
             if ended:
-                held_out = _validate(run, network, objective, validation)
+                held_out = _validate(run, network, objective, validation, shares)
                 run.seconds = first_seconds + time.perf_counter() - start
                 _end_epoch(run, held_out, patience)
+                shares.begin(None)
             run.seconds = first_seconds + time.perf_counter() - start
             per_step = (run.seconds - first_seconds) / (run.step - first_step)
             yield Progress(
@@ -147,18 +155,16 @@ def train(
                 break
 
 
-def _step(run, network, objective, batch, n_steps, grad_clip):
+def _step(run, network, objective, batch, n_steps, grad_clip, shares):
     """Make one step; return the norm of the mean gradient before clipping."""
     began = time.perf_counter()
     run.optimizer.learning_rate = run.schedule(run.step + 1, n_steps)
     with np.errstate(all="ignore"):  # what overflows stops the training below
-        total, weight, g, run.carried = gradients(
-            network, run.parameters, objective, batch, run.carried, run.rng
-        )
+        total, weight, g = _summed(run, network, objective, batch, shares)
         mean = 1 / weight if weight > 0 else 0.0
         loss, norm = total * mean, global_norm(g) * mean
     if not (math.isfinite(norm) and math.isfinite(loss)):
-        raise BpttError(_not_finite(run, network, batch, loss, g))
+        raise BpttError(_not_finite(run, network, batch, loss, g, shares))
     with np.errstate(all="ignore"):  # a parameter that overflows stops the next step
         run.optimizer.update(run.parameters, g, mean * clip_scale(norm, grad_clip))
     run.last = LastStep(batch, loss, g, mean) if run.keeps_last else None
@@ -170,10 +176,30 @@ def _step(run, network, objective, batch, n_steps, grad_clip):
     return norm
 
 
-def _validate(run, network, objective, validation):
+def _summed(run, network, objective, batch, shares):
+    """Return loss, weight and gradients of a batch: sums over its parts, on all ranks."""
+    sums, nodes, states = {}, {}, {}
+    for k, part in shares.split(batch):
+        if not shares.one and not len(part.x):
+            sums[k], states[k] = (0.0, 0.0), network.zero_state(0)
+            nodes[0, k] = {name: np.zeros_like(p) for name, p in run.parameters.items()}
+        else:
+            rng = run.rng if shares.one else shares.generator(run.seed, run.step, k)
+            total, weight, g, states[k] = gradients(
+                network, run.parameters, objective, part, shares.state(k), rng
+            )
+            sums[k], nodes[0, k] = (total, weight), g
+        merge_gradients(nodes, shares.n)
+    shares.carry(states, batch)
+    if shares.communicator.size == 1:
+        run.carried = shares.carried(network)
+    return shares.total(sums, nodes, run.parameters, run.step)
+
+
+def _validate(run, network, objective, validation, shares):
     if validation is None:
         return None
-    loss = evaluate(network, run.parameters, objective, validation)
+    loss = evaluate(network, run.parameters, objective, validation, shares)
     if not np.isfinite(loss):
         raise BpttError(
             f"training stopped after step {run.step}: the validation loss is not finite. "
@@ -198,7 +224,11 @@ def _end_epoch(run, validation, patience):
 
 
 def evaluate(
-    network: Network, parameters: dict[str, np.ndarray], objective: Objective, source: Source
+    network: Network,
+    parameters: dict[str, np.ndarray],
+    objective: Objective,
+    source: Source,
+    shares: Shares | None = None,
 ) -> float:
     """Return the mean loss over a source, without shuffling and dropout.
 
@@ -208,35 +238,49 @@ def evaluate(
     parameters : dict of str to ndarray
     objective : callable (y, batch) -> (total, weight, dy)
     source : Source
+    shares : Shares, optional
+        How batches are divided: each rank computes its parts.
 
     Returns
     -------
     float
         Not finite where the parameters are too large to compute with.
     """
-    total, weight = 0.0, 0.0
-    for batch, y in infer(network, parameters, source.batches(source.order(None))):
-        with np.errstate(all="ignore"):
-            part, counted, _ = objective(y, batch)
-        total, weight = total + part, weight + counted
+    shares = shares or Shares()
+    sums = {}
+    for k in shares.own:
+        total, weight = 0.0, 0.0
+        batches = (shares.part(batch, k) for batch in source.batches(source.order(None)))
+        for batch, y in infer(network, parameters, (b for b in batches if len(b.x))):
+            with np.errstate(all="ignore"):
+                part, counted, _ = objective(y, batch)
+            total, weight = total + part, weight + counted
+        sums[k] = total, weight
+    total, weight = shares.sums(sums)
     return total / weight if weight else 0.0
 
 
-def _not_finite(run, network, batch, loss, g):
+def _not_finite(run, network, batch, loss, g, shares):
+    """Return the same message on all ranks: that of the first one with a fault of its own."""
+    fault = shares.message(_fault(run, network, batch, shares)) or _fault_of_sums(loss, g)
     return (
-        f"training stopped at step {run.step + 1}: {_fault(run, network, batch, loss, g)} is not "
+        f"training stopped at step {run.step + 1}: {fault} is not "
         f"finite; the parameters are those of the step before. {_advice(run)}"
     )
 
 
-def _fault(run, network, batch, loss, g):
-    """Return the name of what is not finite: the first in the order of computation."""
+def _fault(run, network, batch, shares):
+    """Return the name of what is not finite: the first in the order of computation; or ""."""
     for name, p in run.parameters.items():
         if not np.isfinite(p).all():
             return f"the parameter {name}"
-    for part in batch.parts:
-        if fault := network.find_fault(part.x, run.parameters, part.lengths):
+    for part in (part for _, own in shares.split(batch) for part in own.parts):
+        if len(part.x) and (fault := network.find_fault(part.x, run.parameters, part.lengths)):
             return fault
+    return ""
+
+
+def _fault_of_sums(loss, g):
     if not np.isfinite(loss):
         return "the loss"
     for name, value in g.items():

@@ -66,6 +66,8 @@ class Run:
         Whether a signal or a callback has ended `fit` early.
     last : LastStep, or None
         Batch, loss and gradients of the last step, where `keeps_last` (for callbacks).
+    seed : int
+        With several parts of a batch, dropout masks are drawn from (seed, step, part). Not saved.
     id : str
         Random; a run that is resumed keeps it. Its files hold it, and only they are removed.
     """
@@ -95,6 +97,7 @@ class Run:
     interrupted: bool = False  # not saved
     keeps_last: bool = False
     last: LastStep | None = None
+    seed: int = 0  # not saved
     id: str = field(default_factory=new_id)
 
     _SCALARS = (

@@ -1,0 +1,72 @@
+"""How ranks exchange arrays: the protocol, and the communicator of a single process."""
+
+from collections.abc import Sequence
+from typing import NoReturn, Protocol, runtime_checkable
+
+import numpy as np
+
+Messages = Sequence[tuple[int, np.ndarray]]  # (the other rank, a contiguous array)
+
+
+@runtime_checkable
+class Communicator(Protocol):
+    """What training needs of a group of processes.
+
+    All ranks call `exchange` and `sum` in the same order. Neither returns before its arrays are
+    complete; neither waits without end.
+
+    Attributes
+    ----------
+    rank, size : int
+        Number of this process, 0 .. size - 1, and number of all.
+    """
+
+    rank: int
+    size: int
+
+    def exchange(self, sent: Messages, received: Messages) -> None:
+        """Send arrays to other ranks and fill arrays with what they send.
+
+        Between two ranks messages keep their order; shapes and dtypes agree on both sides.
+        """
+        ...
+
+    def sum(self, *arrays: np.ndarray) -> None:
+        """Replace each array by its sum over all ranks, in any order of addition."""
+        ...
+
+    def abort(self, status: int, sentence: str = "") -> NoReturn:
+        """End all ranks with an exit status; `sentence` is written to standard error."""
+        ...
+
+
+class Alone:
+    """The communicator of one process: there is nobody to exchange with."""
+
+    rank: int = 0
+    size: int = 1
+
+    def exchange(self, sent: Messages, received: Messages) -> None:
+        """Do nothing."""
+
+    def sum(self, *arrays: np.ndarray) -> None:
+        """Do nothing: the sum over one rank is its array."""
+
+    def abort(self, status: int, sentence: str = "") -> NoReturn:
+        """Raise SystemExit."""
+        raise SystemExit(sentence or status)
+
+
+def gather(communicator: Communicator, own: np.ndarray) -> list[np.ndarray]:
+    """Return an array of every rank, in the order of the ranks; all have the same shape.
+
+    Parameters
+    ----------
+    communicator : Communicator
+    own : ndarray, contiguous
+    """
+    rank, others = communicator.rank, [np.empty_like(own) for _ in range(communicator.size)]
+    others[rank] = own
+    apart = [j for j in range(communicator.size) if j != rank]
+    communicator.exchange([(j, own) for j in apart], [(j, others[j]) for j in apart])
+    return others
