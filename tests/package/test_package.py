@@ -48,7 +48,7 @@ OURS = words("""
 
 
 ROOMS_SHOWN = words(
-    "cli corpus distributed engine equations errors interop layers models readers training"
+    "cli corpus distributed engine equations errors inspect interop layers models readers training"
 )
 
 
@@ -159,7 +159,7 @@ def test_every_list_of_public_names_is_true(name):
 
 ROOMS = words("""
     errors extras safe_files checks equations gradcheck engine course config distributed
-    stream layers network readers corpus training models interop cli
+    stream layers network readers corpus training models inspect interop cli
 """)
 
 

@@ -10,10 +10,12 @@ from typing import Annotated
 import typer
 
 from ..checks import is_whole, suggestion
+from ..distributed import MPI, Alone
 from ..errors import BpttError, CheckpointError, ConfigError, DataError, operation
 from ..models import load
 from ..models.files import KINDS, is_of_run
 from ..models.hyperparameters import check
+from ..models.runs import newest
 from ..readers.describe import described
 from ..training import Checkpoints
 from ..training.array_files import read_config
@@ -124,8 +126,21 @@ _RUN = panel(
         "resume",
         "Checkpoint to resume from; the result is bit-identical to that of an uninterrupted run. "
         "Give the same data. The hyper-parameters come from the checkpoint; only --epochs may be "
-        "changed.",
-        Path,
+        "changed. auto: the last one beside --out; a new training where there is none.",
+        str,
+    ),
+    (
+        "distributed",
+        '"mpi": divide each batch among the ranks of an MPI job: mpiexec -n 4 bptt train ... '
+        "--distributed mpi. With --micro-batches above 1 the result does not depend on the number "
+        "of ranks. Where a rank is lost, the job ends with status 75; --resume auto goes on.",
+        str,
+    ),
+    (
+        "timeout",
+        "With --distributed: seconds after which a rank that does not answer is lost.",
+        float,
+        600.0,
     ),
     ("quiet", "Print only errors, and what Ctrl-C has saved.", bool),
 )
@@ -150,7 +165,33 @@ def train(context, kind, files, given):
     typer.Exit
         With 130 after Ctrl-C: 128 + the number of the signal.
     """
-    out, model = given["out"], _model(context, kind, given)
+    communicator = _connected(given)
+    try:
+        _train(context, kind, files, given, communicator)
+    except BpttError as error:  # of this rank, or the same on all: the others must not wait
+        if communicator.size > 1:
+            communicator.abort(1, str(error))
+        raise
+
+
+def _connected(given):
+    """Return the communicator of --distributed; all ranks but 0 are quiet."""
+    if given["distributed"] not in (None, "mpi"):
+        raise ConfigError(f"--distributed is {given['distributed']!r}; expected 'mpi'.")
+    if given["distributed"] is None:
+        return Alone()
+    communicator = MPI(timeout=given["timeout"])
+    given["quiet"] = given["quiet"] or communicator.rank > 0
+    return communicator
+
+
+def _train(context, kind, files, given, communicator):
+    out = given["out"]
+    if given["resume"] == "auto":
+        given["resume"] = newest(Checkpoints(out))
+    elif given["resume"] is not None:
+        given["resume"] = Path(given["resume"])
+    model = _model(context, kind, given)
     check(model)
     _check_out(given, files, model)
     kept = options.explicit(context, "keep") or _had_ended(given["resume"])
@@ -182,16 +223,21 @@ def train(context, kind, files, given):
                 checkpoint=places,
                 resume=given["resume"],
                 on_step=count_step,
+                distributed=communicator,
             )
         except KeyboardInterrupt as error:  # the second one: the first only ends the training
             saved = f"the last checkpoint is {places.last}" if places.last else "nothing was saved"
             fail(f"interrupted; {saved}.", 128 + getattr(error, "signum", signal.SIGINT))
         except BpttError:
-            if steps:  # the last good parameters are kept
+            if steps and not communicator.rank:  # the last good parameters are kept
                 with contextlib.suppress(BpttError):  # the first error is the one to show
                     model.save(out)
                     loud.say(f"Saved the parameters of the last good step to {out}.")
             raise
+        if communicator.rank:
+            if model.interrupted_:
+                raise typer.Exit(128 + (signals.requested or signal.SIGINT))
+            return
         with Interrupts():  # a signal waits until the model is saved
             _save(model, out, places)
     if model.interrupted_:
