@@ -79,6 +79,7 @@ def test_gates_have_known_statistics():
     assert [s.tolist() for s in inspect.saturation(found, "lstm0.ft")] == [[0.5, 0], [0.5, 0]]
     assert np.isclose(inspect.time_constants(found, "lstm0.ft")[1], 1 / np.log(2))
     assert inspect.histogram(found, "lstm0.ft", 2)[0].sum() == 4
+    assert inspect.dead_units(found, "lstm0.ft").tolist() == [1]
     network = Network([LSTM(3, 4)])
     parts = inspect.weights_by_gate(network, network.init(np.random.default_rng(0)))
     assert parts["lstm0.Wf.recurrent"].shape == (4, 4)

@@ -2,7 +2,7 @@
 
 * `trace`: states, gates, pre-activations and outputs of every layer, direction and step.
 * `gradients`: of an output with respect to any of them.
-* `saturation`, `time_constants`, `histogram`, `weights_by_gate`: gates and their weights.
+* `saturation`, `time_constants`, `histogram`, `dead_units`, `weights_by_gate`: gates, weights.
 * `gradient_flow`, `step_jacobian`, `spectral_radius`, `effective_memory`: how far back it learns.
 * `attribute`: how much each input contributes to a prediction.
 * `neighbors`, `map_states`: stretches of states that are alike, and maps of states.
@@ -17,7 +17,14 @@ from .flow import (
     spectral_radius,
     step_jacobian,
 )
-from .gates import Saturation, histogram, saturation, time_constants, weights_by_gate
+from .gates import (
+    Saturation,
+    dead_units,
+    histogram,
+    saturation,
+    time_constants,
+    weights_by_gate,
+)
 from .gradients import gradients
 from .neighbors import Match, map_states, neighbors
 from .trace import Trace, trace
@@ -30,6 +37,7 @@ __all__ = [
     "Saturation",
     "Trace",
     "attribute",
+    "dead_units",
     "effective_memory",
     "gradient_flow",
     "gradients",

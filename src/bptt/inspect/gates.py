@@ -73,6 +73,12 @@ def histogram(trace: Trace, name: str, bins: int = 50) -> tuple[np.ndarray, np.n
     return np.histogram(trace.flat(name), bins)
 
 
+@operation
+def dead_units(trace: Trace, name: str, tolerance: float = 1e-6) -> np.ndarray:
+    """Return the units whose values differ by at most `tolerance` over all steps: their indices."""
+    return np.nonzero(np.ptp(trace.flat(name), axis=0) <= tolerance)[0]
+
+
 def weights_by_gate(network: Network, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Split arrays of recurrent layers into the weights of the state, of the input, and biases.
 
