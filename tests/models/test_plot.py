@@ -2,11 +2,13 @@
 
 import xml.etree.ElementTree as ET
 
+import numpy as np
 import pytest
 
-from bptt import LanguageModel
+from bptt import Forecaster, LanguageModel
 from bptt.errors import CheckpointError, ConfigError
-from bptt.models.plot import _figure, plot_history
+from bptt.models.plot import _figure, plot_history, write_figure
+from tests.support.model_cases import WAVE
 
 
 @pytest.fixture(scope="module")
@@ -42,3 +44,27 @@ def test_what_cannot_be_drawn_is_refused(model, tmp_path):
     with pytest.raises(CheckpointError, match=r"cannot write .*: No such file"):
         plot_history(model, tmp_path / "missing" / "history.png")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_forecast_is_drawn_with_its_history_intervals_and_dates(tmp_path):
+    pd = pytest.importorskip("pandas")
+    table = pd.DataFrame(
+        {"load": WAVE, "oil": WAVE[::-1]}, index=pd.date_range("2024-01-01", periods=80, freq="h")
+    )
+    small = {"window": 12, "horizon": 3, "units": 4, "epochs": 1, "verbose": False}
+    model = Forecaster(**small, output="gaussian").fit(table)
+    load, oil = model.plot_forecast(table, history=20)
+    past, forecast = load.lines[:2]
+    assert past.get_ydata().tolist() == WAVE[-20:].tolist()
+    assert past.get_xdata()[-1] == np.datetime64("2024-01-04T07")
+    assert forecast.get_ydata()[1:].tolist() == model.predict(table)["load"].tolist()
+    assert forecast.get_xdata()[-1] == np.datetime64("2024-01-04T10")
+    assert [area.get_label() for area in load.collections] == ["95 %", "80 %"]
+    assert (load.get_title(), oil.get_title()) == ("load", "oil")
+    write_figure(load.figure, tmp_path / "f.svg")
+    assert ET.parse(tmp_path / "f.svg").getroot().tag.endswith("svg")
+    panel = load.figure.axes[1]
+    assert model.plot_forecast(table[["load", "oil"]], axes=[load, panel])[1] is panel
+    alone = Forecaster(**small).fit([WAVE] * 25, progress="silent")
+    with pytest.raises(ConfigError, match="25 panels; expected at most 24"):
+        alone.plot_forecast()

@@ -14,6 +14,8 @@ from .backtest import Backtest
 from .conformal import Conformal
 from .fitted import as_fitted, numpy_defaults
 from .forecast_metrics import naive_error
+from .forecast_plot import draw
+from .layouts import Layout
 from .metrics import r2
 from .predictor import ROWS
 from .reports import Report
@@ -35,6 +37,10 @@ class BacktestedModel(SeriesModel):
 
     def _bounds(self, ends, coverage) -> tuple[np.ndarray, ...]:
         """Return the ends of intervals, each (m, horizon, k)."""
+        raise NotImplementedError
+
+    def _ends(self, X) -> tuple[np.ndarray, Layout]:
+        """Return the last windows that forecasts are computed from, and the layout."""
         raise NotImplementedError
 
     def _quantiles(self, windows, levels) -> list[np.ndarray]:
@@ -255,6 +261,63 @@ class BacktestedModel(SeriesModel):
         """
         self._conformal = Conformal.of(*self.backtest(X, stride))
         return self
+
+    @operation
+    @as_fitted
+    def plot_forecast(
+        self,
+        X: Any = None,
+        *,
+        coverage: Sequence[float] | None = None,
+        history: int | None = None,
+        axes: Any = None,
+    ) -> Any:
+        """Plot history, forecast and intervals of each series and value.
+
+        Needs matplotlib: ``pip install 'bptt[plot]'``.
+
+        Parameters
+        ----------
+        X
+            As for `predict`.
+        coverage : sequence of float, optional
+            Intervals to draw. Default: 0.8 and 0.95, or those that the output has.
+        history : int, optional
+            Steps that are drawn before the forecast. Default: `window`. Without `X` there are no
+            more than that.
+        axes : matplotlib Axes or sequence of them, optional
+            To draw into, one for each panel. Default: a new figure.
+
+        Returns
+        -------
+        matplotlib Axes, or ndarray of them where there are several panels
+            ``axes.figure.savefig("forecast.svg")`` writes the picture.
+
+        Raises
+        ------
+        ShapeError, ConfigError, DataError, BpttError
+            As for `predict_interval`; matplotlib is not installed; more than 24 panels.
+        """
+        _check_counts(history=history)
+        coverage = self._coverages() if coverage is None else coverage
+        for c in coverage:
+            self.check_coverage(c)
+        ends, layout = self._ends(X)
+        n, k = history or self.window, len(self.mean_)
+        if X is None or (isinstance(X, Data) and X.X is None):
+            past = [x[-n:, :k] for x in ends]
+        else:
+            past = [x[-n:] for x in self._read(X, self.window, "a window").values]
+        times = layout.times_until(n)
+        if times is not None:
+            times = [t[-len(x) :] for t, x in zip(times, past, strict=True)]
+        names, ids = layout.columns(k), layout.ids or [str(i + 1) for i in range(len(past))]
+        titles = [[name if layout.single else f"{i} {name}" for name in names] for i in ids]
+        drawn = draw(
+            past, times, self._point(ends), layout.times(self.horizon),
+            {c: self._bounds(ends, c) for c in coverage}, titles, axes,
+        )  # fmt: skip
+        return drawn[0] if len(drawn) == 1 else drawn
 
     def check_coverage(self, coverage: Any) -> None:
         """Raise where there are no intervals of this coverage.

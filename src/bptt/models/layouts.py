@@ -47,13 +47,20 @@ class Layout:
 
     def times(self, horizon: int) -> list[np.ndarray] | None:
         """Return the next times of each series, or None where they have none."""
+        return self._each(horizon, Frequency.after)
+
+    def times_until(self, n: int) -> list[np.ndarray] | None:
+        """Return the last n times of each series, or None where they have none."""
+        return self._each(n, Frequency.until)
+
+    def _each(self, n, times):
         if self.ends is None or self.frequency is None:
             return None
         frequency = Frequency(self.frequency)
         ends: list[Any] = list(self.ends)
         if frequency.dated:
             ends = [np.datetime64(end, "us") for end in ends]
-        return [frequency.after(end, horizon) for end in ends]
+        return [times(frequency, end, n) for end in ends]
 
     def form(self, forecasts: np.ndarray) -> Any:
         """Return forecasts (m, horizon, k) as a user gets them: an array or a data frame."""

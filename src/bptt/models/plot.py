@@ -32,15 +32,39 @@ def plot_history(model: Any, path: str | os.PathLike[str]) -> None:
     CheckpointError
         The file cannot be written.
     """
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"{path} ends in {path.suffix!r}; expected .png or .svg.")
+    check_suffix(path)
     check_fitted(model)
     rows = model.history_
     if not rows:
         raise ConfigError("the model's history is empty; expected at least one epoch.")
-    image = io.BytesIO()
-    _figure(model, rows).savefig(image, format=path.suffix[1:].lower(), dpi=150)
+    write_figure(_figure(model, rows), path)
+
+
+def check_suffix(path: str | os.PathLike[str]) -> None:
+    """Raise where the name of a picture ends in neither .png nor .svg.
+
+    Raises
+    ------
+    ConfigError
+    """
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise ConfigError(f"{path} ends in {path.suffix!r}; expected .png or .svg.")
+
+
+def write_figure(figure: Any, path: str | os.PathLike[str]) -> None:
+    """Write a figure of matplotlib in the format that the suffix of the path names.
+
+    Raises
+    ------
+    ConfigError
+        The suffix is not supported.
+    CheckpointError
+        The file cannot be written.
+    """
+    check_suffix(path)
+    path, image = Path(path), io.BytesIO()
+    figure.savefig(image, format=path.suffix[1:].lower(), dpi=150)
     try:
         write_atomically(path, image.getbuffer())
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path

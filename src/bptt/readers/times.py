@@ -127,24 +127,29 @@ class Frequency:
         ConfigError
             They are beyond the last date that can be written.
         """
-        steps, last = np.arange(1, n + 1), np.asarray(last)
-        if self._kind == "number":
-            return last + steps * self._step
-        if self._kind == "span":
-            times = last + steps * self._step
-        elif self._kind == "months":
-            day = last.astype("datetime64[D]") + int(self._end)
-            months = day.astype("datetime64[M]") + steps * self._step
-            times = (months.astype("datetime64[D]") - int(self._end)).astype(last.dtype)
-        else:
-            day = last.astype("datetime64[D]")
-            times = np.busday_offset(day, steps * self._step, "backward").astype(last.dtype)
-        if n and not last < times[-1] < np.datetime64("9999-12-31"):
+        last = np.asarray(last)
+        times = self._moved(last, np.arange(1, n + 1))
+        if self.dated and n and not last < times[-1] < np.datetime64("9999-12-31"):
             raise ConfigError(
                 f"{n} steps of {self.text!r} after {show_time(last)} reach beyond the year 9999; "
                 f"expected fewer."
             )
         return times
+
+    def until(self, last: Any, n: int) -> np.ndarray:
+        """Return the n times that end with one, ndarray (n,)."""
+        return self._moved(np.asarray(last), np.arange(1 - n, 1))
+
+    def _moved(self, last, steps):
+        """Return the times that are some steps after one."""
+        if self._kind in ("number", "span"):
+            return last + steps * self._step
+        if self._kind == "months":
+            day = last.astype("datetime64[D]") + int(self._end)
+            months = day.astype("datetime64[M]") + steps * self._step
+            return (months.astype("datetime64[D]") - int(self._end)).astype(last.dtype)
+        day = last.astype("datetime64[D]")
+        return np.busday_offset(day, steps * self._step, "backward").astype(last.dtype)
 
 
 def infer_frequency(series: Sequence[np.ndarray]) -> Frequency | None:
