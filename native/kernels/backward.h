@@ -14,8 +14,8 @@ template <class T>
 inline void column_products(int count, const int* block, int n_a, index dz_block, const T* packed, int columns,
                             int rows, const T* const* dz, const T* const* start, T* const* z, Prefetch& prefetch) {
   const UnitPanels u = column_panels(columns, ceil_div(columns, VL<T>));
-  unit_products<T>({u, packed, depth_of_blocks(count, block, n_a, dz_block), rows, dz, start, 1, z, 0, columns},
-                   prefetch);
+  unit_products<T>(
+      {u, {packed}, depth_of_blocks(count, block, n_a, dz_block), rows, {dz}, start, 1, z, 0, columns}, prefetch);
 }
 
 template <class T>

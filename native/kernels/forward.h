@@ -18,10 +18,16 @@ inline void affine(const Affine& f, const T* packed, const T* bias, int rows, co
   const UnitPanels u = affine_panels<T>(f);
   const index padded = f.n_out_padded, width = (f.blocks + f.bias_blocks) * padded;
   Prefetch nothing;
-  unit_products<T>({u, packed, plain_depth(f.n_in), rows, x, &bias, 0, z, padded, width}, nothing);
+  unit_products<T>({u, {packed}, plain_depth(f.n_in), rows, {x}, &bias, 0, z, padded, width}, nothing);
   for (int i = 0; i < rows; ++i)
     copy_row(z[i] + f.blocks * padded, bias + f.blocks * padded, f.bias_blocks * padded);
 }
+template <class T>
+BPTT_INLINE const T* input_row(const Forward<T>& f, int r, int s) {
+  const index row = f.batch.row[r], t = f.batch.time(r, s);
+  return f.in.table ? f.in.table + *f.in.token.at(row, t) * f.batch.n_x : f.in.x.at(row, t);
+}
+
 // Pre-activations from the input alone, for steps s0 .. s1-1 of the rows. scratch: 2 * (steps * rows) pointers
 template <class T>
 inline void project_steps(const Forward<T>& f, int r0, int r1, int s0, int s1, void** scratch) {
@@ -33,9 +39,8 @@ inline void project_steps(const Forward<T>& f, int r0, int r1, int s0, int s1, v
   for (int s = s0; s < s1; ++s) {
     T* z = f.st.gates + f.st.gate_row(b, s) * width;
     for (int r = r0; r < min(r1, b.active[s]); ++r, ++n) {
-      const index t = b.time(r, s);
       zs[n] = z + r * width;
-      xs[n] = f.in.table ? f.in.table + *f.in.token.at(b.row[r], t) * b.n_x : f.in.x.at(b.row[r], t);
+      xs[n] = input_row(f, r, s);
     }
   }
   affine(input_projection(b), f.packed_x, f.packed_bias, n, xs, zs);
@@ -128,6 +133,17 @@ inline void step_of_row(const Forward<T>& f, int s, int r, int ua, int ub) {
   }
 }
 
+// Whether a step computes the products with input and state in one: where panels of both hold the same blocks and
+// fit one slice of the L1 cache together, each sum is stored once. Fewer rows are projected several steps at a
+// time instead, because a step reads all weights.
+template <Cell C>
+bool one_product(const Batch& b, int rows) {
+  constexpr const CellInfo& cell = info(C);
+  if constexpr (cell.stages > 1 || cell.x_blocks < cell.blocks || cell.rec_count[0] < cell.blocks) return false;
+  const int width = state_panels(cell, 0, b.n_a, b.units).width;
+  return rows >= 24 && (b.n_x + b.n_a) * width * kVecBytes <= cache_sizes.l1 / 2;
+}
+
 // Steps f.s0 .. f.s1-1. scratch: (2 * chunk_steps + 2) * (r1 - r0) pointers
 template <class T, Cell C>
 inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
@@ -140,10 +156,14 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
   const T** start = from + m;
   T** to = reinterpret_cast<T**>(scratch + 2 * m);
   T** out = to + m;
+  bool together = false;
 
   for (int s = f.s0; s < last; ++s) {
-    if (!f.in.projected && (s & (st.chunk_steps - 1)) == 0)
-      project_steps(f, r0, r1, s, min(last, s + st.chunk_steps), scratch);
+    if (!f.in.projected && (s & (st.chunk_steps - 1)) == 0) {
+      const int end = min(last, s + st.chunk_steps);
+      together = one_product<C>(b, min(r1, b.active[end - 1]) - r0);
+      if (!together) project_steps(f, r0, r1, s, end, scratch);
+    }
     const int rows = min(r1, b.active[s]) - r0;
     if (rows == 1) {
       step_of_row<T, C>(f, s, r0, 0, b.units);
@@ -154,17 +174,20 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
       const index t = b.time(r0 + r, s);
       to[r] = st.gates + (st.gate_row(b, s) + r0 + r) * width;
       out[r] = f.out.at(row, t);
-      start[r] = f.in.projected ? f.in.projected + *f.in.token.at(row, t) * width : to[r];
+      start[r] = together         ? input_row(f, r0 + r, s)
+                 : f.in.projected ? f.in.projected + *f.in.token.at(row, t) * width
+                                  : to[r];
       if (f.in.projected) copy_unfilled<T, C>(start[r], to[r], n_a_padded);
     }
     Prefetch prefetch;
     const int later = s + st.chunk_steps;
-    if (!f.in.projected && !st.ring_gates && later < last)  // what the next projection will write
+    if (!together && !f.in.projected && !st.ring_gates && later < last)  // what the next projection will write
       prefetch.add(st.gates + (st.gate_row(b, later) + r0) * width,
                    index(min(r1, b.active[later]) - r0) * width * sizeof(T));
     if (s + 1 < last)  // what no step before it has touched
-      prefetch_step<T, C>(b, st, f.in.projected && !st.ring_gates, st.ring_states ? -1 : st.after(b, s + 1) + r0,
-                          f.out, s + 1, r0, min(r1, b.active[s + 1]), prefetch);
+      prefetch_step<T, C>(b, st, (together || f.in.projected) && !st.ring_gates,
+                          st.ring_states ? -1 : st.after(b, s + 1) + r0, f.out, s + 1, r0,
+                          min(r1, b.active[s + 1]), prefetch);
     for (int stage = 0; stage < cell.stages; ++stage) {
       const T* source =
           stage == 0 ? st.state[0] + (st.before(b, s) + r0) * n_a_padded : f.stage_a + r0 * n_a_padded;
@@ -174,8 +197,14 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
       const auto gates = [&](int ra, int rb, int ua, int ub) {
         finish<T, C>(f, s, stage, r0, ra, rb, ua, ub, out);
       };
-      unit_products<T>({u, f.packed_a[stage], plain_depth(b.n_a), rows, from, start, 1, to, n_a_padded, width},
-                       prefetch, after_tiles(gates));
+      Product<T> p{u, {f.packed_a[stage]}, plain_depth(b.n_a), rows, {from}, start, 1, to, n_a_padded, width};
+      if (together) {
+        p.packed[0] = f.packed_x, p.packed[1] = f.packed_a[0];
+        p.depth = plain_depth(b.n_x, b.n_a);
+        p.a[0] = start, p.a[1] = from;
+        p.start = &f.packed_bias, p.start_step = 0;
+      }
+      unit_products<T>(p, prefetch, after_tiles(gates));
     }
   }
 }

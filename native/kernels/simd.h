@@ -145,6 +145,7 @@ BPTT_INLINE T fold(Vec<T> v, F f) {
 }
 
 constexpr int min(int a, int b) { return a < b ? a : b; }
+constexpr int max(int a, int b) { return a > b ? a : b; }
 constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
 // N vectors that go through the same operations side by side. One chain of operations after the other

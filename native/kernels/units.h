@@ -6,37 +6,40 @@
 namespace bptt {
 namespace BPTT_NS {
 
-// The elements of a left-hand row that a product multiplies, in order: `runs` runs of neighbors.
+// The elements of the left-hand rows that a product multiplies, in order: `runs` runs of neighbors. A product
+// has one left-hand operand or two, each with panels of its own.
 struct Depth {
   int runs = 0;
   struct Run {
     index at;
-    int count;
+    int count, operand;
   } run[kMaxBlocks];
 
-  void add(index at, int count) {
-    if (runs > 0 && run[runs - 1].at + run[runs - 1].count == at)
+  void add(index at, int count, int operand = 0) {
+    if (runs > 0 && run[runs - 1].operand == operand && run[runs - 1].at + run[runs - 1].count == at)
       run[runs - 1].count += count;
     else
-      run[runs++] = {at, count};
+      run[runs++] = {at, count, operand};
   }
-  int count() const {
+  int count() const { return count(0) + count(1); }
+  int count(int operand) const {
     int sum = 0;
-    for (int i = 0; i < runs; ++i) sum += run[i].count;
+    for (int i = 0; i < runs; ++i) sum += run[i].operand == operand ? run[i].count : 0;
     return sum;
   }
   Depth slice(int k0, int k1) const {
     Depth d;
     for (int i = 0, k = 0; i < runs; k += run[i++].count) {
       const int from = k0 > k ? k0 : k, to = min(k1, k + run[i].count);
-      if (from < to) d.add(run[i].at + from - k, to - from);
+      if (from < to) d.add(run[i].at + from - k, to - from, run[i].operand);
     }
     return d;
   }
 };
-inline Depth plain_depth(int count) {
+inline Depth plain_depth(int count, int second = 0) {
   Depth d;
   d.add(0, count);
+  if (second > 0) d.add(0, second, 1);
   return d;
 }
 // Units 0 .. n_a-1 of some blocks that are `apart` elements apart.
@@ -47,12 +50,12 @@ inline Depth depth_of_blocks(int count, const int* block, int n_a, index apart) 
 }
 
 // One tile: z[r][col[v]] = start + sum_k a[r][k] * panel[k][v], for P full panels of N vectors that are
-// panel_size elements apart. start: start[r * start_step][col[v]], or 0 where there is none.
+// panel_size elements apart (of one operand). start: start[r * start_step][col[v]], or 0 where there is none.
 template <class T>
 struct TileOf {
   Depth depth;
-  const T* const* a;
-  const T* panel;
+  const T* const* a[2];
+  const T* panel[2];
   index panel_size;
   const T* const* start;
   int start_step;
@@ -69,13 +72,15 @@ BPTT_INLINE void unit_tile_fixed(const TileOf<T>& t) {
     tile.load_from([&](int r, int v) { return t.start[r * t.start_step] + t.col[v]; });
   else
     tile.zero();
-  const T* panel = t.panel;
+  const T* panel = t.panel[0];
+  int last = 0;
   Prefetch::Lines prefetch = t.prefetch;
   for (int i = 0; i < t.depth.runs; ++i) {
-    const int count = t.depth.run[i].count;
+    const int count = t.depth.run[i].count, operand = t.depth.run[i].operand;
+    if (operand > last) panel = t.panel[last = operand];
     const T* row[R];
     BPTT_UNROLL
-    for (int r = 0; r < R; ++r) row[r] = t.a[r] + t.depth.run[i].at;
+    for (int r = 0; r < R; ++r) row[r] = t.a[operand][r] + t.depth.run[i].at;
     tile.multiply_add(
         count, [&](int r, int k) { return row[r] + k; },
         [&](int v, int k) { return panel + (v / N) * t.panel_size + (k * N + v % N) * L; }, prefetch);
@@ -141,7 +146,7 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
   const int K = depth.count();
   Prefetch nothing;
   index col[16];
-  TileOf<T> t{depth, &a, packed, 0, start ? &start : nullptr, 0, &z, col, nothing.next(0)};
+  TileOf<T> t{depth, {&a}, {packed}, 0, start ? &start : nullptr, 0, &z, col, nothing.next(0)};
   for (int done = 0; done < u.entries();) {
     const PanelGroup g = next_panels(u, 1, done);
     const int vectors = g.vectors * g.at_once;
@@ -149,7 +154,7 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
       col[v] = u.block[block] * n_a_padded + unit * L;
       if (++block == u.count) block = 0, ++unit;
     }
-    t.panel = packed + index(g.begin) * L * K, t.panel_size = index(K) * g.vectors * L;
+    t.panel[0] = packed + index(g.begin) * L * K, t.panel_size = index(K) * g.vectors * L;
     unit_tile(1, g.vectors, g.at_once, t);
     done += vectors;
   }
@@ -189,10 +194,10 @@ After after_tiles(const F& f) {
 template <class T>
 struct Product {
   UnitPanels u;
-  const T* packed;
+  const T* packed[2];  // of each operand
   Depth depth;
   int rows;
-  const T* const* a;
+  const T* const* a[2];
   const T* const* start;  // of row r: start[r * start_step]; nullptr: 0
   int start_step;
   T* const* z;
@@ -206,8 +211,13 @@ inline void panel_products(const Product<T>& p, int b0, int b1, int k0, int k1, 
                            const After& after) {
   constexpr int L = VL<T>;
   const UnitPanels& u = p.u;
-  const int K = p.depth.count(), rows = b1 - b0;
+  const int K = p.depth.count(), rows = b1 - b0, first = p.depth.count(0), second = K - first;
   const int together = index(u.entries()) * L > p.columns ? kRowBlock : rows;  // then each panel by itself
+  // Where step k of the depth of panels from column vector e on begins, in the panels of an operand.
+  const auto at = [&](int operand, int e, int vectors, int k) {
+    const int steps = operand ? second : first, own = operand ? max(k - first, 0) : min(k, first);
+    return p.packed[operand] + (index(e) * steps + index(own) * vectors) * L;
+  };
   T* staged[kRowBlock];
   index col[16];
   for (int done = 0; done < u.entries();) {
@@ -223,33 +233,41 @@ inline void panel_products(const Product<T>& p, int b0, int b1, int k0, int k1, 
       col[v - e] = ends ? (v - e) * L : u.block[v % u.count] * p.n_a_padded + (v / u.count) * L;
     const int tiles = ceil_div(rows, tile_rows_for(vectors));
     const int slices = tiles > 1 && K > 0 ? ceil_div(k1 - k0, depth_in_l1(vectors)) : 1;
-    const T* panel = p.packed + (index(e) * K + index(k0) * vectors) * L;
     done += vectors * g.at_once;
     for (int i = 0, ka = k0; i < slices; ++i) {
       const int kb = k0 + tile_begin(k1 - k0, slices, i + 1), count = kb - ka;
-      const T* next = panel + count * vectors * L;  // the slice that follows
+      PanelGroup n{e, vectors, 1};  // of the slice that follows, which begins at kn
+      int kn = kb;
       index bytes = index(count) * vectors * kVecBytes;
-      if (i + 1 == slices && done < u.entries()) {
-        const PanelGroup n = next_panels(u, together, done);
-        next = p.packed + (index(n.begin) * K + index(k0) * n.vectors) * L;
-      } else if (i + 1 == slices)
-        bytes = 0;
+      if (i + 1 == slices) {
+        kn = k0;
+        if (done < u.entries())
+          n = next_panels(u, together, done);
+        else
+          bytes = 0;
+      }
       const index a_tile = bytes / (tiles > 4 ? tiles / 2 : 2) + 1;
-      TileOf<T> t{p.depth.slice(ka, kb), nullptr, panel, index(K) * vectors * L, nullptr, 1, nullptr, col, {}};
+      const index bytes0 = index(max(first - kn, 0)) * n.vectors * kVecBytes;  // before the second operand
+      const T* next[2] = {at(0, n.begin, n.vectors, kn), at(1, n.begin, n.vectors, kn)};
+      TileOf<T> t{p.depth.slice(ka, kb), {}, {}, index(first) * vectors * L, nullptr, 1, nullptr, col, {}};
+      t.panel[0] = at(0, e, vectors, ka), t.panel[1] = at(1, e, vectors, ka);
       const bool begins = ka == 0;
       if (begins) t.start_step = p.start_step;
       for (int j = 0; j < tiles; ++j) {
         const int r0 = tile_begin(rows, tiles, j), r1 = tile_begin(rows, tiles, j + 1);
-        t.a = p.a + b0 + r0, t.z = z + r0;
+        t.a[0] = p.a[0] + b0 + r0;
+        if (second > 0) t.a[1] = p.a[1] + b0 + r0;
+        t.z = z + r0;
         t.start = !begins ? z + r0 : p.start ? p.start + (b0 + r0) * p.start_step : nullptr;
-        if (j * a_tile < bytes)
-          t.prefetch = Prefetch::lines(reinterpret_cast<const char*>(next) + j * a_tile, a_tile, count);
-        else
+        if (const index from = j * a_tile; from < bytes) {
+          const char* lines = reinterpret_cast<const char*>(next[from >= bytes0]);
+          t.prefetch = Prefetch::lines(lines + (from >= bytes0 ? from - bytes0 : from), a_tile, count);
+        } else
           t.prefetch = prefetch.next(count);
         unit_tile(r1 - r0, vectors, g.at_once, t);
         if (kb == K) after(b0 + r0, b0 + r1, e / u.count, end / u.count);
       }
-      panel += count * vectors * L, ka = kb;
+      ka = kb;
     }
     if (ends && k1 == K)
       for (int r = 0; r < rows; ++r)
@@ -262,7 +280,7 @@ __attribute__((noinline)) void unit_products(const Product<T>& p, Prefetch& pref
   const UnitPanels& u = p.u;
   if (u.count == 0) return after(0, p.rows, 0, u.unit_vecs);  // a cell without a recurrent product
   if (p.rows == 1 && index(u.entries()) * VL<T> <= p.columns) {
-    unit_row<T>(u, p.packed, p.depth, p.a[0], p.start ? p.start[0] : nullptr, p.z[0], p.n_a_padded);
+    unit_row<T>(u, p.packed[0], p.depth, p.a[0][0], p.start ? p.start[0] : nullptr, p.z[0], p.n_a_padded);
     return after(0, 1, 0, u.unit_vecs);
   }
   T stage[kRowBlock * kColumnWidth * VL<T>];
