@@ -14,7 +14,9 @@ from ..errors import BpttError, InteropError
 
 __all__ = ["try_out"]
 
-SECONDS = 10.0  # that a process has to start and read, and more for large files
+SIGXCPU = 24  # the signal of too much processor time, which Windows has no name for
+SECONDS = 10  # of processor time that a process has to start and read, and more for large files
+WAIT = 12  # times as many seconds of the clock, on a machine with other work
 BYTES_A_SECOND = 20e6
 
 
@@ -28,28 +30,37 @@ def try_out(path: str) -> None:
     """
     if not sys.executable:  # an embedded interpreter: there is no program to start
         return
-    seconds = SECONDS + Path(path).stat().st_size / BYTES_A_SECOND
+    seconds = SECONDS + int(Path(path).stat().st_size / BYTES_A_SECOND)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     try:
         ended = subprocess.run(
-            [sys.executable, "-m", __name__, path], env=environment, timeout=seconds, check=False,
+            [sys.executable, "-m", __name__, path, str(seconds)], env=environment, check=False,
+            timeout=WAIT * seconds,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
+        signal_number = max(0, -ended.returncode)
     except subprocess.TimeoutExpired:
+        signal_number = SIGXCPU
+    if signal_number == SIGXCPU:
         raise InteropError(
-            f"{path} is a damaged HDF5 file: reading it did not end within {seconds:.0f} s; "
-            f"expected one that h5py reads."
-        ) from None
-    if ended.returncode < 0:
+            f"{path} is a damaged HDF5 file: reading it did not end within {seconds} s of "
+            f"processor time or {WAIT * seconds:.0f} s of the clock; expected one that h5py reads."
+        )
+    if signal_number:
         raise InteropError(
             f"{path} is a damaged HDF5 file: it ended the process that read it with signal "
-            f"{-ended.returncode}; expected one that h5py reads."
+            f"{signal_number}; expected one that h5py reads."
         )
 
 
 def _main() -> None:
     from .keras_files import content
 
+    with contextlib.suppress(ImportError):  # Windows has no such limit
+        import resource
+
+        seconds = int(sys.argv[2])
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     with contextlib.suppress(BpttError):  # the process that started this one says it
         content(sys.argv[1], tried=True)
 
