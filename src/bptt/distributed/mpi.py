@@ -19,7 +19,7 @@ from .communicator import Messages, gather
 STATUS_LOST = 75  # EX_TEMPFAIL of sysexits.h: a batch system may start the job again
 SPIN = 0.02  # seconds of waiting without a pause: a reduction of 1 MB takes 0.5 ms
 PAUSE = 2e-4  # seconds between two tests after that
-ALIVE = 5.0  # seconds in which ranks answer whether they are there, at most
+ALIVE = 5.0  # seconds in which ranks answer whether they are there: their waiting began apart
 _ALIVE_TAG = 7
 
 
@@ -129,9 +129,9 @@ class MPI:
         others = [j for j in range(self.size) if j != self.rank]
         buffers = {j: np.zeros(1, np.uint8) for j in others}
         asked = {j: self._comm.Irecv(buffers[j], source=j, tag=_ALIVE_TAG) for j in others}
-        for j in others:
-            self._comm.Isend(np.ones(1, np.uint8), dest=j, tag=_ALIVE_TAG)
-        self._completed(list(asked.values()), min(ALIVE, max(0.5, self.timeout / 2)))
+        here = np.ones(1, np.uint8)
+        told = [self._comm.Isend(here, dest=j, tag=_ALIVE_TAG) for j in others]
+        self._completed([*asked.values(), *told], ALIVE)
         return [j for j in others if not buffers[j][0]]
 
     def _share_cpus(self):
