@@ -9,7 +9,8 @@ import numpy as np
 from ..errors import ConfigError, ShapeError, operation
 from ..layers import Recurrent
 from .inputs import read
-from .trace import Trace, _before, _input
+from .pre_activations import input_of, states_before
+from .trace import Trace
 
 Target = int | tuple[int, int] | Callable[[np.ndarray], np.ndarray]
 
@@ -106,8 +107,8 @@ def _slot(seen, i, dy):
     layer, slot, tape = seen.layer, seen.layer.slots[i], seen.tape[i]
     cell, T = layer.cell, len(dy)
     own = {n: seen.parameters[slot.prefix + n] for n in cell.parameters}
-    x = _input(seen, slot)[0]
-    before = [_before(seen, i, s)[0] for s in cell.states]
+    x = input_of(seen, slot)[0]
+    before = [states_before(seen, i, s)[0] for s in cell.states]
     gates = {g: f"db{g[0]}" for g in cell.gates if f"b{g[0]}" in cell.parameters}
     if not cell.gates:
         gates = {g: f"db{g}" for g in cell.states if f"b{g}" in cell.parameters}

@@ -2,23 +2,31 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from .. import extras
-from ..engine import provider
-from ..equations.sequences import valid_steps
 from ..errors import ConfigError, operation
 from ..layers import Recurrent
 from ..network import Network, Seen
 from ..training import SequenceBatches
 from ..training.batches import packed
 from .inputs import read
+from .pre_activations import pre_activations
 
 LIMIT = 2**30  # bytes of a trace in memory
 WINDOW = 2048  # steps of a sequence computed at a time where the network has one direction
+
+
+class _Piece(NamedTuple):
+    """The values of some sequences, still where the engine wrote them."""
+
+    which: np.ndarray
+    left: np.ndarray  # steps of each
+    get: Callable[[], np.ndarray]  # (m, T, n)
 
 
 class Trace(Mapping[str, list[np.ndarray]]):
@@ -33,8 +41,8 @@ class Trace(Mapping[str, list[np.ndarray]]):
         Names of the layers that have values.
     """
 
-    def __init__(self, arrays: dict[str, np.ndarray], lengths: np.ndarray):
-        self._arrays = arrays
+    def __init__(self, arrays: dict[str, Any], lengths: np.ndarray):
+        self._arrays = arrays  # ndarray, or a list of _Piece that `flat` joins
         self.lengths: np.ndarray = np.asarray(lengths, np.int64)
         self._offsets = np.concatenate([[0], np.cumsum(self.lengths)])
         self.layers: tuple[str, ...] = tuple(dict.fromkeys(n.split(".")[0] for n in arrays))
@@ -54,6 +62,8 @@ class Trace(Mapping[str, list[np.ndarray]]):
         """
         if name not in self._arrays:
             raise ConfigError(f"there is no {name!r}; expected one of {', '.join(self._arrays)}.")
+        if isinstance(self._arrays[name], list):
+            self._arrays[name] = np.concatenate(self[name])
         return self._arrays[name]
 
     def offsets(self, name: str) -> np.ndarray:
@@ -62,6 +72,12 @@ class Trace(Mapping[str, list[np.ndarray]]):
         return np.arange(len(self.lengths) + 1) if pooled else self._offsets
 
     def __getitem__(self, name: str) -> list[np.ndarray]:
+        if isinstance(pieces := self._arrays.get(name), list):
+            found: dict[int, np.ndarray] = {}
+            for which, left, get in pieces:
+                rows = zip(which, get(), left, strict=True)
+                found |= {int(i): row[:n] for i, row, n in rows}
+            return [found[i] for i in range(len(self.lengths))]
         flat, at = self.flat(name), self.offsets(name)
         return [flat[at[i] : at[i + 1]] for i in range(len(self.lengths))]
 
@@ -77,7 +93,8 @@ class Trace(Mapping[str, list[np.ndarray]]):
     def save(self, path: str | Path) -> None:
         """Save all arrays and `lengths` to a .npz file."""
         with open(path, "wb") as file:
-            np.savez(file, **self._arrays, lengths=self.lengths)  # type: ignore[arg-type]
+            arrays: dict[str, Any] = {name: self.flat(name) for name in self.names}
+            np.savez(file, **arrays, lengths=self.lengths)
 
     def to_lstmvis(self, directory: str | Path, words: Sequence[str]) -> None:
         """Write the files of LSTMVis: states.hdf5, train.hdf5, words.dict and lstm.yml.
@@ -153,7 +170,8 @@ def trace(
     out : path-like, optional
         Directory for .npy files, mapped into memory, instead of arrays in memory.
     limit : int (bytes)
-        Largest trace without `out`.
+        Largest trace without `out`. Values stay in the tapes of the forward passes, without a
+        copy, where all names are kept; `Trace.flat` copies.
     batch_size : int
         Sequences computed at a time.
 
@@ -214,7 +232,9 @@ class _Keeper:
         self.lengths, self.patterns, self.limit = lengths, patterns, limit
         self.offsets = np.concatenate([[0], np.cumsum(lengths)])
         self.out = None if out is None else Path(out)
-        self.arrays: dict[str, np.ndarray] = {}
+        self.arrays: dict[str, Any] = {}
+        # then values may stay where the engine wrote them: no sequence is cut into windows
+        self.whole = not _one_way(network) or lengths.max() <= WINDOW
         self.seen: dict[str, None] = {}
         self.bytes = 0
 
@@ -225,44 +245,53 @@ class _Keeper:
     def keep(self, seen: Seen) -> None:
         """Keep the values of one layer."""
         if isinstance(seen.layer, Recurrent):
+            like = seen.layer.n_a, seen.tape[0].dtype
             for i, slot in enumerate(seen.layer.slots):
                 prefix = f"{seen.name}.{slot.prefix}"
                 for name in seen.tape[i].names:
-                    self.put(prefix + name, seen.tape[i].__getitem__, name)
-                for name, compute in _pre_activations(seen, i):
-                    if self.patterns is not None:
-                        self.put(prefix + "z" + name, compute, name)
-        self.put(f"{seen.name}.y", lambda _: seen.y, "")
+                    self.put(prefix + name, partial(seen.tape[i].__getitem__, name), *like)
+                if self.patterns is not None:
+                    for name, compute in pre_activations(seen, i):
+                        self.put(f"{prefix}z{name}", partial(compute, name), *like)
+        y = seen.y
+        self.put(f"{seen.name}.y", lambda: y, y.shape[-1], y.dtype)
 
-    def put(self, name: str, get: Callable[[str], np.ndarray], key: str) -> None:
+    def put(self, name: str, get: Callable[[], np.ndarray], width: int, dtype: Any) -> None:
+        """Keep the values that `get` returns, if the name is wanted."""
         self.seen[name] = None
         if self.patterns is not None and not any(fnmatch(name, p) for p in self.patterns):
             return
-        values = get(key)
         pooled = name.split(".")[0] in self.pooled
+        lazy = self.whole and self.patterns is None and self.out is None and not pooled
         if name not in self.arrays:
             rows = len(self.lengths) if pooled else int(self.offsets[-1])
-            self.arrays[name] = self._new(name, (rows, values.shape[-1]), values.dtype)
+            self._count(rows * width * np.dtype(dtype).itemsize)
+            self.arrays[name] = [] if lazy else self._new(name, (rows, width), dtype)
         into = self.arrays[name]
-        if pooled:
-            into[self.which] = values[:, 0]
-            return
-        for row, i, n in zip(values, self.which, self.left, strict=True):
-            first = self.offsets[i] + self.start
-            into[first : first + n] = row[:n]
+        if lazy:
+            into.append(_Piece(self.which, self.left, get))
+        elif pooled:
+            into[self.which] = get()[:, 0]
+        else:
+            for row, i, n in zip(get(), self.which, self.left, strict=True):
+                first = self.offsets[i] + self.start
+                into[first : first + n] = row[:n]
 
-    def _new(self, name, shape, dtype):
-        if self.out is not None:
-            self.out.mkdir(parents=True, exist_ok=True)
-            path = self.out / f"{name}.npy"
-            return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
-        self.bytes += int(np.prod(shape)) * np.dtype(dtype).itemsize
-        if self.bytes > self.limit:
+    def _count(self, size):
+        """Refuse a trace in memory that is too large."""
+        self.bytes += size
+        if self.out is None and self.bytes > self.limit:
             raise ConfigError(
                 f"the trace takes more than {self.limit:,} bytes; pass out='DIRECTORY' to write "
                 f"it to files, or names= to keep fewer values."
             )
-        return np.zeros(shape, dtype)
+
+    def _new(self, name, shape, dtype):
+        if self.out is None:
+            return np.zeros(shape, dtype)
+        self.out.mkdir(parents=True, exist_ok=True)
+        path = self.out / f"{name}.npy"
+        return np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
 
     def finish(self) -> Trace:
         if not self.arrays:
@@ -274,57 +303,3 @@ class _Keeper:
             if isinstance(array, np.memmap):
                 array.flush()
         return Trace(self.arrays, self.lengths)
-
-
-def _pre_activations(seen, i):
-    """Yield the name and the function of every pre-activation of a slot: W s + b before g."""
-    layer, slot, tape = seen.layer, seen.layer.slots[i], seen.tape[i]
-    cell, n_a = layer.cell, layer.n_a
-    if cell.name not in ("lstm", "gru", "gru_reset_after", "rnn", "rnn_relu"):
-        return
-    own = {n: seen.parameters[slot.prefix + n] for n in cell.parameters}
-
-    def joined(scale=1.0):
-        return np.concatenate([_before(seen, i) * scale, _input(seen, slot)], axis=2)
-
-    def affine(x, W, b):
-        rows = provider().dense_forward(x.reshape(-1, x.shape[2]), W, b)
-        return rows.reshape(*x.shape[:2], -1)
-
-    def compute(gate):
-        if gate == "a":
-            return affine(joined(), np.concatenate([own["Waa"], own["Wax"]], axis=1), own["ba"])
-        W, b = own[f"W{gate[0]}"], own[f"b{gate[0]}"]
-        if gate == "cct" and cell.name == "gru_reset_after":
-            return tape["rt"] * tape["pct"] + affine(_input(seen, slot), W[:, n_a:], b)
-        return affine(joined(tape["rt"] if gate == "cct" and cell.name == "gru" else 1.0), W, b)
-
-    for gate in [g for g in cell.gates if g != "pct"] or ["a"]:
-        yield gate, compute
-
-
-def _input(seen, slot):
-    """Return the input of a slot: of the layer, or the outputs of the slots below."""
-    if slot.layer == 0:
-        if seen.table is None:
-            return seen.x
-        return seen.table[np.where(valid_steps(seen.lengths, *seen.x.shape), seen.x, 0)]
-    below = [k for k, s in enumerate(seen.layer.slots) if s.layer == slot.layer - 1]
-    return np.concatenate([seen.tape[k][seen.layer.states[0]] for k in below], axis=2)
-
-
-def _before(seen, i, state=None):
-    """Return a state, the hidden one if None, before every step of a slot: (m, T_x, n_a)."""
-    names = seen.layer.states
-    k = 0 if state is None else names.index(state)
-    a = seen.tape[i][names[k]]
-    before, m = np.zeros_like(a), len(a)
-    first = np.zeros(m, np.int64)
-    if seen.layer.slots[i].reverse:
-        before[:, :-1] = a[:, 1:]
-        first = (np.full(m, a.shape[1]) if seen.lengths is None else np.asarray(seen.lengths)) - 1
-    else:
-        before[:, 1:] = a[:, :-1]
-    if seen.state is not None:
-        before[np.arange(m), first] = seen.state[k][i]
-    return before
