@@ -60,6 +60,17 @@ def torch_rows(ids, units):
     ]
 
 
+def in_turns(runs, repeats=9):
+    """Return the shortest time of each run, in milliseconds, and the median of the times' ratios.
+
+    The runs take turns, because the speed of a machine drifts; ratios are to the first run.
+    """
+    for run in runs:
+        run()
+    times = np.array([[best(run, 1) for run in runs] for _ in range(repeats)])
+    return times.min(axis=0), np.median(times / times[:, :1], axis=0)
+
+
 def main():
     """Print the table."""
     set_num_threads(1)
@@ -67,20 +78,22 @@ def main():
     network = Network([Embedding(TOKENS, 32), LSTM(32, UNITS), Dense(UNITS, TOKENS)])
     p = network.init(rng)
     ids = rng.integers(0, TOKENS, (M, T))
-    plain = best(lambda: network.forward(ids, p))
-    rows = [
-        ("forward with a tape", plain),
-        ("trace: states, gates, outputs", best(lambda: inspect.trace(network, ids, p))),
-        ("trace: one gate", best(lambda: inspect.trace(network, ids, p, names="lstm0.ft"))),
-        ("trace: with pre-activations", best(lambda: inspect.trace(network, ids, p, names="*"), 3)),
-        ("training", best(lambda: trained([]), 5)),
-        ("training with Monitor(every=20)", best(lambda: trained([Monitor(20)]), 5)),
-        *torch_rows(ids, UNITS),
-    ]
+    passes = {
+        "forward with a tape": lambda: network.forward(ids, p),
+        "trace: states, gates, outputs": lambda: inspect.trace(network, ids, p),
+        "trace: one gate, copied": lambda: inspect.trace(network, ids, p, names="lstm0.ft"),
+        "trace: all, pre-activations too": lambda: inspect.trace(network, ids, p, names="*"),
+    }
+    trainings = {
+        "training": lambda: trained([]),
+        "training with Monitor(every=20)": lambda: trained([Monitor(20)]),
+    }
     print(f"LSTM of {UNITS} units, {M} sequences of {T} steps, one thread")
-    for name, ms in rows:
+    for group in (passes, trainings):
+        for name, ms, ratio in zip(group, *in_turns(list(group.values())), strict=True):
+            print(f"{name:42} {ms:9.1f} ms  {ratio:5.2f}")
+    for name, ms in torch_rows(ids, UNITS):
         print(f"{name:42} {ms:9.1f} ms")
-    print(f"trace / forward: {rows[1][1] / plain:.2f}; monitored: {rows[5][1] / rows[4][1]:.3f}")
 
 
 if __name__ == "__main__":
