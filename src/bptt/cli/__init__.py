@@ -23,12 +23,26 @@ from .. import config
 from ..errors import BpttError
 from ..safe_files import printable
 from ..training.interrupts import Terminations
-from . import convert, course, grade, info, plot, predict, run, sample, score, tokenize, train
+from . import (
+    convert,
+    course,
+    grade,
+    info,
+    inspect,
+    plot,
+    predict,
+    run,
+    sample,
+    score,
+    tokenize,
+    train,
+)
 from .console import fail, silence_stdout
 from .options import Command, Group, in_options
 
 _COMMANDS = (
     sample.sample, predict.predict, score.score, tokenize.tokenize, info.info, plot.plot,
+    inspect.inspect,
     convert.convert, run.run, grade.grade, course.course,
 )  # fmt: skip
 
