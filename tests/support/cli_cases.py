@@ -24,7 +24,7 @@ TINY = ["--units", "8", "--seq-length", "8", "--batch-size", "4"]
 SMALL = {"units": 6, "epochs": 8, "batch_size": 4, "learning_rate": 0.03}
 BRIEF = ["--units", 6, "--batch-size", 4, "--epochs", 3, "--learning-rate", 0.03]
 COMMANDS = ["train", "sample", "predict", "score", "tokenize", "info", "plot",
-            "convert", "run", "grade", "course"]  # fmt: skip
+            "inspect", "convert", "run", "grade", "course"]  # fmt: skip
 KINDS = ["text", "classify", "regress", "tag", "forecast"]
 
 
