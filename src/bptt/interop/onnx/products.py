@@ -51,7 +51,8 @@ def _conv(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
         pads = [*first, *(t - f for t, f in zip(total, first, strict=True))]
     if x.shape[1] != W.shape[1] * groups or W.shape[0] % groups or min(strides) < 1:
         raise InteropError(f"Conv of x {x.shape} with W {W.shape} and {groups} groups do not fit.")
-    x = np.pad(x, [(0, 0), (0, 0), *zip(pads[:n], pads[n:], strict=True)])
+    if any(pads):
+        x = np.pad(x, [(0, 0), (0, 0), *zip(pads[:n], pads[n:], strict=True)])
     windows = np.lib.stride_tricks.sliding_window_view(x, reach, axis=tuple(range(2, n + 2)))
     every = tuple(slice(None, None, s) for s in strides)
     kernel = tuple(slice(None, None, d) for d in dilations)

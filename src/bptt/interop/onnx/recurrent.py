@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ...engine import provider
+from ...engine import Stepper, provider
 from ...equations import Cell, variant
 from ...equations.nonlinearities import DEFAULTS, nonlinearity
 from ...errors import ConfigError, InteropError
@@ -35,11 +35,12 @@ _NO_DEFAULTS = ("linear", "scaled_tanh", "thresholded_relu")
 
 
 class Direction(NamedTuple):
-    """One direction of a node: its cell and parameters."""
+    """One direction of a node: its cell and parameters, and a stepper where one has run."""
 
     cell: Cell
     parameters: dict[str, np.ndarray]
     reverse: bool
+    steppers: dict[tuple[str, int], Stepper]
 
 
 def cells_of(node: Node) -> list[tuple[Cell, bool]]:
@@ -132,7 +133,7 @@ def directions_of(
             own = dict(zip(("pi", "po", "pf"), np.split(P[k], 3), strict=True))
             parameters |= {n: p[:, np.newaxis] for n, p in own.items() if n in cell.parameters}
         parameters = {n: np.ascontiguousarray(parameters[n]) for n in cell.parameters}
-        found.append(Direction(cell, parameters, reverse))
+        found.append(Direction(cell, parameters, reverse, {}))
     return found
 
 
@@ -153,6 +154,7 @@ def run(
     if X is None or X.ndim != 3 or (directions is None and (W is None or R is None)):
         raise InteropError("X, W or R is left out, or X has not three axes; expected all three.")
     half = X.dtype == np.float16
+    prepared = directions is not None
     if directions is None:
         given = [v if v is None or not half else v.astype(np.float32) for v in (W, R, B, P)]
         directions = directions_of(node, *given)  # type: ignore[arg-type]
@@ -180,11 +182,15 @@ def run(
     if x.shape[2] != (n_x := _n_x(directions[0])):
         raise InteropError(f"X has {x.shape[2]} features; expected {n_x}, because W has {n_x}.")
     outputs, finals = [], []
-    for k, (cell, parameters, reverse) in enumerate(directions):
+    for k, direction in enumerate(directions):
         state0 = tuple(np.ascontiguousarray(s[k]) for s in states)
-        y, final, _ = provider().forward(
-            cell, x, state0, parameters, lengths, reverse=reverse, keep_tape=False
-        )
+        if prepared and m and T_x == 1 and lengths is None and _dtype(direction) == dtype:
+            y, final = _one_step(direction, x, state0)
+        else:
+            y, final, _ = provider().forward(
+                direction.cell, x, state0, direction.parameters, lengths,
+                reverse=direction.reverse, keep_tape=False,
+            )  # fmt: skip
         outputs.append(y)
         finals.append(final)
     Y = np.stack(outputs, axis=2)  # (m, T_x, directions, n_a)
@@ -194,6 +200,29 @@ def run(
     else:
         Y = Y.transpose(1, 2, 0, 3)
     return tuple(z.astype(X.dtype, copy=False) for z in (Y, *ends))
+
+
+def _one_step(
+    direction: Direction, x: np.ndarray, state0: tuple[np.ndarray, ...]
+) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
+    """Run one step with weights that are packed once, not in each call; bit-identical.
+
+    A stepper is taken out of the dict while it runs, so that threads do not share its state.
+    """
+    key = provider().name, len(x)
+    stepper = direction.steppers.pop(key, None)
+    if stepper is None:
+        stepper = provider().stream(direction.cell, direction.parameters, len(x))
+    stepper.state = state0
+    y = stepper.step(np.ascontiguousarray(x[:, 0]))[:, np.newaxis].copy()
+    final = stepper.state
+    direction.steppers.clear()  # those of other batch sizes
+    direction.steppers[key] = stepper
+    return y, final
+
+
+def _dtype(direction: Direction) -> np.dtype:
+    return next(iter(direction.parameters.values())).dtype
 
 
 def _n_x(direction: Direction) -> int:
