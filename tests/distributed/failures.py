@@ -1,7 +1,7 @@
-"""End a rank in several ways, and show how the job ends: ``python tests/distributed/failures.py 20``.
+"""End a rank in several ways, and show how the job ends: ``python failures.py 20``.
 
-Not part of the test suite: it needs mpi4py and mpiexec (pip install mpi4py mpich) and takes about ten
-seconds for each event and time. A line has the event, the status, the seconds to the end, the last
+Not part of the test suite: it needs mpi4py and mpiexec (pip install mpi4py mpich) and takes ten
+seconds or more for each run. A line has the event, the status, the seconds to the end, the last
 checkpoint that can be loaded, and the sentence that was printed.
 """
 
