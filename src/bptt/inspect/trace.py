@@ -123,7 +123,8 @@ class Trace(Mapping[str, list[np.ndarray]]):
                 file[name.replace(".", "_")] = self.flat(name)
         with h5py.File(out / "train.hdf5", "w") as file:
             file["words"] = tokens
-        rows = (f"{word!r} {i}\n".replace("'", "") for word, i in ids.items())
+        shown = str.maketrans({"\n": "\\n", "\t": "\\t", "\r": "\\r", " ": "_"})  # one word a line
+        rows = (f"{word.translate(shown)} {i}\n" for word, i in ids.items())
         (out / "words.dict").write_text("".join(rows), encoding="utf-8")
         layers = "".join(
             f"    - {{type: state, layer: {k}, file: states, path: {n.replace('.', '_')}}}\n"
