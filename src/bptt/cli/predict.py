@@ -29,6 +29,12 @@ _OPTIONS = options.panel(
         float,
     ),
     (
+        "future",
+        "Table of the covariates `--future` of the training for the steps that are forecast, "
+        "with their times, and ids where there are several series.",
+        Path,
+    ),
+    (
         "resume",
         "Go on with the prediction of a large file that was interrupted: its finished parts are in "
         "FILE.parts beside --out FILE.",
@@ -76,7 +82,7 @@ def predict(
         check_destination(out, model, file)
     suffix = "" if out is None else out.suffix.lower()
     conll = getattr(m, "conll", False) and suffix not in (".csv", ".parquet")
-    predicted = partial(_rows, m, coverage, conll)
+    predicted = partial(_rows, m, coverage, conll, _future(m, given["future"], given))
     parts = None if file is None else data_files.read_parts(m, file, given, labeled=False)
     if parts is not None and file is not None:
         _large(m, model, file, parts, predicted, given, quoted=not conll)
@@ -94,10 +100,21 @@ def predict(
         put_bytes(content, out)
 
 
-def _rows(model, coverage, conll, data):
+def _future(model, path, given):
+    """Read the covariates of the steps that are forecast."""
+    if path is None:
+        return None
+    if not getattr(model, "future", ()):
+        raise ConfigError("--future is given; expected a model trained with --future.")
+    options = {name: given.get(name) for name in data_files.OPTIONS} | model.data_options()
+    columns = tuple(model.future)
+    return data_files.read(type(model), [path], options, labeled=False, columns=columns)
+
+
+def _rows(model, coverage, conll, future, data):
     """Return a heading and the predictions for data."""
     if hasattr(model, "predict_interval"):
-        return model.prediction_rows(data, coverage=coverage, columns=data.columns)
+        return model.prediction_rows(data, coverage=coverage, columns=data.columns, future=future)
     return model.prediction_rows(data, **({"table": not conll} if hasattr(model, "conll") else {}))
 
 

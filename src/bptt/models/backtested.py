@@ -120,7 +120,7 @@ class BacktestedModel(SeriesModel):
 
     def _read(self, X, least, what):
         """Read series for forecasts."""
-        series = read_series(X, known=self._context.layout)
+        series = self._split(read_series(X, known=self._known_layout()))
         series.check_width(len(self.mean_), "as in fit")
         self._check_values(series)
         series.check_steps(series.values, least, what)
@@ -137,9 +137,14 @@ class BacktestedModel(SeriesModel):
         """Return the backtest of the fitted model."""
         season, k = season or self.season, len(self.mean_)
         masks = self.missing == "indicator"
-        framing = Framing(self.window, self.horizon, "target", season, masks=masks)
+        framing = Framing(
+            self.window, self.horizon, "target", season, masks=masks, n_extra=self._n_extra()
+        )
         whole, gone = filled(series.values, self.missing, self.mean_)
-        windows = Windows(whole, framing, ROWS, stride, skipped, missing=gone, first=self.mean_)
+        windows = Windows(
+            whole, framing, ROWS, stride, skipped, missing=gone, first=self.mean_,
+            extra=self._extra(series),
+        )  # fmt: skip
         parts = []
         which = [i for i, own in enumerate(windows.by_series) if len(own)]
         starts = [windows.by_series[i] for i in which]
@@ -178,6 +183,11 @@ class BacktestedModel(SeriesModel):
         """Train a model for each group of origins, on what is before it, and test it."""
         if windows is None:
             raise ConfigError("windows is not given with refit; expected their number.")
+        if self.target or self.future or self.calendar:
+            raise ConfigError(
+                "refit is given to a model with target, future or calendar; expected none, or "
+                "refit=False."
+            )
         series = read_series(X)
         self._check_values(series)
         self._skips(series, stride, windows)

@@ -27,11 +27,14 @@ class Context:
         Missing values filled. None where a file holds none: forecasts need a series.
     masks : ndarray of bool, shape (m, window, k), optional
         Which values were missing; only of a model that reads masks.
+    covariates : ndarray of float64, shape (m, window, c), optional
+        See `bptt.models.covariates.Covariates.rows`.
     """
 
     layout: Layout
     ends: np.ndarray | None = None
     masks: np.ndarray | None = None
+    covariates: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -41,14 +44,18 @@ class Context:
         window: int,
         missing: Missing,
         mean: np.ndarray,
+        covariates: Sequence[np.ndarray] | None = None,
     ) -> Self:
         """Return the context of series, each (n, k) with n at least `window`."""
         whole, gone = filled(values, missing, mean)
         ends = np.stack([x[-window:] for x in whole])
+        own = None if covariates is None else np.stack([c[-window:] for c in covariates])
         if missing != "indicator":
-            return cls(layout, ends)
-        masks = np.zeros(ends.shape, bool)
-        return cls(layout, ends, masks if gone is None else np.stack([g[-window:] for g in gone]))
+            return cls(layout, ends, None, own)
+        masks = (
+            np.zeros(ends.shape, bool) if gone is None else np.stack([g[-window:] for g in gone])
+        )
+        return cls(layout, ends, masks, own)
 
     def windows(self) -> np.ndarray:
         """Return the ends (m, window, k); with masks after the values, (m, window, 2 k).
@@ -80,24 +87,30 @@ class Context:
 
     def to_json(self) -> dict[str, Any]:
         """Return everything, ready for JSON: ends only where they are few."""
-        if self.ends is None or not 0 < self.ends.size <= _MOST_KEPT:
+        size = 0 if self.ends is None else self.ends.size
+        size += 0 if self.covariates is None else self.covariates.size
+        if self.ends is None or not 0 < size <= _MOST_KEPT:
             layout = replace(self.layout, ends=None)
             return {"layout": layout.to_json(), "context": None, "context_masks": None}
+        own = self.covariates
         return {
             "layout": self.layout.to_json(),
             "context": self.ends.reshape(-1).tolist(),
             "context_masks": None if self.masks is None else np.flatnonzero(self.masks).tolist(),
+            "context_covariates": None if own is None else own.reshape(-1).tolist(),
         }
 
     @classmethod
-    def from_json(cls, state: dict[str, Any], window: int, k: int, missing: Missing) -> Self:
+    def from_json(
+        cls, state: dict[str, Any], window: int, k: int, missing: Missing, n_covariates: int = 0
+    ) -> Self:
         """Undo `to_json`; the content of a file is not trusted.
 
         Raises
         ------
         ConfigError, KeyError, TypeError
         """
-        m = ends = masks = None
+        m = ends = masks = own = None
         if (flat := state["context"]) is not None:
             n = len(flat) if isinstance(flat, list) else -1
             m = n // (window * k)
@@ -106,13 +119,17 @@ class Context:
             ends = finite_row("context", flat, n).reshape(-1, window, k)
             if missing == "indicator":
                 masks = _masks_at(state["context_masks"], ends.shape)
+            if n_covariates:
+                size = m * window * n_covariates
+                own = finite_row("context_covariates", state["context_covariates"], size)
+                own = own.reshape(m, window, n_covariates)
         layout = state["layout"]
         if layout is None:  # of an earlier version
             layout = Layout(single=state["single"]).to_json()
         layout = Layout.from_json(layout, m, k)
         if layout.single and m not in (None, 1):
             raise ConfigError(f"its context does not consist of windows ({window}, {k}).")
-        return cls(layout, ends, masks)
+        return cls(layout, ends, masks, own)
 
 
 def _masks_at(places, shape):

@@ -1,7 +1,7 @@
 """Forecast time series."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,6 +12,7 @@ from ..training import Callback, Checkpoints, Progress
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
 from .backtested import BacktestedModel
+from .covariates import Covariates
 from .files import digest, register
 from .fitted import as_fitted, fitting
 from .forecast_context import Context
@@ -79,6 +80,15 @@ class Forecaster(BacktestedModel):
         "forward": the last value; before the first one the mean of the training part. "indicator":
         as "forward", and a mask for each value, 1 where it is missing, as an additional input. A
         missing value that a forecast is compared with counts neither in the loss nor in scores.
+    target : sequence of str, default=()
+        Columns that are forecast. None: all that are not in `future`. Columns in neither are past
+        covariates: they are read, and not forecast.
+    future : sequence of str, default=()
+        Columns that are known for the steps of the forecast too, such as holidays: `predict` needs
+        them for these steps.
+    calendar : sequence of str, default=()
+        Features of the dates, each a sine and a cosine: of "minute", "hour", "dayofweek",
+        "dayofyear" and "month".
     batch_size : int, default=32
         Sequences, windows of a series, or parallel streams of a text in one training step.
     micro_batches : int, default=1
@@ -214,47 +224,59 @@ class Forecaster(BacktestedModel):
         """
         check(self)
         goes_on = self._goes_on()
-        known = self._context.layout if goes_on else None
+        known = self._known_layout() if goes_on else None
         given = read_series(X, lengths, known=known, group=group, time=time)
+        new = self.unfitted()
+        new._covariates = self._covariates if goes_on else Covariates.chosen(
+            given.layout.names, self.target, self.future, self.calendar
+        )  # fmt: skip
+        given = new._split(given)
         self._check_values(given)
         cuts = self._cuts(given, validation)
         training = given.only(cuts)
-        framing = self._framing(1.0)
+        framing = new._framing(1.0)
         needed, why = framing.window + framing.horizon, "window + horizon"
         held = validation is None and self.validation_fraction
         given.check_steps(training, needed, f"{why} beside what is held out" if held else why)
-        new = self.unfitted()
         if goes_on:
             given.check_width(len(self.mean_), "as in fit")
             new.mean_, new.scale_ = self.mean_, self.scale_
         else:
             rows = np.concatenate(training)
             new.mean_, new.scale_ = mean_and_scale("X", rows, given.layout.names)
-        source = new._windows(training, framing, self.batch_size, self.stride)
+            if new._covariates is not None:
+                own = [c[:n] for c, n in zip(given.covariates or [], cuts, strict=True)]
+                new._covariates = new._covariates.scaled_by(np.concatenate(own))
+        extra = new._extra(given)
+        cut = None if extra is None else [e[:n] for e, n in zip(extra, cuts, strict=True)]
+        source = new._windows(training, framing, self.batch_size, self.stride, extra=cut)
         if not source.n_counted:
             raise ConfigError("X holds no value after a whole window; expected at least one.")
         new.change_scale_ = self.change_scale_ if goes_on else source.change_scale()
         framing.scale = new.change_scale_
         if validation is not None:
             with within("validation"):
-                other = read_series(validation, known=given.layout, group=group, time=time)
+                names = given.layout.names if new._covariates is None else new._covariates.names
+                layout = replace(given.layout, names=names)
+                other = read_series(validation, known=layout, group=group, time=time)
+                other = new._split(other)
                 other.check_width(len(new.mean_), "as X has in fit")
                 self._check_values(other)
                 other.check_steps(other.values, needed, why)
-            scored = new._windows(other.values, framing, ROWS)
+            scored = new._windows(other.values, framing, ROWS, extra=new._extra(other))
         else:
             before = [
                 c - self.window if c < len(x) else len(x)
                 for c, x in zip(cuts, given.values, strict=True)
             ]
-            scored = new._windows(given.values, framing, ROWS, skipped=before)
+            scored = new._windows(given.values, framing, ROWS, skipped=before, extra=extra)
         new._context, new._conformal = new._last(given), None
         return self._train(
             new,
             self._output().objective(),
             source,
             scored if scored.n_counted else None,
-            digest(given.values, None),
+            digest([*given.values, *(extra or [])], None),
             np.random.default_rng(self.seed),
             progress=progress,
             checkpoint=checkpoint,
@@ -270,19 +292,23 @@ class Forecaster(BacktestedModel):
         return [int((1 - held) * len(x)) for x in series.values]
 
     def _last(self, series):
-        return Context.of(series.values, series.layout, self.window, self.missing, self.mean_)
+        rows = None if self._covariates is None else self._covariates.of_series(series)
+        return Context.of(series.values, series.layout, self.window, self.missing, self.mean_, rows)
 
     # -- forecasts ---------------------------------------------------------------------------
 
     @operation
     @as_fitted
-    def predict(self, X: Any = None) -> Any:
+    def predict(self, X: Any = None, *, future: Any = None) -> Any:
         """Forecast the next `horizon` steps of a series.
 
         Parameters
         ----------
         X : ndarray, shape (n,) or (n, k), or a list of them; data frame or Data; optional
             Its last `window` steps are read. Default: the series that `fit` was given.
+        future : data frame or Data; ndarray, shape (n_series, horizon, columns); optional
+            The covariates `future` of the steps that are forecast, found by ids and times; other
+            steps do not matter. One series without ids stands for all.
 
         Returns
         -------
@@ -295,16 +321,19 @@ class Forecaster(BacktestedModel):
         ------
         ShapeError, ConfigError, DataError
             The model is not fitted; a series is too short, or has another number of values; a data
-            frame has other columns or another frequency than that of `fit`, or an id that is new.
+            frame has other columns or another frequency than that of `fit`, or an id that is new;
+            `future` does not reach the horizon.
         BpttError
             The model's parameters are too large to compute with.
         """
-        ends, layout = self._ends(X)
+        ends, layout = self._ends(X, future)
         return layout.form(self._point(ends))
 
     @operation
     @as_fitted
-    def predict_interval(self, X: Any = None, coverage: float = 0.9) -> tuple[Any, Any]:
+    def predict_interval(
+        self, X: Any = None, coverage: float = 0.9, *, future: Any = None
+    ) -> tuple[Any, Any]:
         """Forecast intervals that contain each value with probability `coverage`.
 
         Parameters
@@ -313,6 +342,8 @@ class Forecaster(BacktestedModel):
             As for `predict`.
         coverage : float
             In (0, 1). With "quantile", the difference of two levels that are symmetric about 0.5.
+        future
+            As for `predict`.
 
         Returns
         -------
@@ -325,7 +356,7 @@ class Forecaster(BacktestedModel):
             As for `predict`; a model with output "point" has no intervals until `calibrate`.
         """
         self.check_coverage(coverage)
-        ends, layout = self._ends(X)
+        ends, layout = self._ends(X, future)
         lower, upper = self._bounds(ends, coverage)
         return layout.form(lower), layout.form(upper)
 
@@ -350,7 +381,11 @@ class Forecaster(BacktestedModel):
         return [self._unscaled(b) for b in bounds]
 
     def prediction_rows(
-        self, X: Any = None, coverage: float | None = None, columns: Sequence[str] = ()
+        self,
+        X: Any = None,
+        coverage: float | None = None,
+        columns: Sequence[str] = (),
+        future: Any = None,
     ) -> Iterator[list[str]]:
         """Yield a heading, then each step of the forecast: rows of ``bptt predict``.
 
@@ -362,10 +397,12 @@ class Forecaster(BacktestedModel):
             Adds the ends of intervals, see `predict_interval`.
         columns : sequence of str
             Names of the values, where the series have none; numbered where not given.
+        future
+            As for `predict`.
         """
         if coverage is not None:
             self.check_coverage(coverage)
-        ends, layout = self._ends(X)
+        ends, layout = self._ends(X, future)
         parts = [("", self._point(ends))]
         if coverage is not None:
             parts += zip((" lower", " upper"), self._bounds(ends, coverage), strict=True)
@@ -385,12 +422,17 @@ class Forecaster(BacktestedModel):
         ConfigError
             The model is not fitted.
         """
+        if self._covariates is not None:
+            raise ConfigError(
+                "the model has target, future or calendar, and a stream reads the targets alone; "
+                "expected a model without, or predict."
+            )
         filler = None if self.missing == "raise" else Filler(self.missing, self.mean_)
         return ForecastStream(
             self._point, m, self.window, self.horizon, len(self.mean_), filler=filler
         )
 
-    def _ends(self, X):
+    def _ends(self, X, future=None):
         """Return the last windows that forecasts are computed from, and the layout."""
         if X is None or (isinstance(X, Data) and X.X is None):
             context = self._context
@@ -398,7 +440,14 @@ class Forecaster(BacktestedModel):
             series = self._read(X, self.window, "a window")
             self._context.check_ids(series.layout.ids)
             context = self._last(series)
-        return context.windows(), context.layout
+        windows, own = context.windows(), self._covariates
+        if own is None:
+            if future is not None:
+                raise ConfigError("future is given, and the model has no future covariates.")
+            return windows, context.layout
+        after = own.after(context.layout, len(windows), self.horizon, future)
+        extra = own.inputs(context.covariates, self.horizon, after)
+        return np.concatenate([windows, extra], axis=2), context.layout
 
     def _predictor(self):
         framing = self._framing(self.change_scale_)

@@ -9,6 +9,7 @@ From the declaration come the check (`check`), the Parameters section of the cla
 and completion.
 """
 
+from collections.abc import Iterable
 from dataclasses import Field, dataclass, field, fields
 from typing import Any, Literal, get_args
 
@@ -270,6 +271,40 @@ class Levels(Kind):
     def write(self, value: Any) -> str:
         """Write the numbers separated by commas."""
         return ",".join(f"{v:g}" for v in value)
+
+
+class Names(Kind):
+    """Names of columns, or some of known names.
+
+    Parameters
+    ----------
+    known : collection of str, optional
+        The names that are allowed.
+    """
+
+    slot: str = "sequence of str"
+    metavar: str | None = "NAME,..."
+
+    def __init__(self, known: Iterable[str] | None = None):
+        self.known: tuple[str, ...] | None = None if known is None else tuple(known)
+        some = "" if known is None else f" among {', '.join(map(repr, self.known or ()))}"
+        self.expected: str = f"a list of different names{some}"
+        self.spelled: str = f"names separated by commas{some}"
+
+    def check(self, value: Any) -> str | None:
+        """Return what was expected in place of a value, or None."""
+        right = isinstance(value, (list, tuple)) and all(isinstance(n, str) for n in value)
+        right = right and len(set(value)) == len(value)
+        right = right and (self.known is None or all(n in self.known for n in value))
+        return None if right else self.expected
+
+    def read(self, text: str) -> Any:
+        """Read names separated by commas."""
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+
+    def write(self, value: Any) -> str:
+        """Write the names separated by commas."""
+        return ",".join(value)
 
 
 class Optional(Kind):

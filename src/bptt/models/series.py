@@ -28,12 +28,15 @@ class Series:
         NaN where a value is missing.
     layout : Layout
     index : list of ndarray, optional
-        Times of the steps, for messages.
+        Times of the steps.
+    covariates : list of ndarray of float64, each (n_i, c), optional
+        Past, then future covariates: see `bptt.models.covariates`.
     """
 
     values: list[np.ndarray]
     layout: Layout
     index: list[np.ndarray] | None = None
+    covariates: list[np.ndarray] | None = None
 
     def name(self, i: int) -> str:
         """Return how messages name a series."""

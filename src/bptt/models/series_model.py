@@ -1,7 +1,7 @@
 """A model that forecasts series: hyper-parameters, scaling, network and file."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Literal
 
 import numpy as np
@@ -12,11 +12,12 @@ from ..network import Network
 from .architecture import recurrent_network
 from .base import Model
 from .conformal import Conformal
+from .covariates import CALENDAR, Covariates
 from .encoder import MOST_FEATURES
 from .fitted import as_fitted
 from .forecast_context import Context
 from .forecast_outputs import OUTPUTS, Output, OutputName
-from .hyperparameters import Choice, Levels, Whole, option, redefault
+from .hyperparameters import Choice, Levels, Names, Whole, option, redefault
 from .missing import Missing
 from .scaling import finite_row, scale_row
 from .series import Series, filled, read_series
@@ -94,9 +95,31 @@ class SeriesModel(Model):
         group="Training",
         unit="steps",
     )
+    target: Sequence[str] = option(
+        (),
+        Names(),
+        "Columns that are forecast. None: all that are not in `future`. Columns in neither are "
+        "past covariates: they are read, and not forecast.",
+        group="Input",
+    )
+    future: Sequence[str] = option(
+        (),
+        Names(),
+        "Columns that are known for the steps of the forecast too, such as holidays: `predict` "
+        "needs them for these steps.",
+        group="Input",
+    )
+    calendar: Sequence[str] = option(
+        (),
+        Names(CALENDAR),
+        'Features of the dates, each a sine and a cosine: of "minute", "hour", "dayofweek", '
+        '"dayofyear" and "month".',
+        group="Input",
+    )
     validation_fraction: float = redefault(Model, "validation_fraction", 0.0)
 
     _conformal = None
+    _covariates = None
 
     items = "windows"
     command: ClassVar[str] = "forecast"
@@ -111,7 +134,30 @@ class SeriesModel(Model):
 
     def _framing(self, scale):
         masks = self.missing == "indicator"
-        return Framing(self.window, self._steps(), self.residual, self.season, scale, masks)
+        residual, extra = self.residual, self._n_extra()
+        return Framing(self.window, self._steps(), residual, self.season, scale, masks, extra)
+
+    def _n_extra(self):
+        """Return the number of inputs of a step that are covariates."""
+        return 0 if self._covariates is None else self._covariates.n_inputs
+
+    def _extra(self, series: Series):
+        """Return the covariates of series as inputs, each (n, n_extra); None without."""
+        if self._covariates is None:
+            return None
+        rows = self._covariates.of_series(series)
+        return [self._covariates.inputs(x, self.horizon) for x in rows]
+
+    def _known_layout(self):
+        """Return the layout of the series of `fit`, with the names of all their columns."""
+        layout = self._context.layout
+        if self._covariates is None or not layout.names:
+            return layout
+        return replace(layout, names=self._covariates.names)
+
+    def _split(self, series: Series) -> Series:
+        """Return series of the targets, with covariates beside them."""
+        return series if self._covariates is None else self._covariates.split(series)
 
     def _output(self) -> Output:
         return OUTPUTS[self.output](self.levels)
@@ -120,12 +166,14 @@ class SeriesModel(Model):
         if self.missing == "raise":
             series.refuse("NaN")
 
-    def _windows(self, series, framing, batch_size, stride=1, skipped=None):
+    def _windows(self, series, framing, batch_size, stride=1, skipped=None, extra=None):
         """Return the windows of series, standardized, their missing values filled."""
         whole, gone = filled(series, self.missing, self.mean_)
         first = np.zeros(len(self.mean_), np.float32)  # the mean, standardized
         scaled = [self._scaled(x) for x in whole]
-        return Windows(scaled, framing, batch_size, stride, skipped, missing=gone, first=first)
+        return Windows(
+            scaled, framing, batch_size, stride, skipped, missing=gone, first=first, extra=extra
+        )
 
     def _scaled(self, x):
         with np.errstate(over="ignore"):  # `_unscaled` refuses what is not finite
@@ -153,7 +201,7 @@ class SeriesModel(Model):
         context = vars(self).get("_context")
         if context is None or not context.layout.names:
             raise AttributeError("feature_names_in_: fit was given no names.")
-        return np.array(context.layout.names, object)
+        return np.array(self._known_layout().names, object)
 
     def extent(self, X: Any, y: Any = None) -> str:
         """Return the amount of data in words: "160 steps x 2 columns" or "3 series"."""
@@ -169,6 +217,10 @@ class SeriesModel(Model):
         k, layout = len(self.mean_), self._context.layout
         names = f" ({', '.join(layout.names[:10])}{', ...' * (k > 10)})" if layout.names else ""
         lines = [f"input: {self.window} steps of {k} values{names}; forecast: {self.horizon} steps"]
+        if (own := self._covariates) is not None:
+            roles = {"past": own.past, "future": own.future, "calendar": own.calendar}
+            said = [f"{role}: {', '.join(names)}" for role, names in roles.items() if names]
+            lines.append(f"covariates: {'; '.join(said) or 'none'}")
         if layout.frequency is not None:
             lines.append(f"frequency: {layout.frequency}; times in {layout.index_name}")
         if layout.ids is not None:
@@ -192,12 +244,18 @@ class SeriesModel(Model):
         if self.strategy == "recursive" and self.horizon > _LONGEST_RECURSION:
             yield "horizon", f"at most {_LONGEST_RECURSION:,} steps with strategy 'recursive'"
 
+        covariates = self.target or self.future or self.calendar
+        if self.strategy == "recursive" and covariates:
+            yield "strategy", "'direct' with target, future or calendar"
+        if self.horizon > self.window and (self.future or self.calendar):
+            yield "horizon", f"at most window = {self.window} with future or calendar"
+
     def build_network(self) -> Network:
         """Build the network."""
         k = len(self.mean_)
         n_out = self._output().n_outputs * self._steps() * k
         n_in = 2 * k if self.missing == "indicator" else k
-        return recurrent_network(self, [], n_in, n_out, pooling="last")
+        return recurrent_network(self, [], n_in + self._n_extra(), n_out, pooling="last")
 
     def fitted_state(self) -> dict[str, Any]:
         """Return the fitted attributes, ready for JSON."""
@@ -206,6 +264,7 @@ class SeriesModel(Model):
             "scale": self.scale_.tolist(),
             "change_scale": self.change_scale_,
             **self._context.to_json(),
+            "covariates": None if self._covariates is None else self._covariates.to_json(),
             "conformal": None if self._conformal is None else self._conformal.to_json(),
         }
 
@@ -217,6 +276,9 @@ class SeriesModel(Model):
         self.mean_: np.ndarray = finite_row("mean", state["mean"], k)
         self.scale_: np.ndarray = scale_row("scale", state["scale"], k)
         self.change_scale_: float = float(scale_row("change_scale", [state["change_scale"]], 1)[0])
-        self._context: Context = Context.from_json(state, self.window, k, self.missing)
+        own = state.get("covariates")  # none in files of earlier versions
+        self._covariates = None if own is None else Covariates.from_json(own, k)
+        rows = 0 if self._covariates is None else self._covariates.n_rows
+        self._context: Context = Context.from_json(state, self.window, k, self.missing, rows)
         if (errors := state.get("conformal")) is not None:  # none in files of earlier versions
             self._conformal = Conformal.from_json(errors, self.horizon, k)

@@ -29,6 +29,8 @@ class Framing:
     scale : float
     masks : bool
         Whether windows have masks of missing values after their values: they become inputs.
+    n_extra : int
+        Number of further inputs of a step, after values and masks: covariates.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Framing:
         season: int,
         scale: float = 1.0,
         masks: bool = False,
+        n_extra: int = 0,
     ):
         self.window = window
         self.horizon = horizon
@@ -46,9 +49,17 @@ class Framing:
         self.season = season
         self.scale: float = scale
         self.masks = masks
+        self.n_extra = n_extra
 
     def read(self, z: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Turn windows (m, window, k) into inputs (1) and bases (2), (m, horizon, k)."""
+        if self.n_extra:
+            z, extra = np.split(z, [z.shape[2] - self.n_extra], axis=2)
+            x, base = self._with_masks(z)
+            return np.concatenate([x, extra], axis=2), base
+        return self._with_masks(z)
+
+    def _with_masks(self, z):
         if self.masks:
             z, masks = np.split(z, 2, axis=2)
             x, base = self._read(z)
@@ -89,6 +100,8 @@ class Windows:
         before them, whatever filled them: a value from after the window must not be in it.
     first : ndarray, shape (k,), optional
         With `missing`: replaces those that nothing precedes.
+    extra : list of ndarray, each (n_i, framing.n_extra), optional
+        Further inputs of each step.
 
     Attributes
     ----------
@@ -108,6 +121,7 @@ class Windows:
         *,
         missing: list[np.ndarray] | None = None,
         first: np.ndarray | None = None,
+        extra: list[np.ndarray] | None = None,
     ):
         self.framing = framing
         self._batch_size = batch_size
@@ -123,6 +137,7 @@ class Windows:
         self.by_series: list[np.ndarray] = [
             own - first for own, first in zip(starts, firsts[:-1], strict=True)
         ]
+        self._extra = None if extra is None else np.concatenate(extra)
         self._missing: np.ndarray | None = None
         if missing is not None and first is not None:
             self._missing = np.concatenate(missing)
@@ -171,6 +186,9 @@ class Windows:
             future = np.where(future_gone, np.asarray(np.nan, future.dtype), future)
         if self.framing.masks:
             window = np.concatenate([window, masks], axis=2)
+        if self._extra is not None:
+            own = self._extra[at[:, : self.framing.window]]
+            window = np.concatenate([window, own], axis=2)
         return [window, future]
 
     def batches(self, order: np.ndarray) -> Iterator[Batch]:

@@ -157,6 +157,11 @@ class AroundForecast(Around):
                 "the forecaster has missing='indicator', whose masks of missing values have no "
                 "form in the exported window; expected another treatment."
             )
+        if model.target or model.future or model.calendar:
+            raise InteropError(
+                "the forecaster has target, future or calendar, and the exported window holds the "
+                "series alone; expected a model without them."
+            )
         k = len(model.mean_)
         direct = model.strategy == "direct"
         self.steps = model.horizon if direct else 1
