@@ -441,7 +441,7 @@ class Forecaster(BacktestedModel):
             self._context.check_ids(series.layout.ids)
             context = self._last(series)
         windows, own = context.windows(), self._covariates
-        if own is None:
+        if own is None or context.covariates is None:
             if future is not None:
                 raise ConfigError("future is given, and the model has no future covariates.")
             return windows, context.layout
