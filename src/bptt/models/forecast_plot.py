@@ -54,15 +54,15 @@ def draw(
     if len(panels) < m * k:
         raise ConfigError(f"axes has {len(panels)} of them; expected {m * k}, one for each panel.")
     for i in range(m):
-        dated = times is not None and after is not None
-        past = times[i] if dated else np.arange(1 - len(history[i]), 1)
-        future = after[i] if dated else np.arange(1, horizon + 1)
+        past, future = np.arange(1 - len(history[i]), 1), np.arange(1, horizon + 1)
+        if times is not None and after is not None:
+            past, future = times[i], after[i]
         for j in range(k):
             panel = panels[i * k + j]
             own = {c: (low[i, :, j], high[i, :, j]) for c, (low, high) in intervals.items()}
             _panel(panel, past, history[i][:, j], future, forecast[i, :, j], own)
             panel.set_title(titles[i][j], fontsize="medium")
-            panel.set_xlabel("" if dated and past.dtype.kind == "M" else "step")
+            panel.set_xlabel("" if times is not None else "step")
     panels[0].legend(fontsize="small", loc="best")
     return panels[: m * k]
 
