@@ -12,6 +12,7 @@ from bptt.errors import ConfigError
 from bptt.inspect import trace
 from bptt.inspect.report import report
 from bptt.models import Forecaster, LanguageModel, SequenceClassifier
+from bptt.readers import Data
 
 TEXT = "the <cat> sat. " * 30
 RNG = np.random.default_rng(0)
@@ -59,6 +60,7 @@ def test_sequences_of_numbers_have_a_page():
     page = report(model, X, example=1)
     assert page.count("<polyline") == 2
     assert page.count("<span") == 9
+    assert report(model, Data(X), example=1) == page
 
 
 def test_a_window_of_a_forecaster_has_a_page():

@@ -11,6 +11,7 @@ from ..models.inputs import as_data
 from ..models.language_data import content, encoded
 from ..models.scikit_learn import check_fitted
 from ..network import Network
+from ..readers import Data
 
 
 class Read(NamedTuple):
@@ -63,7 +64,7 @@ def _of_model(model, X, parameters, lengths):
         )
     check_fitted(model)
     model = model._as_fitted()
-    if len(X) == 0:
+    if len(X.X if isinstance(X, Data) else X) == 0:
         raise ConfigError("X is empty; expected at least one sequence.")
     with numpy_defaults():
         if hasattr(model, "_ends"):  # a forecaster
