@@ -152,7 +152,7 @@ class MPI:
 
 def _library():
     try:
-        from mpi4py import MPI as library  # initializes MPI
+        from mpi4py import MPI as library  # type: ignore[import-not-found]
     except (ImportError, RuntimeError) as error:
         raise ConfigError(
             f"mpi4py finds no MPI library ({str(error).splitlines()[0]:.200}); load the MPI module "
