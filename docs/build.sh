@@ -17,7 +17,8 @@ fi
 mkdir -p "$root/build/ipython/profile_default"  # the kernels' warning that local TCP is not encrypted
 echo 'c.IPKernelApp.log_level = "ERROR"' >"$root/build/ipython/profile_default/ipython_kernel_config.py"
 export IPYTHONDIR=$root/build/ipython JUPYTER_CACHE=$root/build/notebooks
-"$venv/bin/sphinx-build" -W --keep-going -q -b html -d "$root/build/doctrees" \
+# -E: an environment of before does not know new pages, whose API entries are then missing
+"$venv/bin/sphinx-build" -E -W --keep-going -q -b html -d "$root/build/doctrees" \
   "$@" "$here" "$root/build/site"
 "$venv/bin/python" "$here/check_site.py" "$root/build/site"
 echo "$root/build/site/index.html"
