@@ -1,6 +1,6 @@
 """ResidualNetwork: a network whose input is added to its output, as in models of amplifiers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from ..equations.sequences import valid_steps
 from ..errors import ConfigError, operation
 from ..layers.base import Batch, Layer, Parameters, State, as_batch
-from ..network import Network
+from ..network import Network, Seen
 
 if TYPE_CHECKING:
     from ..engine.contract import Stepper
@@ -69,12 +69,13 @@ class ResidualNetwork(Network):
         *,
         keep_tape: bool = True,
         rng: "np.random.Generator | None" = None,
+        watch: Callable[[Seen], Any] | None = None,
     ) -> tuple[np.ndarray, tuple[State, ...], tuple[Any, ...] | None]:
         """Run a batch of sequences: see `Network.forward`."""
         x, lengths = as_batch(x, lengths)
         x = np.asarray(x)
         y, after, tape = super().forward(
-            x, parameters, state, lengths, keep_tape=keep_tape, rng=rng
+            x, parameters, state, lengths, keep_tape=keep_tape, rng=rng, watch=watch
         )
         added = self.gain * x[:, :, : self.n_skip]
         if lengths is not None:  # padding may hold anything
@@ -91,9 +92,10 @@ class ResidualNetwork(Network):
         dstate: tuple[State, ...] | None = None,
         *,
         need_dx: bool = True,
+        watch: Callable[[str, Any], Any] | None = None,
     ) -> tuple[np.ndarray | None, tuple[State, ...], dict[str, np.ndarray]]:
         """Backpropagate through `forward`: see `Network.backward`. Padding of dy must be 0."""
-        dx, dstate0, gradients = super().backward(tape, dy, dstate, need_dx=need_dx)
+        dx, dstate0, gradients = super().backward(tape, dy, dstate, need_dx=need_dx, watch=watch)
         if dx is not None:
             dx = dx.copy()
             dx[:, :, : self.n_skip] += self.gain * dy[:, :, : self.n_skip]
