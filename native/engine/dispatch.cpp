@@ -12,7 +12,9 @@ namespace bptt {
   extern const InstructionSet instruction_set; \
   }
 #if defined(__x86_64__)
+#if !defined(BPTT_NO_AVX512)
 BPTT_DECLARE(avx512)
+#endif
 BPTT_DECLARE(avx2)
 BPTT_DECLARE(baseline)
 #elif defined(__aarch64__)
@@ -25,7 +27,10 @@ namespace {
 
 const InstructionSet* const all[] = {// best first
 #if defined(__x86_64__)
-                                     &avx512::instruction_set, &avx2::instruction_set, &baseline::instruction_set
+#if !defined(BPTT_NO_AVX512)
+                                     &avx512::instruction_set,
+#endif
+                                     &avx2::instruction_set, &baseline::instruction_set
 #elif defined(__aarch64__)
                                      &neon::instruction_set
 #else
