@@ -346,6 +346,7 @@ EQUIVALENT = {
             "a constant has no gradient",
         )
     ],
+    "network.Network.backward": [Same("a(b, c) -> pass", "who watches changes no gradient")],
     "regression.pinball_entries": [Same("a < 0 -> a <= 0", "differs at the kink alone")],
     "tests.cells.peephole_lstm.peephole_backward": [Same("len(a) -> len(b)", SAME_SIZE)],
     "layers.recurrent.Recurrent.backward": [
@@ -372,6 +373,7 @@ EQUIVALENT = {
 # Backward passes without arithmetic of their own, with the reason.
 NOTHING_TO_BREAK = {
     "engine.contract.Provider.backward": "a protocol",
+    "inspect.flow._Steps.backward": "one call",
     "layers.base.Layer.backward": "abstract",
     "layers.stepwise.StepwiseLayer._map_backward": "abstract",
     "course.backward_checks.check_backward": "compares a learner's function",
