@@ -1,10 +1,10 @@
 """Predict and score a Parquet file larger than the memory that is allowed, and kill it on the way.
 
-    python -m tests.cli.large_file [--megabytes 1500] [--limit 700] [FOLDER]
+    python -m tests.cli.large_file [--megabytes 3000] [--limit 2000] [FOLDER]
 
 Needs bptt[tables,arrow]. Not part of the suite: it writes a file of that size. The address space of
-the commands is limited (RLIMIT_AS, in MB); a prediction is killed twice and goes on; its rows are
-those of one that was not.
+the commands is limited (RLIMIT_AS, in MB; the libraries map 1.2 GB of it). A prediction is killed
+twice and goes on; its rows are those of one that was not.
 """
 
 import argparse
@@ -62,8 +62,8 @@ def run(limit, *arguments, kill_after=None):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--megabytes", type=int, default=1500)
-    parser.add_argument("--limit", type=int, default=900)
+    parser.add_argument("--megabytes", type=int, default=3000)
+    parser.add_argument("--limit", type=int, default=2000)
     parser.add_argument("folder", nargs="?", type=Path)
     given = parser.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp())
