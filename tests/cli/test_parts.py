@@ -117,6 +117,14 @@ def test_rows_of_a_sequence_that_do_not_stand_together_are_refused(run, models, 
     assert "the rows of 's0' do not stand together; expected a file sorted by id" in err
 
 
+def test_sequences_are_told_apart_by_their_names(run, models, large):
+    """Python's hashes of -1 and -2 are equal."""
+    frame = pd.DataFrame({"id": [-1] * 9 + [-2] * 9, "a": 1.0, "b": 2.0})
+    frame.to_parquet("x.parquet")
+    status, out, _ = run("predict", models / "classify", "x.parquet", "--sequence", "id")
+    assert (status, out.count("\n")) == (0, 3)
+
+
 @pytest.mark.usefixtures("tables")
 def test_resume_needs_a_file_in_parts(run, models):
     status, _, err = run("predict", models / "classify", "long.parquet", "--resume")

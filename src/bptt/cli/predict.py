@@ -88,7 +88,8 @@ def predict(
         _large(m, model, file, parts, predicted, given, quoted=not conll)
         return
     if given["resume"]:
-        raise ConfigError(f"--resume is given; expected it left out: {file} is predicted at once.")
+        what = "the forecast" if file is None else str(file)
+        raise ConfigError(f"--resume is given; expected it left out: {what} is computed at once.")
     data = data_files.read(m, [] if file is None else [file], given, labeled=False)
     rows = list(predicted(data))  # a mistake gives one sentence only
     if file is not None:

@@ -133,7 +133,8 @@ _RUN = panel(
         "distributed",
         '"mpi": divide each batch among the ranks of an MPI job: mpiexec -n 4 bptt train ... '
         "--distributed mpi. With --micro-batches above 1 the result does not depend on the number "
-        "of ranks. Where a rank is lost, the job ends with status 75; --resume auto goes on.",
+        "of ranks. Where a rank does not answer, the job ends with status 75, and --resume auto "
+        "goes on.",
         str,
     ),
     (

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..checks import is_whole
 from ..errors import ConfigError, operation
-from ..layers.base import Layer
 from ..layers.embedding import Embedding
 from ..network import Network
 from .inputs import Read, read
@@ -125,9 +124,10 @@ class _Output:
     """One output of a network as a function of one sequence."""
 
     def __init__(self, own: Read, x, base, first, target, step):
-        self._own, self._first = own, first
+        self._whole, self._parameters, self._first = own.network, dict(own.parameters), first
+        self._network = _above(own.network, first)
         self._x, self._base = x, np.broadcast_to(base, x.shape).astype(x.dtype)
-        y = self._run(np.stack([x, self._base])).y
+        y, _ = self._run(np.stack([x, self._base]))
         if not -y.shape[1] <= step < y.shape[1]:
             raise ConfigError(f"step is {step}; expected one of the {y.shape[1]} of the output.")
         if target is not None and not (is_whole(target) and 0 <= target < y.shape[2]):
@@ -137,14 +137,16 @@ class _Output:
         self.value, self.base_value = map(float, y[self._at])
 
     def _run(self, x):
-        return _Pass(self._own.network, self._own.parameters, x, self._first)
+        state = self._whole.initial_state(self._parameters, len(x))[self._first :]
+        y, _, tape = self._network.forward(x, self._parameters, state)
+        return y, tape
 
     def _gradients(self, x):
         """Return the gradients of the output for some inputs, (k, T, n)."""
-        run = self._run(x)
-        dy = np.zeros_like(run.y)
+        y, tape = self._run(x)
+        dy = np.zeros_like(y)
         dy[self._at] = 1
-        return run.back(dy)
+        return self._network.backward(tape, dy)[0]
 
     def by(self, method: Method, steps: int) -> np.ndarray:
         """Return the contributions, (T, n), or (T,) by occlusion."""
@@ -166,30 +168,13 @@ class _Output:
             places = np.arange(begin, min(begin + _ROWS, len(self._x)))
             x = np.repeat(self._x[np.newaxis], len(places), axis=0)
             x[np.arange(len(places)), places] = self._base[places]
-            changes.append(self.value - self._run(x).y[self._at].astype(np.float64))
+            changes.append(self.value - self._run(x)[0][self._at].astype(np.float64))
         return np.concatenate(changes)
 
 
-class _Pass:
-    """A forward pass through the layers of a network from one on, kept for the way back."""
-
-    def __init__(self, network: Network, parameters: Any, x: np.ndarray, first: int):
-        self._kept: list[tuple[Layer, Any]] = []
-        states = network.initial_state(dict(parameters), len(x))
-        y = x
-        for name, state in list(zip(network.layers, states, strict=True))[first:]:
-            layer = network.layers[name]
-            own = {key: parameters[f"{name}.{key}"] for key in layer.shapes()}
-            y, _, tape = layer.forward(y, own, state)
-            self._kept.append((layer, tape))
-        self.y: np.ndarray = y
-
-    def back(self, dy: np.ndarray) -> np.ndarray:
-        """Return the gradient of x for a gradient of y."""
-        d: Any = dy
-        for layer, tape in reversed(self._kept):
-            d = layer.backward(tape, d)[0]
-        return d
+def _above(network: Network, first: int) -> Network:
+    """Return the network of the layers from one on, under their names."""
+    return Network(dict(list(network.layers.items())[first:])) if first else network
 
 
 def _vectors(own: Read) -> tuple[list[np.ndarray], int]:

@@ -6,12 +6,9 @@ import numpy as np
 
 from ..errors import ConfigError, ShapeError
 from ..layers import Recurrent
-from ..models.fitted import numpy_defaults
-from ..models.inputs import as_data
-from ..models.language_data import content, encoded
+from ..models.base import Model
 from ..models.scikit_learn import check_fitted
 from ..network import Network
-from ..readers import Data
 
 
 class Read(NamedTuple):
@@ -58,30 +55,13 @@ def _of_network(network, X, parameters, lengths):
 
 
 def _of_model(model, X, parameters, lengths):
-    if not hasattr(model, "build_network"):
+    if not isinstance(model, Model):
         raise ConfigError(
             f"the model is a {type(model).__name__}; expected a fitted model or a bptt.Network."
         )
     check_fitted(model)
-    model = model._as_fitted()
-    if len(X.X if isinstance(X, Data) else X) == 0:
-        raise ConfigError("X is empty; expected at least one sequence.")
-    with numpy_defaults():
-        if hasattr(model, "_ends"):  # a forecaster
-            windows, _ = model._ends(X)
-            framing = model._framing(model.change_scale_)
-            arrays = list(np.ascontiguousarray(framing.read(model._standardized(windows))[0]))
-        elif hasattr(model, "_encoder"):
-            own = model._encoder
-            per_step = model.pooling is None
-            data = as_data(
-                X, lengths=lengths, frame=own.frame, names=own.names, labeled=False,
-                per_step=per_step,
-            )  # fmt: skip
-            arrays = own.encode(model._known(X, data))
-        else:
-            arrays = [np.asarray(ids, np.int64) for ids in encoded(model.encoder_, content(X))]
-    return Read(model.network_, model.parameters_ if parameters is None else parameters, arrays)
+    own = model.parameters_ if parameters is None else parameters
+    return Read(model.network_, own, model.network_inputs(X, lengths))
 
 
 def one_recurrent(network: Network, layer: str | None) -> tuple[str, Recurrent]:

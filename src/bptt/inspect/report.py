@@ -75,19 +75,15 @@ def report(
 def _example(model, X, example):
     """Return what the network reads of one sequence, and its text or words where it has any."""
     values = X.X if isinstance(X, Data) else X
-    found = read(model, X) if hasattr(model, "_ends") else None  # the last window of each series
-    count = 1 if isinstance(values, str) else len(found.arrays if found else values)
-    if not 0 <= example < count:
-        raise ConfigError(f"example is {example}; expected 0..{count - 1}.")
-    if found is not None:
-        return found._replace(arrays=[found.arrays[example]]), ()
-    if isinstance(values, str):
-        return read(model, values[: SHOWN + 1]), values
-    chosen = [values[example]]
-    if isinstance(X, Data):
-        ids = None if X.ids is None else X.ids[example : example + 1]
-        chosen = X.but(X=chosen, y=None, ids=ids)
-    return read(model, chosen), values[example]
+    found = read(model, X)
+    if not 0 <= example < len(found.arrays):
+        raise ConfigError(f"example is {example}; expected 0..{len(found.arrays) - 1}.")
+    text = values if isinstance(values, str) else values[example] if _is_list(values) else ()
+    return found._replace(arrays=[found.arrays[example]]), text
+
+
+def _is_list(values):
+    return isinstance(values, (list, tuple))
 
 
 def _beginning(model, X):
@@ -95,7 +91,7 @@ def _beginning(model, X):
     values = X.X if isinstance(X, Data) else X
     if isinstance(values, str):
         return values[:STATISTICS]
-    if hasattr(model, "_ends"):
+    if model.reads == "series" or not _is_list(values):
         return X
     total = np.cumsum([len(x) for x in values])
     n = 1 + int(np.searchsorted(total, STATISTICS))
@@ -134,7 +130,7 @@ def _tokens(model, texts, inputs):
     if _language(model):
         names = list(model.vocabulary_)
         return [names[i - 1] if 0 < i <= len(names) else "\ufffd" for i in inputs]
-    if isinstance(texts, str) or (len(texts) and isinstance(texts[0], str)):
+    if isinstance(texts, str) or (_is_list(texts) and texts and isinstance(texts[0], str)):
         own = list(texts)[: len(inputs)]
         return own if isinstance(texts, str) else [f"{word} " for word in own]
     return None

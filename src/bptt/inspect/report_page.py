@@ -65,10 +65,7 @@ def page(title, lines, rows, chosen, text, inputs, figures) -> str:
 <h1>{escape(title)}</h1><ul>{about}</ul>
 <h2>Steps of the example</h2>
 <p>Colored by <b id="colored">{escape(name)}, unit {unit}</b>.
-Blue: positive; orange: negative; stronger: larger.
-Probability is that of the character shown, given those before it. An
-attribution is that of the largest output at the last step shown (integrated gradients, its last
-200 steps). {link(csv, "steps.csv")}</p>
+Blue: positive; orange: negative; stronger: larger. {_meaning(rows)}{link(csv, "steps.csv")}</p>
 <p id="picker" hidden><label>Value <select id="row">{options}</select></label>
 <label>Unit <input id="unit" type="number" min="0" value="{unit}"></label>
 <label>Step <input id="step" type="range" min="0" max="{last}" value="{last}"></label>
@@ -78,6 +75,19 @@ attribution is that of the largest output at the last step shown (integrated gra
 <script type="application/json" id="values">{_embedded(rows)}</script>
 <script>{_SCRIPT}</script></body></html>
 """
+
+
+def _meaning(rows):
+    """Return what the rows are that are no states and gates."""
+    said = ""
+    if "probability" in rows:
+        said += "Probability is that of the token shown, given those before it. "
+    if "attribution" in rows:
+        said += (
+            "Attribution is that of the largest output at the last step shown, by integrated "
+            "gradients over its last 200 steps. "
+        )
+    return said
 
 
 def _spans(text, values):

@@ -10,8 +10,10 @@ import numpy as np
 
 from .. import extras
 from ..errors import ConfigError, operation
-from ..layers import Recurrent
+from ..layers import Dropout, Recurrent
+from ..layers.stepwise import StepwiseLayer
 from ..network import Network, Seen
+from ..safe_files import replacing
 from ..training import SequenceBatches
 from ..training.batches import packed
 from .inputs import read
@@ -91,8 +93,8 @@ class Trace(Mapping[str, list[np.ndarray]]):
         return f"Trace({len(self.lengths)} sequences, {self._offsets[-1]:,} steps: {self.names})"
 
     def save(self, path: str | Path) -> None:
-        """Save all arrays and `lengths` to a .npz file."""
-        with open(path, "wb") as file:
+        """Save all arrays and `lengths` to an .npz file, which is replaced in one step."""
+        with replacing(path) as file:
             arrays: dict[str, Any] = {name: self.flat(name) for name in self.names}
             np.savez(file, **arrays, lengths=self.lengths)
 
@@ -216,9 +218,10 @@ def _run(source, lengths, keeper, batch_size):
 
 def _one_way(network: Network) -> bool:
     """Return whether every layer computes a step from itself and those before it."""
-    plain = ("Dense", "Embedding", "Dropout", "Activation", "LayerNorm", "FeatureEmbedding")
     return all(
-        not layer.bidirectional if isinstance(layer, Recurrent) else type(layer).__name__ in plain
+        not layer.bidirectional
+        if isinstance(layer, Recurrent)
+        else isinstance(layer, (StepwiseLayer, Dropout))
         for layer in network.layers.values()
     )
 

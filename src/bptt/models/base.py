@@ -232,7 +232,7 @@ class Model(ABC):
             Called after each step; a true result ends the training early.
         callbacks : sequence of Callback
             Called with the model after each step and each epoch, and at the end: see
-            `bptt.training.Callback`; loggers are among them.
+            `bptt.training.Callback`; loggers are among them. Of several ranks, rank 0 calls them.
         distributed : None, "mpi" or bptt.distributed.Communicator
             "mpi": each batch is divided among the ranks of an MPI job; see `bptt.distributed`. On
             one rank, and with None, the process trains alone. Rank 0 shows the progress and writes
@@ -425,6 +425,10 @@ class Model(ABC):
             The model is not fitted, or it is bidirectional: it needs whole sequences.
         """
         return Stream(self.network_, self.parameters_, m)
+
+    @abstractmethod
+    def network_inputs(self, X: Any, lengths: Any = None) -> list[np.ndarray]:
+        """Return what the network reads of X: for each sequence (T_i, n_x), or tokens (T_i,)."""
 
     # -- the command line --------------------------------------------------------------------
 

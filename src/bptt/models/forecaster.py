@@ -81,7 +81,7 @@ class Forecaster(BacktestedModel):
         as "forward", and a mask for each value, 1 where it is missing, as an additional input. A
         missing value that a forecast is compared with counts neither in the loss nor in scores.
     target : sequence of str, default=()
-        Columns that are forecast. None: all that are not in `future`. Columns in neither are past
+        Columns that are forecast. Empty: all that are not in `future`. Columns in neither are past
         covariates: they are read, and not forecast.
     future : sequence of str, default=()
         Columns that are known for the steps of the forecast too, such as holidays: `predict` needs
@@ -206,7 +206,7 @@ class Forecaster(BacktestedModel):
             Called after each step; a true result ends the training early.
         callbacks : sequence of Callback
             Called with the model after each step and each epoch, and at the end: see
-            `bptt.training.Callback`; loggers are among them.
+            `bptt.training.Callback`; loggers are among them. Of several ranks, rank 0 calls them.
         distributed : None, "mpi" or bptt.distributed.Communicator
             "mpi": each batch is divided among the ranks of an MPI job; see `bptt.distributed`. On
             one rank, and with None, the process trains alone. Rank 0 shows the progress and writes
@@ -431,6 +431,13 @@ class Forecaster(BacktestedModel):
         return ForecastStream(
             self._point, m, self.window, self.horizon, len(self.mean_), filler=filler
         )
+
+    @operation
+    @as_fitted
+    def network_inputs(self, X: Any = None, lengths: None = None) -> list[np.ndarray]:
+        """Return what the network reads of the last window of each series, (window, n_x)."""
+        windows = self._standardized(self._ends(X)[0])
+        return list(np.ascontiguousarray(self._predictor().framing.read(windows)[0]))
 
     def _ends(self, X, future=None):
         """Return the last windows that forecasts are computed from, and the layout."""

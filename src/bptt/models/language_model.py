@@ -245,7 +245,7 @@ class LanguageModel(Model):
             Called after each step; a true result ends the training early.
         callbacks : sequence of Callback
             Called with the model after each step and each epoch, and at the end: see
-            `bptt.training.Callback`; loggers are among them.
+            `bptt.training.Callback`; loggers are among them. Of several ranks, rank 0 calls them.
         distributed : None, "mpi" or bptt.distributed.Communicator
             "mpi": each batch is divided among the ranks of an MPI job; see `bptt.distributed`. On
             one rank, and with None, the process trains alone. Rank 0 shows the progress and writes
@@ -414,6 +414,12 @@ class LanguageModel(Model):
             np.add.at(nats, order[group : group + _ROWS][np.nonzero(valid)[0]], each)
         require_finite(nats)
         return nats, counts, unknown / counts.sum()
+
+    @operation
+    @as_fitted
+    def network_inputs(self, X: Texts, lengths: None = None) -> list[np.ndarray]:
+        """Return the token ids of a text, or of each document with its marks, each (T_i,)."""
+        return [np.asarray(ids, np.int64) for ids in encoded(self.encoder_, content(X))]
 
     # -- samples -----------------------------------------------------------------------------
 

@@ -87,7 +87,9 @@ def train(
             f"{model.validation_fraction:g}.",
             stacklevel=5,
         )
+    check_callbacks(callbacks)
     communicator = connect(distributed)
+    callbacks = () if communicator.rank else callbacks  # rank 0 writes, as it does checkpoints
     shares = Shares(model.micro_batches, communicator)
     if checkpoint is not None and not isinstance(checkpoint, Checkpoints):
         checkpoint = Checkpoints(checkpoint)
@@ -118,7 +120,6 @@ def train(
         stop = on_step is not None and on_step(progress)
         return call(callbacks, model, progress, run) or stop
 
-    check_callbacks(callbacks)
     run.keeps_last = bool(callbacks)
     first = run.step
     try:

@@ -98,7 +98,7 @@ class SeriesModel(Model):
     target: Sequence[str] = option(
         (),
         Names(),
-        "Columns that are forecast. None: all that are not in `future`. Columns in neither are "
+        "Columns that are forecast. Empty: all that are not in `future`. Columns in neither are "
         "past covariates: they are read, and not forecast.",
         group="Input",
     )

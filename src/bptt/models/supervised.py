@@ -196,7 +196,7 @@ class SequenceModel(Model):
             Called after each step; a true result ends the training early.
         callbacks : sequence of Callback
             Called with the model after each step and each epoch, and at the end: see
-            `bptt.training.Callback`; loggers are among them.
+            `bptt.training.Callback`; loggers are among them. Of several ranks, rank 0 calls them.
         distributed : None, "mpi" or bptt.distributed.Communicator
             "mpi": each batch is divided among the ranks of an MPI job; see `bptt.distributed`. On
             one rank, and with None, the process trains alone. Rank 0 shows the progress and writes
@@ -397,8 +397,19 @@ class SequenceModel(Model):
             raise ConfigError(f"method is {method!r}; expected one that {type(self).__name__} has.")
         return predict_in_batches(getattr(self, method), source, column, batch_size, start)
 
+    @operation
+    @as_fitted
+    def network_inputs(self, X: Any, lengths: Any = None) -> list[np.ndarray]:
+        """Return what the network reads of X: for each sequence (T_i, n_x), or tokens (T_i,)."""
+        return self._encoder.encode(self._unlabeled(X, lengths))
+
     def _outputs(self, X, lengths=None, group=None):
         """Run the network over X: `Data`, and a list of arrays (T_i, n_out) or (1, n_out)."""
+        data = self._unlabeled(X, lengths, group)
+        return data, self._run(data)
+
+    def _unlabeled(self, X, lengths=None, group=None):
+        """Read sequences without targets for the fitted model."""
         own = self._encoder
         data = as_data(
             X,
@@ -408,8 +419,7 @@ class SequenceModel(Model):
             labeled=False,
             per_step=self.pooling is None,
         )
-        data = self._known(X, data)
-        return data, self._run(data)
+        return self._known(X, data)
 
     def _run(self, data):
         z = run_over(self.network_, self.parameters_, self._encoder.encode(data))

@@ -91,10 +91,10 @@ def _whole_groups(pd: Any, frames: Iterator[Any], path: Path, group: str) -> Ite
 def _unseen(frame, path, group, seen):
     """Return a frame; remember its sequences, and refuse those that came before."""
     for name in frame[group].drop_duplicates():
-        if hash(name) in seen:
+        if (own := hash(str(name))) in seen:  # of a number: -1 and -2 have one hash
             raise DataError(
                 f"{named(path)}: the rows of {shown(str(name))} do not stand together; expected a "
                 f"file sorted by {group}, because it is read in parts."
             )
-        seen.add(hash(name))
+        seen.add(own)
     return frame.reset_index(drop=True)

@@ -8,13 +8,16 @@ has 1: Value; a Value has 1: tag (string), 2: simple_value (float).
 import os
 import struct
 import time
+from functools import cache
 from itertools import count
 from pathlib import Path
 
 _NUMBER = count()
 
 
+@cache
 def _table():
+    """Return the remainders of all bytes."""
     rows = []
     for value in range(256):
         for _ in range(8):
@@ -23,18 +26,15 @@ def _table():
     return rows
 
 
-_TABLE = _table()
-
-
 def crc32c(data: bytes) -> int:
     """Return the CRC-32C (Castagnoli) of some bytes.
 
     >>> hex(crc32c(b"123456789"))
     '0xe3069283'
     """
-    crc = 0xFFFFFFFF
+    crc, table = 0xFFFFFFFF, _table()
     for byte in data:
-        crc = _TABLE[(crc ^ byte) & 0xFF] ^ (crc >> 8)
+        crc = table[(crc ^ byte) & 0xFF] ^ (crc >> 8)
     return crc ^ 0xFFFFFFFF
 
 
