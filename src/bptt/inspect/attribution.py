@@ -146,7 +146,9 @@ class _Output:
         y, tape = self._run(x)
         dy = np.zeros_like(y)
         dy[self._at] = 1
-        return self._network.backward(tape, dy)[0]
+        dx = self._network.backward(tape, dy)[0]
+        assert dx is not None  # the network reads numbers
+        return dx
 
     def by(self, method: Method, steps: int) -> np.ndarray:
         """Return the contributions, (T, n), or (T,) by occlusion."""
