@@ -1,7 +1,8 @@
 """Small trainings of every model, and a hash of their results.
 
-``mpiexec -n 3 python tests/distributed/cases.py lstm [MODEL]`` prints a line for each model; the
-lines must be the same for every number of ranks.
+``mpiexec -n 3 python tests/distributed/cases.py lstm [CASE]`` prints a line for each case; the
+lines must be the same for every number of ranks. ``all`` in place of a cell: all cells, and the
+cases of `more`. ``python tests/distributed/one_hash.py`` compares numbers of ranks.
 """
 
 import hashlib
@@ -10,6 +11,7 @@ import sys
 import numpy as np
 
 import bptt
+from bptt.equations.cell import cell_of
 
 
 def cases(cell="lstm", epochs=2):
@@ -32,6 +34,34 @@ def cases(cell="lstm", epochs=2):
     yield "forecast", bptt.Forecaster(**own, window=6, horizon=2), (np.sin(np.arange(90) / 4),)
 
 
+def more(cell="lstm"):
+    """Yield cases with other layers, inputs, outputs, losses, optimizers and schedules."""
+    by_name = {name: (model, data) for name, model, data in cases(cell)}
+
+    def other(name, **params):
+        model, data = by_name[name]
+        return model.set_params(**params), data
+
+    yield "deep", *other("classify", layers=2, bidirectional=True, input_dropout=0.1)
+    yield "few rows", *other("regress", batch_size=3, optimizer="sgd", learning_rate=0.05)
+    yield "weights", *other("tag", class_weight="balanced", grad_clip=0.1, schedule="cosine")
+    yield "gaussian", *other("forecast", output="gaussian", missing="indicator", patience=1)
+    model, (X, _) = other("classify")
+    words = [["ab" * (i % 3), "cd", "e"][: 1 + i % 3] for i in range(len(X))]
+    labels = [len(w) for w in words]
+    yield "words", model.set_params(char_units=3, optimizer="rmsprop"), (words, labels)
+    model, (docs,) = other("documents", schedule="plateau", patience=1, epochs=4, burn_in=2)
+    yield "plateau", model, (docs,)
+
+
+CELLS = (
+    "rnn", "rnn_relu", "lstm", "gru", "gru_reset_after", "lstm_cifg", "lstm_peephole",
+    "lstm_cifg_peephole", "rnn__softsign", "lstm__hard_sigmoid__tanh__relu",
+    "gru__hard_sigmoid__tanh", "gru_reset_after__sigmoid__relu",
+    "lstm_peephole__sigmoid__tanh__tanh__clip_3p0",
+)  # fmt: skip
+
+
 def hash_of(model):
     """Return a hash of parameters and losses."""
     sha = hashlib.sha256()
@@ -45,11 +75,14 @@ def hash_of(model):
 def main(cell="lstm", only=None):
     """Print the hashes on rank 0."""
     communicator = bptt.distributed.MPI(timeout=60)
-    for name, model, data in cases(cell):
+    names = CELLS if cell == "all" else [cell]
+    chosen = [(c, case) for c in names for case in cases(cell_of(c))]
+    chosen += [("lstm", case) for case in more()] if cell == "all" else []
+    for kind, (name, model, data) in chosen:
         if only in (None, name):
             model.fit(*data, distributed=communicator)
             if communicator.rank == 0:
-                sys.stdout.write(f"{cell} {name} {hash_of(model)}\n")
+                sys.stdout.write(f"{kind} {name}: {hash_of(model)}\n")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,110 @@
+"""Shares of ranks: callbacks, empty shares, validation, early stopping, CPUs of a host."""
+
+import os
+import threading
+
+import numpy as np
+import pytest
+
+import bptt
+from bptt.distributed import MPI
+from bptt.distributed import mpi as module
+from bptt.training import Callback, Shares
+from bptt.training import batches as sources
+
+from .cases import cases, hash_of, more
+from .threads import Threads, on_ranks
+
+
+class Counts(Callback):
+    def __init__(self):
+        self.steps = self.epochs = self.closed = 0
+
+    def after_step(self, model, progress, last):
+        self.steps += 1
+
+    def after_epoch(self, model, row):
+        self.epochs += 1
+
+    def close(self):
+        self.closed += 1
+
+
+def test_callbacks_are_called_on_rank_0_alone():
+    def work(communicator):
+        model, data = next((m, d) for name, m, d in cases(epochs=2) if name == "regress")
+        counts = Counts()
+        model.fit(*data, distributed=communicator, callbacks=[counts])
+        return counts.steps, counts.epochs, counts.closed
+
+    first, *others = on_ranks(3, work)
+    assert first == (8, 2, 1)
+    assert others == [(0, 0, 0)] * 2
+
+
+@pytest.mark.parametrize("name", ["few rows", "words", "gaussian"])
+def test_empty_shares_and_early_stopping_do_not_depend_on_the_ranks(name):
+    def work(communicator):
+        model, data = next((m, d) for n, m, d in more() if n == name)
+        model.fit(*data, distributed=communicator)
+        return hash_of(model), len(model.history_)
+
+    results = {work(None), *on_ranks(3, work), *on_ranks(8, work)}
+    assert len(results) == 1, results
+
+
+def test_early_stopping_ends_all_ranks_in_the_same_epoch():
+    def work(communicator):
+        rng = np.random.default_rng(0)
+        X = [rng.standard_normal((4, 2)).astype(np.float32) for _ in range(24)]
+        model = bptt.SequenceRegressor(
+            units=3, epochs=30, patience=2, learning_rate=0.3, micro_batches=4, verbose=0,
+            validation_fraction=0.3,
+        )  # fmt: skip
+        return len(model.fit(X, rng.standard_normal(24), distributed=communicator).history_)
+
+    (epochs,) = {work(None), *on_ranks(3, work)}
+    assert 2 < epochs < 30
+
+
+def test_each_rank_validates_its_own_rows():
+    source = sources.SequenceBatches(
+        [np.full((k % 3 + 1, 1), k, np.float32) for k in range(10)], np.arange(10.0), 5
+    )
+
+    def work(communicator):
+        shares = Shares(4, communicator)
+        batches = [*source.batches(source.order(None))]
+        return [shares.part(b, k).target.tolist() for b in batches for k in shares.own]
+
+    rows = [row for rank in on_ranks(3, work) for part in rank for row in part]
+    assert sorted(rows) == list(range(10))
+
+
+@pytest.mark.parametrize(
+    ("cpus", "hosts", "threads", "expected"),
+    [
+        ([{0, 1, 2, 3}] * 2, "aa", 4, [2, 2]),  # shared by two ranks
+        ([{0, 1}, {2, 3}], "aa", 2, [2, 2]),  # already apart, as srun --cpus-per-task does
+        ([{0, 1, 2, 3}] * 2, "ab", 4, [4, 4]),  # two hosts
+        ([{0, 1, 2, 3}] * 2, "aa", 2, [1, 1]),  # a quota of two CPUs
+        ([{0}] * 3, "aaa", 1, [1, 1, 1]),  # more ranks than CPUs
+    ],
+)
+def test_ranks_share_the_cpus_of_their_host(monkeypatch, cpus, hosts, threads, expected):
+    own, given = threading.local(), {}
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: cpus[own.rank], raising=False)
+    monkeypatch.setattr(module, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(module, "set_num_threads", lambda n: given.update({own.rank: n}))
+
+    def work(communicator: Threads):
+        own.rank, communicator.hosts = communicator.rank, hosts
+        MPI._share_cpus(communicator)  # type: ignore[arg-type]
+
+    assert on_ranks(len(cpus), work) == [None] * len(cpus)
+    assert [given[rank] for rank in range(len(cpus))] == expected
+    given.clear()
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    on_ranks(len(cpus), work)
+    assert not given
