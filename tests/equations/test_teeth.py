@@ -31,6 +31,7 @@ from bptt.engine import numpy_provider
 from bptt.equations import (
     CELLS,
     activations,
+    distributions,
     functions,
     gru,
     losses,
@@ -226,6 +227,13 @@ TARGETS = [
     ),
     Target(regression.gaussian_nll, cases.gaussian_cases, ("dmu ds",), whole=True),
     Target(regression.pinball, cases.pinball_cases, whole=True),
+    Target(distributions.student_t_entries, cases.student_t_cases, ("nats dmu ds dr",), whole=True),
+    Target(
+        distributions.negative_binomial_entries,
+        cases.negative_binomial_cases,
+        ("a s k", "nats da ds"),
+        whole=True,
+    ),
     Target(
         batch_first.from_course,
         cases.batch_first_cases,
@@ -295,6 +303,7 @@ TARGETS = [
     Target(Network.backward, cases.network_cases, ("dstate dstates", "name key")),
 ]
 
+IN_FLOAT64 = "the cases are in float64"
 SAME_SIZE = "both have that size"
 
 
@@ -345,6 +354,25 @@ EQUIVALENT = {
             "LOG_2_PI + a + b ** 2 * c -> a + b ** 2 * c",
             "a constant has no gradient",
         )
+    ],
+    "distributions.student_t_entries": [
+        Same(
+            "a, b, c, d = (np.asarray(e, np.float64) for e in (a, b, c, d)) -> nothing", IN_FLOAT64
+        ),
+        Same("np.log(np.pi * a) -> np.log(a)", "a constant has no gradient"),
+    ],
+    "distributions.negative_binomial_entries": [
+        Same("a, b, c = (np.asarray(d, np.float64) for d in (a, b, c)) -> nothing", IN_FLOAT64),
+        *(
+            Same(text, "a term of the count alone has no gradient")
+            for text in (
+                "a + 1 -> a + 2",
+                "log_gamma(a + 1) -> log_gamma(1)",
+                "log_gamma(a) + log_gamma(b + 1) -> log_gamma(a) - log_gamma(b + 1)",
+                "log_gamma(a) + log_gamma(b + 1) - log_gamma(b + a) -> "
+                "log_gamma(a) - log_gamma(b + a)",
+            )
+        ),
     ],
     "network.Network.backward": [Same("a(b, c) -> pass", "who watches changes no gradient")],
     "regression.pinball_entries": [Same("a < 0 -> a <= 0", "differs at the kink alone")],

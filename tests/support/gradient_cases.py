@@ -13,7 +13,7 @@ import numpy as np
 import bptt
 from bptt import GRU, LSTM, RNN, Dense, Embedding, Network, batch_first, engine, equations
 from bptt.course import characters
-from bptt.equations import losses, regression
+from bptt.equations import distributions, losses, regression
 from bptt.layers import (
     Activation,
     BatchNorm,
@@ -229,10 +229,10 @@ def squared_error_cases():
     return loss_cases(losses.squared_error, np.random.default_rng(7).standard_normal((N_Y, M, 4)))
 
 
-def regression_cases(loss, outputs, *arguments):
+def regression_cases(loss, outputs, *arguments, truth=None):
     """Every reduction, ragged; no time axis: `outputs` numbers for each of two entries."""
-    rng = np.random.default_rng(13)
-    truth = rng.standard_normal((2, M, 4))
+    if truth is None:
+        truth = np.random.default_rng(13).standard_normal((2, M, 4))
     truth.flags.writeable = False
     shape = 2 * outputs, M, 4
     ragged = [(truth, *arguments, RAGGED, reduction) for reduction in losses.REDUCTIONS]
@@ -251,6 +251,17 @@ def gaussian_cases():
 @cache
 def pinball_cases():
     return regression_cases(regression.pinball, 3, [0.1, 0.5, 0.8])
+
+
+@cache
+def student_t_cases():
+    return regression_cases(distributions.student_t_nll, 3)
+
+
+@cache
+def negative_binomial_cases():
+    counts = np.random.default_rng(14).integers(0, 9, (2, M, 4)).astype(float)
+    return regression_cases(distributions.negative_binomial_nll, 2, truth=counts)
 
 
 @cache

@@ -8,8 +8,16 @@ import pytest
 
 from bptt import check_grads
 from bptt.equations import softmax_cross_entropy, squared_error
+from bptt.equations.distributions import negative_binomial_nll, student_t_nll
 from bptt.equations.regression import gaussian_nll, pinball
-from bptt.training.objectives import CrossEntropy, GaussianNLL, Pinball, SquaredError
+from bptt.training.objectives import (
+    CrossEntropy,
+    GaussianNLL,
+    NegativeBinomialNLL,
+    Pinball,
+    SquaredError,
+    StudentTNLL,
+)
 from tests.support.cases import copies, same_bits
 from tests.support.tolerances import TOLERANCES, assert_close
 
@@ -24,6 +32,7 @@ OBJECTIVES = {
     "CrossEntropy weighted": (CrossEntropy(CLASS_WEIGHTS), 6),
     "SquaredError": (SquaredError(), N),
     "GaussianNLL": (GaussianNLL(), 2 * N),
+    "StudentTNLL": (StudentTNLL(), 3 * N),
     "Pinball": (Pinball(LEVELS), 3 * N),
 }
 every_objective = pytest.mark.parametrize("name", OBJECTIVES)
@@ -82,10 +91,17 @@ def test_without_weights_they_are_the_equations(lengths):
         "CrossEntropy": softmax_cross_entropy,
         "SquaredError": squared_error,
         "GaussianNLL": gaussian_nll,
+        "StudentTNLL": student_t_nll,
         "Pinball": lambda z, target, lengths: pinball(z, target, LEVELS, lengths),
     }
     steps = M * T_X if lengths is None else RAGGED.sum()
-    entries = {"CrossEntropy": 1, "SquaredError": N, "GaussianNLL": N, "Pinball": 3 * N}
+    entries = {
+        "CrossEntropy": 1,
+        "SquaredError": N,
+        "GaussianNLL": N,
+        "StudentTNLL": N,
+        "Pinball": 3 * N,
+    }
     for name, loss in losses.items():
         z, given = batch(name, lengths=lengths)
         target = given.target if given.target.ndim == 2 else features_first(given.target)
@@ -218,7 +234,7 @@ def test_nothing_that_counts_sums_to_nothing(name):
     assert not dz.any()
 
 
-@pytest.mark.parametrize("name", ["SquaredError", "GaussianNLL", "Pinball"])
+@pytest.mark.parametrize("name", ["SquaredError", "GaussianNLL", "StudentTNLL", "Pinball"])
 def test_entries_of_a_pooled_target_have_weights(name):
     z, given = batch(name, pooled=True)
     objective = OBJECTIVES[name][0]
@@ -245,3 +261,23 @@ def test_entries_of_a_pooled_target_have_weights(name):
         return {"dz": d_total * objective(inputs["z"], given)[2]}
 
     assert check_grads(forward, backward, {"z": z}, rtol=TOLERANCES["gradient"]) < 1e-9
+
+
+def test_counts_are_the_equation_and_missing_ones_never_matter():
+    rng = np.random.default_rng(3)
+    y = rng.standard_normal((M, 1, 2 * N))
+    counts = rng.integers(0, 6, (M, N)).astype(float)
+    target = np.concatenate([counts, np.zeros((M, N)), np.ones((M, N))], axis=1)
+    objective = NegativeBinomialNLL()
+    total, weight, dy = objective(y, Given(x=None, target=target, lengths=None, weight=None))
+    expected, d_expected = negative_binomial_nll(y[:, 0].T, counts.T)
+    assert total == pytest.approx(expected, rel=1e-13)
+    assert weight == M * N
+    np.testing.assert_allclose(dy[:, 0].T, d_expected, rtol=1e-13)
+    weights = np.tile(rng.integers(0, 2, (M, N)).astype(float), (1, 3))
+    some = objective(y, Given(x=None, target=target, lengths=None, weight=weights))
+    target[:, :N] = np.where(weights[:, :N] == 0, 1e3, counts)
+    again = objective(y, Given(x=None, target=target, lengths=None, weight=weights))
+    assert some[:2] == again[:2]
+    assert some[1] == weights[:, :N].sum()
+    np.testing.assert_array_equal(some[2], again[2])

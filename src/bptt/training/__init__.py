@@ -8,7 +8,14 @@ from .fitting import fit
 from .inference import infer
 from .interrupts import Interrupts
 from .loop import evaluate, gradients, train
-from .objectives import CrossEntropy, GaussianNLL, Pinball, SquaredError
+from .objectives import (
+    CrossEntropy,
+    GaussianNLL,
+    NegativeBinomialNLL,
+    Pinball,
+    SquaredError,
+    StudentTNLL,
+)
 from .optimizers import SGD, Adam, AdamW, RMSprop, clip_by_global_norm, clip_scale, global_norm
 from .progress import LastStep, Progress
 from .run import Run
@@ -30,6 +37,7 @@ __all__ = [
     "Interrupts",
     "LastStep",
     "Monitor",
+    "NegativeBinomialNLL",
     "Pinball",
     "Progress",
     "RMSprop",
@@ -38,6 +46,7 @@ __all__ = [
     "SequenceBatches",
     "Shares",
     "SquaredError",
+    "StudentTNLL",
     "TensorBoardLogger",
     "TextStreams",
     "clip_by_global_norm",

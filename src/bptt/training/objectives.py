@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..engine import provider
+from ..equations.distributions import negative_binomial_entries, student_t_entries
 from ..equations.losses import squared_error_entries
 from ..equations.regression import gaussian_entries, pinball_entries
 from ..equations.sequences import valid_steps
@@ -178,6 +179,52 @@ class GaussianNLL(Objective):
         mu, s = np.split(y, 2, axis=1)
         nats, dmu, ds = gaussian_entries(mu, s, target.astype(y.dtype, copy=False))
         return nats, np.concatenate([dmu, ds], axis=1)
+
+
+class StudentTNLL(Objective):
+    """Negative log-likelihood of n Student's t distributions in nats, averaged over them too.
+
+    The outputs are n locations, n logarithms of squared scales, and n outputs of which the degrees
+    of freedom are made (`bptt.equations.distributions` (1)-(5)).
+    """
+
+    def rows(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
+        """Compute the nats of each row, of weight n: see `Objective.rows`."""
+        nats, dy = self.entries(y, target)
+        return _sums(nats), target.shape[1], dy
+
+    def entries(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the nats of each entry: see `Objective.entries`."""
+        nats, *dy = student_t_entries(*np.split(y, 3, axis=1), target)
+        return nats, np.concatenate(dy, axis=1).astype(y.dtype, copy=False)
+
+
+class NegativeBinomialNLL(Objective):
+    """Negative log-likelihood of n counts in nats, averaged over them too.
+
+    The outputs are n numbers of which the means are made, then n logarithms of the dispersion
+    (`bptt.equations.distributions` (6)-(9)). A target row holds n counts, then n numbers that are
+    added to the first outputs, then n units of the means.
+    """
+
+    def rows(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, int, np.ndarray]:
+        """Compute the nats of each row, of weight n: see `Objective.rows`."""
+        nats, dy = self.entries(y, target)
+        return _sums(nats), target.shape[1] // 3, dy
+
+    def entries(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Compute the nats of each count: see `Objective.entries`."""
+        counts, offset, unit = np.split(target.astype(np.float64), 3, axis=1)
+        a, s = np.split(y, 2, axis=1)
+        nats, *dy = negative_binomial_entries(a + offset, s, counts, unit)
+        return nats, np.concatenate(dy, axis=1).astype(y.dtype, copy=False)
+
+    def _weighted_entries(self, y, target, weight):
+        n = target.shape[1] // 3
+        nats, dy = self.entries(y.reshape(len(y), -1), target)
+        own = weight[:, :n]
+        dy = dy * np.tile(own, (1, 2)).astype(y.dtype)
+        return float(np.sum(nats * own)), float(own.sum()), dy.reshape(y.shape)
 
 
 class Pinball(Objective):
