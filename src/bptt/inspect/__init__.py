@@ -27,6 +27,7 @@ from .gates import (
 )
 from .gradients import gradients
 from .neighbors import Match, map_states, neighbors
+from .parts import word_groups
 from .trace import Trace, trace
 
 __all__ = [
@@ -50,4 +51,5 @@ __all__ = [
     "time_constants",
     "trace",
     "weights_by_gate",
+    "word_groups",
 ]

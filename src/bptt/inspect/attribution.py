@@ -1,6 +1,6 @@
 """How much each input contributes to a prediction."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -8,13 +8,16 @@ import numpy as np
 
 from ..checks import is_whole
 from ..errors import ConfigError, operation
-from ..layers.embedding import Embedding
-from ..network import Network
-from .inputs import Read, read
+from ..models import Forecaster, SequenceRegressor
+from .attributed import Occluded, Outputs, Straight
+from .baselines import Baseline, Baselines, Vectors, vectors
+from .inputs import read
+from .parts import Per, parts_of
+from .passes import run
+from .trace import one_way
 
-Method = Literal["gradient", "gradient_x_input", "integrated_gradients", "occlusion"]
-_METHODS = ("gradient", "gradient_x_input", "integrated_gradients", "occlusion")
-_ROWS = 256  # copies of a sequence that are run at a time
+Method = Literal["gradient", "gradient_x_input", "integrated_gradients", "occlusion", "permutation"]
+_METHODS = ("gradient", "gradient_x_input", "integrated_gradients", "occlusion", "permutation")
 
 
 @dataclass(frozen=True)
@@ -23,19 +26,23 @@ class Attribution:
 
     Attributes
     ----------
-    values : list of ndarray, each (T_i, n_x); of tokens (T_i,), and of "occlusion" (T_i,)
+    values : list of ndarray of float64
+        Of each sequence: a number for every part that `per` names.
     outputs : ndarray of float64, shape (n,)
         What is explained: an output of the network before the softmax.
     baselines : ndarray of float64, shape (n,)
-        The same output for the baseline.
+        The same output for the baseline, from the network's initial state.
     targets : ndarray of int, shape (n,)
         Which output it is.
+    starts : ndarray of float64, shape (n,)
+        What the state before the window contributes; 0 without `window`.
     """
 
     values: list[np.ndarray]
     outputs: np.ndarray
     baselines: np.ndarray
     targets: np.ndarray
+    starts: np.ndarray
 
     @property
     def gaps(self) -> np.ndarray:
@@ -45,7 +52,7 @@ class Attribution:
         Yan 2017); the other methods make no such promise.
         """
         sums = np.array([value.sum(dtype=np.float64) for value in self.values])
-        return self.outputs - self.baselines - sums
+        return self.outputs - self.baselines - self.starts - sums
 
 
 @operation
@@ -55,33 +62,55 @@ def attribute(
     parameters: Mapping[str, np.ndarray] | None = None,
     *,
     method: Method = "integrated_gradients",
-    target: int | None = None,
+    target: int | Sequence[int] | None = None,
     step: int = -1,
-    baseline: Literal["zero", "mean"] | np.ndarray = "zero",
+    per: Per | None = None,
+    baseline: Baseline = "zero",
+    window: int | None = None,
     steps: int = 64,
+    draws: int | None = None,
+    seed: int = 0,
 ) -> Attribution:
     """Attribute an output of a network to its inputs.
 
-    The inputs are those that the network reads: standardized numbers, or the vectors of tokens,
-    whose contributions are summed for each token.
+    The inputs are those that the network reads: standardized numbers, or the vectors of tokens and
+    categories, whose contributions are summed for each token and column. All sequences are computed
+    in common batches; padding is never among them.
 
     Parameters
     ----------
     model, X, parameters
         As for `trace`.
-    method : {"gradient", "gradient_x_input", "integrated_gradients", "occlusion"}
-        The gradient of the output; times the input's difference from the baseline; the mean of the
-        gradients on the straight line from the baseline, times that difference; or the change of
-        the output when the baseline takes the place of a step.
-    target : int, optional
-        Which output. Default: for each sequence the largest one.
+    method : str
+        "gradient": the gradient of the output. "gradient_x_input": times the input's difference
+        from the baseline. "integrated_gradients": the mean of the gradients on the straight line
+        from the baseline, times that difference. "occlusion": the change of the output when the
+        baseline takes the place of a part. "permutation": the same, with parts of other examples.
+    target : int, or one for each sequence, optional
+        Which output. Default: the first one of a regressor or forecaster; else for each sequence
+        the largest one.
     step : int
         Time step of the output, of networks that have one for each step; -1: the last.
-    baseline : {"zero", "mean"} or ndarray of shape (n_x,)
-        One step of the input that stands for nothing; "mean": over all steps of `X`, or over the
-        vectors of all tokens.
+    per : {"value", "step", "feature", "word"} or list of ndarray of int, optional
+        What gets a number: each feature of each step, (T_i, n_x), or (T_i,) of tokens; each step,
+        (T_i,); each feature over all steps, (n_x,); each word of a text, of its characters and the
+        white space behind them (see `word_groups`); or groups of steps, given for each sequence as
+        the group 0, 1, ... of every step. Default: "value", or "step" by replacement.
+    baseline : {"zero", "mean", "example"}, ndarray of shape (n_x,), or list of sequences
+        What stands for nothing. "mean": the mean step of `X`, or the mean vector of all tokens.
+        "example": another sequence of `X`, or another place of the only one, drawn by `seed`. A
+        list: one sequence in the form of `X` for all, or one for each; of shorter ones the steps
+        are repeated.
+    window : int (steps), optional
+        Attribute to the last steps before the one that is explained. They begin with the state
+        that the sequence has there; what that state contributes, against the network's initial
+        state, is in `starts`.
     steps : int
-        Points on the line, by the midpoint rule; all in one backward pass up to 256.
+        Points on the line of integrated gradients, by the midpoint rule.
+    draws : int, optional
+        Baselines whose results are averaged, where they are drawn. Default: 8 for "permutation",
+        else 1.
+    seed : int
 
     Returns
     -------
@@ -90,7 +119,7 @@ def attribute(
     Raises
     ------
     ConfigError, ShapeError
-        As for `trace`; an option is none of these; the network reads tables of categories.
+        As for `trace`; an option is none of these; a window of a network that reads backward.
 
     Examples
     --------
@@ -103,108 +132,78 @@ def attribute(
     """
     if method not in _METHODS:
         raise ConfigError(f"method is {method!r}; expected one of {', '.join(_METHODS)}.")
-    if not is_whole(steps) or steps < 1:
-        raise ConfigError(f"steps is {steps!r}; expected a whole number of at least 1.")
+    replaced = method in ("occlusion", "permutation")
+    baseline = "example" if method == "permutation" else baseline
+    draws = (8 if method == "permutation" else 1) if draws is None else draws
+    for name, value in {"steps": steps, "draws": draws, "window": window}.items():
+        if value is not None and (not is_whole(value) or value < 1):
+            raise ConfigError(f"{name} is {value!r}; expected a whole number of at least 1.")
     own = read(model, X, parameters)
-    vectors, first = _vectors(own)
-    base = _baseline(own, vectors, first, baseline)
-    values, numbers = [], []
-    for x in vectors:
-        if not len(x):
-            raise ConfigError("X has a sequence without steps; expected at least one step in each.")
-        explained = _Output(own, x, base, first, target, step)
-        value = explained.by(method, steps)
-        values.append(value.sum(axis=1) if first and value.ndim == 2 else value)
-        numbers.append((explained.value, explained.base_value, explained.target))
-    outputs, baselines, targets = map(np.array, zip(*numbers, strict=True))
-    return Attribution(values, outputs, baselines, targets)
+    whole = vectors(own)
+    parts = parts_of(model, X, own, whole, per or ("step" if replaced else "value"))
+    stretches = _stretches(own.network, whole, step, window)
+    base = Baselines(model, own, whole, baseline, seed)
+    draws = draws if base.drawn else 1
+    own_parameters, network = dict(own.parameters), whole.network
+    start = own.network.initial_state(own_parameters, 1)[whole.first :]
+    jobs = []
+    for i, (x, (begin, end, at)) in enumerate(zip(whole.arrays, stretches, strict=True)):
+        state = start
+        if begin:
+            _, state, _ = network.forward(x[None, :begin], own_parameters, start, keep_tape=False)
+        others = [base.of(i, k)[begin:end] for k in range(draws)]
+        jobs.append(Outputs(x[begin:end], others, (start, state), at))
+    run(network, own_parameters, jobs)
+    targets = _targets(target, jobs, isinstance(model, (Forecaster, SequenceRegressor)))
+    results = []
+    for job, k, cells, (begin, end, _) in zip(jobs, targets, parts.cells, stretches, strict=True):
+        kind = Occluded if replaced else Straight
+        results.append(kind(job, k, cells[begin:end], method, steps))
+    chosen = None if replaced else dict(zip(results, targets, strict=True))
+    run(network, own_parameters, results, chosen)
+    return Attribution(
+        [parts.shaped(i, result.total) for i, result in enumerate(results)],
+        np.array([job.y[0, k] for job, k in zip(jobs, targets, strict=True)]),
+        np.array([job.y[1:, k].mean() for job, k in zip(jobs, targets, strict=True)]),
+        np.array(targets),
+        np.array([result.start for result in results]),
+    )
 
 
-class _Output:
-    """One output of a network as a function of one sequence."""
-
-    def __init__(self, own: Read, x, base, first, target, step):
-        self._whole, self._parameters, self._first = own.network, dict(own.parameters), first
-        self._network = _above(own.network, first)
-        self._x, self._base = x, np.broadcast_to(base, x.shape).astype(x.dtype)
-        y, _ = self._run(np.stack([x, self._base]))
-        if not -y.shape[1] <= step < y.shape[1]:
-            raise ConfigError(f"step is {step}; expected one of the {y.shape[1]} of the output.")
-        if target is not None and not (is_whole(target) and 0 <= target < y.shape[2]):
-            raise ConfigError(f"target is {target!r}; expected 0 to {y.shape[2] - 1}.")
-        self.target = int(y[0, step].argmax()) if target is None else int(target)
-        self._at = (slice(None), step, self.target)
-        self.value, self.base_value = map(float, y[self._at])
-
-    def _run(self, x):
-        state = self._whole.initial_state(self._parameters, len(x))[self._first :]
-        y, _, tape = self._network.forward(x, self._parameters, state)
-        return y, tape
-
-    def _gradients(self, x):
-        """Return the gradients of the output for some inputs, (k, T, n)."""
-        y, tape = self._run(x)
-        dy = np.zeros_like(y)
-        dy[self._at] = 1
-        dx = self._network.backward(tape, dy)[0]
-        assert dx is not None  # the network reads numbers
-        return dx
-
-    def by(self, method: Method, steps: int) -> np.ndarray:
-        """Return the contributions, (T, n), or (T,) by occlusion."""
-        difference = self._x - self._base
-        if method == "gradient":
-            return self._gradients(self._x[np.newaxis])[0]
-        if method == "gradient_x_input":
-            return self._gradients(self._x[np.newaxis])[0] * difference
-        if method == "integrated_gradients":
-            shares = (np.arange(steps) + 0.5) / steps  # midpoint rule
-            total = np.zeros(self._x.shape, np.float64)
-            for begin in range(0, steps, _ROWS):
-                share = shares[begin : begin + _ROWS, np.newaxis, np.newaxis]
-                line = (self._base + share * difference).astype(self._x.dtype)
-                total += self._gradients(line).sum(axis=0, dtype=np.float64)
-            return total / steps * difference
-        changes = []
-        for begin in range(0, len(self._x), _ROWS):
-            places = np.arange(begin, min(begin + _ROWS, len(self._x)))
-            x = np.repeat(self._x[np.newaxis], len(places), axis=0)
-            x[np.arange(len(places)), places] = self._base[places]
-            changes.append(self.value - self._run(x)[0][self._at].astype(np.float64))
-        return np.concatenate(changes)
-
-
-def _above(network: Network, first: int) -> Network:
-    """Return the network of the layers from one on, under their names."""
-    return Network(dict(list(network.layers.items())[first:])) if first else network
-
-
-def _vectors(own: Read) -> tuple[list[np.ndarray], int]:
-    """Return the sequences as vectors of numbers, and the first layer that reads them."""
-    name, layer = next(iter(own.network.layers.items()))
-    if isinstance(layer, Embedding):
-        table = own.parameters[f"{name}.We"]
-        return [table[x] for x in own.arrays], 1
-    if any(x.ndim != 2 for x in own.arrays) or "Embedding" in type(layer).__name__:
+def _stretches(network, whole: Vectors, step, window):
+    """Return for each sequence its first step, the end, and the step of the output among them."""
+    ahead, stretches = one_way(network), []
+    pools = any(layer.pools for layer in network.layers.values())
+    if window is not None and not ahead:
         raise ConfigError(
-            f"the network begins with {type(layer).__name__}; expected one that reads numbers, or "
-            f"tokens by an Embedding."
+            "window is given, and the network reads the whole sequence before an output; expected "
+            "layers of one direction, without pooling."
         )
-    return [np.asarray(x) for x in own.arrays], 0
+    for i, x in enumerate(whole.arrays):
+        n = np.array([len(x)])
+        for layer in network.layers.values():
+            n = np.array([1]) if layer.pools else layer.lengths_after(n)
+        n = int(n[0])
+        if not is_whole(step) or not -n <= step < n:
+            one = "the only output" if pools else f"one of the {n} steps of X[{i}]"
+            raise ConfigError(f"step is {step}; expected {one}.")
+        at = step % n
+        if not ahead:
+            stretches.append((0, len(x), at))
+            continue
+        begin = 0 if window is None else max(0, at + 1 - window)
+        stretches.append((begin, at + 1, at - begin))  # later steps change nothing
+    return stretches
 
 
-def _baseline(own, vectors, first, baseline):
-    """Return the step that stands for nothing, (n_x,)."""
-    n = vectors[0].shape[1]
-    if isinstance(baseline, str):
-        if baseline == "zero":
-            return np.zeros(n)
-        if baseline == "mean":
-            name = next(iter(own.network.layers))
-            rows = own.parameters[f"{name}.We"] if first else np.concatenate(vectors)
-            return rows.mean(axis=0, dtype=np.float64)
-        raise ConfigError(f"baseline is {baseline!r}; expected 'zero', 'mean' or an array.")
-    array = np.asarray(baseline, np.float64)
-    if array.shape != (n,):
-        raise ConfigError(f"baseline has the shape {array.shape}; expected ({n},).")
-    return array
+def _targets(target, jobs, first: bool) -> list[int]:
+    n = jobs[0].y.shape[1]
+    if target is None:
+        return [0 if first else int(job.y[0].argmax()) for job in jobs]
+    given = [target] * len(jobs) if is_whole(target) else target
+    if not isinstance(given, (list, tuple, np.ndarray)) or len(given) != len(jobs):
+        raise ConfigError(f"target is {target!r:.60}; expected a number, or {len(jobs)} of them.")
+    for k in given:
+        if not is_whole(k) or not 0 <= k < n:
+            raise ConfigError(f"target is {k!r}; expected 0 to {n - 1}.")
+    return [int(k) for k in given]

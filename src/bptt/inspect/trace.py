@@ -199,11 +199,11 @@ def trace(
 def _run(source, lengths, keeper, batch_size):
     """Run the network over all sequences, in windows where it has one direction."""
     batches = SequenceBatches(source.arrays, np.arange(len(lengths)), batch_size)
-    one_way = _one_way(source.network)
+    ahead = one_way(source.network)
     groups = packed(lengths, most_sequences=batch_size, most_steps=2**17)
     for batch in (b for group in groups for whole in batches.batches(group) for b in whole.parts):
         own = lengths[batch.target]
-        steps = WINDOW if one_way else max(1, batch.x.shape[1])
+        steps = WINDOW if ahead else max(1, batch.x.shape[1])
         state = None
         for start in range(0, batch.x.shape[1], steps):
             x = batch.x[:, start : start + steps]
@@ -216,7 +216,7 @@ def _run(source, lengths, keeper, batch_size):
                 )
 
 
-def _one_way(network: Network) -> bool:
+def one_way(network: Network) -> bool:
     """Return whether every layer computes a step from itself and those before it."""
     return all(
         not layer.bidirectional
@@ -238,7 +238,7 @@ class _Keeper:
         self.out = None if out is None else Path(out)
         self.arrays: dict[str, Any] = {}
         # then values may stay where the engine wrote them: no sequence is cut into windows
-        self.whole = not _one_way(network) or lengths.max() <= WINDOW
+        self.whole = not one_way(network) or lengths.max() <= WINDOW
         self.seen: dict[str, None] = {}
         self.bytes = 0
 

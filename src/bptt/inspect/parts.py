@@ -1,0 +1,105 @@
+"""Parts of a sequence that get a number each: values, steps, features, words or groups."""
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+
+from ..errors import ConfigError, ShapeError
+from ..models import LanguageModel
+from ..readers import Data
+from .baselines import Vectors
+from .inputs import Read
+
+Per = Literal["value", "step", "feature", "word"] | Sequence[np.ndarray]
+
+
+class Parts(NamedTuple):
+    """The part of every value of every vector."""
+
+    cells: list[np.ndarray]  # each (T_i, n), or (T_i, 1) where a step is one part
+    shapes: list[tuple[int, ...]]  # of the numbers of each sequence
+
+    def shaped(self, i: int, total: np.ndarray) -> np.ndarray:
+        """Return the numbers of a sequence in their form; 0 for parts behind the last one seen."""
+        shape = self.shapes[i]
+        return np.pad(total, (0, int(np.prod(shape)) - len(total))).reshape(shape)
+
+
+def parts_of(model: Any, X: Any, own: Read, whole: Vectors, per: Per) -> Parts:
+    """Return the parts of all sequences.
+
+    Raises
+    ------
+    ConfigError, ShapeError
+        `per` is none of these; a feature of tokens or a word of numbers is asked for; groups do not
+        fit the steps.
+    """
+    lengths, n = list(map(len, whole.arrays)), whole.n_features
+    tokens = own.arrays[0].dtype.kind != "f"
+    steps = [np.arange(k)[:, np.newaxis] for k in lengths]
+    if not isinstance(per, str):
+        return _grouped(per, lengths)
+    if per == "word":
+        texts = step_texts(model, X, own)
+        return _grouped([word_groups(text) for text in texts], lengths)
+    if per == "step" or (per == "value" and tokens):
+        return Parts(steps, [(k,) for k in lengths])
+    if per == "value":
+        return Parts([k * n + whole.columns for k in steps], [(k, n) for k in lengths])
+    if per != "feature":
+        raise ConfigError(
+            f"per is {per!r}; expected 'value', 'step', 'feature', 'word' or a list of groups."
+        )
+    if tokens:
+        raise ConfigError("per is 'feature', and X holds tokens; expected 'step' or 'word'.")
+    cells = [np.broadcast_to(whole.columns, (k, len(whole.columns))) for k in lengths]
+    return Parts(cells, [(n,)] * len(lengths))
+
+
+def _grouped(groups, lengths):
+    if not isinstance(groups, (list, tuple)) or len(groups) != len(lengths):
+        raise ConfigError(f"per has {len(groups)} arrays of groups; expected {len(lengths)}.")
+    cells = []
+    for i, (own, n) in enumerate(zip(groups, lengths, strict=True)):
+        row = np.asarray(own)
+        if row.shape != (n,) or row.dtype.kind not in "iu" or row.min() < 0:
+            raise ShapeError(
+                f"per[{i}] has the shape {row.shape} of {row.dtype}; expected the group 0, 1, ... "
+                f"of each of {n} steps."
+            )
+        cells.append(row.astype(np.int64)[:, np.newaxis])
+    return Parts(cells, [(int(row.max()) + 1,) for row in cells])
+
+
+def word_groups(text: Sequence[str]) -> np.ndarray:
+    """Return the number of the word that each character of a text is in.
+
+    White space belongs to the word before it.
+
+    Examples
+    --------
+    >>> word_groups("the cat  sat")
+    array([0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2])
+    """
+    space = np.array([token.isspace() for token in text], bool)
+    begins = ~space & np.append(True, space[:-1])
+    return np.maximum(np.cumsum(begins) - 1, 0)
+
+
+def step_texts(model: Any, X: Any, own: Read) -> list[list[str]]:
+    """Return the text of every step: the tokens of a language model, or characters, or words.
+
+    Raises
+    ------
+    ConfigError
+        X holds numbers, or the model is a network.
+    """
+    if isinstance(model, LanguageModel):
+        names = ["\ufffd", *model.vocabulary_]  # 0: an unknown one
+        return [[names[i] if i < len(names) else "\ufffd" for i in x] for x in own.arrays]
+    values = X.X if isinstance(X, Data) else X
+    texts = [list(row) for row in values] if isinstance(values, (list, tuple, np.ndarray)) else []
+    if not texts or not all(isinstance(t, str) for row in texts for t in row):
+        raise ConfigError("per is 'word', and X holds no text; expected texts, or groups of steps.")
+    return texts
