@@ -22,10 +22,11 @@ inline void affine(const Affine& f, const T* packed, const T* bias, int rows, co
   for (int i = 0; i < rows; ++i)
     copy_row(z[i] + f.blocks * padded, bias + f.blocks * padded, f.bias_blocks * padded);
 }
+// The input of step s of row r: a row of the caller's, or a token's row of the table.
 template <class T>
-BPTT_INLINE const T* input_row(const Forward<T>& f, int r, int s) {
-  const index row = f.batch.row[r], t = f.batch.time(r, s);
-  return f.in.table ? f.in.table + *f.in.token.at(row, t) * f.batch.n_x : f.in.x.at(row, t);
+BPTT_INLINE const T* input_row(const Input<T>& in, const Batch& b, int r, int s) {
+  const index row = b.row[r], t = b.time(r, s);
+  return in.table ? in.table + *in.token.at(row, t) * b.n_x : in.x.at(row, t);
 }
 
 // Pre-activations from the input alone, for steps s0 .. s1-1 of the rows. scratch: 2 * (steps * rows) pointers
@@ -40,28 +41,29 @@ inline void project_steps(const Forward<T>& f, int r0, int r1, int s0, int s1, v
     T* z = f.st.gates + f.st.gate_row(b, s) * width;
     for (int r = r0; r < min(r1, b.active[s]); ++r, ++n) {
       zs[n] = z + r * width;
-      xs[n] = input_row(f, r, s);
+      xs[n] = input_row(f.in, b, r, s);
     }
   }
   affine(input_projection(b), f.packed_x, f.packed_bias, n, xs, zs);
 }
 
 // What follows the products of step s: gates and states of rows r0 + ra .. r0 + rb-1, vectors ua .. ub-1 of
-// units, in packs: the same units of several rows or, where there is one row, several of its vectors.
+// units, in packs: the same units of several rows or, where there is one row, several of its vectors. This is all
+// of the forward pass that is compiled for each cell.
 template <class T, Cell C>
-BPTT_INLINE void finish(const Forward<T>& f, int s, int stage, int r0, int ra, int rb, int ua, int ub,
-                        T* const* out) {
+void finish(const Forward<T>& f, int s, int stage, int r0, int ra, int rb, int ua, int ub, T* const* out) {
   constexpr int L = VL<T>;
   constexpr const CellInfo& cell = info(C);
   const Batch& b = f.batch;
   const States<T>& st = f.st;
   const index n_a_padded = b.n_a_padded, width = cell.blocks * n_a_padded;
-  const bool last = stage + 1 == cell.stages, one_row = rb - ra == 1;
+  const bool last = stage + 1 == cell.stages;
   T* z = st.gates + (st.gate_row(b, s) + r0) * width;
   const index prev = (st.before(b, s) + r0) * n_a_padded, next = (st.after(b, s) + r0) * n_a_padded;
   T* product = last ? st.state[0] + next : f.stage_a + r0 * n_a_padded;
-  const auto pack = [&](auto n, int r, int v) BPTT_ALWAYS {
+  const auto pack = [&](auto n, auto one, int r, int v) BPTT_ALWAYS {
     constexpr int N = decltype(n)::value;
+    constexpr bool one_row = decltype(one)::value;
     const index i = r * n_a_padded + v * L, step = one_row ? L : n_a_padded;
     Unit<T, N> unit;
     unit.n_a_padded = n_a_padded, unit.step = step;
@@ -78,23 +80,31 @@ BPTT_INLINE void finish(const Forward<T>& f, int s, int stage, int r0, int ra, i
       store_first<T>(out[one_row ? r : r + j] + column, y.v[j], min(L, b.n_a - column));
     }
   };
-  if (one_row) {
+  if (rb - ra == 1) {
     for (int v = ua; v < ub; v += kPack)
-      with_number<kPack>(min(kPack, ub - v), [&](auto n) BPTT_ALWAYS { pack(n, ra, v); });
+      with_number<kPack>(min(kPack, ub - v), [&](auto n) BPTT_ALWAYS { pack(n, std::true_type{}, ra, v); });
   } else {
     for (int r = ra; r < rb; r += kPack)
       with_number<kPack>(min(kPack, rb - r), [&](auto n) BPTT_ALWAYS {
-        for (int v = ua; v < ub; ++v) pack(n, r, v);
+        for (int v = ua; v < ub; ++v) pack(n, std::false_type{}, r, v);
       });
   }
+}
+template <class T>
+using Finish = decltype(&finish<T, Cell{}>);
+template <class T>
+Finish<T> finish_of(Cell cell) {
+  Finish<T> found = nullptr;
+  with_cell(cell, [&](auto c) { found = finish<T, decltype(c)::value>; });
+  return found;
 }
 
 // Prefetches what a step reads or writes: of the tape its gates and the states from row `state` on (< 0:
 // none), and its rows of the caller's array.
-template <class T, Cell C, class Element>
+template <class T, class Element>
 inline void prefetch_step(const Batch& b, const States<T>& st, bool gates, index state, const Rows<Element>& outer,
                           int s, int r0, int r1, Prefetch& prefetch) {
-  constexpr const CellInfo& cell = info(C);
+  const CellInfo& cell = info(b.cell);
   const index bytes = index(r1 - r0) * b.n_a_padded * sizeof(T);
   if (gates) prefetch.add(st.gates + (st.gate_row(b, s) + r0) * cell.blocks * b.n_a_padded, cell.blocks * bytes);
   for (int k = 0; state >= 0 && k < cell.n_states; ++k) prefetch.add(st.state[k] + state * b.n_a_padded, bytes);
@@ -102,26 +112,25 @@ inline void prefetch_step(const Batch& b, const States<T>& st, bool gates, index
 }
 
 // Copies the projected input of blocks that no recurrent product fills.
-template <class T, Cell C>
-BPTT_INLINE void copy_unfilled(const T* projected, T* z, index n_a_padded) {
-  constexpr const CellInfo& cell = info(C);
+template <class T>
+inline void copy_unfilled(const CellInfo& cell, const T* projected, T* z, index n_a_padded) {
   for (int g = 0; g < cell.blocks; ++g)
     if (!(cell.filled >> g & 1)) copy_row(z + g * n_a_padded, projected + g * n_a_padded, n_a_padded);
 }
 
 // Step s of one row r, units ua*VL .. ub*VL-1, from its projected input on: without the arrays of many rows,
 // which would take as long as the products. ua is a multiple of 4, so that panels begin there.
-template <class T, Cell C>
-inline void step_of_row(const Forward<T>& f, int s, int r, int ua, int ub) {
+template <class T>
+inline void step_of_row(const Forward<T>& f, Finish<T> finish, int s, int r, int ua, int ub) {
   constexpr int L = VL<T>;
-  constexpr const CellInfo& cell = info(C);
   const Batch& b = f.batch;
+  const CellInfo& cell = info(b.cell);
   const index t = b.time(r, s), width = cell.blocks * b.n_a_padded;
   T *z = f.st.gates + (f.st.gate_row(b, s) + r) * width, *out = f.out.at(b.row[r], t);
   const T* start = z;
   if (f.in.projected) {
     start = f.in.projected + *f.in.token.at(b.row[r], t) * width;
-    copy_unfilled<T, C>(start, z, b.n_a_padded);
+    copy_unfilled(cell, start, z, b.n_a_padded);
   }
   for (int stage = 0; stage < cell.stages; ++stage) {
     const UnitPanels u = state_panels(cell, stage, b.n_a, ub - ua);
@@ -129,26 +138,26 @@ inline void step_of_row(const Forward<T>& f, int s, int r, int ua, int ub) {
         stage == 0 ? f.st.state[0] + (f.st.before(b, s) + r) * b.n_a_padded : f.stage_a + r * b.n_a_padded;
     unit_row<T>(u, f.packed_a[stage] + index(ua) * u.count * L * b.n_a, plain_depth(b.n_a), a, start + ua * L,
                 z + ua * L, b.n_a_padded);
-    finish<T, C>(f, s, stage, r, 0, 1, ua, ub, &out);
+    finish(f, s, stage, r, 0, 1, ua, ub, &out);
   }
 }
 
 // Whether a step computes the products with input and state in one: where panels of both hold the same blocks and
 // fit one slice of the L1 cache together, each sum is stored once. Fewer rows are projected several steps at a
 // time instead, because a step reads all weights.
-template <Cell C>
-bool one_product(const Batch& b, int rows) {
-  constexpr const CellInfo& cell = info(C);
-  if constexpr (cell.stages > 1 || cell.x_blocks < cell.blocks || cell.rec_count[0] < cell.blocks) return false;
+inline bool one_product(const Batch& b, int rows) {
+  const CellInfo& cell = info(b.cell);
+  if (cell.stages > 1 || cell.x_blocks < cell.blocks || cell.rec_count[0] < cell.blocks) return false;
   const int width = state_panels(cell, 0, b.n_a, b.units).width;
   return rows >= 24 && (b.n_x + b.n_a) * width * kVecBytes <= cache_sizes.l1 / 2;
 }
 
 // Steps f.s0 .. f.s1-1. scratch: (2 * chunk_steps + 2) * (r1 - r0) pointers
-template <class T, Cell C>
-inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
-  constexpr const CellInfo& cell = info(C);
+template <class T>
+void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
   const Batch& b = f.batch;
+  const CellInfo& cell = info(b.cell);
+  const Finish<T> finish = finish_of<T>(b.cell);
   const States<T>& st = f.st;
   const index n_a_padded = b.n_a_padded, width = cell.blocks * n_a_padded;
   const int last = r0 < r1 ? min(b.len[r0], f.s1) : 0, m = r1 - r0;
@@ -161,12 +170,12 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
   for (int s = f.s0; s < last; ++s) {
     if (!f.in.projected && (s & (st.chunk_steps - 1)) == 0) {
       const int end = min(last, s + st.chunk_steps);
-      together = one_product<C>(b, min(r1, b.active[end - 1]) - r0);
+      together = one_product(b, min(r1, b.active[end - 1]) - r0);
       if (!together) project_steps(f, r0, r1, s, end, scratch);
     }
     const int rows = min(r1, b.active[s]) - r0;
     if (rows == 1) {
-      step_of_row<T, C>(f, s, r0, 0, b.units);
+      step_of_row(f, finish, s, r0, 0, b.units);
       continue;
     }
     for (int r = 0; r < rows; ++r) {
@@ -174,10 +183,10 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
       const index t = b.time(r0 + r, s);
       to[r] = st.gates + (st.gate_row(b, s) + r0 + r) * width;
       out[r] = f.out.at(row, t);
-      start[r] = together         ? input_row(f, r0 + r, s)
+      start[r] = together         ? input_row(f.in, b, r0 + r, s)
                  : f.in.projected ? f.in.projected + *f.in.token.at(row, t) * width
                                   : to[r];
-      if (f.in.projected) copy_unfilled<T, C>(start[r], to[r], n_a_padded);
+      if (f.in.projected) copy_unfilled(cell, start[r], to[r], n_a_padded);
     }
     Prefetch prefetch;
     const int later = s + st.chunk_steps;
@@ -185,18 +194,16 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
       prefetch.add(st.gates + (st.gate_row(b, later) + r0) * width,
                    index(min(r1, b.active[later]) - r0) * width * sizeof(T));
     if (s + 1 < last)  // what no step before it has touched
-      prefetch_step<T, C>(b, st, (together || f.in.projected) && !st.ring_gates,
-                          st.ring_states ? -1 : st.after(b, s + 1) + r0, f.out, s + 1, r0,
-                          min(r1, b.active[s + 1]), prefetch);
+      prefetch_step(b, st, (together || f.in.projected) && !st.ring_gates,
+                    st.ring_states ? -1 : st.after(b, s + 1) + r0, f.out, s + 1, r0, min(r1, b.active[s + 1]),
+                    prefetch);
     for (int stage = 0; stage < cell.stages; ++stage) {
       const T* source =
           stage == 0 ? st.state[0] + (st.before(b, s) + r0) * n_a_padded : f.stage_a + r0 * n_a_padded;
       for (int r = 0; r < rows; ++r) from[r] = source + r * n_a_padded;
       UnitPanels u = state_panels(cell, stage, b.n_a, b.units);
       u.backwards = (s + st.phase) & 1;  // begin with the panels that the step before has left in cache
-      const auto gates = [&](int ra, int rb, int ua, int ub) {
-        finish<T, C>(f, s, stage, r0, ra, rb, ua, ub, out);
-      };
+      const auto gates = [&](int ra, int rb, int ua, int ub) { finish(f, s, stage, r0, ra, rb, ua, ub, out); };
       Product<T> p{u, {f.packed_a[stage]}, plain_depth(b.n_a), rows, {from}, start, 1, to, n_a_padded, width};
       if (together) {
         p.packed[0] = f.packed_x, p.packed[1] = f.packed_a[0];
@@ -212,14 +219,14 @@ inline void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
 // One step of the one row of a stream, units ua*VL .. ub*VL-1 of a cell with one stage whose blocks all
 // take the input. Threads share a row whose weights are more than one core's cache holds: each thread's
 // part then stays in its own.
-template <class T, Cell C>
-inline void forward_units(const Forward<T>& f, int ua, int ub) {
+template <class T>
+void forward_units(const Forward<T>& f, int ua, int ub) {
   const Batch& b = f.batch;
-  constexpr const CellInfo& cell = info(C);
+  const CellInfo& cell = info(b.cell);
   const index first = index(ua) * VL<T>;
   unit_row<T>(input_panels(cell, b.n_a, ub - ua), f.packed_x + first * cell.blocks * b.n_x, plain_depth(b.n_x),
               f.in.x.at(b.row[0], 0), f.packed_bias + first, f.st.gates + first, b.n_a_padded);
-  step_of_row<T, C>(f, 0, 0, ua, ub);
+  step_of_row(f, finish_of<T>(b.cell), 0, 0, ua, ub);
 }
 
 }  // namespace BPTT_NS

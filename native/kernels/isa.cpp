@@ -104,24 +104,6 @@ void pack_a_back(Cell c, int n_a, const Weights<const T>& w, T* const* packed, i
     pack_columns<T>(cell.rec_count[stage], cell.rec[stage], w.wa, w.ld_a, n_a, n_a, packed[stage], p.begin, p.end);
 }
 
-// ---- a cell through time ----
-
-template <class T>
-void forward(const Forward<T>& f, int r0, int r1, void** scratch) {
-  with_cell(f.batch.cell, [&](auto c) { forward_rows<T, decltype(c)::value>(f, r0, r1, scratch); });
-}
-template <class T>
-void units(const Forward<T>& f, int ua, int ub) {
-  with_cell(f.batch.cell, [&](auto c) {
-    constexpr const CellInfo& cell = info(decltype(c)::value);
-    if constexpr (can_share_row(cell)) forward_units<T, decltype(c)::value>(f, ua, ub);
-  });
-}
-template <class T>
-void backward(const Backward<T>& w, int r0, int r1, void** scratch) {
-  with_cell(w.batch.cell, [&](auto c) { backward_rows<T, decltype(c)::value>(w, r0, r1, scratch); });
-}
-
 // ---- elementwise ----
 
 template <class T, class F>
@@ -161,9 +143,9 @@ Kernels<T> table() {
           packed_a_back_size<T>,
           pack_a<T>,
           pack_a_back<T>,
-          forward<T>,
-          units<T>,
-          backward<T>,
+          forward_rows<T>,
+          forward_units<T>,
+          backward_rows<T>,
           gradient_scratch<T>,
           weight_gradients<T>,
           adam<T>,
