@@ -5,10 +5,13 @@
 * `saturation`, `time_constants`, `histogram`, `dead_units`, `weights_by_gate`: gates, weights.
 * `gradient_flow`, `step_jacobian`, `spectral_radius`, `effective_memory`: how far back it learns.
 * `attribute`: how much each input contributes to a prediction.
+* `probabilities`, `tokens`, `error_split`: what a language model predicts, and its errors by kind.
+* `followers`, `position_in_line`, `inside`, `contexts`: what a unit follows, where it is active.
 * `neighbors`, `map_states`: stretches of states that are alike, and maps of states.
 """
 
 from .attribution import Attribution, attribute
+from .error_split import ErrorSplit, error_split
 from .flow import (
     Flow,
     Memory,
@@ -26,29 +29,42 @@ from .gates import (
     weights_by_gate,
 )
 from .gradients import gradients
+from .language import Probabilities, probabilities, tokens
 from .neighbors import Match, map_states, neighbors
 from .parts import word_groups
 from .trace import Trace, trace
+from .units import Context, Follower, contexts, followers, inside, position_in_line
 
 __all__ = [
     "Attribution",
+    "Context",
+    "ErrorSplit",
     "Flow",
+    "Follower",
     "Match",
     "Memory",
+    "Probabilities",
     "Saturation",
     "Trace",
     "attribute",
+    "contexts",
     "dead_units",
     "effective_memory",
+    "error_split",
+    "followers",
     "gradient_flow",
     "gradients",
     "histogram",
+    "inside",
     "map_states",
     "neighbors",
+    "position_in_line",
+    "probabilities",
     "saturation",
     "spectral_radius",
     "step_jacobian",
     "time_constants",
+    "tokens",
     "trace",
     "weights_by_gate",
     "word_groups",

@@ -54,12 +54,17 @@ def _of_network(network, X, parameters, lengths):
     return Read(network, parameters, [np.asarray(x)[:n] for x, n in zip(X, counts, strict=True)])
 
 
-def _of_model(model, X, parameters, lengths):
+def check_model(model: Any) -> None:
+    """Raise a ConfigError where a model is not a fitted model."""
     if not isinstance(model, Model):
         raise ConfigError(
             f"the model is a {type(model).__name__}; expected a fitted model or a bptt.Network."
         )
     check_fitted(model)
+
+
+def _of_model(model, X, parameters, lengths):
+    check_model(model)
     own = model.parameters_ if parameters is None else parameters
     return Read(model.network_, own, model.network_inputs(X, lengths))
 
