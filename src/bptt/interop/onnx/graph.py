@@ -1,4 +1,4 @@
-"""Graph: a whole ONNX model, computed in NumPy and its recurrent nodes on the engine."""
+"""Graph: a whole ONNX model, its recurrent nodes on the engine and the others in NumPy."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -8,10 +8,11 @@ import numpy as np
 from ...errors import BpttError, InteropError, operation
 from ...network import Network
 from ..imported import Imported
-from . import products, recurrent, shapes  # noqa: F401  (they register their operators)
+from . import products, recurrent, shapes, steps  # noqa: F401  (they register operators)
 from .chain import network_of
 from .files import GraphFile, ModelFile, Node, Value
-from .operators import MOST_ELEMENTS, OPERATORS
+from .operators import MOST_ELEMENTS, OPERATORS, compute, naming
+from .plans import Plans
 
 _FOLDED = 2**24  # elements of an array that is computed when a file is read
 
@@ -35,6 +36,7 @@ class Graph:
         self.modules: dict[str, Imported] = {}
         self.notes: list[str] = []
         _fold(model.graph, {}, model.opset, self._visit)
+        self._plans = Plans(model.opset, self._directions)
         self.unknown: tuple[str, ...] = tuple(sorted(_unknown(model.graph)))
 
     def _visit(self, node: Node, known: Mapping[str, Any]) -> None:
@@ -46,7 +48,7 @@ class Graph:
         ]
         if W is None or R is None or left_out:
             return
-        with _naming(node):
+        with naming(node):
             directions = recurrent.directions_of(node, W, R, B, P)
             self._directions[id(node)] = directions
             name = node.name or f"{node.op.lower()}{len(self.modules)}"
@@ -93,85 +95,29 @@ class Graph:
                 f"recurrent nodes alone are in load_nodes(path): "
                 f"{', '.join(map(repr, self.modules)) or 'none'}."
             )
-        missing = [name for name in self.inputs if name not in inputs]
-        extra = [name for name in inputs if name not in self.inputs]
-        if missing or extra:
+        given = [np.asarray(inputs[name]) for name in self.inputs if name in inputs]
+        if not len(given) == len(inputs) == len(self.inputs):
             raise InteropError(
                 f"inputs are {', '.join(inputs) or 'none'}; expected {', '.join(self.inputs)}."
             )
-        values: dict[str, Any] = {"": None}
-        for name, value in self.inputs.items():
-            array = np.asarray(inputs[name])
-            if value.dtype is not None and array.dtype != value.dtype:
-                raise InteropError(f"{name} is {array.dtype}; expected {value.dtype}.")
-            fixed = [n for n in value.shape or () if isinstance(n, int)]
-            if value.shape is not None and (
-                array.ndim != len(value.shape)
-                or [n for n, s in zip(array.shape, value.shape, strict=True) if isinstance(s, int)]
-                != fixed
-            ):
-                raise InteropError(f"{name} has shape {array.shape}; expected {value.shape}.")
-            values[name] = array
-        wanted = list(self.outputs) if outputs is None else list(outputs)
-        found = self._run(self._file.graph, values)
-        absent = [name for name in wanted if name not in found]
-        if absent:
-            raise InteropError(f"the graph has no value {absent[0]!r}.")
-        return {name: found[name] for name in wanted}
-
-    def _run(self, graph: GraphFile, values: dict[str, Any]) -> dict[str, Any]:
-        values.update(graph.constants)
-        for node in graph.nodes:
-            with _naming(node):
-                given = []
-                for name in node.inputs:
-                    if name not in values:
-                        raise InteropError(f"its input {name!r} is computed nowhere before.")
-                    given.append(values[name])
-                if node.op == "If":
-                    branch = node.attributes["then_branch" if given[0].all() else "else_branch"]
-                    inside = self._run(branch, dict(values))
-                    results = tuple(inside[v.name] for v in branch.outputs)
-                elif node.op in recurrent.OPERATORS:
-                    results = recurrent.run(node, given, self._directions.get(id(node)))
-                else:
-                    results = _compute(node, given, self._file.opset)
-                values.update(zip(node.outputs, results, strict=False))
-                values[""] = None
-        return values
+        wanted = tuple(self.outputs if outputs is None else outputs)
+        found = self._plans.repeat(self._file.graph, given, wanted)
+        if found is None:
+            for array, value in zip(given, self.inputs.values(), strict=True):
+                _check(array, value)
+            found = self._plans.follow(self._file.graph, list(self.inputs), given, wanted)
+        return dict(zip(wanted, found, strict=True))
 
 
-def _compute(node: Node, given: list[Any], opset: int) -> tuple[Any, ...]:
-    """Compute a node that is not recurrent."""
-    attributes = node.attributes
-    if node.op == "Split":
-        attributes = {**attributes, "n_outputs": len(node.outputs)}
-    result = OPERATORS[node.op](given, attributes, opset)
-    return result if isinstance(result, tuple) else (np.asarray(result),)
-
-
-class _naming:
-    """Turns what NumPy says of a node into one sentence that names the node."""
-
-    def __init__(self, node: Node):
-        self.node = node
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
-        what = f"{self.node.op} {self.node.name!r}"
-        if isinstance(error, BpttError) and not getattr(error, "named", False):
-            new = InteropError(f"{what}: {error}")
-        elif isinstance(error, (ValueError, TypeError, IndexError, KeyError, AttributeError,
-                                ZeroDivisionError, OverflowError, MemoryError)):  # fmt: skip
-            if isinstance(error, BpttError):
-                return
-            new = InteropError(f"{what}: its inputs do not fit: {error!r:.300}.")
-        else:
-            return
-        new.named = True  # type: ignore[attr-defined]
-        raise new from None
+def _check(array: np.ndarray, value: Value) -> None:
+    """Refuse an input that is not as the file says."""
+    if value.dtype is not None and array.dtype != value.dtype:
+        raise InteropError(f"{value.name} is {array.dtype}; expected {value.dtype}.")
+    if value.shape is None:
+        return
+    sizes = zip(array.shape, value.shape, strict=False)
+    if array.ndim != len(value.shape) or any(isinstance(s, int) and n != s for n, s in sizes):
+        raise InteropError(f"{value.name} has shape {array.shape}; expected {value.shape}.")
 
 
 def _unknown(graph: GraphFile) -> set[str]:
@@ -204,7 +150,7 @@ def _fold(graph: GraphFile, outer: dict[str, Any], opset: int, visit: Any) -> No
             foldable = node.op in OPERATORS and all(name in known for name in node.inputs)
             if foldable and room > 0:
                 try:
-                    results = _compute(node, [known[name] for name in node.inputs], opset)
+                    results = compute(node, [known[name] for name in node.inputs], opset)
                 except (BpttError, ArithmeticError, LookupError, TypeError, ValueError,
                         AttributeError, MemoryError):  # fmt: skip
                     results = None  # `run` says what is wrong with it

@@ -14,12 +14,13 @@ import numpy as np
 
 from ...equations.activations import sigmoid as stable_sigmoid
 from ...equations.activations import softmax as first_axis_softmax
-from ...errors import InteropError
-from .files import DTYPES
+from ...errors import BpttError, InteropError
+from .files import DTYPES, Node
 
 Attributes = Mapping[str, Any]
 Operator = Callable[[list[Any], Attributes, int], Any]
 OPERATORS: dict[str, Operator] = {}
+SHAPED_BY: dict[str, tuple[int, ...]] = {}  # inputs whose values decide the shape of the outputs
 MOST_ELEMENTS: ContextVar[int] = ContextVar("elements of one array", default=2**31)
 
 
@@ -37,14 +38,59 @@ def need_room(*shape: int) -> None:
         )
 
 
-def operator(*names: str) -> Callable[[Operator], Operator]:
-    """Register a function as an operator of these names."""
+def operator(
+    *names: str, shaped_by: tuple[int, ...] = (1, 2, 3, 4)
+) -> Callable[[Operator], Operator]:
+    """Register a function as an operator of these names.
+
+    Parameters
+    ----------
+    *names : str
+    shaped_by : tuple of int
+        Inputs whose values, and not their shapes alone, decide the shape of the outputs.
+    """
 
     def register(function: Operator) -> Operator:
         OPERATORS.update(dict.fromkeys(names, function))
+        SHAPED_BY.update(dict.fromkeys(names, shaped_by))
         return function
 
     return register
+
+
+def compute(node: Node, given: Sequence[Any], opset: int) -> tuple[Any, ...]:
+    """Compute a node that is not recurrent and has no branches."""
+    attributes = node.attributes
+    if node.op == "Split":
+        attributes = {**attributes, "n_outputs": len(node.outputs)}
+    result = OPERATORS[node.op](list(given), attributes, opset)
+    return result if isinstance(result, tuple) else (np.asarray(result),)
+
+
+# What NumPy raises where inputs do not fit.
+MISFITS = (ValueError, TypeError, IndexError, KeyError, AttributeError, ZeroDivisionError,
+           OverflowError, MemoryError)  # fmt: skip
+
+
+class naming:
+    """Turns what NumPy says of a node into one sentence that names the node."""
+
+    def __init__(self, node: Node):
+        self.node = node
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: Any, error: BaseException | None, traceback: Any) -> None:
+        what = f"{self.node.op} {self.node.name!r}"
+        if isinstance(error, BpttError) and not getattr(error, "named", False):
+            new = InteropError(f"{what}: {error}")
+        elif isinstance(error, MISFITS) and not isinstance(error, BpttError):
+            new = InteropError(f"{what}: its inputs do not fit: {error!r:.300}.")
+        else:
+            return
+        new.named = True  # type: ignore[attr-defined]
+        raise new from None
 
 
 def ints(value: Any) -> Any:
@@ -89,9 +135,7 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     )
 
 
-OPERATORS |= {
-    name: _elementwise(f)
-    for name, f in {
+ELEMENTWISE: dict[str, Callable[..., np.ndarray]] = {
         "Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": _divide,
         "Pow": lambda a, b: np.power(a, b).astype(a.dtype), "Sqrt": np.sqrt, "Exp": np.exp,
         "Log": np.log, "Neg": np.negative, "Abs": np.abs, "Floor": np.floor, "Ceil": np.ceil,
@@ -105,8 +149,9 @@ OPERATORS |= {
         "GreaterOrEqual": np.greater_equal, "LessOrEqual": np.less_equal, "And": np.logical_and,
         "Or": np.logical_or, "Xor": np.logical_xor, "Where": np.where, "IsNaN": np.isnan,
         "Identity": lambda x: x,
-    }.items()
 }  # fmt: skip
+for _name, _f in ELEMENTWISE.items():
+    operator(_name, shaped_by=())(_elementwise(_f))
 
 
 def _reduced(f: Callable[[Sequence[np.ndarray]], np.ndarray]) -> Operator:
@@ -117,35 +162,36 @@ def _reduced(f: Callable[[Sequence[np.ndarray]], np.ndarray]) -> Operator:
     return computed
 
 
-OPERATORS |= {
-    "Max": _reduced(lambda xs: np.maximum.reduce(xs)),
-    "Min": _reduced(lambda xs: np.minimum.reduce(xs)),
-    "Sum": _reduced(lambda xs: np.add.reduce(xs)),
-    "Mean": _reduced(lambda xs: np.add.reduce(xs) / len(xs)),
-}
+for _name, _f in {
+    "Max": np.maximum.reduce,
+    "Min": np.minimum.reduce,
+    "Sum": np.add.reduce,
+    "Mean": lambda xs: np.add.reduce(xs) / len(xs),
+}.items():
+    operator(_name, shaped_by=())(_reduced(_f))
 
 
-@operator("LeakyRelu")
+@operator("LeakyRelu", shaped_by=())
 def _leaky_relu(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     (x,) = inputs
     return np.where(x >= 0, x, attributes.get("alpha", 0.01) * x).astype(x.dtype)
 
 
-@operator("Elu")
+@operator("Elu", shaped_by=())
 def _elu(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     (x,) = inputs
     negative = attributes.get("alpha", 1.0) * np.expm1(np.minimum(x, 0))
     return np.where(x >= 0, x, negative).astype(x.dtype)
 
 
-@operator("HardSigmoid")
+@operator("HardSigmoid", shaped_by=())
 def _hard_sigmoid(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     (x,) = inputs
     alpha, beta = attributes.get("alpha", 0.2), attributes.get("beta", 0.5)
     return np.clip(alpha * x + beta, 0, 1).astype(x.dtype)
 
 
-@operator("Clip")
+@operator("Clip", shaped_by=())
 def _clip(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     x, low, high = padded(inputs, 3)
     low = attributes.get("min") if low is None else low
@@ -154,12 +200,12 @@ def _clip(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     return x if high is None else np.minimum(x, np.asarray(high, x.dtype))
 
 
-@operator("Dropout")
+@operator("Dropout", shaped_by=())
 def _dropout(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     return inputs[0], np.ones(inputs[0].shape, bool)  # at inference
 
 
-@operator("Cast")
+@operator("Cast", shaped_by=())
 def _cast(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     if attributes["to"] not in DTYPES:
         raise InteropError(f"Cast to data type {attributes['to']}, which is not known.")
@@ -167,7 +213,7 @@ def _cast(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
         return inputs[0].astype(DTYPES[attributes["to"]])
 
 
-@operator("CastLike")
+@operator("CastLike", shaped_by=())
 def _cast_like(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     return inputs[0].astype(inputs[1].dtype)
 
@@ -197,7 +243,8 @@ def _log_softmax(x):
     return shifted - np.log(np.exp(shifted).sum(axis=0))
 
 
-OPERATORS |= {"Softmax": _over_axis(_softmax), "LogSoftmax": _over_axis(_log_softmax)}
+operator("Softmax", shaped_by=())(_over_axis(_softmax))
+operator("LogSoftmax", shaped_by=())(_over_axis(_log_softmax))
 
 
 def _reduce(f):
@@ -211,14 +258,12 @@ def _reduce(f):
     return computed
 
 
-OPERATORS |= {
-    f"Reduce{name}": _reduce(f)
-    for name, f in {
+for _name, _f in {
         "Mean": np.mean, "Sum": np.sum, "Max": np.max, "Min": np.min, "Prod": np.prod,
         "L1": lambda x, **o: np.abs(x).sum(**o), "L2": lambda x, **o: np.sqrt((x * x).sum(**o)),
         "SumSquare": lambda x, **o: (x * x).sum(**o),
-    }.items()
-}  # fmt: skip
+}.items():  # fmt: skip
+    operator(f"Reduce{_name}")(_reduce(_f))
 
 
 def _arg(f):
@@ -230,10 +275,11 @@ def _arg(f):
     return computed
 
 
-OPERATORS |= {"ArgMax": _arg(np.argmax), "ArgMin": _arg(np.argmin)}
+operator("ArgMax", shaped_by=())(_arg(np.argmax))
+operator("ArgMin", shaped_by=())(_arg(np.argmin))
 
 
-@operator("CumSum")
+@operator("CumSum", shaped_by=())
 def _cumsum(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     x, axis = inputs[0], int(inputs[1])
     if attributes.get("exclusive") or attributes.get("reverse"):

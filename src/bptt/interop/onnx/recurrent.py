@@ -154,37 +154,49 @@ def run(
     if X is None or X.ndim != 3 or (directions is None and (W is None or R is None)):
         raise InteropError("X, W or R is left out, or X has not three axes; expected all three.")
     half = X.dtype == np.float16
-    prepared = directions is not None
     if directions is None:
         given = [v if v is None or not half else v.astype(np.float32) for v in (W, R, B, P)]
         directions = directions_of(node, *given)  # type: ignore[arg-type]
     batch_first = bool(node.attributes.get("layout"))
-    dtype = np.float32 if half else X.dtype
-    x = np.ascontiguousarray(X.astype(dtype, copy=False))
-    x = x if batch_first else x.transpose(1, 0, 2)
-    m, T_x, _ = x.shape
-    n_a = next(iter(directions[0].parameters.values())).shape[0]
+    dtype = np.dtype(np.float32) if half else X.dtype
+    x = X.astype(dtype, copy=False)
+    m, T_x, width = x.shape if batch_first else (x.shape[1], x.shape[0], x.shape[2])
+    sizes = directions[0].cell.sizes(directions[0].parameters)
     if lengths is not None:
         lengths = lengths.astype(np.int64)
         if lengths.shape != (m,) or (m and not 0 <= lengths.min() <= lengths.max() <= T_x):
             raise InteropError(f"sequence_lens is {lengths}; expected {m} numbers in 0..{T_x}.")
-    states = []
+    if width != sizes["n_x"]:
+        raise InteropError(
+            f"X has {width} features; expected {sizes['n_x']}, because W has {sizes['n_x']}."
+        )
+    shape = (m, len(directions)) if batch_first else (len(directions), m)
+    states: list[np.ndarray | None] = []
     for given in (h0, c0)[: directions[0].cell.n_states]:
-        if given is None:
-            given = np.zeros((len(directions), m, n_a), dtype)
-        elif batch_first:
-            given = given.transpose(1, 0, 2)
-        if given.shape != (len(directions), m, n_a):
+        if given is not None and given.shape != (*shape, sizes["n_a"]):
             raise InteropError(
-                f"an initial state is {given.shape}; expected {(len(directions), m, n_a)}."
+                f"an initial state is {given.shape}; expected {(*shape, sizes['n_a'])}."
             )
-        states.append(given.astype(dtype, copy=False))
-    if x.shape[2] != (n_x := _n_x(directions[0])):
-        raise InteropError(f"X has {x.shape[2]} features; expected {n_x}, because W has {n_x}.")
+        states.append(None if given is None else given.astype(dtype, copy=False))
+    found = compute(directions, batch_first, lengths, x, *states)
+    return tuple(z.astype(X.dtype, copy=False) for z in found) if half else found
+
+
+def compute(
+    directions: list[Direction], batch_first: bool, lengths: np.ndarray | None, x: np.ndarray,
+    *states: np.ndarray | None,
+) -> tuple[np.ndarray, ...]:  # fmt: skip
+    """Return Y, Y_h and Y_c of a node whose inputs are known to fit; 0 for a state left out."""
+    x = x if batch_first else x.transpose(1, 0, 2)
+    m, T_x, _ = x.shape
+    n_a = next(iter(directions[0].parameters.values())).shape[0]
     outputs, finals = [], []
     for k, direction in enumerate(directions):
-        state0 = tuple(np.ascontiguousarray(s[k]) for s in states)
-        if prepared and m and T_x == 1 and lengths is None and _dtype(direction) == dtype:
+        state0 = tuple(
+            np.zeros((m, n_a), x.dtype) if s is None else s[:, k] if batch_first else s[k]
+            for s in states
+        )
+        if m and T_x == 1 and lengths is None and _dtype(direction) == x.dtype:
             y, final = _one_step(direction, x, state0)
         else:
             y, final, _ = provider().forward(
@@ -193,13 +205,13 @@ def run(
             )  # fmt: skip
         outputs.append(y)
         finals.append(final)
-    Y = np.stack(outputs, axis=2)  # (m, T_x, directions, n_a)
-    ends = [np.stack(s, axis=0) for s in zip(*finals, strict=True)]  # (directions, m, n_a)
+    n = len(directions)
+    Y = (outputs[0] if n == 1 else np.concatenate(outputs, axis=2)).reshape(m, T_x, n, n_a)
+    ends = [(s[0] if n == 1 else np.concatenate(s)).reshape(n, m, n_a)
+            for s in zip(*finals, strict=True)]  # fmt: skip
     if batch_first:
-        ends = [s.transpose(1, 0, 2) for s in ends]
-    else:
-        Y = Y.transpose(1, 2, 0, 3)
-    return tuple(z.astype(X.dtype, copy=False) for z in (Y, *ends))
+        return Y, *(s.transpose(1, 0, 2) for s in ends)
+    return Y.transpose(1, 2, 0, 3), *ends
 
 
 def _one_step(

@@ -9,12 +9,12 @@ from ...errors import InteropError
 from .operators import Attributes, axes_of, ints, need_room, operator
 
 
-@operator("Shape")
+@operator("Shape", shaped_by=())
 def _shape(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     return np.array(inputs[0].shape, np.int64)[attributes.get("start", 0) : attributes.get("end")]
 
 
-@operator("Size")
+@operator("Size", shaped_by=())
 def _size(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     return np.array(inputs[0].size, np.int64)
 
@@ -30,14 +30,14 @@ def _constant(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     return attributes["value"]
 
 
-@operator("ConstantOfShape")
+@operator("ConstantOfShape", shaped_by=(0, 1, 2))
 def _constant_of_shape(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     shape, value = ints(inputs[0]), attributes.get("value", np.zeros(1, np.float32))
     need_room(*shape)
     return np.full(shape, value.ravel()[0], value.dtype)
 
 
-@operator("Range")
+@operator("Range", shaped_by=(0, 1, 2))
 def _range(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     start, limit, delta = (x.item() for x in inputs)
     if not delta:
@@ -54,7 +54,7 @@ def _reshape(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     return x.reshape(shape)
 
 
-@operator("Flatten")
+@operator("Flatten", shaped_by=())
 def _flatten(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     (x,), axis = inputs, attributes.get("axis", 1)
     axis = axis % x.ndim if axis < 0 else axis
@@ -72,7 +72,7 @@ def _unsqueeze(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     return np.expand_dims(inputs[0], tuple(axes_of(inputs, attributes) or ()))
 
 
-@operator("Transpose")
+@operator("Transpose", shaped_by=())
 def _transpose(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     return np.transpose(inputs[0], attributes.get("perm"))
 
@@ -91,7 +91,7 @@ def _tile(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     return np.tile(inputs[0], repeats)
 
 
-@operator("Concat")
+@operator("Concat", shaped_by=())
 def _concat(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     return np.concatenate(inputs, axis=attributes["axis"])
 
@@ -109,6 +109,11 @@ def _split(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
 
 @operator("Slice")
 def _slice(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
+    return inputs[0][slice_index(inputs, attributes)]
+
+
+def slice_index(inputs: list[Any], attributes: Attributes) -> tuple[slice, ...]:
+    """Return the index of a Slice."""
     x = inputs[0]
     starts, ends, axes, steps = (
         ints(attributes.get(name, inputs[k] if len(inputs) > k else None))
@@ -121,10 +126,10 @@ def _slice(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
         if step < 0 and end < -n:  # before the first
             end = None
         index[axis] = slice(start, end, step)
-    return x[tuple(index)]
+    return tuple(index)
 
 
-@operator("Gather")
+@operator("Gather", shaped_by=())
 def _gather(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     x, indices = inputs
     axis = attributes.get("axis", 0)
@@ -132,7 +137,7 @@ def _gather(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     return np.take(x, indices, axis=axis)
 
 
-@operator("GatherElements")
+@operator("GatherElements", shaped_by=())
 def _gather_elements(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     return np.take_along_axis(*inputs, axis=attributes.get("axis", 0))
 
@@ -148,6 +153,15 @@ def _one_hot(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
 
 @operator("Pad")
 def _pad(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
+    cut, widths, mode, value = pad_arguments(inputs, attributes)
+    x = inputs[0][cut]
+    if mode == "constant":
+        return np.pad(x, widths, constant_values=value)
+    return np.pad(x, widths, mode=mode)
+
+
+def pad_arguments(inputs: list[Any], attributes: Attributes) -> tuple[Any, Any, Any, Any]:
+    """Return the part of x that a Pad keeps, and the widths, mode and value of `numpy.pad`."""
     x = inputs[0]
     pads = ints(attributes.get("pads", inputs[1] if len(inputs) > 1 else None))
     value = inputs[2] if len(inputs) > 2 and inputs[2] is not None else attributes.get("value", 0.0)
@@ -162,12 +176,10 @@ def _pad(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     cut = tuple(slice(max(-b, 0), size - max(-a, 0))
                 for size, b, a in zip(x.shape, before, after, strict=True))  # fmt: skip
     widths = [(max(b, 0), max(a, 0)) for b, a in zip(before, after, strict=True)]
-    if mode == "constant":
-        return np.pad(x[cut], widths, constant_values=np.asarray(value, x.dtype).ravel()[0])
-    return np.pad(x[cut], widths, mode=mode)
+    return cut, widths, mode, np.asarray(value, x.dtype).ravel()[0]
 
 
-@operator("ReverseSequence")
+@operator("ReverseSequence", shaped_by=())
 def _reverse_sequence(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     x, lengths = inputs
     time, batch = attributes.get("time_axis", 0), attributes.get("batch_axis", 1)
@@ -178,7 +190,7 @@ def _reverse_sequence(inputs: list[Any], attributes: Attributes, opset: int) -> 
     return np.moveaxis(np.take_along_axis(rows, index, 1), (0, 1), (batch, time))
 
 
-@operator("ScatterND")
+@operator("ScatterND", shaped_by=())
 def _scatter_nd(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     x, indices, updates = inputs
     if attributes.get("reduction", "none") != "none":
