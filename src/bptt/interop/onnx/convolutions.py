@@ -58,24 +58,20 @@ def transposed_convolution(
         raise InteropError("ConvTranspose has auto_pad or output_shape; expected pads.")
     if shape[1] != W.shape[0] or W.shape[0] % groups or min([*pads, *extra], default=0) < 0:
         raise InteropError(f"ConvTranspose of x {shape} with W {W.shape} does not fit.")
-    around = [(k - 1) * d for k, d in zip(W.shape[2:], dilations, strict=True)]
-    full = [
-        (size - 1) * s + a + 1 + e
-        for size, s, a, e in zip(shape[2:], strides, around, extra, strict=True)
-    ]
-    kernel = W.reshape(groups, -1, *W.shape[1:]).swapaxes(1, 2).reshape(-1, W.shape[0] // groups,
-                                                                       *W.shape[2:])  # fmt: skip
-    kernel = np.flip(kernel, range(2, n + 2))
-    room = [f + a for f, a in zip(full, around, strict=True)]
-    place = [
-        slice(a, a + (size - 1) * s + 1, s)
-        for a, size, s in zip(around, shape[2:], strides, strict=True)
-    ]
-    run = _product(shape, kernel, groups, room, place, [1] * n, dilations)
-    if not any(pads):
-        return run
-    kept = (..., *(slice(p, f - q) for p, q, f in zip(pads[:n], pads[n:], full, strict=True)))
-    return lambda x: run(x)[kept]
+    kernel = W.reshape(groups, -1, *W.shape[1:]).swapaxes(1, 2)
+    kernel = np.flip(kernel.reshape(-1, W.shape[0] // groups, *W.shape[2:]), range(2, n + 2))
+    room, place, kept = [], [], []
+    for i, (size, k, s, d, e) in enumerate(
+        zip(shape[2:], W.shape[2:], strides, dilations, extra, strict=True)
+    ):
+        reach = (k - 1) * d
+        room.append((size - 1) * s + 2 * reach + 1 + e - pads[i] - pads[n + i])
+        before = reach - pads[i]  # where the first element lies; what lies outside is cut off
+        first = max(0, -(before // s))
+        end = max(first, min(size, -(-(room[i] - before) // s)))
+        kept.append(slice(first, end))
+        place.append(slice(before + first * s, before + end * s, s))
+    return _product(shape, kernel, groups, room, place, [1] * n, dilations, kept)
 
 
 def _common(n: int, attributes: Attributes) -> tuple[list[int], list[int], int]:
@@ -92,9 +88,9 @@ def _common(n: int, attributes: Attributes) -> tuple[list[int], list[int], int]:
 
 def _product(
     shape: Sequence[int], W: np.ndarray, groups: int, room: list[int], place: list[slice],
-    strides: list[int], dilations: list[int],
+    strides: list[int], dilations: list[int], kept: Sequence[slice] = (),
 ) -> Callable[[np.ndarray], np.ndarray]:  # fmt: skip
-    """Put x at a place in zeros, take the windows under the kernel W, and multiply."""
+    """Put what is kept of x at a place in zeros; multiply W with the windows under the kernel."""
     N, M, kernel = shape[0], W.shape[0], W.shape[2:]
     out = [
         (size - (k - 1) * d - 1) // s + 1 if k else 0
@@ -105,30 +101,34 @@ def _product(
     steps, taps = math.prod(out), W[0].size if M else 0
     need_room(N, M, steps)
     need_room(N, groups, taps, steps)
-    # numbers of elements from one to the next: sequence, group, channel, tap, output
-    each = [math.prod(room[i + 1 :]) for i in range(len(room))]
+    # Elements from one to the next: group, channel, tap, sequence, output. With groups, sequences
+    # are outermost: a product for each; without, all sequences' windows are in one product.
     volume = math.prod(room)
-    jumps = [shape[1] * volume, W.shape[1] * volume, volume,
-             *(e * d for e, d in zip(each, dilations, strict=True)),
-             *(e * s for e, s in zip(each, strides, strict=True))]  # fmt: skip
-    windows = (N, groups, W.shape[1], *kernel, *out)
-    one = N == groups == 1
-    columns = (taps, steps) if one else (N, taps, steps) if groups == 1 else (
-        N, groups, taps, steps)  # fmt: skip
-    weights = np.ascontiguousarray(W).reshape((M, taps) if groups == 1 else (
-        groups, M // groups, taps))  # fmt: skip
-    result, full = (N, M, *out), (*shape[:2], *room)
-    where = None if list(shape[2:]) == room else (slice(None), slice(None), *place)
+    each = [math.prod(room[i + 1 :]) for i in range(len(room))]
+    taken = [*(e * d for e, d in zip(each, dilations, strict=True))]
+    moved = [*(e * s for e, s in zip(each, strides, strict=True))]
+    if groups == 1:
+        windows, jumps = (shape[1], *kernel, N, *out), (volume, *taken, shape[1] * volume, *moved)
+        columns, weights, product = (taps, N * steps), W.reshape(M, taps), (M, N, *out)
+    else:
+        windows = (N, groups, W.shape[1], *kernel, *out)
+        jumps = (shape[1] * volume, W.shape[1] * volume, volume, *taken, *moved)
+        columns, product = (N, groups, taps, steps), (N, M, *out)
+        weights = W.reshape(groups, M // groups, taps)
+    weights = np.ascontiguousarray(weights)
+    whole = list(shape[2:]) == room
+    full, into, of = (*shape[:2], *room), (..., *place), (..., *kept)
 
     def run(x: np.ndarray) -> np.ndarray:
-        if where is None:
+        if whole:
             x = np.ascontiguousarray(x)
         else:
             zeros = np.zeros(full, x.dtype)
-            zeros[where] = x
+            zeros[into] = x[of]
             x = zeros
         own = np.ndarray(windows, x.dtype, x, 0, [j * x.itemsize for j in jumps])
-        return np.matmul(weights, own.reshape(columns)).reshape(result)
+        y = np.matmul(weights, own.reshape(columns)).reshape(product)
+        return y.swapaxes(0, 1) if groups == 1 else y
 
     return run
 

@@ -82,10 +82,16 @@ def _leaky(maker, node, given, results):
         slope = given[1]
     else:
         slope = _fixed(results[0].dtype.type(_attribute(node, "alpha", 0.01)))
-    within = slope.fixed and (slope.array > 0).all() and (slope.array <= 1).all()
-    if not within or slope.array.dtype != given[0].array.dtype:
+    if not slope.fixed or slope.array.dtype != given[0].array.dtype:
         return None
-    return maker.call(lambda x, slope: np.maximum(x, x * slope), [given[0], slope], results)
+    if (slope.array > 0).all() and (slope.array <= 1).all():
+        return maker.call(lambda x, slope: np.maximum(x, x * slope), [given[0], slope], results)
+    return maker.call(_two_slopes, [given[0], slope, _fixed(results[0].dtype.type(0))], results)
+
+
+def _two_slopes(x, slope, zero):
+    y = np.minimum(x, zero)
+    return np.maximum(x, zero) + y * slope
 
 
 @form("Cast", "CastLike")
@@ -290,9 +296,8 @@ def _batch_normalization(maker, node, given, results):
     x, scale, bias, mean, variance = (v.array for v in given)
     shape = (-1, *[1] * (x.ndim - 2))
     factor = scale / np.sqrt(variance + np.asarray(_attribute(node, "epsilon", 1e-5), x.dtype))
-    own = [_fixed(v.reshape(shape)) for v in (mean, factor, bias)]
-    return maker.call(lambda x, mean, factor, bias: (x - mean) * factor + bias,
-                      [given[0], *own], results)  # fmt: skip
+    own = [_fixed(v.reshape(shape)) for v in (factor, bias - mean * factor)]
+    return maker.call(lambda x, factor, shift: x * factor + shift, [given[0], *own], results)
 
 
 @form("LayerNormalization")
