@@ -9,8 +9,6 @@ from tests.support.tolerances import assert_close
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
-from bptt.interop.onnx import recurrent
-from bptt.interop.onnx.files import Node
 
 from . import models
 
@@ -151,23 +149,3 @@ def test_a_node_without_an_input_is_refused(tmp_path):
     path = models.write(tmp_path / "m.onnx", [made], x, ["Y"], constants)
     with pytest.raises(InteropError, match="LSTM 'cell': X, W or R is left out"):
         interop.load(path).graph.run(x)
-
-
-@pytest.mark.parametrize("op", ["LSTM", "GRU", "RNN"])
-def test_one_step_with_weights_packed_once_is_that_of_a_sequence(op):
-    rng = np.random.default_rng(0)
-    W, R, x, h, c = (
-        rng.normal(size=n).astype(np.float32)
-        for n in ((2, 5 * GATES[op], 3), (2, 5 * GATES[op], 5), (2, 4, 3), (2, 4, 5), (2, 4, 5))
-    )
-    node = Node(op, "n", [], [], {"direction": "bidirectional", "hidden_size": 5})
-    directions = recurrent.directions_of(node, W, R, None, None)
-    for rows in (4, 2, 4):
-        for t in (0, 1):
-            states = [s[:, :rows] * (1 + t) for s in ((h, c) if op == "LSTM" else (h,))]
-            inputs = [x[t : t + 1, :rows], W, R, None, None, *states]
-            for one, whole in zip(
-                recurrent.run(node, inputs, directions), recurrent.run(node, inputs), strict=True
-            ):
-                np.testing.assert_array_equal(one, whole)
-    assert [m for _, m in directions[0].steppers] == [4]

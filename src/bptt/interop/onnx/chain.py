@@ -159,7 +159,7 @@ class _Chain:
         given = node.attributes.get("axes")
         if given is None:
             given = self.constant(node.inputs[1], 1).tolist()
-        self.need(len(given) == 1)
+        self.need(len(given) == 1 and self.axes)
         axis = given[0] % len(self.axes)
         self.need(self.axes[axis] in "D1")
         self.axes = self.axes[:axis] + self.axes[axis + 1 :]

@@ -59,7 +59,7 @@ def transposed_convolution(
     if shape[1] != W.shape[0] or W.shape[0] % groups or min([*pads, *extra], default=0) < 0:
         raise InteropError(f"ConvTranspose of x {shape} with W {W.shape} does not fit.")
     kernel = W.reshape(groups, -1, *W.shape[1:]).swapaxes(1, 2)
-    kernel = np.flip(kernel.reshape(-1, W.shape[0] // groups, *W.shape[2:]), range(2, n + 2))
+    kernel = np.flip(kernel.reshape(-1, W.shape[0] // groups, *W.shape[2:]), tuple(range(2, n + 2)))
     room, place, kept = [], [], []
     for i, (size, k, s, d, e) in enumerate(
         zip(shape[2:], W.shape[2:], strides, dilations, extra, strict=True)
@@ -115,7 +115,8 @@ def _product(
         jumps = (shape[1] * volume, W.shape[1] * volume, volume, *taken, *moved)
         columns, product = (N, groups, taps, steps), (N, M, *out)
         weights = W.reshape(groups, M // groups, taps)
-    weights = np.ascontiguousarray(weights)
+    weights, dtype = np.ascontiguousarray(weights), W.dtype
+    jumps = tuple(j * dtype.itemsize for j in jumps)
     whole = list(shape[2:]) == room
     full, into, of = (*shape[:2], *room), (..., *place), (..., *kept)
 
@@ -123,10 +124,10 @@ def _product(
         if whole:
             x = np.ascontiguousarray(x)
         else:
-            zeros = np.zeros(full, x.dtype)
+            zeros = np.zeros(full, dtype)
             zeros[into] = x[of]
             x = zeros
-        own = np.ndarray(windows, x.dtype, x, 0, [j * x.itemsize for j in jumps])
+        own = np.ndarray(windows, dtype, x, 0, jumps)
         y = np.matmul(weights, own.reshape(columns)).reshape(product)
         return y.swapaxes(0, 1) if groups == 1 else y
 
@@ -136,8 +137,11 @@ def _product(
 def _operator(make: Any) -> Any:
     def computed(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
         x, W, b = padded(inputs, 3)
-        if min(x.ndim, W.ndim) < 3 or x.ndim != W.ndim:
-            raise InteropError(f"x is {x.shape} and W {W.shape}; expected (N, C, ...) of both.")
+        if x.ndim < 3 or x.ndim != W.ndim or x.dtype != W.dtype:
+            raise InteropError(
+                f"x is {x.shape} of {x.dtype} and W {W.shape} of {W.dtype}; expected one dtype, "
+                f"and a batch, channels and one or more axes in both."
+            )
         y = make(x.shape, W, attributes)(x)
         return y if b is None else y + b.reshape(-1, *[1] * (x.ndim - 2))
 

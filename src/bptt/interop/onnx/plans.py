@@ -155,13 +155,17 @@ class Maker:
         else:
             run, deciding = partial(_single, node, self.opset), SHAPED_BY[node.op]
             results = compute(node, arrays, self.opset)
-            run = run if len(results) == 1 else partial(_several, node, self.opset)
+            if len(results) > 1:
+                run = partial(_several, node, self.opset)
         shaped = all(v.shaped for v in given)
         if all(v.fixed for v in given) or (node.op in ("Shape", "Size") and shaped):
             return [Known(array, fixed=True) for array in results]
         shaped = shaped and all(given[k].fixed for k in deciding if k < len(given))
         if shaped and node.op in FORMS and all(array.ndim for array in results):
-            found = FORMS[node.op](self, node, given, results)
+            try:
+                found = FORMS[node.op](self, node, given, results)
+            except MISFITS:  # what the operator itself accepts
+                found = None
             if found is not None:
                 return [found] if isinstance(found, Known) else found
         return self.call(run, given, results, shaped=shaped)

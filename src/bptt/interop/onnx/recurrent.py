@@ -4,6 +4,7 @@ Source: the operators' documentation (versions 1 to 22). All attributes are read
 activations with alpha and beta, clip, input_forget, linear_before_reset, peepholes, layout.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -35,12 +36,11 @@ _NO_DEFAULTS = ("linear", "scaled_tanh", "thresholded_relu")
 
 
 class Direction(NamedTuple):
-    """One direction of a node: its cell and parameters, and a stepper where one has run."""
+    """One direction of a node: its cell and parameters."""
 
     cell: Cell
     parameters: dict[str, np.ndarray]
     reverse: bool
-    steppers: dict[tuple[str, int], Stepper]
 
 
 def cells_of(node: Node) -> list[tuple[Cell, bool]]:
@@ -133,7 +133,7 @@ def directions_of(
             own = dict(zip(("pi", "po", "pf"), np.split(P[k], 3), strict=True))
             parameters |= {n: p[:, np.newaxis] for n, p in own.items() if n in cell.parameters}
         parameters = {n: np.ascontiguousarray(parameters[n]) for n in cell.parameters}
-        found.append(Direction(cell, parameters, reverse, {}))
+        found.append(Direction(cell, parameters, reverse))
     return found
 
 
@@ -196,13 +196,10 @@ def compute(
             np.zeros((m, n_a), x.dtype) if s is None else s[:, k] if batch_first else s[k]
             for s in states
         )
-        if m and T_x == 1 and lengths is None and _dtype(direction) == x.dtype:
-            y, final = _one_step(direction, x, state0)
-        else:
-            y, final, _ = provider().forward(
-                direction.cell, x, state0, direction.parameters, lengths,
-                reverse=direction.reverse, keep_tape=False,
-            )  # fmt: skip
+        y, final, _ = provider().forward(
+            direction.cell, x, state0, direction.parameters, lengths,
+            reverse=direction.reverse, keep_tape=False,
+        )  # fmt: skip
         outputs.append(y)
         finals.append(final)
     n = len(directions)
@@ -214,27 +211,36 @@ def compute(
     return Y.transpose(1, 2, 0, 3), *ends
 
 
-def _one_step(
-    direction: Direction, x: np.ndarray, state0: tuple[np.ndarray, ...]
-) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
-    """Run one step with weights that are packed once, not in each call; bit-identical.
+def one_step(
+    direction: Direction, m: int, shapes: list[tuple[int, ...]]
+) -> Callable[..., tuple[np.ndarray, ...]]:
+    """Return the function of X and all states for one step; the weights are packed once.
 
-    A stepper is taken out of the dict while it runs, so that threads do not share its state.
+    Parameters
+    ----------
+    direction : Direction
+    m : int
+        Sequences, at least 1.
+    shapes : list of tuple of int
+        Of Y, Y_h and Y_c.
     """
-    key = provider().name, len(x)
-    stepper = direction.steppers.pop(key, None)
-    if stepper is None:
-        stepper = provider().stream(direction.cell, direction.parameters, len(x))
-    stepper.state = state0
-    y = stepper.step(np.ascontiguousarray(x[:, 0]))[:, np.newaxis].copy()
-    final = stepper.state
-    direction.steppers.clear()  # those of other batch sizes
-    direction.steppers[key] = stepper
-    return y, final
+    idle: list[Stepper] = []  # one taken out is no other thread's
+    sizes = direction.cell.sizes(direction.parameters)
+    into, state = (m, sizes["n_x"]), (m, sizes["n_a"])
+    first, *others = shapes
 
+    def run(x: np.ndarray, *states: np.ndarray) -> tuple[np.ndarray, ...]:
+        try:
+            stepper = idle.pop()
+        except IndexError:
+            stepper = provider().stream(direction.cell, direction.parameters, m)
+        stepper.state = tuple([s.reshape(state) for s in states])
+        y = stepper.step(np.ascontiguousarray(x.reshape(into))).copy()
+        ends = stepper.state
+        idle.append(stepper)
+        return y.reshape(first), *[s.reshape(n) for s, n in zip(ends, others, strict=True)]
 
-def _dtype(direction: Direction) -> np.dtype:
-    return next(iter(direction.parameters.values())).dtype
+    return run
 
 
 def _n_x(direction: Direction) -> int:

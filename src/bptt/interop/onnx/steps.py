@@ -286,7 +286,12 @@ def _conv(maker, node, given, results):
     if not b or b[0].array is None:
         return maker.call(run, [x], results)
     bias = b[0].array.reshape(-1, *[1] * (x.array.ndim - 2))
-    return maker.call(lambda x, bias: run(x) + bias, [x, _fixed(bias)], results)
+
+    def biased(x, bias):
+        y = run(x)
+        return np.add(y, bias, out=y)
+
+    return maker.call(biased, [x, _fixed(bias)], results)
 
 
 @form("BatchNormalization")
@@ -325,9 +330,16 @@ def _recurrent(maker, node, given, results):
     x, lengths = given[0], given[4].array if len(given) > 4 else None
     if directions is None or lengths is not None or x.array.dtype == np.float16:
         return None
+    dtype = next(iter(directions[0].parameters.values())).dtype
     states = [*given[5:7], *[Known.left_out()] * 2][: directions[0].cell.n_states]
-    if any(s.array is not None and s.array.dtype != x.array.dtype for s in states):
+    for k, own in enumerate(states):
+        if own.array is None:
+            states[k] = _fixed(np.zeros(results[1].shape, x.array.dtype))
+    if any(v.array.dtype != dtype for v in (x, *states)):
         return None
     batch_first = bool(_attribute(node, "layout", 0))
     run = partial(recurrent.compute, directions, batch_first, None)
+    m, steps = x.array.shape[:2] if batch_first else x.array.shape[1::-1]
+    if m and steps == len(directions) == 1:
+        run = recurrent.one_step(directions[0], m, [y.shape for y in results])
     return maker.call(run, [x, *states], results)
