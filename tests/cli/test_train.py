@@ -63,6 +63,7 @@ def test_train_hands_every_option_to_the_model(run):
         "momentum": 0.5, "weight_decay": 0.001, "schedule": "cosine", "warmup": 3, "patience": 2,
         "validation_fraction": 0.2, "tokenizer": "words", "max_vocabulary": 4, "embedding": 7,
         "burn_in": 1, "min_count": 2, "micro_batches": 2,
+        "local_steps": 2, "local_after": 0.25, "outer_learning_rate": 0.7, "outer_momentum": 0.5,
     }  # fmt: skip
     only_in_python = {"verbose", "warm_start"}
     assert given.keys() == LanguageModel().get_params().keys() - only_in_python

@@ -46,6 +46,8 @@ def more(cell="lstm"):
     yield "few rows", *other("regress", batch_size=3, optimizer="sgd", learning_rate=0.05)
     yield "weights", *other("tag", class_weight="balanced", grad_clip=0.1, schedule="cosine")
     yield "gaussian", *other("forecast", output="gaussian", missing="indicator", patience=1)
+    diloco = {"local_steps": 3, "outer_learning_rate": 0.7, "outer_momentum": 0.9}
+    yield "local steps", *other("text", **diloco, patience=None)
     model, (X, _) = other("classify")
     words = [["ab" * (i % 3), "cd", "e"][: 1 + i % 3] for i in range(len(X))]
     labels = [len(w) for w in words]

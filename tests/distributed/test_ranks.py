@@ -133,5 +133,5 @@ def test_mpi_gives_one_hash_on_1_and_3_ranks():
         for n in (1, 3)
     ]
     assert all(s.returncode == 0 for s in shown), shown[-1].stderr
-    assert shown[0].stdout.startswith("gru documents ")
+    assert shown[0].stdout.startswith("gru documents: ")
     assert shown[0].stdout == shown[1].stdout

@@ -107,6 +107,36 @@ class Model(ABC):
         "are drawn for each part.",
         group="Training",
     )
+    local_steps: int = option(
+        1,
+        Whole(1),
+        "Training steps between two averages of parameters. Above 1, each of the `micro_batches` "
+        "parts trains parameters and an optimizer of its own in between, so that ranks exchange "
+        "them once in `local_steps` steps: for slow networks and large models.",
+        group="Training",
+        unit="steps",
+    )
+    local_after: float = option(
+        0.0,
+        Number(0, 1),
+        "With `local_steps`, the share of the training before the first local step (post-local "
+        "SGD); until then gradients are added in each step.",
+        group="Training",
+    )
+    outer_learning_rate: float = option(
+        1.0,
+        Number(0, above=True),
+        "With `local_steps`, the factor of the mean change of the parts' parameters. 1, without "
+        "`outer_momentum`: the parameters become their mean.",
+        group="Training",
+    )
+    outer_momentum: float = option(
+        0.0,
+        Number(0, 1),
+        "With `local_steps`, Nesterov momentum of the mean change; DiLoCo takes 0.9 and an "
+        "`outer_learning_rate` of 0.7.",
+        group="Training",
+    )
     epochs: int = option(10, Whole(1), "Passes over the training data.", group="Training")
     optimizer: OptimizerName = option(
         "adam", Choice(OptimizerName), "Optimization algorithm.", group="Training"
@@ -284,7 +314,18 @@ class Model(ABC):
 
     def rules(self) -> Iterator[tuple[str, str]]:
         """Yield what the hyper-parameters break together: a name, and what is expected of it."""
-        yield from ()
+        if self.local_steps > 1 and self.micro_batches < 2:
+            yield (
+                "local_steps",
+                "1 with micro_batches 1, because the parts of a batch are what trains apart",
+            )
+        if self.local_steps > 1 and self.micro_batches > self.batch_size:
+            yield "micro_batches", f"at most batch_size = {self.batch_size} with local_steps"
+        if self.local_steps == 1:
+            for name in ("local_after", "outer_learning_rate", "outer_momentum"):
+                default = next(f.default for f in fields(self) if f.name == name)
+                if getattr(self, name) != default:
+                    yield name, f"{default:g} with local_steps 1"
 
     # -- hyper-parameters --------------------------------------------------------------------
 

@@ -85,6 +85,19 @@ class LanguageModel(Model):
         Parts into which each batch is divided; their gradients are added in a fixed order. Above 1,
         the result is bit-identical for any number of ranks (`distributed`), and dropout masks are
         drawn for each part.
+    local_steps : int (steps), default=1
+        Training steps between two averages of parameters. Above 1, each of the `micro_batches`
+        parts trains parameters and an optimizer of its own in between, so that ranks exchange them
+        once in `local_steps` steps: for slow networks and large models.
+    local_after : float, default=0.0
+        With `local_steps`, the share of the training before the first local step (post-local SGD);
+        until then gradients are added in each step.
+    outer_learning_rate : float, default=1.0
+        With `local_steps`, the factor of the mean change of the parts' parameters. 1, without
+        `outer_momentum`: the parameters become their mean.
+    outer_momentum : float, default=0.0
+        With `local_steps`, Nesterov momentum of the mean change; DiLoCo takes 0.9 and an
+        `outer_learning_rate` of 0.7.
     epochs : int, default=10
         Passes over the training data.
     optimizer : {"adam", "adamw", "rmsprop", "sgd"}, default="adam"

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..distributed import connect
 from ..errors import BpttError, ConfigError
-from ..training import Checkpoints, Display, Run, Schedule, Shares, fit
+from ..training import Checkpoints, Display, LocalSteps, Run, Schedule, Shares, fit
 from ..training.array_files import load_arrays
 from ..training.batches import Source
 from ..training.callbacks import call, check_callbacks
@@ -91,6 +91,9 @@ def train(
     communicator = connect(distributed)
     callbacks = () if communicator.rank else callbacks  # rank 0 writes, as it does checkpoints
     shares = Shares(model.micro_batches, communicator)
+    local = LocalSteps(
+        model.local_steps, model.local_after, model.outer_learning_rate, model.outer_momentum
+    )
     if checkpoint is not None and not isinstance(checkpoint, Checkpoints):
         checkpoint = Checkpoints(checkpoint)
     if communicator.rank or (progress == "auto" and not model.verbose):
@@ -127,7 +130,7 @@ def train(
             run, new.network_, objective, source, validation,
             epochs=model.epochs, grad_clip=model.grad_clip, patience=model.patience,
             display=display, checkpoint=checkpoint, save=save, on_step=after_step,
-            shares=shares,
+            shares=shares, local=local,
         )  # fmt: skip
     except BaseException:
         if run.step > first:

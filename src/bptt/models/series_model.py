@@ -237,6 +237,7 @@ class SeriesModel(Model):
 
     def rules(self) -> Iterator[tuple[str, str]]:
         """Yield what no hyper-parameter may be beside the others."""
+        yield from super().rules()
         if self.season > self.window:
             yield "season", f"at most window = {self.window}"
         if self.strategy == "recursive" and not self._output().recursive:

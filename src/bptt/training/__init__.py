@@ -1,5 +1,6 @@
 """Training: batches, objectives, optimizers, schedules, the training loop, checkpoints."""
 
+from .batch_gradients import gradients
 from .batches import Batch, Documents, SequenceBatches, TextStreams, text_windows
 from .callbacks import Callback, CSVLogger, Monitor, TensorBoardLogger
 from .checkpoints import Checkpoints
@@ -7,7 +8,8 @@ from .display import Display
 from .fitting import fit
 from .inference import infer
 from .interrupts import Interrupts
-from .loop import evaluate, gradients, train
+from .local_steps import LocalSteps
+from .loop import evaluate, train
 from .objectives import (
     CrossEntropy,
     GaussianNLL,
@@ -36,6 +38,7 @@ __all__ = [
     "GaussianNLL",
     "Interrupts",
     "LastStep",
+    "LocalSteps",
     "Monitor",
     "NegativeBinomialNLL",
     "Pinball",

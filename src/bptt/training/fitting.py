@@ -14,6 +14,7 @@ from .batches import Source
 from .checkpoints import Checkpoints
 from .display import Display
 from .interrupts import Interrupts
+from .local_steps import LocalSteps
 from .loop import train
 from .objectives import Objective
 from .progress import Progress
@@ -38,6 +39,7 @@ def fit(
     save: Callable[[Path], Any] | None = None,
     on_step: Callable[[Progress], Any] | None = None,
     shares: Shares | None = None,
+    local: LocalSteps | None = None,
 ) -> Run:
     """Train a network for a number of epochs; return the run.
 
@@ -49,7 +51,7 @@ def fit(
     ----------
     run : Run
         The training state; its parameters are changed in place.
-    network, objective, source, validation, epochs, grad_clip, patience
+    network, objective, source, validation, epochs, grad_clip, patience, local
         See `train`.
     display : Display, optional
         Shows the progress; nothing is shown where None.
@@ -85,7 +87,7 @@ def fit(
     display = display or Display("silent", epochs)
     steps = train(
         run, network, objective, source, validation,
-        epochs=epochs, grad_clip=grad_clip, patience=patience, shares=shares,
+        epochs=epochs, grad_clip=grad_clip, patience=patience, shares=shares, local=local,
     )  # fmt: skip
     failing = False
     due = checkpoint.due if checkpoint is not None and write is not None else lambda: False
@@ -121,9 +123,10 @@ def fit(
 
 
 def _collect(run, network, shares):
-    """Gather the carried state on rank 0, from where it is saved."""
+    """Gather carried states and optimizers on rank 0, from where they are saved."""
     if shares.communicator.size > 1:
         run.carried = shares.carried(network)
+        shares.optimizers(run)
 
 
 def _on_rank_0(shares, action):

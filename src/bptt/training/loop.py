@@ -4,68 +4,20 @@ import math
 import time
 from collections.abc import Iterator
 from itertools import islice
-from typing import Any
 
 import numpy as np
 
 from ..errors import BpttError, ConfigError
 from ..network import Network
-from .batches import Batch, Source
+from .batch_gradients import part_gradients
+from .batches import Source
 from .inference import infer
+from .local_steps import LocalSteps
 from .objectives import Objective
 from .optimizers import clip_scale, global_norm
 from .progress import LastStep, Progress
 from .run import Run
 from .shares import Shares, merge_gradients
-
-RECENT = 50  # steps of the running mean of the loss
-
-
-def gradients(
-    network: Network,
-    parameters: dict[str, np.ndarray],
-    objective: Objective,
-    batch: Batch,
-    state: tuple[Any, ...] | None = None,
-    rng: np.random.Generator | None = None,
-) -> tuple[float, float, dict[str, np.ndarray], tuple[Any, ...]]:
-    """Run one batch forward and backward.
-
-    Parameters
-    ----------
-    network : Network
-    parameters : dict of str to ndarray
-    objective : callable (y, batch) -> (total, weight, dy)
-        See `bptt.training.objectives`.
-    batch : Batch
-    state : tuple, optional
-        Final state of the batch before; ignored if the batch is fresh.
-    rng : numpy.random.Generator, optional
-        Draws the dropout masks.
-
-    Returns
-    -------
-    total : float
-        Sum of the losses.
-    weight : float
-        total / weight is the mean loss.
-    gradients : dict of str to ndarray
-        Of the total, keyed like the parameters; those of two batches add up to those of both
-        together.
-    state : tuple
-        Final state; of the first part of a batch that has several.
-    """
-    if batch.fresh or state is None:
-        state = network.initial_state(parameters, len(batch.x))
-    y, state, tape = network.forward(batch.x, parameters, state, batch.lengths, rng=rng)
-    total, weight, dy = objective(y, batch)
-    _, dstate0, g = network.backward(tape, dy, need_dx=False)
-    g |= network.initial_state_gradients(dstate0 if batch.fresh else None)
-    for part in batch.rest:
-        also, more, h, _ = gradients(network, parameters, objective, part, None, rng)
-        total, weight = total + also, weight + more
-        g = {name: value + h[name] for name, value in g.items()}
-    return total, weight, g, state
 
 
 def train(
@@ -79,6 +31,7 @@ def train(
     grad_clip: float | None = None,
     patience: int | None = None,
     shares: Shares | None = None,
+    local: LocalSteps | None = None,
 ) -> Iterator[Progress]:
     """Train a network; in each step the mean gradients of a batch are clipped and applied.
 
@@ -103,10 +56,13 @@ def train(
     shares : Shares, optional
         How each batch is divided into parts and among ranks. Default: one part, one process. With
         several ranks ``run.carried`` is not kept up to date: see `Shares.carried`.
+    local : LocalSteps, optional
+        Parts train apart, and are averaged after some steps. Default: after every step.
 
     Yields
     ------
     Progress
+        After each step; with local steps after each average.
 
     Raises
     ------
@@ -120,6 +76,8 @@ def train(
         raise ConfigError(f"patience is {patience}; expected None where there is no validation.")
     shares = shares or Shares()
     shares.begin(run.carried)
+    local = local or LocalSteps()
+    local.begin(run, shares)
     first_step, first_seconds, start = run.step, run.seconds, time.perf_counter()
     while run.epoch <= epochs and not run.stopped:
         if run.order is None:
@@ -127,8 +85,12 @@ def train(
         count = source.count(run.order)
         run.per_epoch = run.per_epoch or count
         n_steps = max(run.step + count - run.batch, epochs * run.per_epoch)
-        for batch in islice(source.batches(run.order), run.batch, None):
-            norm = _step(run, network, objective, batch, n_steps, grad_clip, shares)
+        batches = islice(source.batches(run.order), run.batch, None)
+        while run.batch < count:
+            if local.due(run, n_steps):
+                norm = local.round(run, network, objective, batches, n_steps, grad_clip, shares)
+            else:
+                norm = _step(run, network, objective, next(batches), n_steps, grad_clip, shares)
             ended, held_out = run.batch == count, None
             rate = run.optimizer.learning_rate
             if ended:
@@ -152,7 +114,7 @@ def train(
                 ended,
             )
             if ended:
-                break
+                break  # the next epoch has begun
 
 
 def _step(run, network, objective, batch, n_steps, grad_clip, shares):
@@ -168,10 +130,7 @@ def _step(run, network, objective, batch, n_steps, grad_clip, shares):
     with np.errstate(all="ignore"):  # a parameter that overflows stops the next step
         run.optimizer.update(run.parameters, g, mean * clip_scale(norm, grad_clip))
     run.last = LastStep(batch, loss, g, mean) if run.keeps_last else None
-    run.recent = [*run.recent[1 - RECENT :], loss]
-    run.total, run.weight, run.norms = run.total + total, run.weight + weight, run.norms + norm
-    run.items += weight
-    run.step, run.batch = run.step + 1, run.batch + 1
+    run.count(1, total, weight, norm)
     run.training_seconds += time.perf_counter() - began
     return norm
 
@@ -180,15 +139,11 @@ def _summed(run, network, objective, batch, shares):
     """Return loss, weight and gradients of a batch: sums over its parts, on all ranks."""
     sums, nodes, states = {}, {}, {}
     for k, part in shares.split(batch):
-        if not shares.one and not len(part.x):
-            sums[k], states[k] = (0.0, 0.0), network.zero_state(0)
-            nodes[0, k] = {name: np.zeros_like(p) for name, p in run.parameters.items()}
-        else:
-            rng = run.rng if shares.one else shares.generator(run.seed, run.step, k)
-            total, weight, g, states[k] = gradients(
-                network, run.parameters, objective, part, shares.state(k), rng
-            )
-            sums[k], nodes[0, k] = (total, weight), g
+        rng = run.rng if shares.one else shares.generator(run.seed, run.step, k)
+        total, weight, nodes[0, k], states[k] = part_gradients(
+            network, run.parameters, objective, part, shares.state(k), rng
+        )
+        sums[k] = total, weight
         merge_gradients(nodes, shares.n)
     shares.carry(states, batch)
     if shares.communicator.size == 1:

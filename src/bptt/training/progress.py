@@ -22,7 +22,11 @@ class Progress(NamedTuple):
 
 
 class LastStep(NamedTuple):
-    """What the last training step computed, for callbacks."""
+    """What the last training step computed, for callbacks.
+
+    After local steps: the last batch, the mean loss over them, and the change of the parameters
+    (before minus after) in place of gradients.
+    """
 
     batch: Any  # bptt.training.Batch
     loss: float  # mean over the batch

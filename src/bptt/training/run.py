@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from .optimizers import Optimizer
 from .progress import LastStep
 from .schedules import Schedule
 
+RECENT = 50  # steps of the running mean of the loss
 _ROW = {
     "epoch", "step", "loss", "validation", "grad_norm", "learning_rate", "seconds",
     "steps_per_second",
@@ -58,6 +59,10 @@ class Run:
     history : list of dict
         One row for each epoch: epoch, step, loss, validation, grad_norm (mean over the epoch),
         learning_rate, seconds, steps_per_second.
+    local : dict of int to Optimizer, or None
+        With local steps, after they have begun: the optimizer of each part of this rank.
+    outer : dict of str to ndarray
+        Momentum of the outer step of local steps.
     best, best_loss, waited
         Parameters with the lowest validation loss, that loss, and the epochs since then.
     stopped : bool
@@ -90,6 +95,8 @@ class Run:
     training_seconds: float = 0.0
     seconds: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
+    local: dict[int, Optimizer] | None = None
+    outer: dict[str, np.ndarray] = field(default_factory=dict)
     best: dict[str, np.ndarray] | None = None
     best_loss: float | None = None
     waited: int = 0
@@ -112,6 +119,10 @@ class Run:
             named["order"] = self.order
         for i, state in enumerate(self.carried or ()):
             named |= {f"carried/{i}/{j}": a for j, a in enumerate(state)}
+        for k, optimizer in (self.local or {}).items():
+            if k:  # that of part 0 is the run's
+                named |= {f"local/{k}/{name}": a for name, a in optimizer.state.items()}
+        named |= {f"outer/{name}": a for name, a in self.outer.items()}
         return named | {f"best/{name}": a for name, a in (self.best or {}).items()}
 
     def scalars(self) -> dict[str, Any]:
@@ -120,7 +131,16 @@ class Run:
             "generator": self.rng.bit_generator.state,
             "schedule": self.schedule.state,
             "carried_layers": None if self.carried is None else len(self.carried),
+            "local_parts": None if self.local is None else len(self.local),
         }
+
+    def count(self, steps: int, total: float, weight: float, norm: float) -> None:
+        """Count steps that were made: their losses, weights and mean gradient norm."""
+        self.recent = [*self.recent[1 - RECENT :], total / weight if weight > 0 else 0.0]
+        self.total, self.weight = self.total + total, self.weight + weight
+        self.norms += norm * steps
+        self.items += weight
+        self.step, self.batch = self.step + steps, self.batch + steps
 
     @operation("resume")
     def restore(
@@ -140,15 +160,18 @@ class Run:
         try:
             self._restore_scalars(scalars)
             self.optimizer.state.update(self._moments(_within(arrays, "optimizer/")))
+            self.local = self._local(arrays, scalars.get("local_parts"))
+            self.outer = _within(arrays, "outer/")
             self.best = _within(arrays, "best/") or None
             self.order = arrays.get("order")
             self.carried = _carried(_within(arrays, "carried/"), scalars, network)
         except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise CheckpointError(f"the training state is damaged: {error}.") from error
         expected = {name: (p.shape, p.dtype) for name, p in self.parameters.items()}
-        best = {name: (p.shape, p.dtype) for name, p in (self.best or self.parameters).items()}
-        if best != expected:
-            raise CheckpointError("the training state is damaged: its best parameters.")
+        for what in ("best", "outer"):
+            given = getattr(self, what) or self.parameters
+            if {name: (p.shape, p.dtype) for name, p in given.items()} != expected:
+                raise CheckpointError(f"the training state is damaged: its {what} parameters.")
         if self.order is None:
             fits = self.batch == 0
         else:
@@ -202,9 +225,21 @@ class Run:
                 raise ValueError(f"its optimizer/{key:.40} is not a valid state")
         moments = {key.partition(".")[0] for key in given if "." in key}
         complete = {f"{moment}.{name}" for moment in moments for name in self.parameters}
-        if self.step and (not moments or complete | self.optimizer.state.keys() != given.keys()):
+        if self.step and not (moments and complete | self.optimizer.state.keys() == given.keys()):
             raise ValueError("its optimizer's state is incomplete")
         return given
+
+    def _local(self, arrays, n):
+        """Return the optimizers of n parts; a part that made no step has nothing in the file."""
+        if n is None:
+            return None
+        if type(n) is not int or not 1 <= n < 2**16:
+            raise ValueError(f"its local_parts is {n!r:.40}")
+        states = {k: _within(arrays, f"local/{k}/") for k in range(1, n)}
+        own = {k: replace(self.optimizer) for k in states}
+        for k, state in states.items():
+            own[k].state.update(self._moments(state) if state else {})
+        return {0: self.optimizer} | own
 
     def row(self, validation: float | None = None) -> dict[str, Any]:
         """Return the row of the history for the current epoch, complete or not."""

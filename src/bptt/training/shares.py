@@ -1,6 +1,7 @@
 """How a batch is divided into parts, and how their gradients are added over ranks."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from ..distributed.tree import add_in_place, merge, own_parts, reduce
 from ..errors import BpttError
 from ..network import Network
 from .batches import Batch
+from .run import Run
 
 STOP, DUE, STEP = range(3)  # what the ranks agree on in each step, beside the sums
 MESSAGE = 400  # bytes of an error message that ranks exchange
@@ -123,6 +125,31 @@ class Shares:
             for into, own in zip(_arrays(whole), _arrays(state), strict=True):
                 into[:, rows] = own
         return whole
+
+    def optimizers(self, run: Run) -> None:
+        """Gather the optimizers of all parts on rank 0; every rank must call it."""
+        if run.local is None or self.communicator.size == 1:
+            return
+        states = {k: o.state for k, o in run.local.items() if k in self.own}
+        there = np.zeros(self.n)  # a part that made no step has no moments yet
+        for k, state in states.items():
+            there[k] = len(state)
+        self.communicator.sum(there)
+        full = there == there[0]
+        if self.communicator.rank:
+            arrays = [states[k][name] for k in states if full[k] for name in sorted(states[k])]
+            self.communicator.exchange([(0, a) for a in arrays], [])
+            return
+        received = []
+        for j in range(1, self.communicator.size):
+            for k in own_parts(self.n, j, self.communicator.size):
+                run.local[k] = replace(run.optimizer)
+                if full[k]:
+                    run.local[k].state |= {n: a.copy() for n, a in run.optimizer.state.items()}
+                    own = run.local[k].state
+                    received += [(j, own[name]) for name in sorted(own)]
+        self.communicator.exchange([], received)
+        run.local = dict(sorted(run.local.items()))
 
     # -- sums over parts and ranks -----------------------------------------------------------
 
