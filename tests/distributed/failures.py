@@ -1,74 +1,195 @@
-"""End a rank in several ways, and show how the job ends: ``python failures.py 20``.
+"""End a rank in many ways, and show how the job ends: ``python failures.py 20 [EVENT...]``.
 
-Not part of the test suite: it needs mpi4py and mpiexec (pip install mpi4py mpich) and takes ten
-seconds or more for each run. A line has the event, the status, the seconds to the end, the last
-checkpoint that can be loaded, and the sentence that was printed.
+Not part of the test suite: it needs mpi4py and mpich (pip install mpi4py mpich), root for "disk"
+and "link" (a small file system, two network namespaces), and takes five seconds or more for each
+run. A line of the table has the event, how often it was tried, the exit statuses of mpiexec, the
+seconds from the event to the end of all ranks, how often the last checkpoint was whole and gave the
+result of an uninterrupted training, and a sentence that was printed.
 """
 
+import contextlib
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 import bptt
 from bptt.models.runs import newest
-from bptt.training import Checkpoints
+from bptt.training import Checkpoints, fitting
 
-EVENTS = ("kill", "raise", "exit", "stop", "skip", "terminate")
-RANKS, STEP, TIMEOUT = 3, 20, 4.0
+if __package__:
+    from .hosts import MPIEXEC, cut, two_hosts
+else:
+    from hosts import MPIEXEC, cut, two_hosts
+
+EVENTS = {
+    "kill": "SIGKILL", "killed": "SIGKILL, mpiexec -disable-auto-cleanup",
+    "stop": "SIGSTOP", "fewer": "one step fewer", "more": "one message more",
+    "before": "sys.exit(3) before fit", "exit": "sys.exit(3) in a step", "raise": "an exception",
+    "disk": "rank 0's disk is full", "link": "link between two hosts cut",
+    "terminate": "SIGTERM", "interrupt": "SIGINT",
+}  # fmt: skip
+SIGNALS = {
+    "kill": signal.SIGKILL, "killed": signal.SIGKILL, "stop": signal.SIGSTOP,
+    "terminate": signal.SIGTERM, "interrupt": signal.SIGINT,
+}  # fmt: skip
+RANKS, STEP, TIMEOUT = 3, 20, 3.0
+TEXT = "the cat sat on the mat. " * 60
+
+
+def model():
+    """Return the model that is trained: 90 steps."""
+    return bptt.LanguageModel(
+        units=8, batch_size=4, seq_length=8, micro_batches=4, epochs=2, verbose=0
+    )
 
 
 def job(event, path):
-    """Train; on rank 1 the event happens."""
+    """Train; on one rank the event happens."""
     communicator = bptt.distributed.MPI(timeout=TIMEOUT)
+    here = communicator.rank == (0 if event in ("disk", "link") else 1)
 
-    def on_step(progress):
-        if communicator.rank != 1 or progress.step != STEP:
-            return
+    def happens():
+        path.with_suffix(".at").write_text(str(time.monotonic()))
+        if event in SIGNALS:
+            os.kill(os.getpid(), SIGNALS[event])
         if event == "raise":
             raise ZeroDivisionError("on purpose")
-        if event == "exit":
+        if event in ("exit", "before"):
             sys.exit(3)
-        if event == "skip":  # a message too many: the next step does not fit
+        if event == "more":
             communicator.sum(np.zeros(1))
-        numbers = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP, "terminate": signal.SIGTERM}
-        if event in numbers:
-            os.kill(os.getpid(), numbers[event])
+        if event == "disk":
+            with contextlib.suppress(OSError), open(path.with_suffix(".filler"), "wb") as f:
+                while True:
+                    f.write(bytes(1 << 12))
+                    f.flush()
+        if event == "link":
+            path.with_suffix(".cut").touch()  # `watched` cuts it: it sees all namespaces
+            time.sleep(0.2)
 
-    model = bptt.LanguageModel(
-        units=8, batch_size=4, seq_length=8, micro_batches=4, epochs=3, verbose=0
-    )
+    def on_step(progress):
+        if here and progress.step == STEP and event not in ("before", "fewer"):
+            happens()
+
+    def fewer(*args, **options):
+        for progress in steps(*args, **options):
+            yield progress
+            if progress.step == STEP:
+                path.with_suffix(".at").write_text(str(time.monotonic()))
+                return
+
+    steps = fitting.train
+    if here and event == "fewer":
+        fitting.train = fewer
+    if here and event == "before":
+        happens()
     places = Checkpoints(path, minutes=0)
-    text = "the cat sat on the mat. " * 60
-    model.fit(text, distributed=communicator, checkpoint=places, on_step=on_step)
+    model().fit(TEXT, distributed=communicator, checkpoint=places, on_step=on_step)
 
 
-def main(times):
-    """Run every event; print a line for each run."""
-    for event in [e for e in EVENTS for _ in range(times)]:
-        with tempfile.TemporaryDirectory() as directory:
-            path = Path(directory) / "m.safetensors"
-            mpiexec = Path(sys.executable).with_name("mpiexec")
-            command = [mpiexec, "-n", RANKS, sys.executable, __file__, event, path]
-            began = time.perf_counter()
-            done = subprocess.run(
-                list(map(str, command)), capture_output=True, text=True, timeout=120
-            )
-            seconds = time.perf_counter() - began
-            said = next((s for s in done.stderr.splitlines() if s.startswith("bptt:")), "")
-            last = newest(Checkpoints(path))
-            name = last.name if last else "none"
-            sys.stdout.write(f"{event} {done.returncode} {seconds:.1f} s {name} {said}\n")
-            sys.stdout.flush()
+def whole(path, expected):
+    """Return whether the last checkpoint goes on to the result of an uninterrupted training."""
+    places = Checkpoints(path)
+    last = newest(places)
+    if last is None or int(last.stem.rpartition("-")[2]) < STEP - 2:
+        return False
+    resumed = model().fit(TEXT, resume=last)
+    return all(np.array_equal(p, expected[name]) for name, p in resumed.parameters_.items())
+
+
+@contextlib.contextmanager
+def place(event):
+    """Yield the words that start a job, and its directory."""
+    with contextlib.ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        words = [MPIEXEC, *(["-disable-auto-cleanup"] if event == "killed" else [])]
+        if event == "link":
+            words = stack.enter_context(two_hosts())
+        if event == "disk":
+            mount = ["mount", "-t", "tmpfs", "-o", "size=256k", "tmpfs", str(directory)]
+            subprocess.run(mount, check=True)
+            stack.callback(subprocess.run, ["umount", str(directory)], check=True)
+        yield words, directory
+
+
+def run(event, expected):
+    """Run a job; return its status, the seconds from the event to its end, the last words."""
+    with place(event) as (words, directory):
+        path = directory / "m.safetensors"
+        said, at = directory.with_suffix(".said"), path.with_suffix(".at")
+        command = [*words, "-n", str(RANKS), sys.executable, __file__, "--job", event, str(path)]
+        with said.open("wb") as out:
+            process = subprocess.Popen(command, stdout=out, stderr=out)
+        ended, status = watched(process, path, 60)
+        sentence = next(
+            (s for s in said.read_text(errors="replace").splitlines() if s.startswith("bptt: ")), ""
+        )
+        said.unlink()
+        path.with_suffix(".filler").unlink(missing_ok=True)
+        seconds = ended - float(at.read_text()) if at.exists() else float("nan")
+        return status, seconds, event == "before" or whole(path, expected), sentence
+
+
+def watched(process, path, limit):
+    """Wait for the end of all ranks; return when that was and the status of mpiexec."""
+    until = time.monotonic() + limit
+    while time.monotonic() < until:
+        if path.with_suffix(".cut").exists():
+            path.with_suffix(".cut").unlink()
+            cut()
+        if (status := process.poll()) is not None and not ranks(path):
+            return time.monotonic(), status
+        if path.with_suffix(".at").exists() and not ranks(path):
+            ended = time.monotonic()  # mpiexec itself may wait for a host that is cut off
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return ended, process.wait(5)
+            process.kill()
+            return ended, "ranks ended; mpiexec waits"
+        time.sleep(0.02)
+    for pid in ranks(path):
+        os.kill(pid, signal.SIGKILL)
+    process.kill()
+    return time.monotonic(), "none"
+
+
+def ranks(path):
+    """Return the processes of a job that have not ended."""
+    found = []
+    for directory in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            words = (directory / "cmdline").read_bytes().split(b"\0")
+            if words[0] == sys.executable.encode() and bytes(path) in words:
+                found.append(int(directory.name))
+    return found
+
+
+def main(times, events):
+    """Run every event; print a line of the table for each."""
+    expected = model().fit(TEXT).parameters_
+    sys.stdout.write("| event | tried | status | seconds to the end | checkpoint | sentence |\n")
+    sys.stdout.write("|---|---|---|---|---|---|\n")
+    for event in events or EVENTS:
+        results = [run(event, expected) for _ in range(times)]
+        statuses, seconds, kept, said = zip(*results, strict=True)
+        counted = ", ".join(f"{n} x {s}" for s, n in Counter(statuses).most_common())
+        spread = f"{statistics.median(seconds):.1f} ({min(seconds):.1f} to {max(seconds):.1f})"
+        sys.stdout.write(
+            f"| {EVENTS[event]} | {times} | {counted} | {spread} | {sum(kept)} of {times} | "
+            f"{Counter(said).most_common(1)[0][0]} |\n"
+        )
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 3:
-        job(*sys.argv[1:])
+    if sys.argv[1:2] == ["--job"]:
+        job(sys.argv[2], Path(sys.argv[3]))
     else:
-        main(int(sys.argv[1]) if sys.argv[1:] else 1)
+        main(int(sys.argv[1]) if sys.argv[1:] else 1, sys.argv[2:])

@@ -4,6 +4,7 @@
 with the members of `Communicator` may take the place of "mpi".
 """
 
+from functools import cache
 from typing import Any
 
 from ..errors import ConfigError, operation
@@ -30,10 +31,16 @@ def connect(distributed: Any = None) -> Communicator:
     if distributed is None:
         return Alone()
     if isinstance(distributed, str) and distributed == "mpi":
-        return MPI()
+        return _world()
     if isinstance(distributed, str) or not isinstance(distributed, Communicator):
         raise ConfigError(
             f"distributed is {distributed!r:.80}; expected None, 'mpi' or an object with the "
             f"members of bptt.distributed.Communicator."
         )
     return distributed
+
+
+@cache
+def _world():
+    """Return one communicator for all trainings of this process: MPI has a few thousand."""
+    return MPI()

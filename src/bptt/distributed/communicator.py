@@ -57,6 +57,12 @@ class Alone:
         raise SystemExit(sentence or status)
 
 
+def where(communicator: Communicator, rank: int) -> str:
+    """Return a rank in words: "rank 3 on node17", where the communicator has `hosts`."""
+    hosts = getattr(communicator, "hosts", None)
+    return f"rank {rank} on {hosts[rank]}" if hosts else f"rank {rank}"
+
+
 def gather(communicator: Communicator, own: np.ndarray) -> list[np.ndarray]:
     """Return an array of every rank, in the order of the ranks; all have the same shape.
 

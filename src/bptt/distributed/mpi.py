@@ -1,11 +1,14 @@
 """Ranks of an MPI job, by mpi4py; a watchdog ends the job where a rank is lost."""
 
+import atexit
+import contextlib
 import math
 import os
+import signal
 import socket
 import sys
+import threading
 import time
-from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -14,21 +17,26 @@ from .. import extras
 from ..checks import is_number
 from ..engine import get_num_threads, set_num_threads
 from ..errors import ConfigError, operation
-from .communicator import Messages, gather
+from . import processes
+from .communicator import Messages, gather, where
 
 STATUS_LOST = 75  # EX_TEMPFAIL of sysexits.h: a batch system may start the job again
 SPIN = 0.02  # seconds of waiting without a pause: a reduction of 1 MB takes 0.5 ms
 PAUSE = 2e-4  # seconds between two tests after that
-ALIVE = 5.0  # seconds in which ranks answer whether they are there: their waiting began apart
-_ALIVE_TAG = 7
+LOOK = 0.05  # seconds between two looks for questions of other ranks
+SURE = 0.5
+TURN = 0.3  # seconds that each rank leaves to those before it to end the job
+AT_END = -1  # in place of the number of an exchange
+LAST_RESORT = 2.0  # seconds after the timeout: a call of the MPI library itself does not return
+QUESTION, TAGS = 32767, 32767  # tags: 32767 is the largest that every MPI library has
 
 
 class MPI:
     """The ranks of an MPI job.
 
-    No rank waits for ever: where others are not there within `timeout`, the job ends on all ranks
-    with status 75 and a sentence that names the ranks that are missing. An exception that nothing
-    catches ends the job too.
+    No rank waits for ever: where others are not there within `timeout`, or processes of this host
+    have ended, the job ends on all ranks with status 75 and a sentence that names the ranks that
+    are missing. An exception that nothing catches ends the job too.
 
     The CPUs of a host are shared among its ranks: the engine's threads are set accordingly, unless
     ``OMP_NUM_THREADS`` is set.
@@ -56,83 +64,198 @@ class MPI:
     def __init__(self, comm: Any = None, timeout: float = 600.0):
         if not (is_number(timeout) and timeout > 0):
             raise ConfigError(f"timeout is {timeout!r}; expected a number of seconds > 0.")
-        self._mpi: Any = extras.load("mpi4py", extra="mpi", why="to train over MPI") and _library()
-        self._comm: Any = (self._mpi.COMM_WORLD if comm is None else comm).Dup()
         self.timeout: float = float(timeout)
-        self.rank: int = self._comm.Get_rank()
-        self.size: int = self._comm.Get_size()
-        self._lost: str = ""
+        extras.load("mpi4py", extra="mpi", why="to train over MPI")
+        self._until = time.monotonic() + timeout + LAST_RESORT  # MPI must have answered until then
+        self._status = STATUS_LOST
+        self._number = 0  # of the exchange or sum that this rank is in
+        self.rank = self.size = -1
+        threading.Thread(target=self._last_resort, daemon=True).start()
+        self._mpi: Any = _library()
+        comm = self._mpi.COMM_WORLD if comm is None else comm
+        self.rank, self.size = comm.Get_rank(), comm.Get_size()
+        self.hosts: list[str] = [f"the host of rank {j}" for j in range(self.size)]
+        self._comm: Any = None
+        self._told: dict[int, tuple[int, int]] = {}  # rank -> where it waits, the number asked for
+        self._seen: dict[int, np.ndarray] = {}  # rank -> a process that can be watched
+        self._noticed = False  # by the launcher: a process has ended
+        with self._watched():
+            copy, request = comm.Idup()
+            self._wait([(None, request)])
+        self._comm = copy
         name = np.zeros(256, np.uint8)
         own = socket.gethostname().encode()[:256]
         name[: len(own)] = np.frombuffer(own, np.uint8)
         names = gather(self, name)
-        self.hosts: list[str] = [n.tobytes().rstrip(b"\0").decode(errors="replace") for n in names]
+        self.hosts = [n.tobytes().rstrip(b"\0").decode(errors="replace") for n in names]
         if self.size > 1:
+            found = enumerate(gather(self, processes.identity()))
+            self._seen = {j: p for j, p in found if j != self.rank and processes.can_be_seen(p)}
             self._share_cpus()
             _end_all_after_an_exception(self)
+            self._outlive_a_notice()
+            atexit.register(self._leave)  # before mpi4py's own, which waits without end
 
     def exchange(self, sent: Messages, received: Messages) -> None:
         """Send arrays to other ranks and fill arrays with what they send."""
-        into = [self._comm.Irecv(_raw(a), source=j) for j, a in received]
-        out = [self._comm.Isend(_raw(a), dest=j) for j, a in sent]
-        pairs = [*zip((j for j, _ in received), into, strict=True)]
-        self._wait([*into, *out], pairs)
+        with self._watched():
+            tag = self._number % TAGS  # a rank that is a step ahead fills no arrays of this one
+            into = [(j, self._comm.Irecv(_raw(a), source=j, tag=tag)) for j, a in received]
+            out = [(j, self._comm.Isend(_raw(a), dest=j, tag=tag)) for j, a in sent]
+            self._wait([*into, *out])
 
     def sum(self, *arrays: np.ndarray) -> None:
         """Replace each array by its sum over all ranks."""
         if self.size > 1:
             whole = self._mpi.IN_PLACE
-            self._wait([self._comm.Iallreduce(whole, a) for a in arrays], [])
+            with self._watched():
+                self._wait([(None, self._comm.Iallreduce(whole, a)) for a in arrays])
 
     def abort(self, status: int, sentence: str = "") -> NoReturn:
         """Write a sentence to standard error and end all ranks with a status."""
         if sentence:
-            sys.stderr.write(f"bptt: {sentence}\n")
-        sys.stdout.flush()
-        sys.stderr.flush()
-        self._comm.Abort(status)
+            self._write(sentence)
+        self._until, self._status = time.monotonic() + SURE, status
+        (self._comm or self._mpi.COMM_WORLD).Abort(status)
         os._exit(status)  # `Abort` returns in no MPI library
 
-    def where(self, rank: int) -> str:
-        """Return a rank in words: "rank 3 on node17"."""
-        return f"rank {rank} on {self.hosts[rank]}"
+    # -- waiting -----------------------------------------------------------------------------
 
-    def _wait(self, requests, receiving):
-        """Wait for requests; end the job where they are not complete within the timeout."""
-        if self._completed(requests, self.timeout):
+    @contextlib.contextmanager
+    def _watched(self, timeout=None):
+        """Count an exchange or sum; end the job where it is not complete in time or fails."""
+        self._number += 1
+        timeout = self.timeout if timeout is None else timeout
+        self._until = time.monotonic() + timeout + LAST_RESORT
+        try:
+            yield
+        except self._mpi.Exception as error:
+            self._end(*self._misfit(error))
+        self._until = math.inf
+
+    def _wait(self, requests, timeout=None):
+        """Wait for (other rank or None for all, request); end the job where one is lost."""
+        timeout = self.timeout if timeout is None else timeout
+        pending = [request for _, request in requests]
+        began = looked = time.perf_counter()
+        asked, gone = False, {}
+        while not self._mpi.Request.Testall(pending):
+            now = time.perf_counter()
+            if now - began > SPIN:
+                time.sleep(PAUSE)
+            if now - looked < LOOK:
+                continue
+            looked = now
+            self._listen()
+            if now - began > timeout / 2 and not asked:
+                asked = True
+                self._tell(range(self.size), 0)
+            for j, process in self._seen.items():
+                if j not in gone and processes.has_ended(process):
+                    gone[j] = now
+            waits = {j for j, request in requests if j is None or not request.Test()}
+            lost = [j for j, t in gone.items() if now - t > SURE and waits & {j, None}]
+            if lost or (self._noticed and timeout == math.inf):
+                self._end(lost, f"{self._named(lost) or 'a rank'} ended")
+            if now - began > timeout:
+                self._end(*self._missing(waits - {None}))
+
+    def _last_resort(self):
+        """End this process, on a thread of its own, where a call of MPI does not return in time."""
+        while time.monotonic() < self._until:
+            time.sleep(min(0.25, self.timeout / 10))
+            if self.size == 1:
+                return
+        self._write(f"a call of MPI on {socket.gethostname()} does not return; this rank ends.")
+        os._exit(self._status)
+
+    def _tell(self, ranks, asked):
+        """Tell other ranks that this one waits, and where; `asked` is 0 in a question."""
+        if self._comm is None:
             return
-        late = {j for j, request in receiving if not request.Test()}
-        missing = self._missing() or sorted(late)
-        lost = ", ".join(map(self.where, missing)) or "a rank"
-        speaker = min(set(range(self.size)) - set(missing), default=self.rank)
-        if self.rank != speaker:
-            time.sleep(2)  # the sentence comes from one rank, before the job ends
+        note = np.array([self._number, asked], np.int64)
+        for j in ranks:
+            if j != self.rank:
+                self._comm.Isend(note, dest=j, tag=QUESTION)
+
+    def _listen(self):
+        """Read what other ranks tell, and answer their questions."""
+        if self._comm is None:
+            return
+        note, status = np.zeros(2, np.int64), self._mpi.Status()
+        while self._comm.Iprobe(tag=QUESTION, status=status):
+            j = status.Get_source()
+            self._comm.Recv(note, source=j, tag=QUESTION)
+            at, asked = map(int, note)
+            if asked:
+                self._told[j] = at, asked
+            else:
+                self._tell([j], at)
+
+    def _places(self):
+        """Return in which exchange each rank waits, of those that have answered."""
+        answers = {j: at for j, (at, asked) in self._told.items() if asked == self._number}
+        return answers | {self.rank: self._number}
+
+    def _missing(self, late):
+        """Return the ranks that do not answer or are out of step, and a sentence about them."""
+        places = self._places()
+        if silent := [j for j in range(self.size) if j not in places]:
+            if self._comm is None:
+                return [], f"a rank did not answer for {self.timeout:g} s"
+            return silent, f"{self._named(silent)} did not answer for {self.timeout:g} s"
+        if ended := [j for j, at in places.items() if at == AT_END]:
+            return ended, f"{self._named(ended)} came to the end of the program before the others"
+        if self._number > min(places.values()):  # those that are behind know more
+            time.sleep(TURN * self.size)
+        apart = sorted(late) or [j for j, at in places.items() if at != self._number]
+        return apart, f"{self._named(apart) or 'a rank'} took another step than the others"
+
+    def _misfit(self, error):
+        """Return who is lost and a sentence, where MPI reports an error."""
+        words = " ".join(str(error).split())
+        self._tell(range(self.size), 0)
+        until = time.monotonic() + min(self.timeout, 1.0)
+        while time.monotonic() < until and len(self._places()) < self.size:
+            self._listen()
+            time.sleep(LOOK)
+        places = self._places()
+        lost = [j for j in range(self.size) if j not in places]
+        return lost, f"{self._named(lost) or 'a message'} failed: MPI reports {words!r:.200}"
+
+    def _write(self, sentence):
+        sys.stderr.write(f"bptt: {sentence}\n")
+        sys.stdout.flush()
+        sys.stderr.flush()
+
+    def _named(self, ranks):
+        return ", ".join(where(self, j) for j in ranks)
+
+    def _end(self, lost, what):
+        """End the job; the sentence comes from the first rank that is left."""
+        left = sorted(set(range(self.size)) - set(lost))
+        turn = left.index(self.rank) if self.rank in left else len(left)
+        time.sleep(TURN * min(turn, 5))
         self.abort(
             STATUS_LOST,
-            f"{lost} did not answer for {self.timeout:g} s; the job ends with status "
-            f"{STATUS_LOST}. Go on from the last checkpoint with resume='auto'.",
+            f"{what}; the job ends with status {STATUS_LOST}. Go on from the last checkpoint with "
+            f"resume='auto'.",
         )
 
-    def _completed(self, requests, seconds):
-        test: Callable[[Any], bool] = self._mpi.Request.Testall
-        began = time.perf_counter()
-        while not test(requests):
-            waited = time.perf_counter() - began
-            if waited > seconds:
-                return False
-            if waited > SPIN:
-                time.sleep(PAUSE)
-        return True
+    def _outlive_a_notice(self):
+        """Let SIGUSR1 end nothing: `mpiexec -disable-auto-cleanup` sends it where a rank ended."""
+        number = getattr(signal, "SIGUSR1", None)
+        if number is None or threading.current_thread() is not threading.main_thread():
+            return
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda *_: setattr(self, "_noticed", True))
 
-    def _missing(self):
-        """Return the ranks that do not answer now: each tells every other that it is there."""
-        others = [j for j in range(self.size) if j != self.rank]
-        buffers = {j: np.zeros(1, np.uint8) for j in others}
-        asked = {j: self._comm.Irecv(buffers[j], source=j, tag=_ALIVE_TAG) for j in others}
-        here = np.ones(1, np.uint8)
-        told = [self._comm.Isend(here, dest=j, tag=_ALIVE_TAG) for j in others]
-        self._completed([*asked.values(), *told], ALIVE)
-        return [j for j in others if not buffers[j][0]]
+    def _leave(self):
+        """Wait for the others at the end of the program, as long as none is lost."""
+        if not self._mpi.Is_finalized():
+            with self._watched(math.inf):
+                self._number = AT_END
+                self._wait([(None, self._comm.Ibarrier())], math.inf)
 
     def _share_cpus(self):
         """Set the engine's threads to this rank's share of its host's CPUs."""
@@ -172,6 +295,8 @@ def _end_all_after_an_exception(communicator):
 
     def hook(kind, error, traceback):
         before(kind, error, traceback)
-        communicator.abort(1, f"the error was raised by {communicator.where(communicator.rank)}.")
+        communicator.abort(
+            1, f"{where(communicator, communicator.rank)} raised {kind.__name__}; all ranks end."
+        )
 
     sys.excepthook = hook

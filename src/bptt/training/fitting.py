@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..distributed.communicator import where
 from ..errors import BpttError, CheckpointError
 from ..network import Network
 from .batches import Source
@@ -146,20 +147,16 @@ def _on_rank_0(shares, action):
 
 def _end_other_ranks(shares, error):
     """End all ranks after an exception on this one: they would wait for it."""
-    if shares.communicator.size == 1:
+    communicator = shares.communicator
+    if communicator.size == 1:
         return
+    here, code = where(communicator, communicator.rank), getattr(error, "code", None)
+    status = code if isinstance(code, int) and code else 1
+    if isinstance(error, SystemExit):
+        communicator.abort(status, f"{here} called sys.exit({code!r:.80}) in a step; all ranks end.")
     traceback.print_exception(error)
-    code = getattr(error, "code", None)
-    status = (
-        code
-        if isinstance(code, int) and code
-        else 130
-        if isinstance(error, KeyboardInterrupt)
-        else 1
-    )
-    shares.communicator.abort(
-        status, f"rank {shares.communicator.rank} raised {type(error).__name__}; all ranks end."
-    )
+    status = 130 if isinstance(error, KeyboardInterrupt) else status
+    communicator.abort(status, f"{here} raised {type(error).__name__}; all ranks end.")
 
 
 def _written(write, step, warn):
