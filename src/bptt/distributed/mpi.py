@@ -17,7 +17,7 @@ from .. import extras
 from ..checks import is_number
 from ..engine import get_num_threads, set_num_threads
 from ..errors import ConfigError, operation
-from . import processes
+from . import library, processes
 from .communicator import Messages, gather, where
 
 STATUS_LOST = 75  # EX_TEMPFAIL of sysexits.h: a batch system may start the job again
@@ -71,7 +71,7 @@ class MPI:
         self._number = 0  # of the exchange or sum that this rank is in
         self.rank = self.size = -1
         threading.Thread(target=self._last_resort, daemon=True).start()
-        self._mpi: Any = _library()
+        self._mpi: Any = library.module()
         comm = self._mpi.COMM_WORLD if comm is None else comm
         self.rank, self.size = comm.Get_rank(), comm.Get_size()
         self.hosts: list[str] = [f"the host of rank {j}" for j in range(self.size)]
@@ -92,7 +92,7 @@ class MPI:
             found = enumerate(gather(self, processes.identity()))
             self._seen = {j: p for j, p in found if j != self.rank and processes.can_be_seen(p)}
             self._share_cpus()
-            _end_all_after_an_exception(self)
+            library.end_all_after_an_exception(self)
             self._outlive_a_notice()
             atexit.register(self._leave)  # before mpi4py's own, which waits without end
 
@@ -100,8 +100,8 @@ class MPI:
         """Send arrays to other ranks and fill arrays with what they send."""
         with self._watched():
             tag = self._number % TAGS  # a rank that is a step ahead fills no arrays of this one
-            into = [(j, self._comm.Irecv(_raw(a), source=j, tag=tag)) for j, a in received]
-            out = [(j, self._comm.Isend(_raw(a), dest=j, tag=tag)) for j, a in sent]
+            into = [(j, self._comm.Irecv(library.raw(a), source=j, tag=tag)) for j, a in received]
+            out = [(j, self._comm.Isend(library.raw(a), dest=j, tag=tag)) for j, a in sent]
             self._wait([*into, *out])
 
     def sum(self, *arrays: np.ndarray) -> None:
@@ -116,8 +116,8 @@ class MPI:
         if sentence:
             self._write(sentence)
         self._until, self._status = time.monotonic() + SURE, status
-        (self._comm or self._mpi.COMM_WORLD).Abort(status)
-        os._exit(status)  # `Abort` returns in no MPI library
+        library.abort(self._mpi, status)
+        os._exit(status)
 
     # -- waiting -----------------------------------------------------------------------------
 
@@ -130,16 +130,17 @@ class MPI:
         try:
             yield
         except self._mpi.Exception as error:
-            self._end(*self._misfit(error))
+            self._end([], f"{where(self, self.rank)} failed to send: {error}")
         self._until = math.inf
 
     def _wait(self, requests, timeout=None):
         """Wait for (other rank or None for all, request); end the job where one is lost."""
         timeout = self.timeout if timeout is None else timeout
         pending = [request for _, request in requests]
+        statuses = [self._mpi.Status() for _ in requests]
         began = looked = time.perf_counter()
         asked, gone = False, {}
-        while not self._mpi.Request.Testall(pending):
+        while not self._tested(requests, pending, statuses):
             now = time.perf_counter()
             if now - began > SPIN:
                 time.sleep(PAUSE)
@@ -159,6 +160,20 @@ class MPI:
                 self._end(lost, f"{self._named(lost) or 'a rank'} ended")
             if now - began > timeout:
                 self._end(*self._missing(waits - {None}))
+
+    def _tested(self, requests, pending, statuses):
+        """Return whether all requests are complete; end the job where one failed."""
+        try:
+            return self._mpi.Request.Testall(pending, statuses)
+        except self._mpi.Exception as error:
+            codes = [(j, s.Get_error()) for (j, _), s in zip(requests, statuses, strict=True)]
+            fine = (self._mpi.SUCCESS, self._mpi.ERR_PENDING)
+            j, code = next(((j, c) for j, c in codes if c not in fine), (None, error.error_code))
+            with_whom = "of all ranks" if j is None else f"with {where(self, j)}"
+            words = " ".join(self._mpi.Get_error_string(code).split())
+            self._end(
+                [], f"an exchange of {where(self, self.rank)} {with_whom} failed ({words:.200})"
+            )
 
     def _last_resort(self):
         """End this process, on a thread of its own, where a call of MPI does not return in time."""
@@ -211,18 +226,6 @@ class MPI:
         apart = sorted(late) or [j for j, at in places.items() if at != self._number]
         return apart, f"{self._named(apart) or 'a rank'} took another step than the others"
 
-    def _misfit(self, error):
-        """Return who is lost and a sentence, where MPI reports an error."""
-        words = " ".join(str(error).split())
-        self._tell(range(self.size), 0)
-        until = time.monotonic() + min(self.timeout, 1.0)
-        while time.monotonic() < until and len(self._places()) < self.size:
-            self._listen()
-            time.sleep(LOOK)
-        places = self._places()
-        lost = [j for j in range(self.size) if j not in places]
-        return lost, f"{self._named(lost) or 'a message'} failed: MPI reports {words!r:.200}"
-
     def _write(self, sentence):
         sys.stderr.write(f"bptt: {sentence}\n")
         sys.stdout.flush()
@@ -271,32 +274,3 @@ class MPI:
         times = sum(int(mask.sum()) for mask in masks)  # each CPU as often as ranks may use it
         there = int(np.any(masks, axis=0).sum())
         set_num_threads(max(1, math.floor(get_num_threads() * there / max(1, times))))
-
-
-def _library():
-    try:
-        from mpi4py import MPI as library  # type: ignore[import-not-found]
-    except (ImportError, RuntimeError) as error:
-        raise ConfigError(
-            f"mpi4py finds no MPI library ({str(error).splitlines()[0]:.200}); load the MPI module "
-            f"of the cluster, or pip install mpich."
-        ) from error
-    return library
-
-
-def _raw(array):
-    """Return the bytes of a contiguous array: every dtype is sent in the same way."""
-    return array.reshape(-1).view(np.uint8)
-
-
-def _end_all_after_an_exception(communicator):
-    """Make an exception that nothing catches end all ranks, after its traceback."""
-    before = sys.excepthook
-
-    def hook(kind, error, traceback):
-        before(kind, error, traceback)
-        communicator.abort(
-            1, f"{where(communicator, communicator.rank)} raised {kind.__name__}; all ranks end."
-        )
-
-    sys.excepthook = hook
