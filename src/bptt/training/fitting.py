@@ -153,7 +153,7 @@ def _end_other_ranks(shares, error):
     here, code = where(communicator, communicator.rank), getattr(error, "code", None)
     status = code if isinstance(code, int) and code else 1
     if isinstance(error, SystemExit):
-        communicator.abort(status, f"{here} called sys.exit({code!r:.80}) in a step; all ranks end.")
+        communicator.abort(status, f"{here} called sys.exit({code!r:.80}) in a step; all end.")
     traceback.print_exception(error)
     status = 130 if isinstance(error, KeyboardInterrupt) else status
     communicator.abort(status, f"{here} raised {type(error).__name__}; all ranks end.")
