@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from bptt import Forecaster
-from bptt.errors import ConfigError
+from bptt.errors import ConfigError, ShapeError
 from bptt.models import load
-from bptt.models.covariates import calendar_features
+from bptt.models.calendar import calendar_features
 from tests.support.cases import same_bits
 from tests.support.sequence_models import QUIET
 
@@ -81,6 +81,46 @@ def test_past_covariates_are_read_and_not_forecast():
     assert not np.allclose(one.predict(frame[:120]), one.predict(other))
 
 
+def test_a_recursive_forecast_reads_future_covariates_of_each_step(tmp_path):
+    how = HOW | {"strategy": "recursive", "future": ["promo"], "calendar": ["hour"], "epochs": 40}
+    frame = DATA[["promo", "load"]]
+    model = Forecaster(**how, residual="none", learning_rate=0.02, output="gaussian")
+    model.fit(frame[:110], **QUIET)
+    future = frame[["promo"]].iloc[110:118]
+    forecast = model.predict(future=future, horizon=8)
+    assert np.abs(forecast["load"] - frame["load"][110:118]).max() < 1
+    assert (np.abs(model.predict(future=1 - future, horizon=8) - forecast)["load"] > 1).all()
+    actual = model.backtest(frame[100:118]).forecast[2]
+    start = model.predict(frame[100:110], future=frame, horizon=4)
+    np.testing.assert_allclose(actual, start.to_numpy(), rtol=1e-5)
+    model.save(tmp_path / "m.safetensors")
+    again = load(tmp_path / "m.safetensors")
+    low, high = again.predict_interval(future=future, horizon=8, n_paths=50)
+    assert (low < high).to_numpy().all()
+
+
+def test_a_stream_reads_covariates(model):
+    stream = model.stream(1, start="2024-01-01")
+    wind, promo, load = (DATA[[name]].to_numpy() for name in ("wind", "promo", "load"))
+    for t in range(12):
+        future = promo[np.newaxis, t : t + 5]
+        forecast = stream.step(load[t : t + 1], past=wind[t : t + 1], future=future)
+    expected = model.predict(DATA[:12], future=DATA)
+    np.testing.assert_allclose(forecast[0], expected.to_numpy(), rtol=1e-6)
+    with pytest.raises(ShapeError, match=r"future is \(1, 0, 1\); expected \(1, 5, 1\)"):
+        stream.step(load[:1], past=wind[:1], future=promo[np.newaxis, :0])
+
+
+def test_a_refit_takes_covariates(model):
+    how = {"windows": 2, "stride": 3, "refit": True}
+    small = Forecaster(**HOW, future=["promo"], calendar=["hour"])
+    tested = small.backtest(DATA[:60], **how)
+    own = Forecaster(**HOW, future=["promo"], calendar=["hour"]).fit(DATA[:53], **QUIET)
+    assert same_bits(tested.forecast[0], own.predict(future=DATA).to_numpy())
+    at_once = small.backtest(DATA[:60], **how, n_jobs=2)
+    assert same_bits(at_once.forecast, tested.forecast)
+
+
 def test_calendar_features_are_cyclic():
     times = np.array(["2024-01-01T06", "2024-02-04T18"], "datetime64[us]")
     hour, day = np.split(calendar_features(["hour", "dayofweek"], times), 2, axis=1)
@@ -99,8 +139,7 @@ def test_calendar_features_are_cyclic():
             "future lacks 'promo' at 2024-01-06 02:00:00 to 2024-01-06 03:00:00 (2 steps); "
             "expected all 4 steps of the horizon.",
         ),
-        (lambda m: m.stream(), "a stream reads the targets alone"),
-        (lambda m: m.backtest(DATA, windows=2, refit=True), "refit is given to a model with"),
+        (lambda m: m.stream(), "start is not given; expected the time of the first step"),
         (
             lambda m: m.predict(DATA[:120].assign(promo=np.nan), future=DATA),
             "X lacks the covariate 'promo' at step 2024-01-01; expected a number at each step.",
@@ -114,8 +153,8 @@ def test_calendar_features_are_cyclic():
             "X has no evenly spaced dates",
         ),
         (
-            lambda m: Forecaster(window=8, strategy="recursive", calendar=["hour"]).fit(DATA),
-            "strategy is 'recursive'; expected 'direct' with target, future or calendar",
+            lambda m: Forecaster(**HOW, strategy="recursive").fit(DATA[["load", "wind"]]),
+            "strategy is 'recursive', and X has the past covariates 'wind', which are not known",
         ),
         (
             lambda m: Forecaster(window=3, horizon=4, calendar=["hour"]).fit(DATA),

@@ -143,7 +143,8 @@ def student_t_nll(
     """
 
     def entries(y, target):
-        nats, *dy = student_t_entries(*np.split(y, 3), target)
+        mu, s, r = np.split(y, 3)
+        nats, *dy = student_t_entries(mu, s, r, target)
         return nats, np.concatenate(dy).astype(y.dtype, copy=False)
 
     return entrywise(entries, "y", y, target, lengths, reduction, 3, "3 n_y")
@@ -186,7 +187,8 @@ def negative_binomial_nll(
     def entries(y, target):
         if not ((target >= 0) & (target == np.floor(target))).all():
             raise ConfigError("target holds no counts; expected whole numbers >= 0.")
-        nats, *dy = negative_binomial_entries(*np.split(y, 2), target)
+        a, s = np.split(y, 2)
+        nats, *dy = negative_binomial_entries(a, s, target)
         return nats, np.concatenate(dy).astype(y.dtype, copy=False)
 
     return entrywise(entries, "y", y, target, lengths, reduction, 2, "2 n_y")

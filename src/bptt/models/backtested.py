@@ -1,4 +1,4 @@
-"""A forecaster's backtests, scores and calibration."""
+"""A forecaster's backtests, scores, calibration and pictures."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,8 +6,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import extras
-from ..checks import is_number, is_whole
+from ..checks import is_whole
 from ..errors import ConfigError, operation
 from ..readers import Data
 from .backtest import Backtest
@@ -15,37 +14,21 @@ from .conformal import Conformal
 from .fitted import as_fitted, numpy_defaults
 from .forecast_metrics import naive_error
 from .forecast_plot import draw
-from .layouts import Layout
+from .forecasting import ForecastingModel
 from .metrics import r2
-from .predictor import ROWS
+from .predictor import ROWS, Ends
+from .refitting import refitted
 from .reports import Report
 from .scikit_learn import check_fitted
-from .series import filled, read_series
-from .series_model import SeriesModel
+from .series import filled
 from .windows import Framing, Windows
 
 _CRPS_LEVELS = tuple(i / 20 for i in range(1, 20))
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class BacktestedModel(SeriesModel):
+class BacktestedModel(ForecastingModel):
     """A model of series whose forecasts from the past are compared with what came."""
-
-    def _point(self, windows) -> np.ndarray:
-        """Forecast windows: (m, horizon, k)."""
-        raise NotImplementedError
-
-    def _bounds(self, ends, coverage) -> tuple[np.ndarray, ...]:
-        """Return the ends of intervals, each (m, horizon, k)."""
-        raise NotImplementedError
-
-    def _ends(self, X) -> tuple[np.ndarray, Layout]:
-        """Return the last windows that forecasts are computed from, and the layout."""
-        raise NotImplementedError
-
-    def _quantiles(self, windows, levels) -> list[np.ndarray]:
-        """Return quantiles, each (m, horizon, k)."""
-        raise NotImplementedError
 
     @operation
     def backtest(
@@ -114,17 +97,11 @@ class BacktestedModel(SeriesModel):
             skipped = None if windows is None else model._skips(series, stride, windows)
             with numpy_defaults():
                 return model._tested(series, stride, skipped, season, coverage)
-        return self._refitted(
-            X, stride, windows, int(refit), training_steps, season, coverage, n_jobs
+        if windows is None:
+            raise ConfigError("windows is not given with refit; expected their number.")
+        return refitted(
+            self, X, stride, windows, int(refit), training_steps, season, coverage, n_jobs
         )
-
-    def _read(self, X, least, what):
-        """Read series for forecasts."""
-        series = self._split(read_series(X, known=self._known_layout()))
-        series.check_width(len(self.mean_), "as in fit")
-        self._check_values(series)
-        series.check_steps(series.values, least, what)
-        return series
 
     def _skips(self, series, stride, windows):
         """Return the start of the first of the last `windows` windows of each series."""
@@ -136,38 +113,42 @@ class BacktestedModel(SeriesModel):
     def _tested(self, series, stride, skipped, season, coverage, training=None):
         """Return the backtest of the fitted model."""
         season, k = season or self.season, len(self.mean_)
-        masks = self.missing == "indicator"
         framing = Framing(
-            self.window, self.horizon, "target", season, masks=masks, n_extra=self._n_extra()
-        )
-        whole, gone = filled(series.values, self.missing, self.mean_)
+            self.window, self.horizon, "target", season, masks=self.missing == "indicator",
+            n_extra=self._n_extra(),
+        )  # fmt: skip
+        firsts = skipped or [0] * len(series.values)
+        scales = self._scales(series, [first + self.window for first in firsts])
+        whole, gone = filled(series.values, self.missing, scales.mean)
         windows = Windows(
-            whole, framing, ROWS, stride, skipped, missing=gone, first=self.mean_,
+            whole, framing, ROWS, stride, skipped, missing=gone, first=scales.mean,
             extra=self._extra(series),
         )  # fmt: skip
-        parts = []
-        which = [i for i, own in enumerate(windows.by_series) if len(own)]
-        starts = [windows.by_series[i] for i in which]
         if training is None:
-            ends = [own[0] + self.window for own in starts]
-            training = [series.values[i][:end] for i, end in zip(which, ends, strict=True)]
+            training = [
+                x[: first + self.window] for x, first in zip(series.values, firsts, strict=True)
+            ]
         errors = np.stack([naive_error(x, season) for x in training])
-        owner = np.repeat(np.arange(len(which)), [len(s) for s in starts])
-        origin = np.concatenate(starts) + self.window
+        origin = np.concatenate(windows.by_series) + self.window
         levels = self._crps_levels() if len(coverage) else ()
+        parts = []
         for i in range(0, len(windows.starts), ROWS):
             chosen = np.arange(i, min(i + ROWS, len(windows.starts)))
             window, future = windows.cut(chosen)
-            quantiles = self._quantiles(window, levels) if levels else []
+            owner = windows.owner[chosen]
+            own = scales[owner]
+            ahead = None if self.strategy == "direct" else windows.ahead(chosen, self.horizon - 1)
+            ends = Ends(self._standardized(window, own), own, ahead)
+            quantiles = self._quantiles(ends, levels, self.horizon) if levels else []
             parts.append(
                 Backtest(
-                    self._point(window),
+                    self._point(ends, self.horizon),
                     future,
                     framing.read(window)[1],
-                    errors[owner[chosen]].reshape(-1, 1, k),
-                    np.array(which)[owner[chosen]],
+                    errors[owner].reshape(-1, 1, k),
+                    owner,
                     origin[chosen],
-                    {c: self._bounds(window, c) for c in coverage},  # type: ignore[misc]
+                    {c: self._bounds(ends, c, self.horizon) for c in coverage},  # type: ignore[misc]
                     dict(zip(levels, quantiles, strict=True)),
                     series.layout.columns(k),
                 )
@@ -178,33 +159,6 @@ class BacktestedModel(SeriesModel):
         if self.output == "point":
             return ()
         return tuple(self.levels) if self.output == "quantile" else _CRPS_LEVELS
-
-    def _refitted(self, X, stride, windows, every, training_steps, season, coverage, n_jobs):
-        """Train a model for each group of origins, on what is before it, and test it."""
-        if windows is None:
-            raise ConfigError("windows is not given with refit; expected their number.")
-        if self.target or self.future or self.calendar:
-            raise ConfigError(
-                "refit is given to a model with target, future or calendar; expected none, or "
-                "refit=False."
-            )
-        series = read_series(X)
-        self._check_values(series)
-        self._skips(series, stride, windows)
-        jobs = []
-        for first in range(0, windows, every):
-            last = min(first + every, windows) - 1
-            after, until = (self.horizon + (windows - 1 - w) * stride for w in (first, last))
-            training = [x[: len(x) - after][-(training_steps or len(x)) :] for x in series.values]
-            ends = [x[: len(x) - until + self.horizon] for x in series.values]
-            skipped = [len(x) - after - self.window for x in series.values]
-            jobs.append((self.unfitted(), training, ends, stride, skipped, season, tuple(coverage)))
-        if n_jobs == 1:
-            parts = [_fit_and_test(*job) for job in jobs]
-        else:
-            joblib = extras.load("joblib", extra="scores", why="for n_jobs")
-            parts = joblib.Parallel(n_jobs)(joblib.delayed(_fit_and_test)(*job) for job in jobs)
-        return Backtest.joined(parts)
 
     @operation
     @as_fitted
@@ -278,6 +232,8 @@ class BacktestedModel(SeriesModel):
         self,
         X: Any = None,
         *,
+        future: Any = None,
+        horizon: int | None = None,
         coverage: Sequence[float] | None = None,
         history: int | None = None,
         axes: Any = None,
@@ -288,7 +244,7 @@ class BacktestedModel(SeriesModel):
 
         Parameters
         ----------
-        X
+        X, future, horizon
             As for `predict`.
         coverage : sequence of float, optional
             Intervals to draw. Default: 0.8 and 0.95, or those that the output has.
@@ -312,10 +268,11 @@ class BacktestedModel(SeriesModel):
         coverage = self._coverages() if coverage is None else coverage
         for c in coverage:
             self.check_coverage(c)
-        ends, layout = self._ends(X)
+        horizon = self._horizon(horizon)
+        ends, layout = self._ends(X, future, horizon)
         n, k = history or self.window, len(self.mean_)
         if X is None or (isinstance(X, Data) and X.X is None):
-            past = [x[-n:, :k] for x in ends]
+            past = [x[-n:, :k] for x in self._context.windows()]
         else:
             past = [x[-n:] for x in self._read(X, self.window, "a window").values]
         times = layout.times_until(n)
@@ -324,24 +281,10 @@ class BacktestedModel(SeriesModel):
         names, ids = layout.columns(k), layout.ids or [str(i + 1) for i in range(len(past))]
         titles = [[name if layout.single else f"{i} {name}" for name in names] for i in ids]
         drawn = draw(
-            past, times, self._point(ends), layout.times(self.horizon),
-            {c: self._bounds(ends, c) for c in coverage}, titles, axes,
+            past, times, self._point(ends, horizon), layout.times(horizon),
+            {c: self._bounds(ends, c, horizon) for c in coverage}, titles, axes,
         )  # fmt: skip
         return drawn[0] if len(drawn) == 1 else drawn
-
-    def check_coverage(self, coverage: Any) -> None:
-        """Raise where there are no intervals of this coverage.
-
-        Raises
-        ------
-        ConfigError
-        """
-        if not (is_number(coverage) and 0 < coverage < 1):
-            raise ConfigError(f"coverage is {coverage!r}; expected a number in (0, 1).")
-        if self._conformal is None:
-            self._output().tails(coverage)
-        else:
-            self._conformal.radius(coverage)
 
 
 def _rounded(number):
@@ -352,15 +295,6 @@ def _check_counts(**counts):
     for name, given in counts.items():
         if given is not None and not (is_whole(given) and given >= 1):
             raise ConfigError(f"{name} is {given!r}; expected a whole number >= 1.")
-
-
-def _fit_and_test(model, training, series, stride, skipped, season, coverage):
-    """Return the backtest of a model that is trained first."""
-    model.warm_start = False
-    model.fit(training, progress="silent")
-    given = read_series(series)
-    with numpy_defaults():
-        return model._tested(given, stride, skipped, season, coverage, training)
 
 
 def negative_mase(model: Any, X: Any, y: None = None) -> float:

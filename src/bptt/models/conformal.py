@@ -1,5 +1,6 @@
 """Conformal intervals: half-widths from the errors of forecasts that training has not seen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -52,6 +53,26 @@ class Conformal:
                 f"{least / (least + 1):.4g}, or a longer held-out end."
             )
         return np.take_along_axis(self.errors, rank[np.newaxis] - 1, axis=0)[0]
+
+    def offsets(self, levels: Sequence[float], horizon: int) -> list[np.ndarray]:
+        """Return what is added to a forecast for quantiles of some levels, each (horizon, k).
+
+        Raises
+        ------
+        ConfigError
+            There are too few errors for a level, or steps beyond those of the calibration.
+        """
+        if horizon > self.errors.shape[1]:
+            raise ConfigError(
+                f"horizon is {horizon}; expected at most {self.errors.shape[1]}, the steps that "
+                f"the intervals are calibrated for."
+            )
+        signs = [1 if q > 0.5 else -1 for q in levels]
+        coverages = [abs(2 * q - 1) for q in levels]
+        return [
+            sign * self.radius(c)[:horizon] if c else np.zeros_like(self.errors[0, :horizon])
+            for sign, c in zip(signs, coverages, strict=True)
+        ]
 
     def to_json(self) -> list[Any]:
         """Return the errors, ready for JSON: None where one is missing."""

@@ -1,63 +1,33 @@
-"""What a forecaster reads beside its targets: past and future covariates, and the calendar.
+"""What a forecaster reads beside its targets: past, future and static covariates, the calendar.
 
 Past covariates p are known up to the last step of a window, known ones f (future covariates and
-calendar features) for the steps of the forecast too. Both are standardized by the training part.
-At step t of a window the network reads, beside the targets,
+calendar features, see `bptt.models.calendar`) for the steps of the forecast too; static ones s are
+the same at each step. All are standardized by the training part. At step t of a window the network
+reads, beside the targets,
 
-(1)  [p<t>, f<t>, f<t + horizon>]
+(1)  [p<t>, f<t>, s, f<t + lag>]
 
-so that, with a window of at least the horizon, its last state has read f of all steps that are
-forecast. Every input is of a step of the window: the network and its gradients are those without
-covariates. Calendar features of a period P, with v the number of the hour, day or month:
-
-(2)  f = [sin(2 pi v / P), cos(2 pi v / P)]
+where the lag is the horizon, or 1 of a recursive forecast: with a window of at least the lag, the
+last state has read f of all steps that are forecast. Every input is of a step of the window: the
+network and its gradients are those without covariates.
 """
 
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
 
 from ..checks import suggestion
-from ..errors import ConfigError, ShapeError
+from ..errors import ConfigError
 from ..readers.times import Frequency, show_time
+from .calendar import CALENDAR, calendar_features
+from .future_covariates import future_values
 from .layouts import Layout
-from .names import CHANGES, listed
+from .names import listed
 from .scaling import finite_row, mean_and_scale, scale_row
-from .series import Series, read_series
-
-
-def _whole(times, unit):
-    return times.astype(f"datetime64[{unit}]")
-
-
-CALENDAR: dict[str, tuple[float, Callable[[np.ndarray], np.ndarray]]] = {
-    "minute": (60, lambda t: (_whole(t, "m") - _whole(t, "h")).astype(int)),
-    "hour": (24, lambda t: (_whole(t, "h") - _whole(t, "D")).astype(int)),
-    "dayofweek": (7, lambda t: _whole(t, "D").astype(int) + 3),  # 1970-01-01 was a Thursday
-    "dayofyear": (365.25, lambda t: (_whole(t, "D") - _whole(t, "Y")).astype(int)),
-    "month": (12, lambda t: _whole(t, "M").astype(int)),
-}
-
-
-def calendar_features(names: Sequence[str], times: np.ndarray) -> np.ndarray:
-    """Compute (2) of each name: shape (n, 2 len(names)), sines and cosines in turn.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Of `CALENDAR`.
-    times : ndarray of datetime64, shape (n,)
-    """
-    features = []
-    for name in names:
-        period, number = CALENDAR[name]
-        angle = 2 * np.pi * number(times) / period
-        features += [np.sin(angle), np.cos(angle)]
-    return np.stack(features, axis=-1) if features else np.zeros((len(times), 0))
-
+from .series import Series
+from .static_covariates import Static
 
 _ROLES = ("target", "past", "future", "calendar", "names")
 
@@ -75,6 +45,7 @@ class Covariates:
     names : tuple of str
         All of these columns, in the order of the series.
     mean, scale : ndarray of float64, shape (past and future columns,)
+    static : Static, optional
     """
 
     target: tuple[str, ...]
@@ -84,11 +55,12 @@ class Covariates:
     names: tuple[str, ...]
     mean: np.ndarray
     scale: np.ndarray
+    static: Static | None = None
 
     @classmethod
     def chosen(
         cls, names: Sequence[str], target: Sequence[str], future: Sequence[str],
-        calendar: Sequence[str],
+        calendar: Sequence[str], static: Sequence[str] = (),
     ) -> Self | None:  # fmt: skip
         """Return the roles of columns; None where all of them are targets, and nothing else.
 
@@ -97,7 +69,7 @@ class Covariates:
         ConfigError
             A column does not exist, or has two roles.
         """
-        if not (target or future or calendar):
+        if not (target or future or calendar or static):
             return None
         for role, wanted in {"target": target, "future": future}.items():
             if wanted and not names:
@@ -121,14 +93,20 @@ class Covariates:
         return cls(own, past, tuple(future), tuple(calendar), tuple(names), nothing, nothing)
 
     @property
-    def n_inputs(self) -> int:
-        """Number of entries of (1)."""
-        return len(self.past) + 2 * (len(self.future) + 2 * len(self.calendar))
+    def n_known(self) -> int:
+        """Number of entries of f: those that are known for the steps of the forecast."""
+        return len(self.future) + 2 * len(self.calendar)
 
     @property
     def n_rows(self) -> int:
         """Number of covariates at one step, each once."""
-        return len(self.past) + len(self.future) + 2 * len(self.calendar)
+        static = 0 if self.static is None else self.static.n_inputs
+        return len(self.past) + self.n_known + static
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of entries of (1)."""
+        return self.n_rows + self.n_known
 
     def split(self, series: Series) -> Series:
         """Return series of the targets alone, with the covariates beside them.
@@ -169,10 +147,11 @@ class Covariates:
                 f"frame with them."
             )
 
-    def scaled_by(self, rows: np.ndarray) -> Self:
-        """Return the covariates with mean and scale of training rows."""
+    def learned(self, rows: np.ndarray, series: Series, static: Sequence[str]) -> Self:
+        """Return the covariates with mean and scale of training rows, and what is static."""
         mean, scale = mean_and_scale("X", rows, (*self.past, *self.future))
-        return replace(self, mean=mean, scale=scale)
+        own = Static.learned(static, series.static, series.layout.ids) if static else None
+        return replace(self, mean=mean, scale=scale, static=own)
 
     def rows(self, values: np.ndarray, times: np.ndarray | None) -> np.ndarray:
         """Return standardized covariates, or the last of them, and calendar features."""
@@ -183,109 +162,58 @@ class Covariates:
         return np.concatenate([scaled, calendar_features(self.calendar, times)], axis=1)
 
     def of_series(self, series: Series) -> list[np.ndarray]:
-        """Return `rows` of each series."""
+        """Return `rows` of each series, and what is static, each (n, n_rows)."""
         times = series.index or [None] * len(series.values)
-        return [self.rows(x, own) for x, own in zip(series.covariates or [], times, strict=True)]
+        rows = [self.rows(x, t) for x, t in zip(series.covariates or [], times, strict=True)]
+        if self.static is None:
+            return rows
+        static = self.static.inputs(series.static, series.layout.ids)
+        return [
+            np.concatenate([x, np.broadcast_to(own, (len(x), len(own)))], axis=1)
+            for x, own in zip(rows, static, strict=True)
+        ]
 
-    def inputs(self, rows: np.ndarray, horizon: int, after: np.ndarray | None = None) -> np.ndarray:
-        """Compute (1) at each step.
+    def inputs(self, rows: np.ndarray, lag: int, after: np.ndarray | None = None) -> np.ndarray:
+        """Compute (1) at each step, and at those after the last one that (1) is known of.
 
         Parameters
         ----------
         rows : ndarray, shape (..., n, n_rows)
-        horizon : int
-        after : ndarray, shape (..., horizon, known), optional
-            Known covariates after the last step. Without: 0, in inputs that no window ends with.
+        lag : int
+        after : ndarray, shape (..., steps, n_known), optional
+            Known covariates of `lag` or more steps after the last one. Without: 0, in inputs that
+            no window ends with.
+
+        Returns
+        -------
+        ndarray of float32, shape (..., n + steps - lag, n_inputs)
         """
-        known = rows[..., len(self.past) :]
+        first, last = len(self.past), len(self.past) + self.n_known
+        known = rows[..., first:last]
         if after is None:
-            after = np.zeros((*known.shape[:-2], horizon, known.shape[-1]))
-        ahead = np.concatenate([known, after], axis=-2)[..., horizon:, :]
+            after = np.zeros((*known.shape[:-2], lag, known.shape[-1]))
+        more = after.shape[-2] - lag
+        if more:
+            beyond = np.repeat(rows[..., -1:, :], more, axis=-2)
+            beyond[..., first:last] = after[..., :more, :]
+            rows = np.concatenate([rows, beyond], axis=-2)
+        ahead = np.concatenate([known, after], axis=-2)[..., lag:, :]
         return np.concatenate([rows, ahead], axis=-1).astype(np.float32)
 
     def after(self, layout: Layout, m: int, horizon: int, future: Any) -> np.ndarray:
-        """Return the known covariates of the steps that are forecast, (m, horizon, known).
+        """Return the known covariates of the steps that are forecast, (m, horizon, n_known).
 
-        Parameters
-        ----------
-        layout : Layout
-            That of the series that end before these steps.
-        m, horizon : int
-        future : data frame or Data with the times of the forecast; ndarray (m, horizon, future)
-
-        Raises
-        ------
-        ConfigError, ShapeError, DataError
-            Future covariates that do not reach the horizon, by series and time.
+        Parameters and errors are those of `future_values`.
         """
-        times = layout.times(horizon)
-        if future is not None and not self.future:
-            raise ConfigError("future is given, and the model has no future covariates.")
-        if not self.future:
-            values = np.zeros((m, horizon, 0))
-        elif future is None:
-            until = "" if times is None else f" from {show_time(times[0][0])}"
-            raise ConfigError(
-                f"future is not given; expected {listed(self.future)} of the {horizon} "
-                f"steps{until} that are forecast."
-            )
-        elif isinstance(future, np.ndarray):
-            shape = (m, horizon, len(self.future))
-            if future.shape not in (shape, shape[1:] if m == 1 else shape):
-                raise ShapeError(f"future is {future.shape}; expected {shape}.")
-            values = future.reshape(shape).astype(np.float64)
-            if not np.isfinite(values).all():
-                raise ConfigError("future holds NaN or inf; expected finite numbers.")
-        else:
-            values = self._looked_up(layout, m, times, future)
-        own = [None] * m if times is None else times
-        return np.stack([self.rows(v, t) for v, t in zip(values, own, strict=True)])
-
-    def _looked_up(self, layout, m, times, future):
-        """Return future covariates (m, horizon, columns) by id and time."""
-        known = replace(layout, names=self.future, ends=None, frequency=None, ids=None)
-        with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", message="|".join(CHANGES)
-            )  # other columns may be there
-            given = read_series(future, known=replace(known, framed=True))
-        if times is None or given.index is None:
-            raise ConfigError(
-                "the series or future has no evenly spaced times to find future covariates by; "
-                "expected them, or an array (series, horizon, columns)."
-            )
-        values = []
-        for i in range(m):
-            j = self._place(layout, i, given)
-            at = np.searchsorted(given.index[j], times[i])
-            inside = np.minimum(at, len(given.index[j]) - 1)
-            own = given.values[j][inside]
-            gone = (given.index[j][inside] != times[i]) | np.isnan(own).any(axis=1)
-            if gone.any():
-                dates = [show_time(t) for t in times[i][gone]]
-                more = f" to {dates[-1]} ({len(dates)} steps)" if len(dates) > 1 else ""
-                whose = "" if layout.ids is None else f" of series {layout.ids[i]!r}"
-                raise ConfigError(
-                    f"future lacks {listed(self.future)}{whose} at {dates[0]}{more}; expected all "
-                    f"{len(times[i])} steps of the horizon."
-                )
-            values.append(own)
-        return np.stack(values)
-
-    def _place(self, layout, i, given):
-        """Return which of the series of future covariates is that of series i."""
-        if given.layout.single:
-            return 0  # the same for all series
-        ids = list(given.layout.ids or ())
-        own = None if layout.ids is None else layout.ids[i]
-        if own not in ids:
-            raise ConfigError(f"future has no series {own!r}; expected the ids of X.")
-        return ids.index(own)
+        values = future_values(self.future, layout, m, horizon, future)
+        times = layout.times(horizon) or [None] * m
+        return np.stack([self.rows(v, t) for v, t in zip(values, times, strict=True)])
 
     def to_json(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
         roles = {n: list(getattr(self, n)) for n in _ROLES}
-        return roles | {"mean": self.mean.tolist(), "scale": self.scale.tolist()}
+        own = roles | {"mean": self.mean.tolist(), "scale": self.scale.tolist()}
+        return own if self.static is None else own | {"static": self.static.to_json()}
 
     @classmethod
     def from_json(cls, state: dict[str, Any], k: int) -> Self:
@@ -306,7 +234,14 @@ class Covariates:
             raise ConfigError(f"its targets are not {k} names.")
         n = len(roles["past"]) + len(roles["future"])
         mean = finite_row("mean of covariates", state["mean"], n)
-        return cls(**roles, mean=mean, scale=scale_row("scale of covariates", state["scale"], n))
+        scale = scale_row("scale of covariates", state["scale"], n)
+        static = state.get("static")  # none in files of earlier versions
+        return cls(
+            **roles,
+            mean=mean,
+            scale=scale,
+            static=None if static is None else Static.from_json(static),
+        )
 
 
 def _is_of_numbers(layout):

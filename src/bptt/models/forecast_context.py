@@ -10,6 +10,7 @@ from ..checks import is_whole
 from ..errors import ConfigError
 from .layouts import Layout
 from .missing import Missing
+from .scales import Scales
 from .scaling import finite_row
 from .series import filled
 
@@ -28,13 +29,16 @@ class Context:
     masks : ndarray of bool, shape (m, window, k), optional
         Which values were missing; only of a model that reads masks.
     covariates : ndarray of float64, shape (m, window, c), optional
-        See `bptt.models.covariates.Covariates.rows`.
+        See `bptt.models.covariates.Covariates.of_series`.
+    scales : Scales, optional
+        Of each series, where they have their own; None of the series of the training.
     """
 
     layout: Layout
     ends: np.ndarray | None = None
     masks: np.ndarray | None = None
     covariates: np.ndarray | None = None
+    scales: Scales | None = None
 
     @classmethod
     def of(
@@ -45,17 +49,18 @@ class Context:
         missing: Missing,
         mean: np.ndarray,
         covariates: Sequence[np.ndarray] | None = None,
+        scales: Scales | None = None,
     ) -> Self:
         """Return the context of series, each (n, k) with n at least `window`."""
         whole, gone = filled(values, missing, mean)
         ends = np.stack([x[-window:] for x in whole])
         own = None if covariates is None else np.stack([c[-window:] for c in covariates])
         if missing != "indicator":
-            return cls(layout, ends, None, own)
+            return cls(layout, ends, None, own, scales)
         masks = (
             np.zeros(ends.shape, bool) if gone is None else np.stack([g[-window:] for g in gone])
         )
-        return cls(layout, ends, masks, own)
+        return cls(layout, ends, masks, own, scales)
 
     def windows(self) -> np.ndarray:
         """Return the ends (m, window, k); with masks after the values, (m, window, 2 k).

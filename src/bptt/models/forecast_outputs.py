@@ -1,7 +1,8 @@
-"""What a forecaster's network predicts of each value: a point, a Gaussian, or quantiles.
+"""What a forecaster's network predicts of each value: a point, a distribution, or quantiles.
 
-An output object reads network outputs as *parts*, arrays (n_outputs, m, steps, k) in scaled units,
-and computes forecasts from them. A new output is one class and one entry of `OUTPUTS`.
+An output object reads network outputs as *parts*, arrays (n_outputs, m, steps, k) in scaled units
+(those of counts: in the units of the series), and computes forecasts from them. A new output is one
+class and one entry of `OUTPUTS`.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,11 +11,15 @@ from typing import Literal
 
 import numpy as np
 
+from ..checks import require_finite
+from ..equations.distributions import softplus
 from ..errors import ConfigError
-from ..training import GaussianNLL, Pinball, SquaredError
+from ..training import GaussianNLL, NegativeBinomialNLL, Pinball, SquaredError, StudentTNLL
 from ..training.objectives import Objective
+from .quantiles import negative_binomial_quantile, student_t_quantile
+from .scales import Scales
 
-OutputName = Literal["point", "gaussian", "quantile"]
+OutputName = Literal["point", "gaussian", "student_t", "negative_binomial", "quantile"]
 
 
 class Output:
@@ -26,16 +31,19 @@ class Output:
         Number of network outputs per forecast value.
     recursive : bool
         Whether a forecast can be made step by step, each step from the ones before it.
+    counts : bool
+        Whether the values are counts, and parts and forecasts in their units.
     """
 
     n_outputs: int = 1
     recursive: bool = True
+    counts: bool = False
 
     def objective(self) -> Objective:
         """Return the objective that the network is trained by."""
         raise NotImplementedError
 
-    def read(self, y: np.ndarray, base: np.ndarray, scale: float) -> np.ndarray:
+    def read(self, y: np.ndarray, base: np.ndarray, scale: float, scales: Scales) -> np.ndarray:
         """Turn network outputs y, shape (n_outputs, m, steps, k), into parts: y * scale + base."""
         return y * scale + base
 
@@ -72,7 +80,8 @@ class Point(Output):
     def tails(self, coverage: float) -> tuple[float, float]:
         """Raise ConfigError: a point has no intervals."""
         raise ConfigError(
-            "output is 'point'; expected 'gaussian' or 'quantile' for intervals, or calibrate()."
+            "output is 'point'; expected 'gaussian', 'student_t', 'negative_binomial' or "
+            "'quantile' for intervals, or calibrate()."
         )
 
 
@@ -85,7 +94,7 @@ class Gaussian(Output):
         """Return the negative log-likelihood."""
         return GaussianNLL()
 
-    def read(self, y: np.ndarray, base: np.ndarray, scale: float) -> np.ndarray:
+    def read(self, y: np.ndarray, base: np.ndarray, scale: float, scales: Scales) -> np.ndarray:
         """Return mean and standard deviation; the network predicts log variances."""
         return np.stack([y[0] * scale + base, np.exp(y[1] / 2) * scale])
 
@@ -98,6 +107,70 @@ class Gaussian(Output):
         """Draw from the Gaussian."""
         mean, deviation = parts
         return mean + deviation * rng.standard_normal(mean.shape)
+
+
+class StudentT(Output):
+    """Student's t, trained by likelihood; parts are location, scale and degrees of freedom."""
+
+    n_outputs: int = 3
+
+    def objective(self) -> Objective:
+        """Return the negative log-likelihood."""
+        return StudentTNLL()
+
+    def read(self, y: np.ndarray, base: np.ndarray, scale: float, scales: Scales) -> np.ndarray:
+        """Return the parts, see `bptt.equations.distributions` (1)."""
+        return np.stack([y[0] * scale + base, np.exp(y[1] / 2) * scale, 2 + softplus(y[2])])
+
+    def quantile(self, parts: np.ndarray, level: float) -> np.ndarray:
+        """Return the quantile of Student's t."""
+        location, scale, nu = parts
+        return location + student_t_quantile(level, nu) * scale
+
+    def draw(self, parts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw from Student's t."""
+        location, scale, nu = parts
+        return location + scale * rng.standard_t(nu)
+
+
+class NegativeBinomial(Output):
+    """Negative binomial of counts, trained by likelihood; parts are mean and size, in their units.
+
+    (10)  mean = unit log(1 + e^(y + offset)),  unit = standard deviation of the series * scale,
+          offset = (mean of the series + naive forecast) / unit
+
+    So an output of 0 stands for the naive forecast, cut off smoothly at 0; the second output is the
+    logarithm of the dispersion alpha = 1 / size (`bptt.equations.distributions` (6)-(9)).
+    """
+
+    n_outputs: int = 2
+    counts: bool = True
+
+    def objective(self) -> Objective:
+        """Return the negative log-likelihood."""
+        return NegativeBinomialNLL()
+
+    @staticmethod
+    def offset(base: np.ndarray, scale: float, scales: Scales) -> tuple[np.ndarray, np.ndarray]:
+        """Compute offset and unit of (10), both of the shape of base."""
+        unit = scales.scale[:, np.newaxis] * scale
+        return scales.mean[:, np.newaxis] / unit + base / scale, np.broadcast_to(unit, base.shape)
+
+    def read(self, y: np.ndarray, base: np.ndarray, scale: float, scales: Scales) -> np.ndarray:
+        """Return mean (10) and size."""
+        offset, unit = self.offset(base.astype(np.float64), scale, scales)
+        return np.stack([unit * softplus(y[0] + offset), np.exp(-y[1])])
+
+    def quantile(self, parts: np.ndarray, level: float) -> np.ndarray:
+        """Return the quantile, a whole number."""
+        require_finite(parts)
+        return negative_binomial_quantile(level, *parts)
+
+    def draw(self, parts: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Draw counts: Poisson with a mean from a gamma distribution."""
+        require_finite(parts)
+        mean, size = parts
+        return rng.poisson(rng.gamma(size, mean / size)).astype(np.float64)
 
 
 class Quantiles(Output):
@@ -119,9 +192,9 @@ class Quantiles(Output):
         """Return the pinball loss."""
         return Pinball(self.levels)
 
-    def read(self, y: np.ndarray, base: np.ndarray, scale: float) -> np.ndarray:
+    def read(self, y: np.ndarray, base: np.ndarray, scale: float, scales: Scales) -> np.ndarray:
         """Return the quantiles, sorted so that they do not cross (Chernozhukov et al. 2010)."""
-        return np.sort(super().read(y, base, scale), axis=0)
+        return np.sort(super().read(y, base, scale, scales), axis=0)
 
     def point(self, parts: np.ndarray) -> np.ndarray:
         """Return the median."""
@@ -148,5 +221,7 @@ class Quantiles(Output):
 OUTPUTS: dict[OutputName, Callable[[Sequence[float]], Output]] = {
     "point": lambda levels: Point(),
     "gaussian": lambda levels: Gaussian(),
+    "student_t": lambda levels: StudentT(),
+    "negative_binomial": lambda levels: NegativeBinomial(),
     "quantile": Quantiles,
 }

@@ -1,28 +1,20 @@
 """Forecast time series."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from ..errors import ConfigError, operation, within
-from ..readers import Data
+from ..errors import operation
 from ..training import Callback, Checkpoints, Progress
 from ..training.display import DisplayMode
 from ..training.fitting import PathLike
 from .backtested import BacktestedModel
-from .covariates import Covariates
 from .files import digest, register
-from .fitted import as_fitted, fitting
-from .forecast_context import Context
+from .fitted import fitting
+from .forecast_training import prepared
 from .hyperparameters import check
-from .missing import Filler
-from .predictor import PATHS, ROWS, ForecastStream, Predictor
-from .scaling import mean_and_scale
-from .series import read_series
-
-_MOST_PATHS = 2**27  # numbers in the paths of intervals: 1 GiB
 
 
 @register
@@ -60,12 +52,14 @@ class Forecaster(BacktestedModel):
     strategy : {"direct", "recursive"}, default="direct"
         "direct": forecast all steps of the horizon at once. "recursive": forecast one step, append
         it to the window, and repeat.
-    output : {"point", "gaussian", "quantile"}, default="point"
-        "point": a number, trained by squared error. "gaussian": mean and variance, trained by
-        likelihood. "quantile": the quantiles `levels`, trained by pinball loss; the median is the
-        forecast (direct only).
+    output : {"point", "gaussian", "student_t", "negative_binomial", "quantile"}, default="point"
+        "point": a number, trained by squared error. By likelihood: "gaussian", mean and variance;
+        "student_t", for outliers; "negative_binomial", for counts. "quantile": the quantiles
+        `levels`, trained by pinball loss; the median is the forecast (direct only).
     levels : sequence of float, default=(0.05, 0.5, 0.95)
         Probabilities of the quantiles of "quantile", increasing, with 0.5 among them.
+    nonnegative : bool, default=False
+        Forecasts, intervals and paths below 0 become 0.
     residual : {"window", "target", "none"}, default="window"
         "target": the network predicts the difference from the naive forecast. "window": the last
         value is also subtracted from the window, so that the level of the series does not matter.
@@ -74,6 +68,10 @@ class Forecaster(BacktestedModel):
         Period of the naive forecast, which repeats the last season. 1: repeat the last value.
     window : int (steps), default=48
         Past time steps that a forecast is computed from.
+    scaling : {"global", "series"}, default="global"
+        Standardization of the values. "global": by mean and standard deviation of all series
+        together. "series": of each series, for series of different sizes; those of the training are
+        found by id, others by the steps that are given.
     missing : {"raise", "interpolate", "forward", "indicator"}, default="raise"
         Treatment of missing values (NaN). "raise": refuse them. "interpolate": linear between the
         neighbors in time; at the end of a window the last value, so that no later value is read.
@@ -86,6 +84,8 @@ class Forecaster(BacktestedModel):
     future : sequence of str, default=()
         Columns that are known for the steps of the forecast too, such as holidays: `predict` needs
         them for these steps.
+    static : sequence of str, default=()
+        Columns with one value for each series, numbers or categories (texts).
     calendar : sequence of str, default=()
         Features of the dates, each a sine and a cosine: of "minute", "hour", "dayofweek",
         "dayofyear" and "month".
@@ -236,60 +236,14 @@ class Forecaster(BacktestedModel):
             A gradient or a loss is not finite; ``parameters_`` are those of the last good step.
         """
         check(self)
-        goes_on = self._goes_on()
-        known = self._known_layout() if goes_on else None
-        given = read_series(X, lengths, known=known, group=group, time=time)
-        new = self.unfitted()
-        new._covariates = self._covariates if goes_on else Covariates.chosen(
-            given.layout.names, self.target, self.future, self.calendar
-        )  # fmt: skip
-        given = new._split(given)
-        self._check_values(given)
-        cuts = self._cuts(given, validation)
-        training = given.only(cuts)
-        framing = new._framing(1.0)
-        needed, why = framing.window + framing.horizon, "window + horizon"
-        held = validation is None and self.validation_fraction
-        given.check_steps(training, needed, f"{why} beside what is held out" if held else why)
-        if goes_on:
-            given.check_width(len(self.mean_), "as in fit")
-            new.mean_, new.scale_ = self.mean_, self.scale_
-        else:
-            rows = np.concatenate(training)
-            new.mean_, new.scale_ = mean_and_scale("X", rows, given.layout.names)
-            if new._covariates is not None:
-                own = [c[:n] for c, n in zip(given.covariates or [], cuts, strict=True)]
-                new._covariates = new._covariates.scaled_by(np.concatenate(own))
-        extra = new._extra(given)
-        cut = None if extra is None else [e[:n] for e, n in zip(extra, cuts, strict=True)]
-        source = new._windows(training, framing, self.batch_size, self.stride, extra=cut)
-        if not source.n_counted:
-            raise ConfigError("X holds no value after a whole window; expected at least one.")
-        new.change_scale_ = self.change_scale_ if goes_on else source.change_scale()
-        framing.scale = new.change_scale_
-        if validation is not None:
-            with within("validation"):
-                names = given.layout.names if new._covariates is None else new._covariates.names
-                layout = replace(given.layout, names=names)
-                other = read_series(validation, known=layout, group=group, time=time)
-                other = new._split(other)
-                other.check_width(len(new.mean_), "as X has in fit")
-                self._check_values(other)
-                other.check_steps(other.values, needed, why)
-            scored = new._windows(other.values, framing, ROWS, extra=new._extra(other))
-        else:
-            before = [
-                c - self.window if c < len(x) else len(x)
-                for c, x in zip(cuts, given.values, strict=True)
-            ]
-            scored = new._windows(given.values, framing, ROWS, skipped=before, extra=extra)
-        new._context, new._conformal = new._last(given), None
+        new, roles = self.unfitted(), {"group": group, "time": time, "static": self.static}
+        given, source, scored = prepared(self, new, X, lengths, validation, roles)
         return self._train(
             new,
             self._output().objective(),
             source,
             scored if scored.n_counted else None,
-            digest([*given.values, *(extra or [])], None),
+            digest([*given.values, *(new._extra(given) or [])], None),
             np.random.default_rng(self.seed),
             progress=progress,
             checkpoint=checkpoint,
@@ -298,181 +252,3 @@ class Forecaster(BacktestedModel):
             callbacks=callbacks,
             distributed=distributed,
         )
-
-    def _cuts(self, series, validation):
-        """Return how many steps of each series are trained on: the rest is held out."""
-        held = self.validation_fraction if validation is None else 0
-        return [int((1 - held) * len(x)) for x in series.values]
-
-    def _last(self, series):
-        rows = None if self._covariates is None else self._covariates.of_series(series)
-        return Context.of(series.values, series.layout, self.window, self.missing, self.mean_, rows)
-
-    # -- forecasts ---------------------------------------------------------------------------
-
-    @operation
-    @as_fitted
-    def predict(self, X: Any = None, *, future: Any = None) -> Any:
-        """Forecast the next `horizon` steps of a series.
-
-        Parameters
-        ----------
-        X : ndarray, shape (n,) or (n, k), or a list of them; data frame or Data; optional
-            Its last `window` steps are read. Default: the series that `fit` was given.
-        future : data frame or Data; ndarray, shape (n_series, horizon, columns); optional
-            The covariates `future` of the steps that are forecast, found by ids and times; other
-            steps do not matter. One series without ids stands for all.
-
-        Returns
-        -------
-        ndarray of float64, shape (horizon, k); of a list (n_series, horizon, k)
-            In the units of the series. Of a data frame, or of Data that has names or times, a data
-            frame: of one series its index has the times of the forecast, of several it has columns
-            of ids, times and values.
-
-        Raises
-        ------
-        ShapeError, ConfigError, DataError
-            The model is not fitted; a series is too short, or has another number of values; a data
-            frame has other columns or another frequency than that of `fit`, or an id that is new;
-            `future` does not reach the horizon.
-        BpttError
-            The model's parameters are too large to compute with.
-        """
-        ends, layout = self._ends(X, future)
-        return layout.form(self._point(ends))
-
-    @operation
-    @as_fitted
-    def predict_interval(
-        self, X: Any = None, coverage: float = 0.9, *, future: Any = None
-    ) -> tuple[Any, Any]:
-        """Forecast intervals that contain each value with probability `coverage`.
-
-        Parameters
-        ----------
-        X
-            As for `predict`.
-        coverage : float
-            In (0, 1). With "quantile", the difference of two levels that are symmetric about 0.5.
-        future
-            As for `predict`.
-
-        Returns
-        -------
-        lower, upper
-            Each as `predict` returns it.
-
-        Raises
-        ------
-        ShapeError, ConfigError, DataError, BpttError
-            As for `predict`; a model with output "point" has no intervals until `calibrate`.
-        """
-        self.check_coverage(coverage)
-        ends, layout = self._ends(X, future)
-        lower, upper = self._bounds(ends, coverage)
-        return layout.form(lower), layout.form(upper)
-
-    def _bounds(self, ends, coverage):
-        """Return lower and upper ends of intervals, each (m, horizon, k)."""
-        if self._conformal is not None:
-            point, radius = self._point(ends), self._conformal.radius(coverage)
-            return point - radius, point + radius
-        return tuple(self._quantiles(ends, self._output().tails(coverage)))
-
-    def _quantiles(self, windows, levels):
-        """Return quantiles, each (m, horizon, k)."""
-        paths = len(windows) * self.horizon * len(self.mean_) * PATHS
-        if self.strategy == "recursive" and paths > _MOST_PATHS:
-            raise ConfigError(
-                f"the paths of {len(windows):,} series over {self.horizon:,} steps hold {paths:,} "
-                f"numbers; expected at most {_MOST_PATHS:,}: fewer series at a time, or a shorter "
-                f"horizon."
-            )
-        z = self._standardized(windows)
-        bounds = self._predictor().interval(z, self.horizon, levels, self.seed)
-        return [self._unscaled(b) for b in bounds]
-
-    def prediction_rows(
-        self,
-        X: Any = None,
-        coverage: float | None = None,
-        columns: Sequence[str] = (),
-        future: Any = None,
-    ) -> Iterator[list[str]]:
-        """Yield a heading, then each step of the forecast: rows of ``bptt predict``.
-
-        Parameters
-        ----------
-        X
-            As for `predict`.
-        coverage : float, optional
-            Adds the ends of intervals, see `predict_interval`.
-        columns : sequence of str
-            Names of the values, where the series have none; numbered where not given.
-        future
-            As for `predict`.
-        """
-        if coverage is not None:
-            self.check_coverage(coverage)
-        ends, layout = self._ends(X, future)
-        parts = [("", self._point(ends))]
-        if coverage is not None:
-            parts += zip((" lower", " upper"), self._bounds(ends, coverage), strict=True)
-        yield from layout.rows(parts, self.scale_, columns)
-
-    @operation
-    @as_fitted
-    def stream(self, m: int = 1) -> Any:
-        """Forecast m series in parallel as their values arrive.
-
-        Returns
-        -------
-        ForecastStream
-
-        Raises
-        ------
-        ConfigError
-            The model is not fitted.
-        """
-        if self._covariates is not None:
-            raise ConfigError(
-                "the model has target, future or calendar, and a stream reads the targets alone; "
-                "expected a model without, or predict."
-            )
-        filler = None if self.missing == "raise" else Filler(self.missing, self.mean_)
-        return ForecastStream(
-            self._point, m, self.window, self.horizon, len(self.mean_), filler=filler
-        )
-
-    @operation
-    @as_fitted
-    def network_inputs(self, X: Any = None, lengths: None = None) -> list[np.ndarray]:
-        """Return what the network reads of the last window of each series, (window, n_x)."""
-        windows = self._standardized(self._ends(X)[0])
-        return list(np.ascontiguousarray(self._predictor().framing.read(windows)[0]))
-
-    def _ends(self, X, future=None):
-        """Return the last windows that forecasts are computed from, and the layout."""
-        if X is None or (isinstance(X, Data) and X.X is None):
-            context = self._context
-        else:
-            series = self._read(X, self.window, "a window")
-            self._context.check_ids(series.layout.ids)
-            context = self._last(series)
-        windows, own = context.windows(), self._covariates
-        if own is None or context.covariates is None:
-            if future is not None:
-                raise ConfigError("future is given, and the model has no future covariates.")
-            return windows, context.layout
-        after = own.after(context.layout, len(windows), self.horizon, future)
-        extra = own.inputs(context.covariates, self.horizon, after)
-        return np.concatenate([windows, extra], axis=2), context.layout
-
-    def _predictor(self):
-        framing = self._framing(self.change_scale_)
-        return Predictor(self.network_, self.parameters_, framing, self._output())
-
-    def _point(self, windows):
-        """Forecast windows (m, window, k), with masks (m, window, 2 k): (m, horizon, k)."""
-        return self._unscaled(self._predictor().point(self._standardized(windows), self.horizon))

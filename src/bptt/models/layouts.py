@@ -1,7 +1,7 @@
 """How forecasts of series are named and dated, and the form in which they are returned."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -34,6 +34,8 @@ class Layout:
         Distance of the times, see `bptt.readers.times.Frequency`.
     ids_name, index_name : str, optional
         Names of the columns of ids and times.
+    mapped : bool
+        Whether forecasts are a dict by id.
     """
 
     single: bool = True
@@ -44,6 +46,7 @@ class Layout:
     frequency: str | None = None
     ids_name: str | None = None
     index_name: str | None = None
+    mapped: bool = False
 
     def times(self, horizon: int) -> list[np.ndarray] | None:
         """Return the next times of each series, or None where they have none."""
@@ -63,7 +66,12 @@ class Layout:
         return [times(frequency, end, n) for end in ends]
 
     def form(self, forecasts: np.ndarray) -> Any:
-        """Return forecasts (m, horizon, k) as a user gets them: an array or a data frame."""
+        """Return forecasts (m, horizon, k) as a user gets them: arrays or data frames."""
+        if self.mapped:
+            return {
+                name: self._alone(i).form(forecasts[i : i + 1])
+                for i, name in enumerate(self.ids or ())
+            }
         if self.framed:
             return self.frame(forecasts)
         return forecasts[0] if self.single else forecasts
@@ -87,6 +95,11 @@ class Layout:
         table[index_name or "time"] = np.concatenate(steps)
         table |= {name: forecasts[:, :, j].reshape(-1) for j, name in enumerate(names)}
         return pd.DataFrame(table)
+
+    def _alone(self, i):
+        """Return the layout of one of several series."""
+        ends = None if self.ends is None else self.ends[i : i + 1]
+        return replace(self, single=True, mapped=False, ids=None, ids_name=None, ends=ends)
 
     def columns(self, k: int) -> tuple[str, ...]:
         """Return the names of the values: numbered where they have none."""
@@ -159,7 +172,7 @@ class Layout:
         texts = [*own.names, *(own.ids or ()), own.frequency, own.ids_name, own.index_name]
         if not all(t is None or (isinstance(t, str) and len(t) <= _LONGEST_NAME) for t in texts):
             raise ConfigError("its names are not texts.")
-        for name in ("single", "framed"):
+        for name in ("single", "framed", "mapped"):
             if not isinstance(getattr(own, name), bool):
                 raise ConfigError(f"its {name} is not a bool.")
         if len(own.names) not in (0, k) or len(set(own.names)) < len(own.names):

@@ -1,21 +1,16 @@
-"""Series that a forecaster takes: their values, and how forecasts of them are named and dated."""
+"""Series as a forecaster takes them: values, times, covariates; checked, cut, filled."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 
 from ..errors import ConfigError, ShapeError
-from ..readers import Data, series_of_frame
-from ..readers.data import Caution
-from ..readers.times import Frequency, infer_frequency, show_time
-from .inputs import as_frame
+from ..readers.times import Frequency, show_time
 from .layouts import Layout
 from .missing import WAYS_OUT, Filler, Missing
-from .names import aligned, changes, warn_of_changes
-from .sequences import as_plain, as_sequences, named, numeric
+from .sequences import named
 
 
 @dataclass(frozen=True)
@@ -31,12 +26,15 @@ class Series:
         Times of the steps.
     covariates : list of ndarray of float64, each (n_i, c), optional
         Past, then future covariates: see `bptt.models.covariates`.
+    static : dict of str to list, optional
+        Columns with one value for each series.
     """
 
     values: list[np.ndarray]
     layout: Layout
     index: list[np.ndarray] | None = None
     covariates: list[np.ndarray] | None = None
+    static: dict[str, list[Any]] | None = None
 
     def name(self, i: int) -> str:
         """Return how messages name a series."""
@@ -57,6 +55,57 @@ class Series:
             if len(x) < least:
                 raise ConfigError(
                     f"{self.name(i)} has {len(x)} steps; expected at least {least}, {what}."
+                )
+
+    def part(self, starts: Sequence[int], ends: Sequence[int]) -> Self:
+        """Return the steps of each series from a start to an end, with their times.
+
+        Of series that `Covariates.split` has not divided.
+        """
+        cuts = [slice(*own) for own in zip(starts, ends, strict=True)]
+        values = [x[cut] for x, cut in zip(self.values, cuts, strict=True)]
+        index = self.index
+        layout = self.layout
+        if index is not None:
+            index = [times[cut] for times, cut in zip(index, cuts, strict=True)]
+            if layout.ends is not None:
+                layout = replace(layout, ends=tuple(number_of(times[-1]) for times in index))
+        return replace(self, values=values, index=index, layout=layout)
+
+    def padded(self, least: int) -> Self:
+        """Return series of at least some steps: missing values are put before those too short.
+
+        Their covariates there are those of their first step.
+        """
+        gaps = [max(least - len(x), 0) for x in self.values]
+        if not any(gaps):
+            return self
+        first = [np.full((n, x.shape[1]), np.nan) for n, x in zip(gaps, self.values, strict=True)]
+        values = [np.concatenate(both) for both in zip(first, self.values, strict=True)]
+        index, covariates = self.index, self.covariates
+        if index is not None:
+            known = None if self.layout.frequency is None else Frequency(self.layout.frequency)
+            index = [_before(t, n, known) for t, n in zip(index, gaps, strict=True)]
+        if covariates is not None:
+            covariates = [
+                np.concatenate([np.repeat(x[:1], n, axis=0), x])
+                for x, n in zip(covariates, gaps, strict=True)
+            ]
+        return replace(self, values=values, index=index, covariates=covariates)
+
+    def refuse_empty(self) -> None:
+        """Raise where a series has no value at all, or none in one of its columns.
+
+        Raises
+        ------
+        ConfigError
+        """
+        for i, x in enumerate(self.values):
+            gone = np.isnan(x).all(axis=0)
+            if len(x) and gone.all():
+                raise ConfigError(
+                    f"{self.name(i)} holds no value, all {len(x):,} are missing; expected at least "
+                    f"one: leave it out."
                 )
 
     def check_width(self, k: int, whence: str) -> None:
@@ -91,6 +140,33 @@ class Series:
                 f"finite numbers{way_out}."
             )
 
+    def refuse_fractions(self) -> None:
+        """Raise where a value is no count.
+
+        Raises
+        ------
+        ConfigError
+        """
+        for i, x in enumerate(self.values):
+            with np.errstate(invalid="ignore"):
+                wrong = np.argwhere(~np.isnan(x) & ((x < 0) | (x != np.floor(x))))
+            if len(wrong):
+                t, j = (int(at) for at in wrong[0])
+                when = "" if self.index is None else f" ({show_time(self.index[i][t])})"
+                raise ConfigError(
+                    f"{self.name(i)} holds {x[t, j]:g} at step {t}{when}; expected counts, whole "
+                    f"numbers >= 0, with output='negative_binomial'."
+                )
+
+
+def _before(times, n, frequency):
+    """Return times with n before them: even ones, or the first one again where there are none."""
+    if not n:
+        return times
+    if frequency is None:
+        return np.concatenate([np.repeat(times[:1], n), times])
+    return np.concatenate([frequency.before(times[0], n).astype(times.dtype), times])
+
 
 def filled(
     series: Sequence[np.ndarray], method: Missing, mean: np.ndarray
@@ -103,171 +179,20 @@ def filled(
     ----------
     series : sequence of ndarray, each (n, k)
     method : {"raise", "interpolate", "forward", "indicator"}
-    mean : ndarray, shape (k,)
+    mean : ndarray, shape (k,) or (len(series), k)
         Replaces values before the first one.
     """
     missing = [np.isnan(x) for x in series]
     if not any(own.any() for own in missing):
         return list(series), None
-    filler = Filler("interpolate" if method == "interpolate" else "forward", mean)
-    return [filler.fill(x) for x in series], missing
+    own: Missing = "interpolate" if method == "interpolate" else "forward"
+    means = np.broadcast_to(mean, (len(series), mean.shape[-1]))
+    return [Filler(own, m).fill(x) for x, m in zip(series, means, strict=True)], missing
 
 
-def read_series(
-    X: Any,
-    lengths: Sequence[int] | None = None,
-    *,
-    known: Layout | None = None,
-    group: str | int | None = None,
-    time: str | int | None = None,
-) -> Series:
-    """Read series in any form that a forecaster takes.
-
-    Parameters
-    ----------
-    X : ndarray, shape (n,) or (n, k), or a list of numbers; a list of such arrays, or an array
-        (m, n, k) with lengths; Data or a data frame
-    lengths : sequence of m int, optional
-    known : Layout, optional
-        That of the series of `fit`: X must have its columns and its frequency.
-    group, time : str or int, optional
-        Columns of a data frame, see `bptt.readers.series_of_frame`.
-
-    Raises
-    ------
-    ShapeError, ConfigError, DataError
-    """
-    table = as_frame(X.to_frame("y" if X.name is None else X.name) if _is_column(X) else X)
-    if table is None and not isinstance(X, Data):
-        for role, name in {"group": group, "time": time}.items():
-            if name is not None:
-                given = type(X).__name__
-                raise ConfigError(f"{role} is {name!r}, X a {given}; expected a data frame.")
-        values, single = _arrays(X, lengths)
-        names = known.names if known is not None else ()
-        return Series(values, Layout(single=single, names=names))
-    if lengths is not None:
-        given = type(X).__name__
-        raise ShapeError(f"lengths given with a {given}; expected none, as it has its own.")
-    data = X if table is None else _of_frame(table, known, group, time)
-    for note in () if table is None else data.notes:
-        if isinstance(note, Caution):
-            warnings.warn(note, stacklevel=7)
-    return _of_data(X, data, known)
-
-
-def _is_column(X):
-    return hasattr(X, "to_frame") and hasattr(X, "iloc") and not hasattr(X, "columns")
-
-
-def _arrays(X, lengths):
-    """Return the series of X, each (n, k), and whether X is a single series."""
-    X = as_plain(X)
-    several = isinstance(X, (list, tuple)) and len(X) > 0 and np.ndim(X[0]) > 0
-    several = several or (isinstance(X, np.ndarray) and (X.ndim > 2 or X.dtype.kind == "O"))
-    if not several:
-        if isinstance(X, (str, dict, set)) or X is None:
-            raise ShapeError(f"X is a {type(X).__name__}; expected a series of numbers.")
-        return [numeric("X", X, missing=True).astype(np.float64)], True
-    values = [
-        numeric(f"X[{i}]", x, missing=True).astype(np.float64)
-        for i, x in enumerate(as_sequences(X, lengths))
-    ]
-    Series(values, Layout(single=False)).check_width(values[0].shape[1], "as X[0]")
-    return values, False
-
-
-def _of_frame(table, known, group, time):
-    """Read a data frame; that of `predict` has the columns of that of `fit`."""
-    columns, notes = None, ()
-    if known is not None and known.framed:
-        own = [str(name) for name in table.columns]
-        group = known.ids_name if group is None else group
-        if time is None and known.index_name in (*own, *map(str, table.index.names)):
-            time = known.index_name
-        special = {str(name) for name in (group, time)}
-        given = tuple(name for name in own if name not in special)
-        if known.names:
-            aligned(Data([np.zeros((1, len(given)))], columns=given), known.names)  # may raise
-            columns, notes = known.names, changes(given, known.names)
-    data = series_of_frame(table, group=group, time=time, columns=columns)
-    return data.but(notes=(*data.notes, *notes))
-
-
-def _of_data(X, data, known):
-    values = data.X if isinstance(data.X, (list, tuple)) else [data.X]
-    columns = tuple(data.columns)
-    data = data.but(X=[_numbers(i, x, data) for i, x in enumerate(values)])
-    if known is not None:
-        data = aligned(data, known.names)
-        warn_of_changes(X, data)
-    index = data.index
-    layout = Layout(
-        single=data.ids is None and len(values) == 1,
-        framed=bool(columns or data.ids or index),
-        names=tuple(data.columns),
-        ids=None if data.ids is None else tuple(data.ids),
-        ids_name=data.ids_name,
-        index_name=data.index_name,
-    )
-    frequency = data.frequency or (None if index is None else _common_frequency(index, data.ids))
-    if index is not None and frequency is not None:
-        ends = [_number(times[-1]) for times in index]
-        layout = replace(layout, ends=tuple(ends), frequency=frequency)
-    series = Series(data.X, layout, index)
-    series.check_width(data.X[0].shape[1], f"as {series.name(0)}")
-    series.refuse("inf")
-    return series if known is None else _of_known_frequency(series, known)
-
-
-def _common_frequency(index, ids):
-    """Return the frequency of series from several files; raise where they have different ones."""
-    if (frequency := infer_frequency(index)) is not None:
-        return frequency.text
-    own = [infer_frequency([times]) for times in index]
-    texts = [None if f is None else f.text for f in own]
-    first = next((i for i, text in enumerate(texts) if text is not None), 0)
-    other = next((i for i, text in enumerate(texts) if text not in (None, texts[first])), first)
-    if other != first:
-        raise ConfigError(
-            f"{named(other, ids)} has the frequency {texts[other]!r}; expected {texts[first]!r}, "
-            f"as {named(first, ids)}: a model has one frequency."
-        )
-    return None
-
-
-def _numbers(i, x, data):
-    """Return the values of a series as float64 (n, k); infinite ones are refused later, by date."""
-    if isinstance(x, np.ndarray) and x.dtype == np.float64 and x.ndim == 2:
-        return x
-    name = "X" if data.ids is None and len(data.X) == 1 else named(i, data.ids)
-    return numeric(name, x, columns=data.columns, missing=True).astype(np.float64)
-
-
-def _number(time):
+def number_of(time):
+    """Return a time as a number: of a date, microseconds since 1970."""
     time = np.asarray(time)
     return time.astype("datetime64[us]").astype(np.int64).item() if time.dtype.kind == "M" else (
         time.item()
     )  # fmt: skip
-
-
-def _of_known_frequency(series, known):
-    """Return series with the frequency of `fit`; raise where they have another one."""
-    if known.frequency is None or not series.layout.framed:
-        return series
-    if series.index is None:
-        raise ConfigError(
-            f"X has no times; expected a column {known.index_name or 'time'!r}, as in fit, or an "
-            f"array."
-        )
-    frequency = Frequency(known.frequency)
-    for i, times in enumerate(series.index):
-        places = frequency.places(times)
-        if places is None or (len(places) > 1 and np.median(np.diff(places)) != 1):
-            given = series.layout.frequency
-            what = f"the frequency {given!r}" if given else "times that are not evenly spaced"
-            raise ConfigError(
-                f"{series.name(i)} has {what}; expected {known.frequency!r}, as in fit."
-            )
-    ends = tuple(_number(times[-1]) for times in series.index)
-    return replace(series, layout=replace(series.layout, ends=ends, frequency=known.frequency))

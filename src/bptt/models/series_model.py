@@ -1,125 +1,33 @@
-"""A model that forecasts series: hyper-parameters, scaling, network and file."""
+"""A model that forecasts series: scaling, network and file."""
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
-from ..checks import require_finite
 from ..errors import ConfigError
 from ..network import Network
 from .architecture import recurrent_network
-from .base import Model
 from .conformal import Conformal
-from .covariates import CALENDAR, Covariates
+from .covariates import Covariates
 from .encoder import MOST_FEATURES
 from .fitted import as_fitted
 from .forecast_context import Context
-from .forecast_outputs import OUTPUTS, Output, OutputName
-from .hyperparameters import Choice, Levels, Names, Whole, option, redefault
-from .missing import Missing
+from .scales import Scales, SeriesScales
 from .scaling import finite_row, scale_row
-from .series import Series, filled, read_series
-from .windows import Framing, Residual, Windows
-
-Strategy = Literal["direct", "recursive"]
-_LONGEST_RECURSION = 2**20  # steps: some minutes; errors accumulate long before
+from .series import Series, filled
+from .series_options import SeriesOptions
+from .series_reading import read_series
+from .windows import Counts, Framing, Windows
 
 
 @dataclass(kw_only=True, repr=False, eq=False)
-class SeriesModel(Model):
+class SeriesModel(SeriesOptions):
     """A recurrent network that reads windows of series; `Forecaster` trains it and forecasts."""
-
-    window: int = option(
-        48,
-        Whole(1),
-        "Past time steps that a forecast is computed from.",
-        group="Input",
-        unit="steps",
-    )
-    horizon: int = option(
-        1, Whole(1), "Future time steps that are forecast.", group="Model", unit="steps"
-    )
-    strategy: Strategy = option(
-        "direct",
-        Choice(Strategy),
-        '"direct": forecast all steps of the horizon at once. "recursive": forecast one step, '
-        "append it to the window, and repeat.",
-        group="Model",
-    )
-    output: OutputName = option(
-        "point",
-        Choice(OutputName),
-        '"point": a number, trained by squared error. "gaussian": mean and variance, trained by '
-        'likelihood. "quantile": the quantiles `levels`, trained by pinball loss; the median is '
-        "the forecast (direct only).",
-        group="Model",
-    )
-    levels: Sequence[float] = option(
-        (0.05, 0.5, 0.95),
-        Levels(),
-        'Probabilities of the quantiles of "quantile", increasing, with 0.5 among them.',
-        group="Model",
-    )
-    residual: Residual = option(
-        "window",
-        Choice(Residual),
-        '"target": the network predicts the difference from the naive forecast. "window": the '
-        "last value is also subtracted from the window, so that the level of the series does not "
-        'matter. "none": neither.',
-        group="Model",
-    )
-    season: int = option(
-        1,
-        Whole(1),
-        "Period of the naive forecast, which repeats the last season. 1: repeat the last value.",
-        group="Model",
-        unit="steps",
-    )
-    missing: Missing = option(
-        "raise",
-        Choice(Missing),
-        'Treatment of missing values (NaN). "raise": refuse them. "interpolate": linear between '
-        "the neighbors in time; at the end of a window the last value, so that no later value is "
-        'read. "forward": the last value; before the first one the mean of the training part. '
-        '"indicator": as "forward", and a mask for each value, 1 where it is missing, as an '
-        "additional input. A missing value that a forecast is compared with counts neither in the "
-        "loss nor in scores.",
-        group="Input",
-    )
-    stride: int = option(
-        1,
-        Whole(1),
-        "Distance between the starts of training windows.",
-        group="Training",
-        unit="steps",
-    )
-    target: Sequence[str] = option(
-        (),
-        Names(),
-        "Columns that are forecast. Empty: all that are not in `future`. Columns in neither are "
-        "past covariates: they are read, and not forecast.",
-        group="Input",
-    )
-    future: Sequence[str] = option(
-        (),
-        Names(),
-        "Columns that are known for the steps of the forecast too, such as holidays: `predict` "
-        "needs them for these steps.",
-        group="Input",
-    )
-    calendar: Sequence[str] = option(
-        (),
-        Names(CALENDAR),
-        'Features of the dates, each a sine and a cosine: of "minute", "hour", "dayofweek", '
-        '"dayofyear" and "month".',
-        group="Input",
-    )
-    validation_fraction: float = redefault(Model, "validation_fraction", 0.0)
 
     _conformal = None
     _covariates = None
+    _own_scales = None
 
     items = "windows"
     command: ClassVar[str] = "forecast"
@@ -127,10 +35,6 @@ class SeriesModel(Model):
     example = "load.csv --columns load,oil --window 96 --horizon 24 --output gaussian"
 
     # -- series as the network reads them ----------------------------------------------------
-
-    def _steps(self):
-        """Return the number of steps that the network forecasts at once."""
-        return self.horizon if self.strategy == "direct" else 1
 
     def _framing(self, scale):
         masks = self.missing == "indicator"
@@ -146,7 +50,7 @@ class SeriesModel(Model):
         if self._covariates is None:
             return None
         rows = self._covariates.of_series(series)
-        return [self._covariates.inputs(x, self.horizon) for x in rows]
+        return [self._covariates.inputs(x, self._steps()) for x in rows]
 
     def _known_layout(self):
         """Return the layout of the series of `fit`, with the names of all their columns."""
@@ -159,34 +63,65 @@ class SeriesModel(Model):
         """Return series of the targets, with covariates beside them."""
         return series if self._covariates is None else self._covariates.split(series)
 
-    def _output(self) -> Output:
-        return OUTPUTS[self.output](self.levels)
-
     def _check_values(self, series: Series):
+        """Refuse values that the model cannot be trained on or forecast."""
         if self.missing == "raise":
             series.refuse("NaN")
+        series.refuse_empty()
+        if self._output().counts:
+            series.refuse_fractions()
 
-    def _windows(self, series, framing, batch_size, stride=1, skipped=None, extra=None):
-        """Return the windows of series, standardized, their missing values filled."""
-        whole, gone = filled(series, self.missing, self.mean_)
+    def _long_enough(self, series: Series, least: int, what: str) -> Series:
+        """Return series of at least some steps, filled up where the model fills missing values."""
+        if self.missing != "raise" and min(map(len, series.values)) > 0:
+            return series.padded(least)
+        try:
+            series.check_steps(series.values, least, what)
+        except ConfigError as error:
+            if series.layout.single:
+                raise
+            text = str(error).rstrip(".")
+            raise ConfigError(
+                f"{text} (missing='forward' fills up shorter series; or leave it out)."
+            ) from None
+        return series
+
+    def _scales_of_all(self) -> Scales:
+        """Return the scales of a model that has one mean and deviation for all series."""
+        return Scales(self.mean_[np.newaxis], self.scale_[np.newaxis])
+
+    def _scales(self, series: Series, ends=None) -> Scales:
+        """Return the scales of series; `ends`: steps of each that may be used for them."""
+        if self._own_scales is None:
+            return self._scales_of_all()
+        return self._own_scales.of(series.values, series.layout.ids, ends)
+
+    def _windows(
+        self, series: Series, scales, framing, batch_size, stride=1, ends=None, skipped=None
+    ):
+        """Return the windows of series, standardized, their missing values filled.
+
+        `ends`: the steps of each series that are used. `skipped`: the start of its first window.
+        """
+        cuts = ends or [len(x) for x in series.values]
+        values = [x[:n] for x, n in zip(series.values, cuts, strict=True)]
+        whole, gone = filled(values, self.missing, scales.mean)
         first = np.zeros(len(self.mean_), np.float32)  # the mean, standardized
-        scaled = [self._scaled(x) for x in whole]
+        each = range(len(whole))
+        scaled = [scales[i : i + 1].scaled(whole[i][np.newaxis])[0] for i in each]
+        extra = self._extra(series)
+        if extra is not None:
+            extra = [e[:n] for e, n in zip(extra, cuts, strict=True)]
+        counts = Counts(values, scales) if self._output().counts else None
         return Windows(
-            scaled, framing, batch_size, stride, skipped, missing=gone, first=first, extra=extra
-        )
+            scaled, framing, batch_size, stride, skipped, missing=gone, first=first, extra=extra,
+            counts=counts,
+        )  # fmt: skip
 
-    def _scaled(self, x):
-        with np.errstate(over="ignore"):  # `_unscaled` refuses what is not finite
-            return ((x - self.mean_) / self.scale_).astype(np.float32)
-
-    def _unscaled(self, z):
-        require_finite(z)
-        return z * self.scale_ + self.mean_
-
-    def _standardized(self, windows):
-        """Return windows (m, window, k), or with masks (m, window, 2 k), as the network's input."""
-        values, masks = np.split(windows, [len(self.mean_)], axis=2)
-        return np.concatenate([self._scaled(values), masks.astype(np.float32)], axis=2)
+    def _standardized(self, windows, scales):
+        """Return windows (m, window, k), masks and covariates after them, as network inputs."""
+        values, others = np.split(windows, [len(self.mean_)], axis=2)
+        return np.concatenate([scales.scaled(values), others.astype(np.float32)], axis=2)
 
     # -- fitted attributes -------------------------------------------------------------------
 
@@ -205,7 +140,7 @@ class SeriesModel(Model):
 
     def extent(self, X: Any, y: Any = None) -> str:
         """Return the amount of data in words: "160 steps x 2 columns" or "3 series"."""
-        series = read_series(X)
+        series = read_series(X, static=self.static)
         if not series.layout.single:
             return f"{len(series.values):,} series"
         n, k = series.values[0].shape
@@ -218,13 +153,18 @@ class SeriesModel(Model):
         names = f" ({', '.join(layout.names[:10])}{', ...' * (k > 10)})" if layout.names else ""
         lines = [f"input: {self.window} steps of {k} values{names}; forecast: {self.horizon} steps"]
         if (own := self._covariates) is not None:
-            roles = {"past": own.past, "future": own.future, "calendar": own.calendar}
+            static = () if own.static is None else own.static.names
+            roles = {"past": own.past, "future": own.future, "static": static,
+                     "calendar": own.calendar}  # fmt: skip
             said = [f"{role}: {', '.join(names)}" for role, names in roles.items() if names]
             lines.append(f"covariates: {'; '.join(said) or 'none'}")
         if layout.frequency is not None:
             lines.append(f"frequency: {layout.frequency}; times in {layout.index_name}")
         if layout.ids is not None:
-            lines.append(f"series: {len(layout.ids):,}, by {layout.ids_name}")
+            by = f", by {layout.ids_name}" if layout.ids_name else ""
+            lines.append(f"series: {len(layout.ids):,}{by}")
+        if self.scaling == "series":
+            lines.append("scaling: by mean and standard deviation of each series")
         return lines
 
     def data_options(self) -> dict[str, str]:
@@ -233,23 +173,7 @@ class SeriesModel(Model):
         names = {"sequence": layout.ids_name, "time": layout.index_name}
         return {option: name for option, name in names.items() if name not in (None, "time")}
 
-    # -- rules, network and file -------------------------------------------------------------
-
-    def rules(self) -> Iterator[tuple[str, str]]:
-        """Yield what no hyper-parameter may be beside the others."""
-        yield from super().rules()
-        if self.season > self.window:
-            yield "season", f"at most window = {self.window}"
-        if self.strategy == "recursive" and not self._output().recursive:
-            yield "output", "'point' or 'gaussian' with strategy 'recursive'"
-        if self.strategy == "recursive" and self.horizon > _LONGEST_RECURSION:
-            yield "horizon", f"at most {_LONGEST_RECURSION:,} steps with strategy 'recursive'"
-
-        covariates = self.target or self.future or self.calendar
-        if self.strategy == "recursive" and covariates:
-            yield "strategy", "'direct' with target, future or calendar"
-        if self.horizon > self.window and (self.future or self.calendar):
-            yield "horizon", f"at most window = {self.window} with future or calendar"
+    # -- network and file --------------------------------------------------------------------
 
     def build_network(self) -> Network:
         """Build the network."""
@@ -267,6 +191,7 @@ class SeriesModel(Model):
             **self._context.to_json(),
             "covariates": None if self._covariates is None else self._covariates.to_json(),
             "conformal": None if self._conformal is None else self._conformal.to_json(),
+            "own_scales": None if self._own_scales is None else self._own_scales.to_json(),
         }
 
     def restore_state(self, state: dict[str, Any]) -> None:
@@ -281,5 +206,8 @@ class SeriesModel(Model):
         self._covariates = None if own is None else Covariates.from_json(own, k)
         rows = 0 if self._covariates is None else self._covariates.n_rows
         self._context: Context = Context.from_json(state, self.window, k, self.missing, rows)
+        if self.scaling == "series":
+            ids = self._context.layout.ids
+            self._own_scales = SeriesScales.from_json(state["own_scales"], ids, k)
         if (errors := state.get("conformal")) is not None:  # none in files of earlier versions
             self._conformal = Conformal.from_json(errors, self.horizon, k)

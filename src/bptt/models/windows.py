@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 
 from ..training import Batch
+from .forecast_outputs import NegativeBinomial
+from .scales import Scales
 
 Residual = Literal["window", "target", "none"]
 
@@ -73,12 +75,44 @@ class Framing:
             return x, np.zeros((len(z), self.horizon, z.shape[2]), z.dtype)
         return x, z[:, self.window - self.season + np.arange(self.horizon) % self.season]
 
-    def follow(self, z: np.ndarray, step: np.ndarray) -> np.ndarray:
-        """Return windows moved on by one step (m, k), which is appended."""
+    def follow(
+        self, z: np.ndarray, step: np.ndarray, extra: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return windows moved on by one step (m, k), which is appended with its covariates."""
         step = step.astype(np.float32)
         if self.masks:
             step = np.concatenate([step, np.zeros_like(step)], axis=1)
+        if extra is not None:
+            step = np.concatenate([step, extra], axis=1)
         return np.concatenate([z[:, 1:], step[:, np.newaxis]], axis=1)
+
+
+class Counts:
+    """Targets of a model of counts: counts, offsets and units of `NegativeBinomial` (10).
+
+    Parameters
+    ----------
+    series : list of ndarray, each (n_i, k)
+        In their own units, NaN where a value is missing.
+    scales : Scales
+        A row for each series, or one for all.
+    """
+
+    def __init__(self, series: list[np.ndarray], scales: Scales):
+        self._rows = np.concatenate(series)
+        self._scales = scales
+
+    def target(
+        self, at: np.ndarray, owner: np.ndarray, base: np.ndarray, scale: float
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Return targets (m, 3 n) of the steps `at`, (m, horizon), and weights where some miss."""
+        counts = self._rows[at]
+        offset, unit = NegativeBinomial.offset(base, scale, self._scales[owner])
+        gone = np.isnan(counts)
+        parts = [np.where(gone, 0, counts), offset, unit]
+        target = np.concatenate([part.reshape(len(at), -1) for part in parts], axis=1)
+        weight = np.tile((~gone).reshape(len(at), -1), (1, 3)).astype(float)
+        return target, weight if gone.any() else None
 
 
 class Windows:
@@ -98,10 +132,12 @@ class Windows:
         Which values were missing. Those after a window do not count, and windows before missing
         values only are left out of batches. Those at the end of a window become the last value
         before them, whatever filled them: a value from after the window must not be in it.
-    first : ndarray, shape (k,), optional
+    first : ndarray, shape (k,) or (len(series), k), optional
         With `missing`: replaces those that nothing precedes.
     extra : list of ndarray, each (n_i, framing.n_extra), optional
         Further inputs of each step.
+    counts : Counts, optional
+        Makes the targets of batches, where the values are counts.
 
     Attributes
     ----------
@@ -109,6 +145,8 @@ class Windows:
         Starts of the windows in the concatenated series.
     by_series : list of ndarray of int64
         Starts of the windows of each series, in that series.
+    owner : ndarray of int64
+        The series of each window.
     """
 
     def __init__(
@@ -122,10 +160,12 @@ class Windows:
         missing: list[np.ndarray] | None = None,
         first: np.ndarray | None = None,
         extra: list[np.ndarray] | None = None,
+        counts: Counts | None = None,
     ):
         self.framing = framing
         self._batch_size = batch_size
         self._rows = np.concatenate(series)
+        self._counts = counts
         self._span = np.arange(framing.window + framing.horizon)
         starts, before = [], 0
         for z, skip in zip(series, skipped or [0] * len(series), strict=True):
@@ -137,11 +177,13 @@ class Windows:
         self.by_series: list[np.ndarray] = [
             own - first for own, first in zip(starts, firsts[:-1], strict=True)
         ]
+        self.owner: np.ndarray = np.repeat(np.arange(len(series)), list(map(len, starts)))
         self._extra = None if extra is None else np.concatenate(extra)
         self._missing: np.ndarray | None = None
         if missing is not None and first is not None:
             self._missing = np.concatenate(missing)
-            parts = [_last(z, own, first) for z, own in zip(series, missing, strict=True)]
+            firsts = np.broadcast_to(first, (len(series), np.shape(first)[-1]))
+            parts = [_last(*own) for own in zip(series, missing, firsts, strict=True)]
             self._last, self._age = (np.concatenate(part) for part in zip(*parts, strict=True))
         self._counted = self._followed()
 
@@ -191,25 +233,45 @@ class Windows:
             window = np.concatenate([window, own], axis=2)
         return [window, future]
 
+    def ahead(self, which: np.ndarray, n: int) -> np.ndarray | None:
+        """Return the covariates of the n steps after windows, (m, n, n_extra), if there are any."""
+        if self._extra is None:
+            return None
+        after = self.starts[which][:, np.newaxis] + self.framing.window + np.arange(n)
+        return self._extra[after]
+
     def batches(self, order: np.ndarray) -> Iterator[Batch]:
         """Yield every batch; the target of a window is (horizon * k,)."""
         for i in range(0, len(order), self._batch_size):
-            window, future = self.cut(self._counted[order[i : i + self._batch_size]])
-            x, base = self.framing.read(window)
-            target = (future - base) / np.float32(self.framing.scale)
-            target, weight = target.reshape(len(x), -1), None
-            if self._missing is not None:
-                gone = np.isnan(future).reshape(target.shape)
-                if gone.any():
-                    target, weight = np.where(gone, np.float32(0), target), (~gone).astype(float)
-            yield Batch(x, target, weight=weight)
+            which = self._counted[order[i : i + self._batch_size]]
+            if self._counts is None:
+                yield Batch(*self._differences(which))
+            else:
+                x, base = self.framing.read(self.cut(which)[0])
+                at = self.starts[which][:, np.newaxis] + self._span[self.framing.window :]
+                owner, scale = self.owner[which], self.framing.scale
+                target, weight = self._counts.target(at, owner, base, scale)
+                yield Batch(x, target, weight=weight)
+
+    def _differences(self, which):
+        """Return inputs, targets (3), no lengths, and weights where some are missing."""
+        window, future = self.cut(which)
+        x, base = self.framing.read(window)
+        target = (future - base) / np.float32(self.framing.scale)
+        target, weight = target.reshape(len(x), -1), None
+        if self._missing is not None:
+            gone = np.isnan(future).reshape(target.shape)
+            if gone.any():
+                target, weight = np.where(gone, np.float32(0), target), (~gone).astype(float)
+        return x, target, None, weight
 
     def change_scale(self) -> float:
-        """Return the root mean square of the targets before scaling."""
+        """Return the root mean square of the targets (3) before scaling."""
         total, n = 0.0, 0
-        for batch in self.batches(self.order(None)):
-            total += float(np.sum(batch.target.astype(np.float64) ** 2))
-            n += batch.target.size if batch.weight is None else int(batch.weight.sum())
+        for i in range(0, self.n_counted, self._batch_size):
+            _, target, _, weight = self._differences(self._counted[i : i + self._batch_size])
+            total += float(np.sum(target.astype(np.float64) ** 2))
+            n += target.size if weight is None else int(weight.sum())
         rms = (total / max(n, 1)) ** 0.5 * self.framing.scale
         return rms if rms > 0 else 1.0
 

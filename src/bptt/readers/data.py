@@ -37,6 +37,8 @@ class Data:
         What was left out, skipped, sorted, filled or guessed: one sentence each.
     ids_name, index_name, label_name : str, optional
         Names of the columns that held the ids, the times and the labels.
+    static : dict of str to list, optional
+        Columns with one value for each series: numbers, or str.
     """
 
     X: Any
@@ -49,6 +51,7 @@ class Data:
     ids_name: str | None = None
     index_name: str | None = None
     label_name: str | None = None
+    static: dict[str, list[Any]] | None = None
 
     @staticmethod
     def parts(X: Any, y: Any = None) -> tuple[Any, Any]:

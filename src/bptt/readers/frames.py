@@ -10,6 +10,7 @@ from .columns import Column, Columns
 from .data import Data
 from .frame_index import find_index, grid, row_numbers, sort_rows
 from .lines import shown
+from .static_columns import one_each
 
 # Names of the columns of ids and times in long tables of several series.
 _CONVENTIONS = (("unique_id", "ds"), ("item_id", "timestamp"))
@@ -23,6 +24,7 @@ def series_of_frame(
     time: Column | None = None,
     columns: Sequence[Column] | None = None,
     fill_gaps: bool = False,
+    static: Sequence[Column] = (),
 ) -> Data:
     """Read time series from a data frame: each row is a time step.
 
@@ -44,6 +46,8 @@ def series_of_frame(
         Columns of values. Default: all columns of numbers that are not ids or times.
     fill_gaps : bool
         Insert rows of missing values where times are missing.
+    static : sequence of str or int
+        Columns with one value for each series, numbers or texts. They are no values.
 
     Returns
     -------
@@ -54,7 +58,7 @@ def series_of_frame(
     ------
     DataError
         A column does not exist, holds no numbers or no times; a time is missing, or occurs twice;
-        dates can be read in two ways.
+        dates can be read in two ways; a static column has two values in a series.
     """
     table = Columns(df)
     at_group = table.find(group)
@@ -66,6 +70,9 @@ def series_of_frame(
     codes, ids = (np.zeros(table.n_rows, np.int64), None)
     if at_group is not None:
         codes, ids = table.groups(at_group)
+    at_static = [at for column in static if (at := table.find(column)) is not None]
+    once = {table.names[at]: one_each(table, at, codes, ids) for at in at_static}
+    special |= set(at_static)
     wanted = set() if columns is None else set(table.choose(columns, special))
     index = find_index(table, time, special | wanted, codes if ids else None)
     special |= index.left_out
@@ -96,6 +103,7 @@ def series_of_frame(
         tuple(table.notes),
         table.names[at_group] if at_group is not None else None,
         index.name,
+        static=once or None,
     )
 
 

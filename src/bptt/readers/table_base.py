@@ -152,11 +152,23 @@ class Table:
         """Return the entries of a column as they are in the file, None where they are missing."""
         raise NotImplementedError
 
-    def series_frame(self, group: int | None, time: int | None, chosen: list[int] | None) -> Any:
-        """Return a data frame of series; their ids are text."""
+    def series_frame(
+        self,
+        group: int | None,
+        time: int | None,
+        chosen: list[int] | None,
+        static: frozenset[int] = frozenset(),
+    ) -> Any:
+        """Return a data frame of series; their ids are text, and static columns if not numbers."""
         as_text = {at for at, name in enumerate(self.names) if name in _IDS}
         as_text = as_text - set(chosen or ()) if group is None else {group}
-        return self.frame(as_text, chosen)
+        result = self.frame(as_text | static, chosen)
+        for at in static.intersection(self._kept):
+            k = self._kept.index(at)
+            values = self._faithful(result.iloc[:, k])
+            if values is not None:
+                result.isetitem(k, values)
+        return result
 
     def every_column(self) -> Any:
         """Return a data frame of all columns: numbers where nothing is lost by it."""

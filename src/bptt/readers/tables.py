@@ -114,6 +114,8 @@ def read_table(
         Each step has its own label; otherwise all steps of a sequence have the same label.
     format, encoding, separator, decimal, thousands, header
         As in `read_frame`.
+    static : str, int or sequence of them, optional
+        Columns with one value for each series, numbers or texts. They are no values.
 
     Returns
     -------
@@ -176,6 +178,7 @@ def read_series(
     decimal: Literal[".", ","] = ".",
     thousands: str | None = None,
     header: bool | None = None,
+    static: Columns | None = None,
 ) -> Data:
     """Read time series from a table: a value of the series in each column, a time step in each row.
 
@@ -193,6 +196,8 @@ def read_series(
         Insert rows of missing values where times are missing.
     format, encoding, separator, decimal, thousands, header
         As in `read_frame`.
+    static : str, int or sequence of them, optional
+        Columns with one value for each series, numbers or texts. They are no values.
 
     Returns
     -------
@@ -209,7 +214,7 @@ def read_series(
     """
     options = (encoding, separator, decimal, thousands, header)
     table = open_table(path, format, *options)
-    return series_of_table(table, columns, sequence, time, fill_gaps)
+    return series_of_table(table, columns, sequence, time, fill_gaps, static)
 
 
 def series_of_table(
@@ -218,15 +223,20 @@ def series_of_table(
     sequence: Column | None,
     time: Column | None,
     fill_gaps: bool,
+    static: Columns | None = None,
 ) -> Data:
     """Return what `read_series` does, of a table that is open."""
     chosen = None if columns is None else table.several(columns)
     places = {"group": table.find(sequence), "time": table.find(time)}
-    frame = table.series_frame(places["group"], places["time"], chosen)
+    own = [] if static is None else table.several(static)
+    frame = table.series_frame(places["group"], places["time"], chosen, frozenset(own))
     given = {name: table.position(at) for name, at in places.items()}
     selected = None if chosen is None else [table.position(at) for at in chosen]
     series_of = unwrap(series_of_frame)
-    return _data(table, series_of, frame, columns=selected, fill_gaps=fill_gaps, **given)
+    once = [table.position(at) for at in own]
+    return _data(
+        table, series_of, frame, columns=selected, fill_gaps=fill_gaps, static=once, **given
+    )
 
 
 def _data(table, read, frame, **options) -> Data:

@@ -140,6 +140,10 @@ class Frequency:
         """Return the n times that end with one, ndarray (n,)."""
         return self._moved(np.asarray(last), np.arange(1 - n, 1))
 
+    def before(self, first: Any, n: int) -> np.ndarray:
+        """Return the n times before one, ndarray (n,)."""
+        return self._moved(np.asarray(first), np.arange(-n, 0))
+
     def _moved(self, last, steps):
         """Return the times that are some steps after one."""
         if self._kind in ("number", "span"):

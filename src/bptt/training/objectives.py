@@ -195,7 +195,8 @@ class StudentTNLL(Objective):
 
     def entries(self, y: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Compute the nats of each entry: see `Objective.entries`."""
-        nats, *dy = student_t_entries(*np.split(y, 3, axis=1), target)
+        mu, s, r = np.split(y, 3, axis=1)
+        nats, *dy = student_t_entries(mu, s, r, target)
         return nats, np.concatenate(dy, axis=1).astype(y.dtype, copy=False)
 
 

@@ -1,0 +1,115 @@
+"""What a forecaster is trained on: its series checked and scaled, as windows."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigError, within
+from .covariates import Covariates
+from .names import listed
+from .predictor import ROWS
+from .scales import Scales, SeriesScales, series_scale
+from .scaling import mean_and_scale
+from .series import Series
+from .series_reading import read_series
+from .windows import Windows
+
+
+def prepared(
+    model: Any, new: Any, X: Any, lengths: Any, validation: Any, roles: dict[str, Any]
+) -> tuple[Series, Windows, Windows]:
+    """Read series; let a new model learn scales and covariates; return windows of them.
+
+    Parameters
+    ----------
+    model : Forecaster
+        The model whose `fit` was called.
+    new : Forecaster
+        Made by ``model.unfitted``; it gets all fitted attributes.
+    X, lengths, validation
+        As for `Forecaster.fit`.
+    roles : dict
+        `group`, `time` and `static` for `read_series`.
+
+    Returns
+    -------
+    series, training, validation
+    """
+    before = model if model._goes_on() else None
+    known = None if before is None else before._known_layout()
+    given = read_series(X, lengths, known=known, **roles)
+    new._covariates = _roles(new, given) if before is None else before._covariates
+    given = new._split(given)
+    new._check_values(given)
+    given, cuts = _cut(new, given, 0 if validation is not None else model.validation_fraction)
+    _learn(new, given, cuts, before)
+    scales, framing = new._scales(given, cuts), new._framing(1.0)
+    source = new._windows(given, scales, framing, model.batch_size, model.stride, cuts)
+    if not source.n_counted:
+        raise ConfigError("X holds no value after a whole window; expected at least one.")
+    new.change_scale_ = source.change_scale() if before is None else before.change_scale_
+    framing.scale = new.change_scale_
+    if validation is None:
+        skipped = [
+            c - model.window if c < len(x) else len(x)
+            for c, x in zip(cuts, given.values, strict=True)
+        ]
+        scored = new._windows(given, scales, framing, ROWS, skipped=skipped)
+    else:
+        scored = _validation(new, given, validation, framing, roles)
+    new._context, new._conformal = new._last(given), None
+    return given, source, scored
+
+
+def _roles(new, given):
+    """Return the covariates of a new model."""
+    own = Covariates.chosen(given.layout.names, new.target, new.future, new.calendar, new.static)
+    if own is not None and own.past and new.strategy == "recursive":
+        raise ConfigError(
+            f"strategy is 'recursive', and X has the past covariates {listed(own.past)}, which are "
+            f"not known for the steps that are forecast; expected 'direct', or no such columns."
+        )
+    return own
+
+
+def _cut(new, given, held):
+    """Return series that are long enough, and how many steps of each are trained on."""
+    needed, why = new.window + new._steps(), "window + horizon"
+    if new.missing != "raise":
+        given = new._long_enough(given, int(np.ceil(needed / (1 - held) + 1e-9)), why)
+    cuts = [int((1 - held) * len(x)) for x in given.values]
+    short = replace(given, values=given.only(cuts))
+    new._long_enough(short, needed, f"{why} beside what is held out" if held else why)
+    return given, cuts
+
+
+def _learn(new, given, cuts, before):
+    """Set the scales of a new model, and those of its covariates."""
+    values, names, ids = given.only(cuts), given.layout.names, given.layout.ids
+    if before is not None:
+        given.check_width(len(before.mean_), "as in fit")
+        new.mean_, new.scale_ = before.mean_, before.scale_
+        if before._own_scales is not None:
+            new._own_scales = SeriesScales(ids, before._own_scales.of(values, ids))
+        return
+    new.mean_, new.scale_ = mean_and_scale("X", np.concatenate(values), names)
+    if new.scaling == "series":
+        rows = [series_scale(x, new.mean_) for x in values]
+        own = Scales(*(np.stack(part) for part in zip(*rows, strict=True)))
+        new._own_scales = SeriesScales(ids, own)
+    if new._covariates is not None:
+        own = [c[:n] for c, n in zip(given.covariates or [], cuts, strict=True)]
+        new._covariates = new._covariates.learned(np.concatenate(own), given, new.static)
+
+
+def _validation(new, given, validation, framing, roles):
+    """Return the windows that are scored after each epoch."""
+    with within("validation"):
+        names = given.layout.names if new._covariates is None else new._covariates.names
+        other = read_series(validation, known=replace(given.layout, names=names), **roles)
+        other = new._split(other)
+        other.check_width(len(new.mean_), "as X has in fit")
+        new._check_values(other)
+        other = new._long_enough(other, framing.window + framing.horizon, "window + horizon")
+    return new._windows(other, new._scales(other), framing, ROWS)

@@ -1,0 +1,409 @@
+"""Forecasts of a fitted model of series: points, intervals, quantiles, paths, streams."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..checks import is_number, is_whole
+from ..errors import ConfigError, operation
+from ..readers import Data
+from .fitted import as_fitted
+from .forecast_context import Context
+from .forecast_stream import ForecastStream
+from .layouts import Layout
+from .missing import Filler
+from .predictor import PATHS, Ends, Predictor
+from .series_model import SeriesModel
+from .series_options import LONGEST_RECURSION
+from .series_reading import read_series
+
+_MOST_PATHS = 2**27  # numbers in paths: 1 GiB
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class ForecastingModel(SeriesModel):
+    """A model of series that forecasts; `Forecaster` trains it."""
+
+    @operation
+    @as_fitted
+    def predict(self, X: Any = None, *, future: Any = None, horizon: int | None = None) -> Any:
+        """Forecast the next steps of a series.
+
+        Parameters
+        ----------
+        X : ndarray, shape (n,) or (n, k), or a list of them; data frame, Data or dict; optional
+            Its last `window` steps are read. Default: the series that `fit` was given.
+        future : data frame or Data; ndarray, shape (n_series, horizon, columns); optional
+            The covariates `future` of the steps that are forecast, found by ids and times; other
+            steps do not matter. One series without ids stands for all. A direct forecast needs them
+            for the model's whole horizon, a shorter one too.
+        horizon : int (steps), optional
+            Default: that of the model. A direct forecast may be shorter, a recursive one of any
+            length.
+
+        Returns
+        -------
+        ndarray of float64, shape (horizon, k); of a list (n_series, horizon, k)
+            In the units of the series. Of a data frame, or of Data that has names or times, a data
+            frame: of one series its index has the times of the forecast, of several it has columns
+            of ids, times and values. Of a dict a dict by id.
+
+        Raises
+        ------
+        ShapeError, ConfigError, DataError
+            The model is not fitted; a series is too short, or has another number of values; a data
+            frame has other columns or another frequency than that of `fit`, or an id or a category
+            that is new; `future` does not reach the horizon.
+        BpttError
+            The model's parameters are too large to compute with.
+        """
+        horizon = self._horizon(horizon)
+        ends, layout = self._ends(X, future, horizon)
+        return layout.form(self._point(ends, horizon))
+
+    @operation
+    @as_fitted
+    def predict_interval(
+        self,
+        X: Any = None,
+        coverage: float = 0.9,
+        *,
+        future: Any = None,
+        horizon: int | None = None,
+        n_paths: int = PATHS,
+    ) -> tuple[Any, Any]:
+        """Forecast intervals that contain each value with probability `coverage`.
+
+        Parameters
+        ----------
+        X
+            As for `predict`.
+        coverage : float
+            In (0, 1). With "quantile", the difference of two levels that are symmetric about 0.5.
+        future, horizon
+            As for `predict`.
+        n_paths : int
+            Paths that a recursive forecast draws: more of them make the ends steadier.
+
+        Returns
+        -------
+        lower, upper
+            Each as `predict` returns it.
+
+        Raises
+        ------
+        ShapeError, ConfigError, DataError, BpttError
+            As for `predict`; a model with output "point" has no intervals until `calibrate`.
+        """
+        self.check_coverage(coverage)
+        horizon = self._horizon(horizon)
+        ends, layout = self._ends(X, future, horizon)
+        lower, upper = self._bounds(ends, coverage, horizon, n_paths)
+        return layout.form(lower), layout.form(upper)
+
+    @operation
+    @as_fitted
+    def predict_quantiles(
+        self,
+        X: Any = None,
+        levels: Sequence[float] = (0.1, 0.5, 0.9),
+        *,
+        future: Any = None,
+        horizon: int | None = None,
+        n_paths: int = PATHS,
+    ) -> dict[float, Any]:
+        """Forecast quantiles: values that are not exceeded with the probabilities `levels`.
+
+        Parameters
+        ----------
+        X, future, horizon, n_paths
+            As for `predict_interval`.
+        levels : sequence of float
+            In (0, 1); with "quantile" some of the model's own.
+
+        Returns
+        -------
+        dict of float to forecast
+            By level, each as `predict` returns it.
+
+        Raises
+        ------
+        ShapeError, ConfigError, DataError, BpttError
+            As for `predict_interval`.
+        """
+        self._check_levels(levels)
+        horizon = self._horizon(horizon)
+        ends, layout = self._ends(X, future, horizon)
+        quantiles = self._quantiles(ends, levels, horizon, n_paths)
+        return {q: layout.form(x) for q, x in zip(levels, quantiles, strict=True)}
+
+    @operation
+    @as_fitted
+    def sample_paths(
+        self,
+        X: Any = None,
+        n_paths: int = 100,
+        *,
+        future: Any = None,
+        horizon: int | None = None,
+        seed: int | None = None,
+    ) -> np.ndarray:
+        """Draw futures of a series from the predicted distribution.
+
+        Each step of a recursive forecast is drawn after the steps before it. The steps of a direct
+        forecast are drawn independently: sums over them vary less than they should.
+
+        Parameters
+        ----------
+        X, future, horizon
+            As for `predict`.
+        n_paths : int
+        seed : int, optional
+            Default: that of the model.
+
+        Returns
+        -------
+        ndarray of float64, shape (n_paths, horizon, k); of several (n_series, n_paths, horizon, k)
+
+        Raises
+        ------
+        ShapeError, ConfigError, DataError, BpttError
+            As for `predict`; the output is "point" or "quantile".
+        """
+        if self.output in ("point", "quantile"):
+            raise ConfigError(
+                f"output is {self.output!r}; expected 'gaussian', 'student_t' or "
+                f"'negative_binomial' to draw paths from."
+            )
+        horizon = self._horizon(horizon)
+        self._check_seed(seed)
+        ends, layout = self._ends(X, future, horizon)
+        self._check_paths(n_paths, len(ends.z), horizon)
+        seed = self.seed if seed is None else seed
+        paths = self._predictor().paths(ends, horizon, seed, n_paths)
+        return paths[0] if layout.single else paths
+
+    def prediction_rows(
+        self,
+        X: Any = None,
+        coverage: float | None = None,
+        columns: Sequence[str] = (),
+        future: Any = None,
+        horizon: int | None = None,
+        levels: Sequence[float] = (),
+    ) -> Iterator[list[str]]:
+        """Yield a heading, then each step of the forecast: rows of ``bptt predict``.
+
+        Parameters
+        ----------
+        X
+            As for `predict`.
+        coverage : float, optional
+            Adds the ends of intervals, see `predict_interval`.
+        columns : sequence of str
+            Names of the values, where the series have none; numbered where not given.
+        future, horizon
+            As for `predict`.
+        levels : sequence of float
+            Adds quantiles, see `predict_quantiles`.
+        """
+        if coverage is not None:
+            self.check_coverage(coverage)
+        if levels:
+            self._check_levels(levels)
+        horizon = self._horizon(horizon)
+        ends, layout = self._ends(X, future, horizon)
+        parts = [("", self._point(ends, horizon))]
+        if coverage is not None:
+            bounds = self._bounds(ends, coverage, horizon)
+            parts += zip((" lower", " upper"), bounds, strict=True)
+        if levels:
+            names = [f" {q:g}" for q in levels]
+            parts += zip(names, self._quantiles(ends, levels, horizon), strict=True)
+        yield from layout.rows(parts, self.scale_, columns)
+
+    @operation
+    @as_fitted
+    def stream(self, m: int = 1, *, start: Any = None) -> Any:
+        """Forecast m series in parallel as their values arrive.
+
+        Parameters
+        ----------
+        m : int
+        start : datetime, str or numpy.datetime64, optional
+            Time of the first step, where the model has calendar features.
+
+        Returns
+        -------
+        ForecastStream
+
+        Raises
+        ------
+        ConfigError
+            The model is not fitted, or it has static covariates or scales each series by itself: a
+            stream has no ids.
+        """
+        own, frequency = self._covariates, self._context.layout.frequency
+        if self._own_scales is not None or (own is not None and own.static is not None):
+            raise ConfigError(
+                "the model has static covariates or scaling='series', and a stream has no ids; "
+                "expected a model without, or predict."
+            )
+        if own is not None and own.calendar and start is None:
+            raise ConfigError("start is not given; expected the time of the first step (calendar).")
+        filler = None if self.missing == "raise" else Filler(self.missing, self.mean_)
+        return ForecastStream(
+            self._of_stream, m, self.window, self.horizon, len(self.mean_), filler=filler,
+            covariates=own, lag=self._steps(), start=start, frequency=frequency,
+        )  # fmt: skip
+
+    def _of_stream(self, windows, ahead):
+        scales = self._scales_of_all()
+        return self._point(Ends(self._standardized(windows, scales), scales, ahead), self.horizon)
+
+    @operation
+    @as_fitted
+    def network_inputs(self, X: Any = None, lengths: None = None) -> list[np.ndarray]:
+        """Return what the network reads of the last window of each series, (window, n_x)."""
+        ends, _ = self._ends(X, horizon=self.horizon)
+        return list(np.ascontiguousarray(self._predictor().framing.read(ends.z)[0]))
+
+    # -- what forecasts are computed from ----------------------------------------------------
+
+    def _horizon(self, horizon) -> int:
+        """Return the steps to forecast; refuse more than there can be."""
+        if horizon is None:
+            return self.horizon
+        if not (is_whole(horizon) and horizon >= 1):
+            raise ConfigError(f"horizon is {horizon!r}; expected a whole number >= 1.")
+        if self.strategy == "direct" and horizon > self.horizon:
+            raise ConfigError(
+                f"horizon is {horizon}; expected at most {self.horizon}, as the model was trained "
+                f"with strategy='direct' (strategy='recursive' forecasts any number of steps)."
+            )
+        if horizon > LONGEST_RECURSION:
+            raise ConfigError(f"horizon is {horizon}; expected at most {LONGEST_RECURSION:,}.")
+        return int(horizon)
+
+    def _read(self, X, least, what):
+        """Read series for forecasts."""
+        series = self._split(read_series(X, known=self._known_layout(), static=self.static))
+        series.check_width(len(self.mean_), "as in fit")
+        self._check_values(series)
+        return self._long_enough(series, least, what)
+
+    def _last(self, series) -> Context:
+        """Return the ends of series."""
+        rows = None if self._covariates is None else self._covariates.of_series(series)
+        scales = self._scales(series)
+        return Context.of(
+            series.values, series.layout, self.window, self.missing, scales.mean, rows,
+            None if self._own_scales is None else scales,
+        )  # fmt: skip
+
+    def _ends(self, X, future=None, horizon=1) -> tuple[Ends, Layout]:
+        """Return the last windows that forecasts are computed from, and the layout."""
+        if X is None or (isinstance(X, Data) and X.X is None):
+            context = self._context
+        else:
+            series = self._read(X, self.window, "a window")
+            self._context.check_ids(series.layout.ids)
+            context = self._last(series)
+        return self._of_context(context, future, horizon), context.layout
+
+    def _of_context(self, context, future, horizon):
+        windows, own, ahead = context.windows(), self._covariates, None
+        scales = context.scales
+        if scales is None:
+            every = self._own_scales
+            scales = self._scales_of_all() if every is None else every.scales
+        if own is None or context.covariates is None:
+            if future is not None:
+                raise ConfigError("future is given, and the model has no future covariates.")
+        else:
+            lag = self._steps()
+            after = own.after(context.layout, len(windows), max(horizon, lag), future)
+            extra = own.inputs(context.covariates, lag, after)
+            windows = np.concatenate([windows, extra[:, : self.window]], axis=2)
+            ahead = extra[:, self.window :]
+        return Ends(self._standardized(windows, scales), scales, ahead)
+
+    def _predictor(self):
+        framing = self._framing(self.change_scale_)
+        recursive = self.strategy == "recursive"
+        return Predictor(
+            self.network_, self.parameters_, framing, self._output(), recursive, self.nonnegative
+        )
+
+    # -- forecasts of windows ----------------------------------------------------------------
+
+    def _point(self, ends: Ends, horizon: int) -> np.ndarray:
+        """Forecast windows: (m, horizon, k)."""
+        return self._predictor().point(ends, horizon)
+
+    def _bounds(self, ends, coverage, horizon, n_paths=PATHS) -> tuple[np.ndarray, ...]:
+        """Return lower and upper ends of intervals, each (m, horizon, k)."""
+        if self._conformal is None:
+            levels = self._output().tails(coverage)
+        else:
+            levels = (0.5 - coverage / 2, 0.5 + coverage / 2)
+        return tuple(self._quantiles(ends, levels, horizon, n_paths))
+
+    def _quantiles(self, ends, levels, horizon, n_paths=PATHS) -> list[np.ndarray]:
+        """Return quantiles, each (m, horizon, k)."""
+        if self._conformal is not None:
+            point = self._point(ends, horizon)
+            return [self._floored(point + r) for r in self._conformal.offsets(levels, horizon)]
+        if self.strategy == "recursive" and horizon > 1:
+            self._check_paths(n_paths, len(ends.z), horizon)
+        return self._predictor().quantiles(ends, horizon, levels, self.seed, n_paths)
+
+    def _floored(self, values):
+        counts = self.nonnegative or self._output().counts
+        return np.maximum(values, 0.0) if counts else values
+
+    # -- checks ------------------------------------------------------------------------------
+
+    def _check_levels(self, levels):
+        wrong = [q for q in levels if not (is_number(q) and 0 < q < 1)]
+        if wrong or not len(levels):
+            raise ConfigError(f"levels are {tuple(levels)}; expected numbers in (0, 1).")
+        if self._conformal is not None:
+            self._conformal.offsets(levels, 1)
+        elif self.output == "point":
+            self._output().tails(0.5)
+        elif self.output == "quantile" and (new := [q for q in levels if q not in self.levels]):
+            raise ConfigError(
+                f"levels have {new[0]:g}; expected levels of the model, {tuple(self.levels)}."
+            )
+
+    @staticmethod
+    def _check_seed(seed):
+        if seed is not None and not (is_whole(seed) and seed >= 0):
+            raise ConfigError(f"seed is {seed!r}; expected a whole number >= 0.")
+
+    def _check_paths(self, n_paths, m, horizon):
+        if not (is_whole(n_paths) and n_paths >= 1):
+            raise ConfigError(f"n_paths is {n_paths!r}; expected a whole number >= 1.")
+        size = m * horizon * len(self.mean_) * n_paths
+        if size > _MOST_PATHS:
+            raise ConfigError(
+                f"the paths of {m:,} series over {horizon:,} steps hold {size:,} numbers; expected "
+                f"at most {_MOST_PATHS:,}: fewer series at a time, or a shorter horizon."
+            )
+
+    def check_coverage(self, coverage: Any) -> None:
+        """Raise where there are no intervals of this coverage.
+
+        Raises
+        ------
+        ConfigError
+        """
+        if not (is_number(coverage) and 0 < coverage < 1):
+            raise ConfigError(f"coverage is {coverage!r}; expected a number in (0, 1).")
+        if self._conformal is None:
+            self._output().tails(coverage)
+        else:
+            self._conformal.radius(coverage)

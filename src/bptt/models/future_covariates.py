@@ -1,0 +1,95 @@
+"""Future covariates of the steps that are forecast: found by id and time, or given as an array."""
+
+import warnings
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigError, ShapeError
+from ..readers.times import show_time
+from .layouts import Layout
+from .names import CHANGES, listed
+from .series_reading import read_series
+
+
+def future_values(
+    names: tuple[str, ...], layout: Layout, m: int, horizon: int, future: Any
+) -> np.ndarray:
+    """Return the future covariates of the steps after series, (m, horizon, len(names)).
+
+    Parameters
+    ----------
+    names : tuple of str
+    layout : Layout
+        That of the series that end before these steps.
+    m, horizon : int
+    future : data frame or Data with the times of the forecast, dict of them by id; ndarray
+        (m, horizon, len(names))
+
+    Raises
+    ------
+    ConfigError, ShapeError, DataError
+        They do not reach the horizon, by series and time.
+    """
+    times = layout.times(horizon)
+    if future is not None and not names:
+        raise ConfigError("future is given, and the model has no future covariates.")
+    if not names:
+        return np.zeros((m, horizon, 0))
+    if future is None:
+        until = "" if times is None else f" from {show_time(times[0][0])}"
+        raise ConfigError(
+            f"future is not given; expected {listed(names)} of the {horizon} steps{until} that are "
+            f"forecast."
+        )
+    if isinstance(future, np.ndarray):
+        shape = (m, horizon, len(names))
+        if future.shape not in (shape, shape[1:] if m == 1 else shape):
+            raise ShapeError(f"future is {future.shape}; expected {shape}.")
+        values = future.reshape(shape).astype(np.float64)
+        if not np.isfinite(values).all():
+            raise ConfigError("future holds NaN or inf; expected finite numbers.")
+        return values
+    return _looked_up(names, layout, m, times, future)
+
+
+def _looked_up(names, layout, m, times, future):
+    """Return future covariates (m, horizon, columns) by id and time."""
+    known = replace(layout, names=names, ends=None, frequency=None, ids=None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="|".join(CHANGES))  # other columns may be there
+        given = read_series(future, known=replace(known, framed=True))
+    if times is None or given.index is None:
+        raise ConfigError(
+            "the series or future has no evenly spaced times to find future covariates by; "
+            "expected them, or an array (series, horizon, columns)."
+        )
+    values = []
+    for i in range(m):
+        j = _place(layout, i, given)
+        at = np.searchsorted(given.index[j], times[i])
+        inside = np.minimum(at, len(given.index[j]) - 1)
+        own = given.values[j][inside]
+        gone = (given.index[j][inside] != times[i]) | np.isnan(own).any(axis=1)
+        if gone.any():
+            dates = [show_time(t) for t in times[i][gone]]
+            more = f" to {dates[-1]} ({len(dates)} steps)" if len(dates) > 1 else ""
+            whose = "" if layout.ids is None else f" of series {layout.ids[i]!r}"
+            raise ConfigError(
+                f"future lacks {listed(names)}{whose} at {dates[0]}{more}; expected all "
+                f"{len(times[i])} steps of the horizon."
+            )
+        values.append(own)
+    return np.stack(values)
+
+
+def _place(layout, i, given):
+    """Return which of the series of future covariates is that of series i."""
+    if given.layout.single:
+        return 0  # the same for all series
+    ids = list(given.layout.ids or ())
+    own = None if layout.ids is None else layout.ids[i]
+    if own not in ids:
+        raise ConfigError(f"future has no series {own!r}; expected the ids of X.")
+    return ids.index(own)
