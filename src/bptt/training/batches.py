@@ -7,7 +7,7 @@ A *source* holds the training data and yields it in batches::
         ...
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -19,6 +19,10 @@ from .token_slices import TokenSlices
 POOL = 50  # batches among which sequences are sorted by length: little padding, random batches
 # A batch is split where it has more steps with padding than this, and more than half are padding.
 MOST_PADDED = 2**17
+
+
+# Rows of a batch of m rows that are read; the others hold zeros. None: all of them.
+Rows = Callable[[int], np.ndarray] | None
 
 
 class Batch(NamedTuple):
@@ -49,8 +53,8 @@ class Source(Protocol):
         """Return the number of batches of an epoch."""
         ...
 
-    def batches(self, order: np.ndarray) -> Iterator[Batch]:
-        """Yield the batches of an epoch."""
+    def batches(self, order: np.ndarray, rows: Rows = None) -> Iterator[Batch]:
+        """Yield the batches of an epoch; with `rows`, a rank reads only its share of them."""
         ...
 
 
@@ -141,14 +145,15 @@ class TextStreams:
         """Return the number of batches of an epoch."""
         return -(-self.steps // self._seq_length)
 
-    def batches(self, order: np.ndarray) -> Iterator[Batch]:
+    def batches(self, order: np.ndarray, rows: Rows = None) -> Iterator[Batch]:
         """Yield every window."""
+        chosen = _chosen(self._batch_size, rows)
         for t in range(0, self.steps, self._seq_length):
             width = min(self._seq_length, self.steps - t)
-            window = np.empty((self._batch_size, width + 1), np.int64)
-            for k, row in enumerate(window):
+            window = np.zeros((self._batch_size, width + 1), np.int64)
+            for k in chosen:
                 start = k * self.steps + t
-                row[:] = self._tokens[start : start + width + 1]
+                window[k] = self._tokens[start : start + width + 1]
             x, y = window[:, :-1], window[:, 1:]
             yield Batch(x, y, None, _after_burn_in(x.shape, t, self._burn_in), t == 0)
 
@@ -194,17 +199,18 @@ class Documents:
     def _groups(self, order):
         return [order[i : i + self._batch_size] for i in range(0, len(order), self._batch_size)]
 
-    def batches(self, order: np.ndarray) -> Iterator[Batch]:
+    def batches(self, order: np.ndarray, rows: Rows = None) -> Iterator[Batch]:
         """Yield every window of every batch of documents."""
         for group in self._groups(order):
+            chosen = _chosen(len(group), rows)
             steps = self._steps[group]
             for t in range(0, steps.max(), self._seq_length):
                 lengths = np.clip(steps - t, 0, self._seq_length)
                 width = int(lengths.max())
                 window = np.zeros((len(group), width + 1), np.int64)
-                for row, i, n in zip(window, group, lengths, strict=True):
-                    if n:
-                        row[: n + 1] = self._documents.part(i, t, t + width + 1)
+                for k in chosen:
+                    if n := lengths[k]:
+                        window[k, : n + 1] = self._documents.part(int(group[k]), t, t + width + 1)
                 x, y = window[:, :-1], window[:, 1:]
                 yield Batch(x, y, lengths, _after_burn_in(x.shape, t, self._burn_in), t == 0)
 
@@ -217,12 +223,15 @@ class SequenceBatches:
 
     Parameters
     ----------
-    X : list of ndarray, each (T_i, ...)
+    X : list of ndarray, each (T_i, ...), or object with a length and such elements
+        A sequence is read when its batch is.
     targets : ndarray, shape (n, ...), or list of ndarray, each (T_i, ...)
-        One target for each sequence, or a list with one for each step.
+        One target for each sequence, or a list with one for each step, read as X is.
     batch_size : int
     factors : ndarray of float, shape (n,), optional
         Factors of the losses of the sequences.
+    lengths : ndarray of int, shape (n,), optional
+        T_i; where they are not given, each sequence is read once.
     """
 
     def __init__(
@@ -231,10 +240,12 @@ class SequenceBatches:
         targets: np.ndarray | Sequence[np.ndarray],
         batch_size: int,
         factors: np.ndarray | None = None,
+        lengths: np.ndarray | None = None,
     ):
         self._X, self._targets, self._batch_size = X, targets, batch_size
         self._factors = factors
-        self._lengths = np.array([len(x) for x in X], np.int64)
+        given = [len(X[i]) for i in range(len(X))] if lengths is None else lengths
+        self._lengths = np.array(given, np.int64)
 
     def order(self, rng: np.random.Generator | None) -> np.ndarray:
         """Draw the order of the sequences: see `by_length`."""
@@ -244,23 +255,41 @@ class SequenceBatches:
         """Return the number of batches of an epoch."""
         return -(-len(order) // self._batch_size)
 
-    def batches(self, order: np.ndarray) -> Iterator[Batch]:
+    def batches(self, order: np.ndarray, rows: Rows = None) -> Iterator[Batch]:
         """Yield every batch."""
         for i in range(0, len(order), self._batch_size):
             group = order[i : i + self._batch_size]
+            chosen = np.zeros(len(group), bool)
+            chosen[_chosen(len(group), rows)] = True
             ends = _without_padding(self._lengths[group])
-            first, *rest = (self._batch(part) for part in np.split(group, ends))
+            parts = zip(np.split(group, ends), np.split(chosen, ends), strict=True)
+            first, *rest = (self._batch(part, own) for part, own in parts)
             yield first._replace(rest=tuple(rest)) if rest else first
 
-    def _batch(self, group):
-        x, lengths = padded([self._X[k] for k in group], least=1)
+    def _batch(self, group, chosen):
+        x, lengths = self._padded(self._X, group, chosen)
         if isinstance(self._targets, np.ndarray):
             target = self._targets[group]
         else:
-            target, _ = padded([self._targets[k] for k in group], least=1)
+            target, _ = self._padded(self._targets, group, chosen)
         factor = None if self._factors is None else self._factors[group]
         lengths = lengths if lengths.min() < x.shape[1] else None
         return Batch(x, target, lengths, factor=factor)
+
+    def _padded(self, sequences, group, chosen):
+        read = {k: sequences[k] for k in group[chosen]}
+        like = next(iter(read.values())) if read else sequences[group[0]]
+        zero = np.zeros((), like.dtype)
+
+        def unread(k):
+            return np.broadcast_to(zero, (int(self._lengths[k]), *like.shape[1:]))
+
+        return padded([read[k] if k in read else unread(k) for k in group], least=1)
+
+
+def _chosen(m: int, rows: Rows) -> Any:
+    """Return the indices of the rows that are read."""
+    return range(m) if rows is None else rows(m)
 
 
 def _without_padding(lengths: np.ndarray) -> list[int]:

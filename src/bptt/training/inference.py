@@ -25,10 +25,15 @@ def infer(
     """
     state: Any = None
     for batch in (part for whole in batches for part in whole.parts):
-        if batch.fresh:
-            state = None
-        with np.errstate(all="ignore"):
-            y, state, _ = network.forward(
-                batch.x, parameters, state, batch.lengths, keep_tape=False
-            )
+        y, state = infer_one(network, parameters, batch, state)
         yield batch, y
+
+
+def infer_one(
+    network: Network, parameters: dict[str, np.ndarray], batch: Batch, state: Any
+) -> tuple[np.ndarray, Any]:
+    """Return outputs and final state of a batch, from `state` unless the batch is fresh."""
+    state = None if batch.fresh else state
+    with np.errstate(all="ignore"):
+        y, state, _ = network.forward(batch.x, parameters, state, batch.lengths, keep_tape=False)
+    return y, state

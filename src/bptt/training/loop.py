@@ -1,5 +1,6 @@
 """The training loop: one for all models and sources of batches; it can stop and be resumed."""
 
+import inspect
 import math
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from ..errors import BpttError, ConfigError
 from ..network import Network
 from .batch_gradients import part_gradients
 from .batches import Source
-from .inference import infer
+from .inference import infer_one
 from .local_steps import LocalSteps
 from .objectives import Objective
 from .optimizers import clip_scale, global_norm
@@ -85,7 +86,7 @@ def train(
         count = source.count(run.order)
         run.per_epoch = run.per_epoch or count
         n_steps = max(run.step + count - run.batch, epochs * run.per_epoch)
-        batches = islice(source.batches(run.order), run.batch, None)
+        batches = islice(_batches(source, run.order, shares), run.batch, None)
         while run.batch < count:
             if local.due(run, n_steps):
                 norm = local.round(run, network, objective, batches, n_steps, grad_clip, shares)
@@ -202,17 +203,24 @@ def evaluate(
         Not finite where the parameters are too large to compute with.
     """
     shares = shares or Shares()
-    sums = {}
-    for k in shares.own:
-        total, weight = 0.0, 0.0
-        batches = (shares.part(batch, k) for batch in source.batches(source.order(None)))
-        for batch, y in infer(network, parameters, (b for b in batches if len(b.x))):
+    sums, states = dict.fromkeys(shares.own, (0.0, 0.0)), {}
+    for whole in _batches(source, source.order(None), shares):
+        for k, part in ((k, part) for k, own in shares.split(whole) for part in own.parts):
+            if not len(part.x):
+                continue
+            y, states[k] = infer_one(network, parameters, part, states.get(k))
             with np.errstate(all="ignore"):
-                part, counted, _ = objective(y, batch)
-            total, weight = total + part, weight + counted
-        sums[k] = total, weight
+                total, weight, _ = objective(y, part)
+            sums[k] = sums[k][0] + total, sums[k][1] + weight
     total, weight = shares.sums(sums)
     return total / weight if weight else 0.0
+
+
+def _batches(source, order, shares):
+    """Return all batches; of several ranks, each reads its own rows, if the source can choose."""
+    if shares.read is None or "rows" not in inspect.signature(source.batches).parameters:
+        return source.batches(order)
+    return source.batches(order, shares.read)
 
 
 def _not_finite(run, network, batch, loss, g, shares):

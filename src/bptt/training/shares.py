@@ -11,7 +11,7 @@ from ..distributed.communicator import gather
 from ..distributed.tree import add_in_place, merge, own_parts, reduce
 from ..errors import BpttError
 from ..network import Network
-from .batches import Batch
+from .batches import Batch, Rows
 from .run import Run
 
 STOP, DUE, STEP = range(3)  # what the ranks agree on in each step, beside the sums
@@ -56,6 +56,15 @@ class Shares:
         """Return the rows of part k of m rows."""
         turns = [np.arange(first, m, 2 * self.n) for first in (k, 2 * self.n - 1 - k)]
         return np.sort(np.concatenate(turns))
+
+    @property
+    def read(self) -> Rows:
+        """The rows of a batch that this rank needs; None: all."""
+        if self.communicator.size == 1:
+            return None
+        return lambda m: np.sort(
+            np.concatenate([np.zeros(0, np.int64), *(self.rows(k, m) for k in self.own)])
+        )
 
     def split(self, batch: Batch) -> list[tuple[int, Batch]]:
         """Return the own parts of a batch, with their numbers."""
