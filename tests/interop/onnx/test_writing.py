@@ -9,19 +9,12 @@ import bptt
 from bptt import interop, layers
 from bptt.equations import variant
 from bptt.errors import InteropError
-from bptt.models import (
-    Forecaster,
-    LanguageModel,
-    SequenceClassifier,
-    SequenceRegressor,
-    SequenceTagger,
-)
-from bptt.readers import Data
 from tests.support.tolerances import assert_close
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 from . import models  # noqa: E402
+from .whole_models import MODELS, there  # noqa: E402
 
 L = layers
 PEEPHOLE = variant("lstm_cifg_peephole", ("hard_sigmoid", "tanh", "softsign"), 1.5)
@@ -103,107 +96,31 @@ def test_states_as_inputs_and_outputs_continue_a_stream(layer, tmp_path):
     assert_close(np.concatenate(outputs, axis=1), ours, "float32")
 
 
-def padded(sequences):
-    out = np.zeros((len(sequences), max(map(len, sequences)), *sequences[0].shape[1:]))
-    for row, x in zip(out, sequences, strict=True):
-        row[: len(x)] = x
-    return out, np.array([len(x) for x in sequences], np.int32)
-
-
-def sequences(seed=0):
-    rng = np.random.default_rng(seed)
-    return [5 * rng.standard_normal((n, 3)) + 2 for n in (4, 1, 7, 3, 2, 5, 6, 4)]
-
-
-LABELS = np.array(list("abcabcab"))
-OPTIONS = {"units": 5, "epochs": 1, "verbose": 0}
-
-
-def whole(model, path, given, output, expected):
+@pytest.mark.parametrize("name", MODELS)
+def test_whole_models(name, tmp_path):
     """Both readers' outputs of a whole model against its own."""
-    interop.to_onnx(model, path)
-    theirs = models.runtime(path, given, [output])[0]
-    assert_close(theirs.astype(float), expected, "float32")
-    assert_close(interop.load(path).graph.run(given)[output].astype(float), expected, "float32")
-    properties = {p.key: p.value for p in onnx.load(path).metadata_props}
-    return json.loads(properties["bptt"])
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{}, {"bidirectional": True, "layers": 2, "cell": "gru", "pooling": "mean"},
-     {"pooling": "max", "standardize": False, "initial_state": "learned"},
-     {"missing": "indicator"}, {"categories": [1]}],
-)  # fmt: skip
-def test_classifiers_of_numbers(options, tmp_path):
-    X = sequences()
-    if "missing" in options:
-        X[0][1, 2] = X[2][0, 0] = np.nan
-    if "categories" in options:
-        for x in X:
-            x[:, 1] = np.abs(x[:, 1]).round() * 3
-    model = SequenceClassifier(**OPTIONS, **options).fit(X, LABELS)
-    x, lengths = padded(X)
-    x = x.astype(np.float32)
-    expected = model.predict_proba([row[:n] for row, n in zip(x, lengths, strict=True)])
-    given = {"x": x, "lengths": lengths}
-    said = whole(model, tmp_path / "m.onnx", given, "probabilities", expected)
-    assert said["labels"] == ["a", "b", "c"]
-
-
-def test_a_regressor_predicts_in_the_units_of_its_targets(tmp_path):
-    X = sequences()
-    model = SequenceRegressor(**OPTIONS).fit(X, np.array([x.sum() for x in X]) * 3 + 50)
-    x, lengths = padded(X)
-    given = {"x": x.astype(np.float32), "lengths": lengths}
-    expected = model.predict(X)[:, np.newaxis]
-    whole(model, tmp_path / "m.onnx", given, "prediction", expected)
-
-
-@pytest.mark.parametrize("char_units", [0, 3])
-def test_taggers_of_words(char_units, tmp_path):
-    X = [["the", "cat", "sat"], ["a", "dog"], ["the", "dog", "ran", "off"]]
-    y = [["D", "N", "V"], ["D", "N"], ["D", "N", "V", "P"]]
-    model = SequenceTagger(**OPTIONS, char_units=char_units, bidirectional=True).fit(X, y)
-    ids, lengths = padded(model.encoder_.encode(Data(X)))
-    expected, _ = padded(model.predict_proba(X))
-    interop.to_onnx(model, path := tmp_path / "m.onnx")
-    given = {"tokens": ids.astype(np.int64), "lengths": lengths}
-    there = np.arange(4) < lengths[:, np.newaxis]
-    theirs = models.runtime(path, given, None)[0]
-    assert_close(theirs[there].astype(float), expected[there], "float32")
-
-
-def test_a_language_model_has_logits_and_states(tmp_path):
-    model = LanguageModel(units=5, layers=2, epochs=1, verbose=0, batch_size=2, seq_length=8)
-    model.fit("the quick brown fox jumps over the lazy dog. " * 4)
+    model, given, output, expected = MODELS[name]()
     notes = interop.to_onnx(model, path := tmp_path / "m.onnx")
-    assert "sampling stay behind" in notes[0]
-    ids = np.random.default_rng(0).integers(0, 10, (3, 7))
-    zeros = np.zeros((1, 3, 5), np.float32)
-    names = [f"lstm{k}.{s}" for k in (0, 1) for s in "ac"]
-    expected, state, _ = model.network_.forward(ids, model.parameters_)
-    outputs = ["logits", *(f"{n}_next" for n in names)]
-    logits, *after = models.runtime(path, {"tokens": ids, **dict.fromkeys(names, zeros)}, outputs)
-    assert_close(logits, expected, "float32")
+    theirs = models.runtime(path, given, [output])[0].reshape(expected.shape)
+    again = interop.load(path).graph.run(given)[output].reshape(expected.shape)
+    for y in (theirs, again):
+        assert_close(there(y, given).astype(float), there(expected, given), "float32")
+    properties = {p.key: p.value for p in onnx.load(path).metadata_props}
+    said = json.loads(properties["bptt"])
+    assert said["model"] == type(model).__name__
+    if name.startswith("classifier"):
+        assert said["labels"] == ["a", "b", "c"]
+    behind = ("documents", "tagger", "language", "recursive", "forecaster, missing", "covariates")
+    assert any(word in name for word in behind) == any("stay" in note for note in notes)
+
+
+def test_a_language_model_has_states(tmp_path):
+    model, given, _, _ = MODELS["language model"]()
+    interop.to_onnx(model, path := tmp_path / "m.onnx")
+    _, state, _ = model.network_.forward(given["tokens"], model.parameters_)
+    after = models.runtime(path, given, [f"{n}_next" for n in given if n != "tokens"])
     for theirs, ours in zip(after, [s for layer in state for s in layer], strict=True):
         assert_close(theirs, ours, "float32")
-
-
-@pytest.mark.parametrize(
-    "options",
-    [{}, {"output": "gaussian", "residual": "target"}, {"season": 12, "horizon": 5},
-     {"output": "quantile", "residual": "none", "horizon": 9, "season": 7},
-     {"strategy": "recursive"}],
-)  # fmt: skip
-def test_forecasters(options, tmp_path):
-    t = np.arange(120.0)
-    series = np.stack([10 * np.sin(t / 5) + 50, 3 * np.cos(t / 7)], axis=1)
-    model = Forecaster(**{**OPTIONS, "window": 24, "horizon": 4, **options}).fit(series)
-    windows = np.stack([series[i : i + 24] for i in (0, 30, 60)])
-    steps = 1 if "strategy" in options else model.horizon
-    expected = np.stack([model.predict(w)[:steps] for w in windows])
-    whole(model, tmp_path / "m.onnx", {"window": windows.astype(np.float32)}, "forecast", expected)
 
 
 def test_what_onnx_does_not_have_is_refused(tmp_path):

@@ -110,10 +110,11 @@ def _activation(b: Builder, layer: Activation, x: str, p: Parameters, scope: Sco
 
 
 def _batch_norm(b: Builder, layer: BatchNorm, x: str, p: Parameters, scope: Scope) -> str:
-    own = {k: v[:, 0].astype(np.float64) for k, v in p.items()}
-    factor = own["gamma"] / np.sqrt(own["variance"] + layer.epsilon)
-    centered = b.add("Sub", x, b.constant(own["mean"]))
-    return b.add("Add", b.add("Mul", centered, b.constant(factor)), b.constant(own["beta"]))
+    own = {k: b.constant(v[:, 0]) for k, v in p.items()}  # as they are: runtimes fold constants
+    deviation = b.add("Sqrt", b.add("Add", own["variance"], _number(b, layer.epsilon)))
+    factor = b.add("Div", own["gamma"], deviation)
+    centered = b.add("Sub", x, own["mean"])
+    return b.add("Add", b.add("Mul", centered, factor), own["beta"])
 
 
 def _layer_norm(b: Builder, layer: LayerNorm, x: str, p: Parameters, scope: Scope) -> str:

@@ -152,16 +152,6 @@ class AroundForecast(Around):
     def __init__(self, model: Forecaster):
         super().__init__()
         self.model = model
-        if model.missing == "indicator":
-            raise InteropError(
-                "the forecaster has missing='indicator', whose masks of missing values have no "
-                "form in the exported window; expected another treatment."
-            )
-        if model.target or model.future or model.calendar:
-            raise InteropError(
-                "the forecaster has target, future or calendar, and the exported window holds the "
-                "series alone; expected a model without them."
-            )
         k = len(model.mean_)
         direct = model.strategy == "direct"
         self.steps = model.horizon if direct else 1
@@ -178,6 +168,15 @@ class AroundForecast(Around):
             )
         if model.missing != "raise":
             self.notes.append("filling missing values stays behind: the window must have none")
+        if model.missing == "indicator":
+            self.notes.append("masks (batch, window, k) are 1 where a value was missing, else 0")
+        if model._covariates is not None:
+            self.notes.append(
+                "covariates (batch, window, n) are those of each step, and of the step `horizon` "
+                "later, standardized: making them of columns and dates stays behind"
+            )
+        if model._conformal is not None:
+            self.notes.append("conformal intervals stay behind")
         if np.max(np.abs(model.mean_) / model.scale_) > 2**12:
             self.notes.append("the window is float32, which rounds values far from 0 here")
 
@@ -191,7 +190,13 @@ class AroundForecast(Around):
         if model.residual != "none":
             places = model.window - model.season + np.arange(self.steps) % model.season
             self.base = b.add("Gather", z, b.constant(places, dtype=np.int64), axis=1)
-        return b.add("Sub", z, last) if model.residual == "window" else z
+        parts = [b.add("Sub", z, last) if model.residual == "window" else z]
+        if model.missing == "indicator":
+            parts.append(b.input("masks", "float", "m", model.window, k))
+        if model._covariates is not None:
+            n = model._covariates.n_inputs
+            parts.append(b.input("covariates", "float", "m", model.window, n))
+        return parts[0] if len(parts) == 1 else b.add("Concat", *parts, axis=2)
 
     def finish(self, b: Builder, y: str, n_out: int, pools: bool) -> None:
         """(m, 1, outputs * steps * k) -> forecast (m, steps, k), and quantiles or deviations."""
