@@ -63,7 +63,7 @@ def test_callbacks_change_no_bit_and_record_updates(tmp_path):
     assert [float(r["loss"]) for r in rows] == [r["loss"] for r in m.history_]
     assert sorted(tags(tmp_path / "board")) == sorted(
         {f"{a}/{n}" for a in ("grad_norm", "update_ratio") for n in m.parameters_}
-        | {"loss", "grad_norm", "learning_rate", "epoch/loss"}
+        | {"loss", "grad_norm", "learning_rate", "epoch/loss", "dead_units/lstm0"}
     )
 
 

@@ -8,8 +8,10 @@
 * `probabilities`, `tokens`, `error_split`: what a language model predicts, and its errors by kind.
 * `followers`, `position_in_line`, `inside`, `contexts`: what a unit follows, where it is active.
 * `neighbors`, `map_states`: stretches of states that are alike, and maps of states.
+* `figures`: functions that return matplotlib Axes.
 """
 
+from . import drawings, figures
 from .attribution import Attribution, attribute
 from .error_split import ErrorSplit, error_split
 from .flow import (
@@ -49,8 +51,10 @@ __all__ = [
     "attribute",
     "contexts",
     "dead_units",
+    "drawings",
     "effective_memory",
     "error_split",
+    "figures",
     "followers",
     "gradient_flow",
     "gradients",

@@ -233,7 +233,7 @@ def effective_memory(
     model, X, parameters
         As for `trace`; the output is that of the network at the last step.
     lags : int (steps), optional
-        Default: 64, or less than the longest sequence. Up to as many steps again are replaced.
+        Default: 64, or less than the median length. Up to as many steps again are replaced.
     positions : int
         Windows drawn from all sequences.
     tolerance : float
@@ -243,25 +243,28 @@ def effective_memory(
     Raises
     ------
     ConfigError
-        No sequence is longer than `lags`.
+        No sequence is longer than `lags`, or there is no other place to take inputs from.
     """
     network, p, arrays = read(model, X, parameters)
-    longest = max(map(len, arrays))
-    lags = min(64, longest - 1) if lags is None else lags
-    width = min(2 * lags, longest)
-    if not 1 <= lags < longest:
-        raise ConfigError(f"lags is {lags}; expected 1..{longest - 1}, below the longest sequence.")
+    counts = np.array([len(x) for x in arrays])
+    usual = int(np.median(counts[counts >= min(counts.max(), 2)]))
+    lags = min(64, usual - 1) if lags is None else lags
+    if not 1 <= lags < counts.max():
+        raise ConfigError(
+            f"lags is {lags}; expected 1..{counts.max() - 1}, below the longest sequence."
+        )
+    width = min(2 * lags, int(np.median(counts[counts > lags])))  # most of the longer ones have it
+    if np.maximum(counts - width + 1, 0).sum() < 2:
+        raise ConfigError(
+            f"X has a single window of {width} steps; expected another place to take inputs from: "
+            f"pass more sequences or fewer lags."
+        )
     rng = np.random.default_rng(seed)
     long = [x for x in arrays if len(x) >= width]
     replaced = np.arange(width) < width - np.arange(lags + 1)[:, np.newaxis]  # (lags + 1, width)
     change = np.zeros(lags + 1)
     for _ in range(positions):
-        windows = []
-        for _ in range(2):
-            x = long[rng.integers(len(long))]
-            start = rng.integers(len(x) - width + 1)
-            windows.append(x[start : start + width])
-        own, other = windows
+        own, other = _two_windows(rng, long, width)
         mask = replaced.reshape(*replaced.shape, *(1,) * (own.ndim - 1))
         batch = np.concatenate([np.where(mask, other, own), own[np.newaxis]])
         y = network.forward(batch, p, keep_tape=False)[0][:, -1].astype(np.float64)
@@ -277,3 +280,14 @@ def effective_memory(
         f"the memory reaches back {steps} steps: older inputs change the output by at most "
         f"{tolerance:.0%} of what all inputs do.",
     )
+
+
+def _two_windows(rng, arrays, width):
+    """Draw two different windows of some steps."""
+    drawn = []
+    while len(drawn) < 2:
+        i = int(rng.integers(len(arrays)))
+        place = i, int(rng.integers(len(arrays[i]) - width + 1))
+        if place not in drawn:
+            drawn.append(place)
+    return [arrays[i][start : start + width] for i, start in drawn]

@@ -2,7 +2,7 @@
 
 from .batch_gradients import gradients
 from .batches import Batch, Documents, SequenceBatches, TextStreams, text_windows
-from .callbacks import Callback, CSVLogger, Monitor, TensorBoardLogger
+from .callbacks import Callback, CSVLogger, TensorBoardLogger
 from .checkpoints import Checkpoints
 from .display import Display
 from .fitting import fit
@@ -10,6 +10,7 @@ from .inference import infer
 from .interrupts import Interrupts
 from .local_steps import LocalSteps
 from .loop import evaluate, train
+from .monitor import Monitor
 from .objectives import (
     CrossEntropy,
     GaussianNLL,
