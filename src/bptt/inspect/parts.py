@@ -10,6 +10,7 @@ from ..models import LanguageModel
 from ..readers import Data
 from .baselines import Vectors
 from .inputs import Read
+from .language import token_names
 
 Per = Literal["value", "step", "feature", "word"] | Sequence[np.ndarray]
 
@@ -96,8 +97,8 @@ def step_texts(model: Any, X: Any, own: Read) -> list[list[str]]:
         X holds numbers, or the model is a network.
     """
     if isinstance(model, LanguageModel):
-        names = ["\ufffd", *model.vocabulary_]  # 0: an unknown one
-        return [[names[i] if i < len(names) else "\ufffd" for i in x] for x in own.arrays]
+        names = token_names(model)
+        return [[names[i] for i in x] for x in own.arrays]
     values = X.X if isinstance(X, Data) else X
     texts = [list(row) for row in values] if isinstance(values, (list, tuple, np.ndarray)) else []
     if not texts or not all(isinstance(t, str) for row in texts for t in row):
