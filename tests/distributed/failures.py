@@ -30,14 +30,14 @@ else:
     from hosts import MPIEXEC, cut, two_hosts
 
 EVENTS = {
-    "kill": "SIGKILL", "killed": "SIGKILL, mpiexec -disable-auto-cleanup",
+    "kill": "SIGKILL", "bare": "SIGKILL without python -m bptt.distributed",
     "stop": "SIGSTOP", "fewer": "one step fewer", "more": "one message more",
     "before": "sys.exit(3) before fit", "exit": "sys.exit(3) in a step", "raise": "an exception",
     "disk": "rank 0's disk is full", "link": "link between two hosts cut",
     "terminate": "SIGTERM", "interrupt": "SIGINT",
 }  # fmt: skip
 SIGNALS = {
-    "kill": signal.SIGKILL, "killed": signal.SIGKILL, "stop": signal.SIGSTOP,
+    "kill": signal.SIGKILL, "bare": signal.SIGKILL, "stop": signal.SIGSTOP,
     "terminate": signal.SIGTERM, "interrupt": signal.SIGINT,
 }  # fmt: skip
 RANKS, STEP, TIMEOUT = 3, 20, 3.0
@@ -110,7 +110,7 @@ def place(event):
     """Yield the words that start a job, and its directory."""
     with contextlib.ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        words = [MPIEXEC, *(["-disable-auto-cleanup"] if event == "killed" else [])]
+        words = [MPIEXEC]
         if event == "link":
             words = stack.enter_context(two_hosts())
         if event == "disk":
@@ -125,7 +125,8 @@ def run(event, expected):
     with place(event) as (words, directory):
         path = directory / "m.safetensors"
         said, at = directory.with_suffix(".said"), path.with_suffix(".at")
-        command = [*words, "-n", str(RANKS), sys.executable, __file__, "--job", event, str(path)]
+        python = [sys.executable, *([] if event == "bare" else ["-m", "bptt.distributed"])]
+        command = [*words, "-n", str(RANKS), *python, __file__, "--job", event, str(path)]
         with said.open("wb") as out:
             process = subprocess.Popen(command, stdout=out, stderr=out)
         ended, status = watched(process, path, 60)

@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 
-PATIENCE = 60  # seconds
+PATIENCE = 20  # seconds
 
 
 class Threads:

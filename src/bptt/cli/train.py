@@ -11,6 +11,7 @@ import typer
 
 from ..checks import is_whole, suggestion
 from ..distributed import MPI, Alone
+from ..distributed.supervisor import in_job, supervise
 from ..errors import BpttError, CheckpointError, ConfigError, DataError, operation
 from ..models import load
 from ..models.files import KINDS, is_of_run
@@ -166,7 +167,7 @@ def train(context, kind, files, given):
     typer.Exit
         With 130 after Ctrl-C: 128 + the number of the signal.
     """
-    communicator = _connected(given)
+    communicator = _connected(context, given)
     try:
         _train(context, kind, files, given, communicator)
     except BpttError as error:  # of this rank, or the same on all: the others must not wait
@@ -175,12 +176,17 @@ def train(context, kind, files, given):
         raise
 
 
-def _connected(given):
-    """Return the communicator of --distributed; all ranks but 0 are quiet."""
+def _connected(context, given):
+    """Return the communicator of --distributed; all ranks but 0 are quiet.
+
+    A rank of a job runs the command once more, in a process that this one supervises.
+    """
     if given["distributed"] not in (None, "mpi"):
         raise ConfigError(f"--distributed is {given['distributed']!r}; expected 'mpi'.")
     if given["distributed"] is None:
         return Alone()
+    if in_job():
+        raise typer.Exit(supervise(["-m", "bptt.cli", *context.obj]))
     communicator = MPI(timeout=given["timeout"])
     given["quiet"] = given["quiet"] or communicator.rank > 0
     return communicator

@@ -1,0 +1,85 @@
+"""Run a rank in a process of its own, and report where it is killed.
+
+A process that is killed, as for using too much memory, can say nothing, and launchers end the job
+with the number of the signal. The supervisor is small and outlives it.
+"""
+
+import contextlib
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+
+from .mpi import STATUS_LOST
+
+# The number of the rank and of all ranks in an MPI job: Hydra and PMI, Open MPI, SLURM.
+LAUNCHERS = (
+    ("PMI_RANK", "PMI_SIZE"),
+    ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
+    ("SLURM_PROCID", "SLURM_NTASKS"),
+)
+SUPERVISED = "BPTT_SUPERVISED"
+FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
+_PR_SET_PDEATHSIG = 1
+
+
+def in_job() -> bool:
+    """Return whether this is one of several ranks and nothing supervises it yet."""
+    return _number(1) > 1 and SUPERVISED not in os.environ
+
+
+def supervise(arguments: Sequence[str]) -> int:
+    """Run Python with arguments; return the exit status, 75 where a signal killed it.
+
+    Signals are forwarded. Where this process is killed, so is the other (on Linux).
+
+    Parameters
+    ----------
+    arguments : sequence of str
+        As of the command ``python``.
+    """
+    with contextlib.ExitStack() as stack:
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            close_fds=False,  # the launcher's
+            env=os.environ | {SUPERVISED: "1"},
+            **({} if os.name == "nt" else {"process_group": 0, "preexec_fn": _die_with_parent}),
+        )
+        for name in FORWARDED:
+            if number := getattr(signal, name, None):
+                before = signal.signal(number, lambda n, _: process.send_signal(n))
+                stack.callback(signal.signal, number, before)
+        status = process.wait()
+    if status >= 0:
+        return status
+    sys.stderr.write(
+        f"bptt: rank {_number(0)} on {socket.gethostname()} was ended by "
+        f"{signal.Signals(-status).name}; the job ends with status {STATUS_LOST}. Go on from the "
+        f"last checkpoint with resume='auto'.\n"
+    )
+    sys.stderr.flush()
+    _abort_hydra()
+    return STATUS_LOST
+
+
+def _abort_hydra():
+    """Let MPICH's launcher end the job with our status: else it is that of the ranks it kills."""
+    fd = os.environ.get("PMI_FD", "")
+    if fd.isdigit() and "HYDI_CONTROL_FD" in os.environ:
+        with contextlib.suppress(OSError):
+            os.write(int(fd), b"cmd=abort exitcode=%d\n" % STATUS_LOST)
+            time.sleep(1)  # it ends this process too
+
+
+def _number(which):
+    names = (pair[which] for pair in LAUNCHERS)
+    return next((int(n) for name in names if (n := os.environ.get(name, "")).isdigit()), 0)
+
+
+def _die_with_parent():
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
