@@ -78,18 +78,6 @@ def test_every_model_is_traced_and_its_outputs_are_the_models():
     assert inspect.trace(f, np.arange(20.0)).flat("lstm0.a").shape == (6, 3)
 
 
-def test_lstmvis_reads_the_files(tmp_path):
-    h5py = pytest.importorskip("h5py")
-    network, p = counter()
-    found = inspect.trace(network, np.ones((1, 3, 1), np.float32), p)
-    found.to_lstmvis(tmp_path, ["a", "'\n", "a"])
-    assert (tmp_path / "words.dict").read_text() == "a 0\n'\\n 1\n"
-    with h5py.File(tmp_path / "train.hdf5") as file:
-        assert list(file["words"]) == [0, 1, 0]
-    with h5py.File(tmp_path / "states.hdf5") as file:
-        assert np.array_equal(file["lstm0_c"], found.flat("lstm0.c"))
-
-
 @pytest.mark.parametrize(
     ("model", "x", "named", "message"),
     [

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import extras
 from ..errors import ConfigError, operation
 from ..layers import Dropout, Recurrent
 from ..layers.stepwise import StepwiseLayer
@@ -16,6 +15,7 @@ from ..network import Network, Seen
 from ..safe_files import replacing
 from ..training import SequenceBatches
 from ..training.batches import packed
+from . import lstmvis
 from .inputs import read
 from .pre_activations import pre_activations
 
@@ -112,32 +112,9 @@ class Trace(Mapping[str, list[np.ndarray]]):
         ConfigError
             There are more or fewer words than steps, or h5py is not installed.
         """
-        if len(words) != self._offsets[-1]:
-            raise ConfigError(f"words has {len(words)}; expected {self._offsets[-1]}, one a step.")
-        h5py = extras.load("h5py", extra="interop", why="to write HDF5")
-        out = Path(directory)
-        out.mkdir(parents=True, exist_ok=True)
-        ids: dict[str, int] = {}
-        tokens = np.array([ids.setdefault(word, len(ids)) for word in words], np.int64)
-        states = [n for n in self.names if len(self.flat(n)) == len(tokens)]
-        with h5py.File(out / "states.hdf5", "w") as file:
-            for name in states:
-                file[name.replace(".", "_")] = self.flat(name)
-        with h5py.File(out / "train.hdf5", "w") as file:
-            file["words"] = tokens
-        shown = str.maketrans({"\n": "\\n", "\t": "\\t", "\r": "\\r", " ": "_"})  # one word a line
-        rows = (f"{word.translate(shown)} {i}\n" for word, i in ids.items())
-        (out / "words.dict").write_text("".join(rows), encoding="utf-8")
-        layers = "".join(
-            f"    - {{type: state, layer: {k}, file: states, path: {n.replace('.', '_')}}}\n"
-            for k, n in enumerate(states)
-        )
-        (out / "lstm.yml").write_text(
-            "name: bptt\nfiles:\n  states: states.hdf5\n  train: train.hdf5\n  words: words.dict\n"
-            "word_sequence: {file: train, path: words, dict_file: words}\n"
-            f"states:\n  file: states\n  types:\n{layers}",
-            encoding="utf-8",
-        )
+        steps = int(self._offsets[-1])
+        own = {n: self.flat(n) for n in self.names if len(self.flat(n)) == steps}
+        lstmvis.write(own, directory, words, steps)
 
 
 @operation
