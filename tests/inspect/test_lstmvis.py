@@ -17,7 +17,8 @@ def opened(folder):
     assert config["name"]
     files = config["files"]
     ids = {}
-    for line in (folder / files[config["word_sequence"]["dict_file"]]).open(encoding="utf-8"):
+    listed = (folder / files[config["word_sequence"]["dict_file"]]).read_bytes().decode()
+    for line in listed.removesuffix("\n").split("\n"):
         word, number = line.split()
         assert word not in ids
         ids[word] = int(number)
