@@ -120,7 +120,7 @@ def test_trainings():
         assert drawn(ax) == ["lstm0", "dense0"]
         np.testing.assert_array_equal(ax.lines[1].get_ydata(), monitor.by_layer(what)["dense0"])
     assert drawn(figures.plot_training(monitor, "dead_units")) == ["lstm0"]
-    ax = figures.plot_loss_by_length([1.0, np.nan, 3.0], [0, 5, 10, 20])
+    ax = figures.plot_loss_by_length(inspect.loss_by_length(model, X, [0, 1, 0, 1], [0, 5, 10, 20]))
     assert [p.get_width() for p in ax.patches] == [5, 5, 10]
     with pytest.raises(ConfigError, match="what is 'losses'"):
         figures.plot_training(monitor, "losses")

@@ -1,11 +1,15 @@
 """Traces: exact values by name, ragged as alone, for every model; bad input in a sentence."""
 
+import dataclasses
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 
 from bptt import Forecaster, LanguageModel, Network, SequenceClassifier, inspect
 from bptt.errors import ConfigError
-from bptt.layers import GRU, LSTM, RNN, Dense, Embedding
+from bptt.layers import GRU, LSTM, RNN, Dense, Embedding, Recurrent
+from tests.cells import OWN
 
 RNG = np.random.default_rng(0)
 X = [RNG.normal(size=(n, 3)).astype(np.float32) for n in (5, 2, 9)]
@@ -30,7 +34,11 @@ def test_a_counter_counts():
     assert found.layers == ("lstm0",)
 
 
-@pytest.mark.parametrize("layer", [LSTM, GRU, RNN])
+def cifg(n_x, n_a, **options):
+    return Recurrent("lstm_cifg", n_x, n_a, **options)
+
+
+@pytest.mark.parametrize("layer", [LSTM, GRU, RNN, cifg])
 def test_ragged_equals_alone_and_gates_follow_from_pre_activations(layer):
     network = Network([layer(3, 4, n_layers=2, bidirectional=True), Dense(8, 2)])
     p = network.init(np.random.default_rng(1))
@@ -93,3 +101,28 @@ def test_bad_input_is_one_sentence(model, x, named, message):
     with pytest.raises(ConfigError, match=message) as raised:
         inspect.trace(model, x, **named)
     assert str(raised.value).startswith("trace: ")
+
+
+def test_an_own_cell_shows_the_pre_activations_that_its_record_names():
+    own = OWN["mingru"]
+
+    class Cache(NamedTuple):
+        a_next: np.ndarray
+        ut: np.ndarray
+        zut: np.ndarray
+        kept: tuple
+
+    def recurrence(xt, a_prev, p):
+        a_next, kept = own.recurrence(xt, a_prev, p)
+        return a_next, Cache(a_next, kept.ut, p["Wu"] @ xt + p["bu"], kept)
+
+    cell = dataclasses.replace(
+        own, name="shown", gates=("ut", "zut"), cache=Cache, recurrence=recurrence,
+        backward=lambda da, cache: own.backward(da, cache.kept),
+    )  # fmt: skip
+    network = Network([Recurrent(cell, 3, 4), Dense(4, 1)])
+    p = network.init(np.random.default_rng(0), np.float64)
+    found = inspect.trace(network, [x.astype(float) for x in X], p, names="recurrent0.*ut")
+    assert found.names == ("recurrent0.ut", "recurrent0.zut")
+    z = found.flat("recurrent0.zut")
+    np.testing.assert_allclose(found.flat("recurrent0.ut"), 1 / (1 + np.exp(-z)))

@@ -32,6 +32,7 @@ from .gates import (
 )
 from .gradients import gradients
 from .language import Probabilities, probabilities, tokens
+from .losses import LossByLength, loss_by_length
 from .neighbors import Match, map_states, neighbors
 from .parts import word_groups
 from .trace import Trace, trace
@@ -43,6 +44,7 @@ __all__ = [
     "ErrorSplit",
     "Flow",
     "Follower",
+    "LossByLength",
     "Match",
     "Memory",
     "Probabilities",
@@ -60,6 +62,7 @@ __all__ = [
     "gradients",
     "histogram",
     "inside",
+    "loss_by_length",
     "map_states",
     "neighbors",
     "position_in_line",

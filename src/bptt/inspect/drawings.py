@@ -13,6 +13,7 @@ from ..network import Network
 from ..training import Monitor
 from .flow import Flow, Memory
 from .gates import saturation, time_constants, weights_by_gate
+from .losses import LossByLength
 from .trace import Trace
 
 GATES = ("ft", "it", "ot", "ut", "rt")  # between 0 and 1
@@ -241,10 +242,11 @@ def of_training(monitor: Monitor, what: str = "grad_norms") -> Drawing:
     )
 
 
-def of_loss_by_length(losses: np.ndarray, edges: Sequence[float]) -> Drawing:
+def of_loss_by_length(losses: LossByLength) -> Drawing:
     """Return the mean loss of sequences in intervals of their lengths."""
-    series = Series("", np.asarray(edges, float), np.asarray(losses, float), "bars")
-    return Drawing("Loss by length", "length (steps)", "mean loss (nats)", [series])
+    label = f"{losses.counts.sum():,} sequences"
+    series = Series(label, losses.edges, losses.mean, "bars")
+    return Drawing("Loss by length", "length (steps)", "mean loss", [series])
 
 
 def check_steps(values: np.ndarray, shown: Any, text: bool) -> None:

@@ -15,6 +15,7 @@ from .. import extras
 from . import drawings
 from .drawings import Drawing, Series
 from .flow import Flow, Memory
+from .losses import LossByLength
 from .trace import Trace
 
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#8C6D31")
@@ -247,9 +248,9 @@ def plot_training(monitor: Any, what: str = "grad_norms", ax: Any = None) -> Any
     return draw(drawings.of_training(monitor, what), ax)
 
 
-def plot_loss_by_length(losses: Any, edges: Sequence[float], ax: Any = None) -> Any:
+def plot_loss_by_length(losses: LossByLength, ax: Any = None) -> Any:
     """Plot the mean loss of sequences by their length, as of `loss_by_length`; return the Axes."""
-    return draw(drawings.of_loss_by_length(losses, edges), ax)
+    return draw(drawings.of_loss_by_length(losses), ax)
 
 
 def plot_states(trace: Trace, name: str, sequence: int = 0, ax: Any = None) -> Any:

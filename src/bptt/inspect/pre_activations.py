@@ -15,7 +15,7 @@ def pre_activations(seen: Seen, i: int) -> Iterator[tuple[str, Callable[[str], n
     layer: Any = seen.layer
     slot, tape = layer.slots[i], seen.tape[i]
     cell, n_a = layer.cell, layer.n_a
-    if cell.name not in ("lstm", "gru", "gru_reset_after", "rnn", "rnn_relu"):
+    if cell.name not in ("lstm", "lstm_cifg", "gru", "gru_reset_after", "rnn", "rnn_relu"):
         return
     own = {n: seen.parameters[slot.prefix + n] for n in cell.parameters}
 
@@ -34,7 +34,7 @@ def pre_activations(seen: Seen, i: int) -> Iterator[tuple[str, Callable[[str], n
             return tape["rt"] * tape["pct"] + affine(input_of(seen, slot), W[:, n_a:], b)
         return affine(joined(tape["rt"] if gate == "cct" and cell.name == "gru" else 1.0), W, b)
 
-    for gate in [g for g in cell.gates if g != "pct"] or ["a"]:
+    for gate in [g for g in cell.gates if f"W{g[0]}" in own] or ["a"]:
         yield gate, compute
 
 
