@@ -62,8 +62,27 @@ def add_in_place(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return np.add(left, right, out=left)
 
 
+class Buffers:
+    """Arrays that are used again in each step: new ones of 1 MB cost more than their sum."""
+
+    def __init__(self) -> None:
+        self._arrays: dict[Any, np.ndarray] = {}
+
+    def __call__(self, key: Any, length: int, dtype: Any) -> np.ndarray:
+        """Return the array of a key; its content is that of the last use."""
+        found = self._arrays.get(key)
+        if found is None or (found.size, found.dtype) != (length, dtype):
+            found = self._arrays[key] = np.empty(length, dtype)
+        return found
+
+
 def reduce(
-    communicator: Communicator, own: dict[Node, np.ndarray], head: np.ndarray, n: int, length: int
+    communicator: Communicator,
+    own: dict[Node, np.ndarray],
+    head: np.ndarray,
+    n: int,
+    length: int,
+    buffers: Buffers | None = None,
 ) -> np.ndarray:
     """Return the sum of the parts of all ranks, the same bits on every rank and for any ranks.
 
@@ -76,7 +95,10 @@ def reduce(
         Becomes its sum over the ranks; exact where all but one have 0.
     n, length : int
         Number of parts; numbers in an array.
+    buffers : Buffers, optional
+        The result is one of them.
     """
+    buffers = buffers or Buffers()
     rank, size = communicator.rank, communicator.size
     dtype = np.result_type(*own.values()) if own else np.dtype(np.float32)
     ends = [length * j // size for j in range(size + 1)]
@@ -84,18 +106,18 @@ def reduce(
     others = [j for j in range(size) if j != rank]
     width = ends[rank + 1] - ends[rank]
     heads = {j: np.empty_like(head) for j in others}
-    nodes = {node: flat[slices[rank]].copy() for node, flat in own.items()}
+    nodes = {node: flat[slices[rank]] for node, flat in own.items()}  # sent to nobody
     sent = [(j, head) for j in others]
     sent += [(j, own[node][slices[j]]) for j in others for node in sorted(own)]
     received = list(heads.items())
     for j in others:
         for node in nodes_of(own_parts(n, j, size), n):
-            nodes[node] = np.empty(width, dtype)
+            nodes[node] = buffers(node, width, dtype)
             received.append((j, nodes[node]))
     communicator.exchange(_not_empty(sent), _not_empty(received))
     merge(nodes, n, add_in_place)
     (total,) = nodes.values()
-    whole = np.empty(length, dtype)
+    whole = buffers("whole", length, dtype)
     whole[slices[rank]] = total
     received = [(j, whole[slices[j]]) for j in others]
     communicator.exchange(_not_empty([(j, total) for j in others]), _not_empty(received))

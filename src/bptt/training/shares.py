@@ -8,7 +8,7 @@ import numpy as np
 
 from ..distributed import Alone, Communicator
 from ..distributed.communicator import gather
-from ..distributed.tree import add_in_place, merge, own_parts, reduce
+from ..distributed.tree import Buffers, add_in_place, merge, own_parts, reduce
 from ..errors import BpttError
 from ..network import Network
 from .batches import Batch, Rows
@@ -44,6 +44,7 @@ class Shares:
         self.own: range = own_parts(self.n, rank, size)
         self.flags: np.ndarray = np.zeros(3)  # sums over the ranks, of the last step
         self.asked: list[bool] = [False, False]  # this rank's stop and checkpoint
+        self._buffers = Buffers()
         self._states: dict[int, Any] = {}
         self._rows = 0
 
@@ -193,9 +194,9 @@ class Shares:
             (gradients,) = nodes.values()
         else:
             length = sum(a.size for a in like.values())
-            flat = {node: _flat(g, like) for node, g in nodes.items()}
+            flat = {node: self._flat(node, g, like, length) for node, g in nodes.items()}
             if self.fixed:
-                whole = reduce(self.communicator, flat, head, self.n, length)
+                whole = reduce(self.communicator, flat, head, self.n, length, self._buffers)
             else:
                 (whole,) = flat.values()
                 self.communicator.sum(head, whole)
@@ -205,6 +206,11 @@ class Shares:
             raise BpttError(f"rank {self.communicator.rank} is at step {step}, others are not.")
         total, weight = _in_order(head, self.n)
         return total, weight, gradients
+
+    def _flat(self, node, gradients, like, length):
+        parts = [gradients[name].reshape(-1) for name in like]
+        whole = self._buffers(("own", *node), length, np.result_type(*parts))
+        return np.concatenate(parts, out=whole)
 
     def sums(self, sums: dict[int, tuple[float, float]]) -> tuple[float, float]:
         """Add losses and weights of all parts, as of a validation."""
@@ -302,10 +308,6 @@ def _rows_of(state):
 
 def _state_rows(state, rows):
     return tuple(tuple(np.ascontiguousarray(a[:, rows]) for a in layer) for layer in state)
-
-
-def _flat(gradients, like):
-    return np.concatenate([gradients[name].reshape(-1) for name in like])
 
 
 def _unflat(whole, like):
