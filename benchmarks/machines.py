@@ -41,37 +41,39 @@ WAYS = {  # name: (program, processes, threads of each, micro_batches)
 }
 
 
-def tokens(size):
-    """Return the tokens of all steps: the same for every program."""
-    _, _, vocabulary, steps = SIZES[size]
+def tokens(vocabulary, count):
+    """Return tokens: the same for every program."""
+    return np.random.default_rng(0).integers(0, vocabulary, count)
+
+
+def training(size, micro_batches=1, communicator=None, rows=ROWS, steps=None):
+    """Return run, shares and a generator of the steps of a training."""
+    import bptt
+    from bptt.training import Adam, CrossEntropy, Run, Schedule, Shares, TextStreams, train
+
+    units, layers, vocabulary, default = SIZES[size]
+    recurrent = bptt.LSTM(EMBEDDING, units, n_layers=layers)
+    ends = bptt.Embedding(vocabulary, EMBEDDING), bptt.Dense(units, vocabulary)
+    network = bptt.Network([ends[0], recurrent, ends[1]])
     rng = np.random.default_rng(0)
-    return rng.integers(0, vocabulary, ROWS * LENGTH * (steps + WARM) + 1)
+    run = Run(network.init(rng), Adam(), Schedule("constant", 2e-3), rng)
+    shares = Shares(micro_batches, communicator)
+    count = rows * LENGTH * ((steps or default) + WARM) + 1
+    source = TextStreams(tokens(vocabulary, count), rows, LENGTH)
+    made = train(run, network, CrossEntropy(), source, epochs=1, grad_clip=1.0, shares=shares)
+    return run, shares, made
 
 
 def run_bptt(size, ranks, micro_batches):
     """Train; return what was measured."""
     import bptt
-    from bptt.distributed import Alone
-    from bptt.training import Adam, CrossEntropy, Run, Schedule, Shares, TextStreams, train
 
-    units, layers, vocabulary, _ = SIZES[size]
-    communicator = bptt.distributed.MPI(timeout=60) if ranks else Alone()
-    recurrent = [bptt.LSTM(EMBEDDING, units, n_layers=layers)]
-    network = bptt.Network(
-        [bptt.Embedding(vocabulary, EMBEDDING), *recurrent, bptt.Dense(units, vocabulary)]
-    )
-    run = Run(
-        network.init(np.random.default_rng(0)),
-        Adam(),
-        Schedule("constant", 2e-3),
-        np.random.default_rng(0),
-    )
+    communicator = bptt.distributed.MPI(timeout=60) if ranks else bptt.distributed.Alone()
+    run, shares, made = training(size, micro_batches, communicator)
     spent = {"bytes": 0, "seconds": 0.0}
-    shares = Shares(micro_batches, communicator)
     _watch(communicator, shares, spent)
     at = []
-    source = TextStreams(tokens(size), ROWS, LENGTH)
-    for _ in train(run, network, CrossEntropy(), source, epochs=1, grad_clip=1.0, shares=shares):
+    for _ in made:
         at.append(time.perf_counter())
         if len(at) == WARM:
             spent.update(bytes=0, seconds=0.0)
@@ -113,7 +115,7 @@ def run_torch(size, processes, threads):
     import torch
     from torch import distributed, nn
 
-    units, layers, vocabulary, _ = SIZES[size]
+    units, layers, vocabulary, steps = SIZES[size]
     torch.set_num_threads(threads)
     rank = int(os.environ.get("RANK", "0"))
 
@@ -135,8 +137,9 @@ def run_torch(size, processes, threads):
         distributed.init_process_group("gloo")
         trained = nn.parallel.DistributedDataParallel(model)
     optimizer = torch.optim.Adam(model.parameters(), 2e-3)
-    stream = torch.from_numpy(tokens(size)[:-1].reshape(ROWS, -1))
-    after = torch.from_numpy(tokens(size)[1:].reshape(ROWS, -1))
+    ids = tokens(vocabulary, ROWS * LENGTH * (steps + WARM) + 1)
+    stream = torch.from_numpy(ids[:-1].reshape(ROWS, -1))
+    after = torch.from_numpy(ids[1:].reshape(ROWS, -1))
     own = slice(rank, None, processes)
     state, at = None, []
     for t in range(0, stream.shape[1], LENGTH):
