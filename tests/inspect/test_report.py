@@ -3,14 +3,18 @@
 import json
 import re
 from base64 import b64decode
+from zlib import decompress
 
 import numpy as np
+import pandas
 import pytest
 
+from bptt import LSTM, Dense, Network
 from bptt.cli import main
 from bptt.errors import ConfigError
-from bptt.inspect import trace
+from bptt.inspect import attribute, error_split, probabilities, trace
 from bptt.inspect.report import report
+from bptt.interop import save
 from bptt.models import Forecaster, LanguageModel, SequenceClassifier
 from bptt.readers import Data
 
@@ -24,33 +28,76 @@ def language():
     return LanguageModel(**given).fit(TEXT, progress="silent")
 
 
-def _rows(page):
-    found = re.search(r'<script type="application/json" id="values">(.*?)</script>', page, re.S)
+def _data(page):
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.S)
     return json.loads(found[1])
 
 
+def _values(row, unit):
+    """Return the values of a unit as the page's script reads them; 255: none."""
+    low, high, text = row["units"][str(unit)]
+    found = np.frombuffer(decompress(b64decode(text)), np.uint8)
+    return np.where(found == 255, np.nan, low + (high - low) * found / row["levels"])
+
+
 def test_the_values_of_a_page_are_those_of_the_trace(language):
-    rows = _rows(report(language, TEXT))
-    c = trace(language, TEXT)["lstm0.c"][0]
-    own = rows["lstm0.c"]
-    shown = np.frombuffer(b64decode(own["data"]), np.int8).reshape(own["n"], len(c)).T
-    np.testing.assert_allclose(shown / 127 * own["largest"], c, atol=own["largest"] / 250)
+    data = _data(report(language, TEXT))
+    seen = trace(language, TEXT)
+    for name in ("lstm0.c", "lstm0.ft"):
+        for unit in range(6):
+            own = seen[name][0][:, unit]
+            shown = _values(data["rows"][name], unit)
+            np.testing.assert_allclose(shown, own, atol=np.ptp([*own, *-own]) / 500 + 1e-6)
+    assert data["tokens"] == TEXT
+    assert "dense0.y" not in data["rows"]
 
 
 def test_the_probabilities_of_a_page_are_those_of_the_score(language):
-    own = _rows(report(language, TEXT))["probability"]
-    p = np.frombuffer(b64decode(own["data"]), np.int8)
-    assert p[0] == -128  # nothing precedes the first character
-    nats = -np.log(p[1:] / 127 * own["largest"])
-    assert np.mean(nats) == pytest.approx(language.cross_entropy(TEXT), abs=0.05)
+    data = _data(report(language, TEXT))
+    p = _values(data["rows"]["probability"], 0)
+    assert np.isnan(p[0])  # nothing precedes the first character
+    assert np.mean(-np.log(p[1:])) == pytest.approx(language.cross_entropy(TEXT), abs=0.05)
+    top, likely = data["top"], probabilities(language, TEXT)
+    ids = np.frombuffer(decompress(b64decode(top["ids"])), np.uint8)
+    assert (ids.reshape(-1, 5) == likely.top_ids[0]).all()
+    shown = np.frombuffer(decompress(b64decode(top["p"])), np.uint8) / 250
+    np.testing.assert_allclose(shown.reshape(-1, 5), likely.top[0], atol=1 / 400)
+
+
+def test_a_page_without_room_holds_what_is_asked_for_and_says_so(language, monkeypatch):
+    monkeypatch.setattr("bptt.inspect.report.SIZE", 30_000)
+    rows = _data(report(language, TEXT, unit="lstm0.ot:4"))["rows"]
+    assert "4" in rows["lstm0.ot"]["units"]
+    assert 1 < sum(len(row["units"]) for row in rows.values()) < 30
+    assert rows["lstm0.ot"]["n"] == 6
+
+
+def test_a_long_example_is_attributed_from_the_state_it_has(language, monkeypatch):
+    monkeypatch.setattr("bptt.inspect.report.LONG", 100)
+    page = report(language, TEXT)
+    own = attribute(language, TEXT, window=200)
+    assert f"which contributes {own.starts[0]:.3g}" in page
+    shown = _values(_data(page)["rows"]["attribution"], 0)
+    np.testing.assert_allclose(shown, own.values[0], atol=np.abs(own.values[0]).max() / 250)
+    assert (shown[:-200] == 0).all()
+
+
+def test_the_errors_of_a_page_are_split(language):
+    split = error_split(TEXT, probabilities(language, TEXT).true, TEXT)
+    assert f"{split.errors:,} of {split.characters:,} characters" in report(
+        language, TEXT, train=TEXT
+    )
 
 
 def test_a_page_loads_nothing_and_escapes_the_text(language):
     page = report(language, TEXT, unit="lstm0.ft:2")
-    assert not re.search(r'(src|href)="(?!data:)', page)
+    assert not re.search(r'(src|href)="(?!data:|#)', page)
     assert "&lt;" in page
     assert "lstm0.ft, unit 2</b>" in page
-    assert "other/lstm0.c" in _rows(report(language, TEXT, compare=language))
+    assert "</script>" not in re.findall(r'id="data">(.*?)</script>', page, re.S)[0]
+    both = report(language, TEXT, compare=language)
+    assert "other/lstm0.c" in _data(both)["rows"]
+    assert "+0.0000 likelier than by the other model" in both
 
 
 def test_sequences_of_numbers_have_a_page():
@@ -58,22 +105,42 @@ def test_sequences_of_numbers_have_a_page():
     given = {"units": 3, "epochs": 1, "bidirectional": True, "pooling": "mean"}
     model = SequenceClassifier(**given).fit(X, list("abab"), progress="silent")
     page = report(model, X, example=1)
-    assert page.count("<polyline") == 2
-    assert page.count("<span") == 9
+    frame = re.findall(r'<div id="steps".*?</div>', page, re.S)[0]
+    assert frame.count("<polyline") == 2
+    assert frame.count("<rect") == 2 * 9
+    data, own = _data(page), attribute(model, [X[1]]).values[0]
+    for j in range(2):
+        shown = _values(data["rows"]["attribution by feature"], j)
+        np.testing.assert_allclose(shown, own[:, j], atol=np.abs(own).max() / 250)
     assert report(model, Data(X), example=1) == page
+    network, parameters = model.network_, model.parameters_  # such as an imported one
+    scaled = [x.astype(np.float32) for x in model.network_inputs(X)]
+    page = report(network, scaled, parameters, example=1)
+    assert _data(page)["rows"]["lstm0.a"] == data["rows"]["lstm0.a"]
+
+
+def test_names_of_features_are_escaped():
+    frame = pandas.DataFrame({"<b>&": np.sin(np.arange(60)), "id": np.arange(60) // 20})
+    model = SequenceClassifier(units=2, epochs=1)
+    model.fit([g[["<b>&"]] for _, g in frame.groupby("id")], list("aba"), progress="silent")
+    page = report(model, [g[["<b>&"]] for _, g in frame.groupby("id")])
+    assert "<b>&" not in page
+    assert "&lt;b&gt;&amp;" in page
 
 
 def test_a_window_of_a_forecaster_has_a_page():
     series = np.sin(np.arange(80) / 5)
     given = {"window": 12, "horizon": 2, "units": 3, "epochs": 1}
     model = Forecaster(**given).fit(series, progress="silent")
-    assert report(model, series).count("<span") == 12
+    data = _data(report(model, series))
+    assert data["steps"] == 12
+    assert data["rows"]["x"]["n"] == 1
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"unit": "lstm0.x"}, "unit is 'lstm0.x'; expected one of attribution:0..0"),
+        ({"unit": "lstm0.x"}, "unit is 'lstm0.x'; expected one of lstm0.a:0..5"),
         ({"unit": "lstm0.c:9"}, "unit is 'lstm0.c:9'"),
         ({"example": 2}, "example is 2; expected 0..0"),
     ],
@@ -92,3 +159,25 @@ def test_the_command_writes_the_page(language, tmp_path, capsys):
         main(["inspect", *files, "--out", str(out)])
     assert not status.value.code, capsys.readouterr().err
     assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_the_command_reads_networks_of_other_programs(tmp_path, capsys):
+    network = Network([LSTM(2, 3), Dense(3, 1)])
+    parameters = network.init(RNG)
+    save((network, parameters), tmp_path / "other.pt")
+    x = RNG.normal(size=(2, 30, 2))
+    np.save(tmp_path / "x.npy", x)
+    np.save(tmp_path / "bad.npy", np.zeros((2, 2, 2, 2)))
+    (tmp_path / "x.jsonl").write_text('{"sequence": [[0.5, 1], [2, 3]]}\n')
+    for name in ("x.npy", "x.jsonl"):
+        out = tmp_path / f"{name}.html"
+        files = [str(tmp_path / "other.pt"), str(tmp_path / name)]
+        with pytest.raises(SystemExit) as status:
+            main(["inspect", *files, "--module", "lstm0", "--out", str(out)])
+        assert not status.value.code, capsys.readouterr().err
+        assert "Network: example 0" in out.read_text(encoding="utf-8")
+    files = [str(tmp_path / "other.pt"), str(tmp_path / "bad.npy")]
+    with pytest.raises(SystemExit) as status:
+        main(["inspect", *files, "--module", "lstm0"])
+    assert status.value.code
+    assert "(2, 2, 2, 2)" in " ".join(capsys.readouterr().err.split())

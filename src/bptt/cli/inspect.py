@@ -3,12 +3,16 @@
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
-from ..errors import operation
+from .. import corpus
+from ..errors import ConfigError, DataError, operation
+from ..interop import load as load_foreign
 from ..models import load
 from . import data_files, options
 from .console import Console, check_destination, put_bytes
+from .info import is_foreign
 from .options import Model
 
 _OPTIONS = options.panel(
@@ -17,6 +21,8 @@ _OPTIONS = options.panel(
     ("example", "Number of the sequence that is shown, from 0.", int, 0),
     ("unit", "What colors the steps at first: lstm0.c:3 is unit 3 of the cell state."),
     ("compare", "Another model, whose values are added.", Path, None, "MODEL"),
+    ("training", "Training text of a character model, to split its errors.", Path, None, "FILE"),
+    ("module", "Part of a file of another program that holds several.", str, None, "NAME"),
 )
 
 
@@ -31,16 +37,61 @@ def inspect(
 ) -> None:
     """Write a page that shows what a model computes on an example.
 
-    The steps of the example, colored by its attribution or any state, gate or unit; the saturation
-    of all gates and the gradient flow over the lag. One HTML file, which loads nothing else.
+    The steps of the example, colored by its attribution, the probability of each token, or any
+    unit of any gate or state; what units follow, how far the network reaches back, and statistics
+    of all units. One HTML file, which loads nothing else.
+
+    MODEL may be a file of another program, such as PyTorch. FILE is then an array (.npy), (m, T, n)
+    or one sequence (T, n), or token ids (m, T); or a table, .ts or .jsonl of numbers.
     """
     from ..inspect.report import report
 
-    m, out, compare = load(model), given["out"], given["compare"]
-    check_destination(out, model, file, compare)
-    data = data_files.read(m, [file], given, labeled=False)
-    content = data.X if isinstance(data.X, str) else data
-    other = None if compare is None else load(compare)
-    text = report(m, content, example=given["example"], unit=given["unit"], compare=other)
+    out, compare, training = given["out"], given["compare"], given["training"]
+    check_destination(out, model, file, compare, training)
+    parameters = None
+    if is_foreign(model):
+        m, parameters = load_foreign(model, module=given["module"])
+        content = _arrays(parameters, file, given)
+    else:
+        m = load(model)
+        if given["module"] is not None:
+            raise ConfigError(f"--module is given, and {model} is a model of bptt; leave it out.")
+        data = data_files.read(m, [file], given, labeled=False)
+        content = data.X if isinstance(data.X, str) else data
+    text = report(
+        m,
+        content,
+        parameters,
+        example=given["example"],
+        unit=given["unit"],
+        compare=None if compare is None else load(compare),
+        train=None if training is None else corpus.read_text([training], given["encoding"]),
+    )
     put_bytes(text.encode(), out)
     Console().say(f"Saved the report to {out}.")
+
+
+class _Sequences:
+    """The data of a network of another program, as `data_files.read` knows kinds of data."""
+
+    reads, command = "labels", "inspect"
+
+
+def _arrays(parameters, file, given):
+    """Return the sequences of a file for a network of another program."""
+    dtype = next(iter(parameters.values())).dtype
+    if file.suffix != ".npy":
+        data = data_files.read(_Sequences, [file], given, labeled=False)
+        return [np.asarray(x, dtype).reshape(len(x), -1) for x in data.X]
+    try:
+        array = np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"{file} is no array of NumPy: {error}.") from None
+    if np.issubdtype(array.dtype, np.integer):
+        return list(np.atleast_2d(array))
+    if array.ndim not in (2, 3) or not np.issubdtype(array.dtype, np.floating):
+        raise DataError(
+            f"{file} is an array {array.shape} of {array.dtype}; expected numbers (m, T, n) or "
+            f"(T, n), or token ids (m, T)."
+        )
+    return list((array if array.ndim == 3 else array[np.newaxis]).astype(dtype))

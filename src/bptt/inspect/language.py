@@ -12,7 +12,7 @@ from ..equations.losses import softmax
 from ..errors import ConfigError, operation
 from ..models import LanguageModel
 from ..safe_files import replacing
-from .inputs import check_model, read
+from .inputs import Read, check_model, read
 from .trace import LIMIT, trace
 
 _ROWS = 4096  # steps whose probabilities are computed at a time
@@ -113,7 +113,17 @@ def probabilities(model: Any, X: Any, *, top: int = 5, limit: int = LIMIT) -> Pr
     names = token_names(model)
     if not is_whole(top) or top < 1:
         raise ConfigError(f"top is {top!r}; expected a whole number of at least 1.")
-    source = read(model, X)
+    return predicted(read(model, X), names, top, limit)
+
+
+def predicted(source: Read, names: list[str], top: int, limit: int = LIMIT) -> Probabilities:
+    """Return the probabilities of the tokens of some sequences; `names` are those of all ids.
+
+    Raises
+    ------
+    ConfigError
+        A sequence has fewer than two tokens, or the logits are too large.
+    """
     short = min(map(len, source.arrays))
     if short < 2:
         raise ConfigError(

@@ -1,0 +1,186 @@
+"""The figures of a report, from arrays."""
+
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from ..errors import ConfigError
+from .error_split import ErrorSplit
+from .flow import effective_memory, gradient_flow
+from .report_drawings import Figure, bar, csv_of, pick, plot, table
+from .report_values import Values
+from .units import Context
+
+
+def saturations(found: Values) -> Iterator[Figure]:
+    """Yield the saturation of each gate: a point for each unit (Karpathy et al. 2015, figure 3)."""
+    for name, (open_, closed) in found.saturation.items():
+        units = range(len(open_))
+        drawing = plot(
+            closed.tolist(),
+            open_.tolist(),
+            ("share of steps below 0.1", "share of steps above 0.9"),
+            kind="points",
+            x_range=(0, 1),
+            y_range=(0, 1),
+            titles=[f"unit {i}: {open_[i]:.0%} above, {closed[i]:.0%} below" for i in units],
+            picks=[f"{name}:{i}" for i in units],
+        )
+        yield Figure(
+            f"Saturation of {name}",
+            drawing,
+            f"{np.mean(open_):.1%} of the values are above 0.9, {np.mean(closed):.1%} below 0.1. A "
+            f"point is one of {len(open_)} units; a click picks it.",
+            csv_of(["unit", "above_0.9", "below_0.1"], zip(units, open_, closed, strict=True)),
+            f"saturation_{name}.csv",
+        )
+
+
+def constants(found: Values) -> Iterator[Figure]:
+    """Yield the time constants of the units of each forget gate, sorted."""
+    for name, own in found.time_constants.items():
+        order = np.argsort(-own, kind="stable")
+        drawn = np.clip(own[order], 1e-2, 1e6)
+        yield Figure(
+            f"Time constants by {name}",
+            plot(
+                list(range(1, len(own) + 1)),
+                drawn.tolist(),
+                ("units, longest first", "time constant (steps)"),
+                log=True,
+            ),
+            f"-1 / mean log f: after so many steps a unit keeps 1/e of its state. Median "
+            f"{np.median(own):.3g} steps; {np.count_nonzero(own > 10)} of {len(own)} units above "
+            f"10, {np.count_nonzero(own > 100)} above 100; longest: unit {order[0]}.",
+            csv_of(["unit", "steps"], zip(range(len(own)), own, strict=True)),
+            f"time_constants_{name}.csv",
+        )
+
+
+def histograms(found: Values) -> Iterator[Figure]:
+    """Yield the histogram of all values of each name."""
+    for name, (counts, edges) in found.histograms.items():
+        share = counts / max(1, counts.sum())
+        yield Figure(
+            f"Values of {name}",
+            plot(
+                edges[:-1].tolist(),
+                share.tolist(),
+                (name, "share of the values"),
+                kind="bars",
+                x_range=(float(edges[0]), float(edges[-1]) if edges[-1] > edges[0] else 1.0),
+            ),
+            f"{counts.sum():,} values in {len(counts)} bins.",
+            csv_of(["from", "to", "count"], zip(edges[:-1], edges[1:], counts, strict=True)),
+            f"histogram_{name}.csv",
+        )
+
+
+def reach(network: Any, arrays: Any, parameters: Any, lags: int) -> Iterator[Figure]:
+    """Yield gradient flow and effective memory over the lag, where they can be computed."""
+    try:
+        flow = gradient_flow(network, arrays, parameters, lags=lags)
+    except ConfigError as error:
+        yield Figure("Gradient flow", "", f"Not computed: {error}", "", "")
+    else:
+        numbers = np.arange(len(flow.mean))
+        low, high = np.maximum(flow.mean - flow.spread, 0), flow.mean + flow.spread
+        yield Figure(
+            "Gradient flow",
+            plot(
+                numbers.tolist(),
+                flow.mean.tolist(),
+                ("lag (steps)", "norm of J^T w"),
+                log=True,
+                band=(low.tolist(), high.tolist()),
+            ),
+            f"{flow.sentence[0].upper()}{flow.sentence[1:]} Line: mean; band: standard deviation "
+            f"over positions and random w.",
+            csv_of(["lag", "mean", "spread"], zip(numbers, flow.mean, flow.spread, strict=True)),
+            "gradient_flow.csv",
+        )
+    try:
+        memory = effective_memory(network, arrays, parameters, lags=lags, positions=12)
+    except ConfigError as error:
+        yield Figure("Effective memory", "", f"Not computed: {error}", "", "")
+        return
+    numbers = np.arange(len(memory.change))
+    yield Figure(
+        "Effective memory",
+        plot(
+            numbers.tolist(),
+            memory.change.tolist(),
+            ("last inputs that are kept (steps)", "change of the output"),
+            log=bool(memory.change.max() > 0),
+        ),
+        f"{memory.sentence[0].upper()}{memory.sentence[1:]}",
+        csv_of(["lag", "change"], zip(numbers, memory.change, strict=True)),
+        "effective_memory.csv",
+    )
+
+
+def following(found: Values) -> Iterator[Figure]:
+    """Yield the table of the units that follow something, three of each where they are few."""
+    count = 3 if len(found.followers) <= 8 else 1
+    rows = [
+        (label, name, unit, r)
+        for label, units in found.strongest(count).items()
+        for name, unit, r in units
+    ]
+    if not rows:
+        return
+    shown = [(label, pick(name, unit), float(r)) for label, name, unit, r in rows]
+    yield Figure(
+        "Units that follow something",
+        table(("what", "unit", "correlation"), shown),
+        "Pearson correlation over all steps of the data, largest first.",
+        csv_of(["what", "name", "unit", "correlation"], rows),
+        "followers.csv",
+        wide=True,
+    )
+
+
+def top_contexts(found: Mapping[tuple[str, int], list[Context]]) -> Iterator[Figure]:
+    """Yield the table of the steps at which some units are most active."""
+    rows = [(name, unit, c) for (name, unit), own in found.items() for c in own]
+    if not rows:
+        return
+    shown = [
+        (pick(name, unit), c.step, c.value, f"<code>{_visible(c.before)}<mark>"
+         f"{_visible(c.token)}</mark>{_visible(c.after)}</code>")
+        for name, unit, c in rows
+    ]  # fmt: skip
+    yield Figure(
+        "Where units are most active",
+        table(("unit", "step", "value", "text"), shown),
+        "The highest values of each unit in the example, or the lowest where its correlation is "
+        "negative; a line break is shown as \u23ce.",
+        csv_of(
+            ["name", "unit", "sequence", "step", "value", "before", "token", "after"],
+            [(name, unit, *c) for name, unit, c in rows],
+        ),
+        "contexts.csv",
+        wide=True,
+    )
+
+
+def _visible(text):
+    return escape(text.replace("\n", "\u23ce"))
+
+
+def errors(split: ErrorSplit) -> Figure:
+    """Return the table of errors by oracle (Karpathy et al. 2015, figure 5)."""
+    rows = list(split.counts.items())
+    return Figure(
+        "Errors by what would remove them",
+        table(
+            ("removed by", "errors", "share"),
+            [(name, n, f"<span>{bar(split.shares[name])}</span>") for name, n in rows],
+        ),
+        f"{split.errors:,} of {split.characters:,} characters have a probability below 0.5. Each "
+        f"counts for the first that removes it (Karpathy, Johnson and Li 2015, section 4.4).",
+        csv_of(["removed_by", "errors"], rows),
+        "error_split.csv",
+    )
