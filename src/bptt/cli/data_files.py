@@ -144,6 +144,7 @@ def read(
     given: dict[str, Any],
     labeled: bool = True,
     columns: tuple[str, ...] = (),
+    static: tuple[str, ...] = (),
 ) -> Data:
     """Read the data files of a kind of model, one after another.
 
@@ -157,6 +158,8 @@ def read(
         Whether labels are needed; if not, ``y`` has no meaning.
     columns : tuple of str
         Of the training data, for a class of models; a fitted model knows its own.
+    static : tuple of str
+        Columns with one value for each series, for a class of models.
 
     Returns
     -------
@@ -168,7 +171,7 @@ def read(
     BpttError
         A file with other content, or an option that this kind of data does not have.
     """
-    content, options, request = _asked(kind, given, labeled, columns)
+    content, options, request = _asked(kind, given, labeled, columns, static)
     return _aligned(content.read(paths, options, request), request)
 
 
@@ -217,7 +220,7 @@ def _parts(content, path, options, request, group):
         yield data
 
 
-def _asked(kind, given, labeled, columns=()):
+def _asked(kind, given, labeled, columns=(), static=()):
     """Return what a kind of model reads, the options given for it, and what is asked of files."""
     content = CONTENTS[kind.reads]
     stray = [n for n in OPTIONS if n not in content.options and given.get(n) is not None]
@@ -232,8 +235,10 @@ def _asked(kind, given, labeled, columns=()):
         options |= {name: column for name, column in own.items() if options[name] is None}
     known = columns if isinstance(kind, type) else getattr(kind, "feature_names_in_", ())
     known = tuple(map(str, known))
+    static = tuple(static if isinstance(kind, type) else getattr(kind, "static", ()))
     others = NO_COLUMNS if isinstance(kind, type) else getattr(kind, "frame_columns", NO_COLUMNS)
-    return content, options, Request(labeled, options.pop("format", None), False, known, others)
+    file_format = options.pop("format", None)
+    return content, options, Request(labeled, file_format, False, known, others, None, static)
 
 
 def _aligned(data, request):
@@ -286,6 +291,9 @@ def _joined(paths, parts):
         if all(getattr(part, name) is not None for part in parts)
     }
     frequencies = {part.frequency for part in parts}
+    static = None
+    if all(part.static for part in parts):
+        static = {n: [v for part in parts for v in part.static[n]] for n in first.static}
     return Data(
         **together,
         columns=first.columns,
@@ -294,6 +302,7 @@ def _joined(paths, parts):
         ids_name=first.ids_name,
         index_name=first.index_name,
         label_name=first.label_name,
+        static=static,
     )
 
 

@@ -46,7 +46,8 @@ class Request(NamedTuple):
     """What is read for: whether labels are needed and are numbers, the columns of a model.
 
     `columns` are its features, `others` those of its training data that are not. `table` is a part
-    of the file that is read in place of the whole.
+    of the file that is read in place of the whole. `static` are columns with one value for each
+    series.
     """
 
     labeled: bool
@@ -55,6 +56,7 @@ class Request(NamedTuple):
     columns: tuple[str, ...] = ()
     others: FrameColumns = NO_COLUMNS
     table: Table | None = None
+    static: tuple[str, ...] = ()
 
 
 def read_file(
@@ -157,7 +159,8 @@ def _series(path, request, columns, sequence, time, fill_gaps, **layout):
     if columns is None and request.columns:
         own = [n for n in table.names if n in request.columns]
         columns = own if set(own) == set(request.columns) else None
-    return series_of_table(table, columns, sequence, time, bool(fill_gaps))
+    static = request.static or None
+    return series_of_table(table, columns, sequence, time, bool(fill_gaps), static)
 
 
 def _json_lines(path, request, label, sequence, encoding, per_step):

@@ -25,8 +25,21 @@ _OPTIONS = options.panel(
     (
         "coverage",
         "Add intervals that contain each value with this probability, above 0 and below 1 "
-        "(forecasters with --output gaussian or quantile).",
+        "(forecasters with another --output than point, or calibrated).",
         float,
+    ),
+    (
+        "horizon",
+        "Steps to forecast: fewer than in the training, or any number with --strategy recursive "
+        "(forecasters).",
+        int,
+    ),
+    (
+        "levels",
+        "Add quantiles, probabilities separated by commas: 0.1,0.5,0.9 (forecasters).",
+        str,
+        None,
+        "NUMBER,...",
     ),
     (
         "future",
@@ -76,13 +89,23 @@ def predict(
             f"{model} holds a {type(m).__name__}; expected another model, because this one "
             f"predicts text: bptt sample."
         )
-    if coverage is not None and not hasattr(m, "predict_interval"):
-        raise ConfigError(f"--coverage is given for a {type(m).__name__}; expected a Forecaster.")
+    for name in ("coverage", "horizon", "levels"):
+        if given[name] is not None and not hasattr(m, "predict_interval"):
+            raise ConfigError(
+                f"{options.flag(name)} is given for a {type(m).__name__}; expected a Forecaster."
+            )
     if out is not None:
         check_destination(out, model, file)
     suffix = "" if out is None else out.suffix.lower()
     conll = getattr(m, "conll", False) and suffix not in (".csv", ".parquet")
-    predicted = partial(_rows, m, coverage, conll, _future(m, given["future"], given))
+    asked = {
+        "coverage": coverage,
+        "horizon": given["horizon"],
+        "levels": _levels(given["levels"]),
+        "future": _future(m, given["future"], given),
+        "typed": suffix == ".parquet",
+    }
+    predicted = partial(_rows, m, asked, conll)
     parts = None if file is None else data_files.read_parts(m, file, given, labeled=False)
     if parts is not None and file is not None:
         _large(m, model, file, parts, predicted, given, quoted=not conll)
@@ -112,10 +135,17 @@ def _future(model, path, given):
     return data_files.read(type(model), [path], options, labeled=False, columns=columns)
 
 
-def _rows(model, coverage, conll, future, data):
+def _levels(text):
+    try:
+        return () if text is None else tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ConfigError(f"--levels is {text!r}; expected numbers such as 0.1,0.5,0.9.") from None
+
+
+def _rows(model, asked, conll, data):
     """Return a heading and the predictions for data."""
     if hasattr(model, "predict_interval"):
-        return model.prediction_rows(data, coverage=coverage, columns=data.columns, future=future)
+        return model.prediction_rows(data, columns=data.columns, **asked)
     return model.prediction_rows(data, **({"table": not conll} if hasattr(model, "conll") else {}))
 
 

@@ -203,9 +203,10 @@ def _train(context, kind, files, given, communicator):
     _check_out(given, files, model)
     kept = options.explicit(context, "keep") or _had_ended(given["resume"])
     places = Checkpoints(out, given["checkpoint_minutes"], given["keep"], finished=kept)
-    learned = data_files.read(kind, files, given)
+    static = tuple(getattr(model, "static", ()))
+    learned = data_files.read(kind, files, given, static=static)
     validation, test = (
-        given[part] and data_files.read(kind, [given[part]], given, columns=learned.columns)
+        given[part] and data_files.read(kind, [given[part]], given, True, learned.columns, static)
         for part in ("validation", "test")
     )
     opening = _opening(model, files, learned, given["validation"], validation)

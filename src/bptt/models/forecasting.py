@@ -193,7 +193,8 @@ class ForecastingModel(SeriesModel):
         future: Any = None,
         horizon: int | None = None,
         levels: Sequence[float] = (),
-    ) -> Iterator[list[str]]:
+        typed: bool = False,
+    ) -> Iterator[list[Any]]:
         """Yield a heading, then each step of the forecast: rows of ``bptt predict``.
 
         Parameters
@@ -208,6 +209,8 @@ class ForecastingModel(SeriesModel):
             As for `predict`.
         levels : sequence of float
             Adds quantiles, see `predict_quantiles`.
+        typed : bool
+            Times and numbers as they are, not as text.
         """
         if coverage is not None:
             self.check_coverage(coverage)
@@ -222,7 +225,7 @@ class ForecastingModel(SeriesModel):
         if levels:
             names = [f" {q:g}" for q in levels]
             parts += zip(names, self._quantiles(ends, levels, horizon), strict=True)
-        yield from layout.rows(parts, self.scale_, columns)
+        yield from layout.rows(parts, self.scale_, columns, typed)
 
     @operation
     @as_fitted

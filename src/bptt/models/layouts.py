@@ -113,9 +113,13 @@ class Layout:
         return self.index_name or "time", show_times(times[i])
 
     def rows(
-        self, parts: Sequence[tuple[str, np.ndarray]], scale: np.ndarray, columns: Sequence[str]
-    ) -> Iterator[list[str]]:
-        """Yield a heading, then each step of forecasts as text.
+        self,
+        parts: Sequence[tuple[str, np.ndarray]],
+        scale: np.ndarray,
+        columns: Sequence[str],
+        typed: bool = False,
+    ) -> Iterator[list[Any]]:
+        """Yield a heading, then each step of forecasts: as text, or times and numbers.
 
         Parameters
         ----------
@@ -125,6 +129,8 @@ class Layout:
             Standard deviations of the values, which digits depend on.
         columns : sequence of str
             Names of the values, where the series have none; numbered where not given.
+        typed : bool
+            Times and numbers as they are, not as text.
         """
         m, horizon, k = parts[0][1].shape
         names = self.names or columns
@@ -135,9 +141,13 @@ class Layout:
         ids = self.ids or [str(i + 1) for i in range(m)]
         digits = np.repeat(scale, len(parts))
         for i, series in enumerate(np.stack([a for _, a in parts], axis=-1)):
-            _, times = self.steps(horizon, i)
+            times = self.steps(horizon, i)[1]
+            if typed:
+                own = self.times(horizon)
+                times = range(1, horizon + 1) if own is None else own[i].tolist()
             for time, row in zip(times, series, strict=True):
-                values = map(_show_value, row.reshape(-1), digits)
+                flat = row.reshape(-1)
+                values = flat.tolist() if typed else map(_show_value, flat, digits)
                 yield [*[ids[i]] * several, time, *values]
 
     def to_json(self) -> dict[str, Any]:

@@ -80,7 +80,7 @@ def negative_binomial_quantile(level: float, mean: np.ndarray, size: np.ndarray)
     Examples
     --------
     >>> negative_binomial_quantile(0.9, np.array([0.5, 20.0]), np.array([1.0, 4.0]))
-    array([ 1., 35.])
+    array([ 2., 35.])
     """
     shape = np.shape(mean)
     mean, size = (np.broadcast_to(a, shape).reshape(-1) for a in (mean, size))
