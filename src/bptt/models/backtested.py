@@ -115,7 +115,7 @@ class BacktestedModel(ForecastingModel):
         season, k = season or self.season, len(self.mean_)
         framing = Framing(
             self.window, self.horizon, "target", season, masks=self.missing == "indicator",
-            n_extra=self._n_extra(),
+            n_extra=self.n_covariates,
         )  # fmt: skip
         firsts = skipped or [0] * len(series.values)
         scales = self._scales(series, [first + self.window for first in firsts])

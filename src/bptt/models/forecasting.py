@@ -268,9 +268,14 @@ class ForecastingModel(SeriesModel):
 
     @operation
     @as_fitted
-    def network_inputs(self, X: Any = None, lengths: None = None) -> list[np.ndarray]:
-        """Return what the network reads of the last window of each series, (window, n_x)."""
-        ends, _ = self._ends(X, horizon=self.horizon)
+    def network_inputs(
+        self, X: Any = None, lengths: None = None, *, future: Any = None
+    ) -> list[np.ndarray]:
+        """Return what the network reads of the last window of each series, (window, n_x).
+
+        `future` is that of `predict`.
+        """
+        ends, _ = self._ends(X, future, self.horizon)
         return list(np.ascontiguousarray(self._predictor().framing.read(ends.z)[0]))
 
     # -- what forecasts are computed from ----------------------------------------------------

@@ -38,12 +38,14 @@ class SeriesModel(SeriesOptions):
 
     def _framing(self, scale):
         masks = self.missing == "indicator"
-        residual, extra = self.residual, self._n_extra()
+        residual, extra = self.residual, self.n_covariates
         return Framing(self.window, self._steps(), residual, self.season, scale, masks, extra)
 
-    def _n_extra(self):
-        """Return the number of inputs of a step that are covariates."""
-        return 0 if self._covariates is None else self._covariates.n_inputs
+    @property
+    def n_covariates(self) -> int:
+        """Number of inputs of a step that are covariates: the last ones of `network_inputs`."""
+        own = vars(self).get("_covariates")
+        return 0 if own is None else own.n_inputs
 
     def _extra(self, series: Series):
         """Return the covariates of series as inputs, each (n, n_extra); None without."""
@@ -180,7 +182,7 @@ class SeriesModel(SeriesOptions):
         k = len(self.mean_)
         n_out = self._output().n_outputs * self._steps() * k
         n_in = 2 * k if self.missing == "indicator" else k
-        return recurrent_network(self, [], n_in + self._n_extra(), n_out, pooling="last")
+        return recurrent_network(self, [], n_in + self.n_covariates, n_out, pooling="last")
 
     def fitted_state(self) -> dict[str, Any]:
         """Return the fitted attributes, ready for JSON."""

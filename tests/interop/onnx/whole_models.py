@@ -90,10 +90,13 @@ def forecaster(**options):
     series = np.stack([10 * np.sin(t / 5) + 50, 3 * np.cos(t / 7)], axis=1)
     if "missing" in options:
         series[[5, 40, 41]] = np.nan
+    if options.get("output") == "negative_binomial":
+        series = np.round(np.abs(series))
     model = Forecaster(**{**OPTIONS, "window": 24, "horizon": 4, **options}).fit(series)
     pieces = [series[i : i + 24] for i in (0, 30, 60)]
     if "missing" in options:
-        rows = np.concatenate([model._ends(piece)[0] for piece in pieces])
+        ends = [model._last(model._read(piece, 24, "a window")) for piece in pieces]
+        rows = np.concatenate([end.windows() for end in ends])
         windows, masks = np.split(rows.astype(np.float32), 2, axis=2)
         given = {"window": windows, "masks": masks}
     else:
@@ -110,9 +113,9 @@ def forecaster_of_dates():
     table = pandas.DataFrame(columns, index=pandas.date_range("2024-01-01", periods=96, freq="h"))
     model = Forecaster(**OPTIONS, window=12, horizon=4, target=["load"], future=["promo"],
                        calendar=["hour"]).fit(table[:72])  # fmt: skip
-    rows, _ = model._ends(table[:72], table[72:])
-    window, covariates = np.split(rows.astype(np.float32), [1], axis=2)
-    given = {"window": window, "covariates": covariates}
+    inputs = model.network_inputs(table[:72], future=table[72:])[0]
+    window = table[["load"]].to_numpy(np.float32)[np.newaxis, 60:72]
+    given = {"window": window, "covariates": inputs[np.newaxis, :, -model.n_covariates :]}
     return model, given, "forecast", model.predict(table[:72], future=table[72:]).to_numpy()[None]
 
 
@@ -131,6 +134,9 @@ MODELS = {
     "language model": language_model,
     "forecaster": forecaster,
     "forecaster, gaussian": lambda: forecaster(output="gaussian", residual="target"),
+    "forecaster, Student's t": lambda: forecaster(output="student_t", season=6),
+    "forecaster, counts": lambda: forecaster(output="negative_binomial"),
+    "forecaster, not below 0": lambda: forecaster(output="gaussian", nonnegative=True),
     "forecaster, season": lambda: forecaster(season=12, horizon=5),
     "forecaster, quantile": lambda: forecaster(output="quantile", residual="none", horizon=9,
                                                season=7),

@@ -152,6 +152,11 @@ class AroundForecast(Around):
     def __init__(self, model: Forecaster):
         super().__init__()
         self.model = model
+        if model.scaling == "series":
+            raise InteropError(
+                "the forecaster has scaling='series', and the exported window has no id to find "
+                "its scale by; expected scaling='global'."
+            )
         k = len(model.mean_)
         direct = model.strategy == "direct"
         self.steps = model.horizon if direct else 1
@@ -170,10 +175,10 @@ class AroundForecast(Around):
             self.notes.append("filling missing values stays behind: the window must have none")
         if model.missing == "indicator":
             self.notes.append("masks (batch, window, k) are 1 where a value was missing, else 0")
-        if model._covariates is not None:
+        if model.n_covariates:
             self.notes.append(
-                "covariates (batch, window, n) are those of each step, and of the step `horizon` "
-                "later, standardized: making them of columns and dates stays behind"
+                "covariates (batch, window, n) are the last columns of network_inputs: making them "
+                "of columns and dates stays behind"
             )
         if model._conformal is not None:
             self.notes.append("conformal intervals stay behind")
@@ -193,8 +198,7 @@ class AroundForecast(Around):
         parts = [b.add("Sub", z, last) if model.residual == "window" else z]
         if model.missing == "indicator":
             parts.append(b.input("masks", "float", "m", model.window, k))
-        if model._covariates is not None:
-            n = model._covariates.n_inputs
+        if n := model.n_covariates:
             parts.append(b.input("covariates", "float", "m", model.window, n))
         return parts[0] if len(parts) == 1 else b.add("Concat", *parts, axis=2)
 
@@ -223,13 +227,29 @@ class AroundForecast(Around):
             b.output("quantiles", "float", "m", n, self.steps, k)
             median = list(model.levels).index(0.5)
             point = b.add("Gather", ordered, b.constant(median, dtype=np.int64), axis=1)
+        elif model.output == "negative_binomial":
+            unit = model.scale_ * model.change_scale_
+            raw = b.add("Add", part(0), b.constant(model.mean_ / unit))
+            if self.base is not None:
+                raw = b.add(
+                    "Add", raw, b.add("Div", self.base, b.constant(np.float32(model.change_scale_)))
+                )
+            point = b.add("Mul", b.add("Softplus", raw), b.constant(unit))
+            b.rename(b.add("Exp", part(1)), "dispersion")
+            b.output("dispersion", "float", "m", self.steps, k)
         else:
             point = value(part(0))
-            if model.output == "gaussian":
+            if model.output in ("gaussian", "student_t"):
                 half = b.add("Exp", b.add("Mul", part(1), b.constant(np.float32(0.5))))
                 factor = b.constant(model.change_scale_ * model.scale_)
                 b.rename(b.add("Mul", half, factor), "deviation")
                 b.output("deviation", "float", "m", self.steps, k)
+            if model.output == "student_t":
+                nu = b.add("Add", b.add("Softplus", part(2)), b.constant(np.float32(2)))
+                b.rename(nu, "degrees_of_freedom")
+                b.output("degrees_of_freedom", "float", "m", self.steps, k)
+        if model.nonnegative:
+            point = b.add("Max", point, b.constant(np.float32(0)))
         b.rename(point, "forecast")
         b.output("forecast", "float", "m", self.steps, k)
 
