@@ -35,14 +35,15 @@ def prepared(
     Returns
     -------
     series, training, validation
+        The series in the order of their ids, so that the training does not depend on their order.
     """
     before = model if model._goes_on() else None
     known = None if before is None else before._known_layout()
     given = read_series(X, lengths, known=known, **roles)
     new._covariates = _roles(new, given) if before is None else before._covariates
-    given = new._split(given)
-    new._check_values(given)
-    given, cuts = _cut(new, given, 0 if validation is not None else model.validation_fraction)
+    own = new._split(given)
+    new._check_values(own)
+    given, cuts = _cut(new, own.by_id(), 0 if validation is not None else model.validation_fraction)
     _learn(new, given, cuts, before)
     scales, framing = new._scales(given, cuts), new._framing(1.0)
     source = new._windows(given, scales, framing, model.batch_size, model.stride, cuts)
@@ -58,8 +59,17 @@ def prepared(
         scored = new._windows(given, scales, framing, ROWS, skipped=skipped)
     else:
         scored = _validation(new, given, validation, framing, roles)
-    new._context, new._conformal = new._last(given), None
+    new._context, new._conformal = _context(new, own), None
     return given, source, scored
+
+
+def _context(new, given):
+    """Return the ends of the series, in the order in which they were given."""
+    given = new._long_enough(given, new.window, "a window")
+    ids = given.layout.ids
+    if new._own_scales is not None and ids is not None:
+        new._own_scales = SeriesScales(ids, new._own_scales.of(given.values, ids))
+    return replace(new._last(given), scales=None)
 
 
 def _roles(new, given):

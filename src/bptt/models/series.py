@@ -72,6 +72,27 @@ class Series:
                 layout = replace(layout, ends=tuple(number_of(times[-1]) for times in index))
         return replace(self, values=values, index=index, layout=layout)
 
+    def by_id(self) -> Self:
+        """Return the series in the order of their ids; as they are where they have none."""
+        ids = self.layout.ids
+        if ids is None or (order := sorted(range(len(ids)), key=ids.__getitem__)) == list(
+            range(len(ids))
+        ):
+            return self
+
+        def taken(values):
+            return None if values is None else [values[i] for i in order]
+
+        ends = taken(self.layout.ends)
+        layout = replace(
+            self.layout, ids=tuple(taken(ids) or ()), ends=None if ends is None else tuple(ends)
+        )
+        static = {name: taken(values) or [] for name, values in (self.static or {}).items()}
+        return replace(
+            self, values=taken(self.values) or [], layout=layout, index=taken(self.index),
+            covariates=taken(self.covariates), static=static or None,
+        )  # fmt: skip
+
     def padded(self, least: int) -> Self:
         """Return series of at least some steps: missing values are put before those too short.
 

@@ -67,9 +67,9 @@ class SeriesModel(SeriesOptions):
 
     def _check_values(self, series: Series):
         """Refuse values that the model cannot be trained on or forecast."""
+        series.refuse_empty()
         if self.missing == "raise":
             series.refuse("NaN")
-        series.refuse_empty()
         if self._output().counts:
             series.refuse_fractions()
 
@@ -165,8 +165,9 @@ class SeriesModel(SeriesOptions):
         if layout.ids is not None:
             by = f", by {layout.ids_name}" if layout.ids_name else ""
             lines.append(f"series: {len(layout.ids):,}{by}")
-        if self.scaling == "series":
-            lines.append("scaling: by mean and standard deviation of each series")
+        if layout.ids is not None or self.scaling == "series":
+            whose = "each series" if self.scaling == "series" else "all series together"
+            lines.append(f"scaling: by mean and standard deviation of {whose}")
         return lines
 
     def data_options(self) -> dict[str, str]:

@@ -85,6 +85,7 @@ def _of_dict(X, lengths, known, group, time, static):
         series = Series(values, Layout(single=False, mapped=True, names=names, ids=ids))
         series.check_width(values[0].shape[1], f"as {series.name(0)}")
         return series
+    _check_zones(X)
     parts = []
     for name, x in X.items():
         with within(f"series {name!r}"):
@@ -106,6 +107,22 @@ def _of_dict(X, lengths, known, group, time, static):
     warn_cautions(data.notes)
     series = _of_data(data, data, known)
     return replace(series, layout=replace(series.layout, mapped=True))
+
+
+def _check_zones(X):
+    """Refuse dated series in several time zones."""
+    zones = {
+        name: getattr(x.index, "tz", None)
+        for name, x in X.items()
+        if getattr(getattr(x, "index", None), "dtype", np.dtype(int)).kind == "M"
+    }
+    first = next(iter(zones), None)
+    for name, zone in zones.items():
+        if str(zone) != str(zones[first]):
+            raise ConfigError(
+                f"series {name!r} has the time zone {zone} and {first!r} {zones[first]}; expected "
+                f"one zone: convert them to UTC first."
+            )
 
 
 def warn_cautions(notes: Sequence[str]) -> None:

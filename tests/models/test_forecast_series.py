@@ -1,0 +1,162 @@
+"""Series by id: dicts, static covariates, scales of each series, short series, bad input."""
+
+import numpy as np
+import pytest
+
+from bptt import Forecaster
+from bptt.errors import BpttError, ConfigError
+from bptt.models import load
+from tests.support.cases import same_bits
+from tests.support.sequence_models import QUIET
+
+pd = pytest.importorskip("pandas")
+
+HOW = {"window": 8, "horizon": 2, "units": 4, "epochs": 2}
+WAVE = 10 + np.sin(np.arange(60) / 3)
+DAYS = pd.date_range("2024-01-01", periods=60, freq="D")
+
+
+def long(**series):
+    parts = [
+        pd.DataFrame({"unique_id": name, "ds": DAYS[: len(y)], "y": y})
+        for name, y in series.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def table():
+    both = long(a=WAVE, b=100 * WAVE[:40])
+    return both.assign(store=both.unique_id.map({"a": "north", "b": "south"}), area=2.5)
+
+
+@pytest.fixture(scope="module")
+def static(table):
+    return Forecaster(**HOW, static=["store", "area"], scaling="series").fit(table, **QUIET)
+
+
+def test_a_dict_gives_a_dict():
+    X = {"a": WAVE, "b": 2 * WAVE[:40]}
+    model = Forecaster(**HOW).fit(X, **QUIET)
+    forecast = model.predict()
+    assert list(forecast) == ["a", "b"]
+    listed = Forecaster(**HOW).fit(list(X.values()), **QUIET).predict()
+    assert same_bits(np.stack(list(forecast.values())), listed)
+    assert list(model.predict({"b": 2 * WAVE[:40]})) == ["b"]
+    assert same_bits(model.predict({"b": 2 * WAVE[:40]})["b"], forecast["b"])
+    with pytest.raises(ConfigError, match="X has the series 'c'; expected ids of the series in"):
+        model.predict({"c": WAVE})
+
+
+def test_a_dict_of_dated_series_gives_dated_forecasts(tmp_path):
+    X = {"a": pd.Series(WAVE, DAYS, name="load"), "b": pd.Series(WAVE[:40], DAYS[:40], name="load")}
+    model = Forecaster(**HOW).fit(X, **QUIET)
+    forecast = model.predict()
+    assert list(forecast["b"].index) == list(DAYS[40:42])
+    assert list(forecast["b"].columns) == ["load"]
+    model.save(tmp_path / "m.safetensors")
+    again = load(tmp_path / "m.safetensors").predict()
+    assert same_bits(again["a"].to_numpy(), forecast["a"].to_numpy())
+    rows = list(model.prediction_rows())
+    assert rows[0] == ["series", "time", "load"]
+    assert rows[3][0] == "b"
+
+
+def test_each_series_has_its_own_scale(tmp_path):
+    X = {"a": WAVE, "b": 1000 * WAVE + 5e4}
+    model = Forecaster(**HOW, scaling="series").fit(X, **QUIET)
+    forecast = model.predict()
+    np.testing.assert_allclose(forecast["b"], 1000 * forecast["a"] + 5e4, rtol=1e-4)
+    one = model.predict({"b": X["b"][20:]})["b"]  # by id: with the scale of the training
+    assert same_bits(one, forecast["b"])
+    other = model.predict([X["b"]])[0]  # without an id: by its own steps, which are the same here
+    assert same_bits(other, forecast["b"])
+    tested = model.backtest({"c": 7 * WAVE}).forecast
+    later = model.backtest({"c": np.concatenate([7 * WAVE, [1e6]])}).forecast
+    assert same_bits(later[: len(tested)], tested)  # no later step is in a new series' scale
+    assert "scaling: by mean and standard deviation of each series" in model.describe()
+    model.save(tmp_path / "m.safetensors")
+    assert same_bits(load(tmp_path / "m.safetensors").predict()["b"], forecast["b"])
+    with pytest.raises(ConfigError, match="a stream has no ids"):
+        model.stream()
+
+
+def test_static_covariates_are_read(static, table, tmp_path):
+    forecast = static.predict()
+    assert list(forecast.columns) == ["unique_id", "ds", "y"]
+    own = table[table.unique_id == "a"]
+    alike = static.predict(own.assign(store="south"))["y"].to_numpy()
+    assert not np.allclose(alike, forecast["y"][:2])
+    np.testing.assert_allclose(static.predict(own)["y"], forecast["y"][:2], rtol=1e-6)
+    static.save(tmp_path / "m.safetensors")
+    again = load(tmp_path / "m.safetensors")
+    assert same_bits(again.predict(table)["y"].to_numpy(), forecast["y"].to_numpy())
+    assert "covariates: static: store, area" in static.describe()
+    assert static.backtest(table, windows=2, refit=True, stride=3).forecast.shape == (4, 2, 1)
+
+
+def test_a_short_series_is_filled_up_or_named():
+    short = {"a": WAVE, "b": WAVE[:7]}
+    with pytest.raises(ConfigError, match=r"\(id 'b'\) has 7 steps; expected at least 10, window"):
+        Forecaster(**HOW).fit(short, **QUIET)
+    model = Forecaster(**HOW, missing="forward").fit(short, **QUIET)
+    assert np.isfinite(model.predict()["b"]).all()
+    whole = Forecaster(**HOW, missing="forward").fit({"a": WAVE, "b": WAVE[:10]}, **QUIET)
+    padded = {"a": WAVE, "b": np.concatenate([[np.nan] * 3, WAVE[:7]])}
+    again = Forecaster(**HOW, missing="forward").fit(padded, **QUIET)
+    assert same_bits(again.predict()["b"], model.predict()["b"])
+    assert whole.predict({"b": WAVE[:3]})["b"].shape == (2, 1)
+
+
+def test_the_order_of_series_does_not_matter(table):
+    plain = table[["unique_id", "ds", "y"]]
+    turned = pd.concat([plain[plain.unique_id == name] for name in "ba"])
+    for scaling in ("global", "series"):
+        model, other = (Forecaster(**HOW, scaling=scaling).fit(t, **QUIET) for t in (plain, turned))
+        for name, values in model.parameters_.items():
+            assert same_bits(values, other.parameters_[name])
+        assert list(other.predict().unique_id) == ["b", "b", "a", "a"]
+        assert same_bits(other.predict()["y"].to_numpy()[:2], model.predict()["y"].to_numpy()[2:])
+
+
+def test_a_constant_series_is_forecast():
+    model = Forecaster(**HOW, scaling="series").fit({"a": WAVE, "b": np.full(40, 7.0)}, **QUIET)
+    assert np.abs(model.predict()["b"] - 7).max() < 2
+
+
+def changed(table, row, column, value):
+    other = table.astype({column: object})
+    other.loc[row, column] = value
+    return other
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda t: t.assign(store="west"), "(id 'a') has the store 'west'; expected one of those"),
+        (lambda t: t.assign(store=4.0), "the static column 'store' holds numbers; expected texts"),
+        (lambda t: changed(t, 3, "store", "x"), "store of 'a' is 'north' and, in row 4, 'x'"),
+        (lambda t: t.drop(columns="store"), "expected 'store' once among them"),
+        (lambda t: t.assign(unique_id="c", store="north"), "occurs twice in ds of 'c'"),
+        (lambda t: t[t.unique_id == "a"].assign(unique_id="c"), "X has the series 'c'; expected"),
+        (lambda t: t.assign(y=np.nan), "(id 'a') holds no value, all 60 are missing"),
+        (lambda t: changed(t, 2, "y", np.inf), "(id 'a') holds inf at step 2 (2024-01-03)"),
+        (lambda t: changed(t, 2, "y", np.nan), "(id 'a') holds NaN at step 2 (2024-01-03)"),
+        (lambda t: t.iloc[::2], "(id 'a') has the frequency '2D'; expected 'D', as in fit"),
+        (lambda t: pd.concat([t, t.iloc[:1]]), "2024-01-01 occurs twice in ds of 'a'"),
+        (lambda t: t.iloc[:5], "(id 'a') has 5 steps; expected at least 8, a window"),
+    ],
+)
+def test_bad_input_is_named_by_id_and_date(static, table, change, text):
+    with pytest.raises(BpttError) as caught:
+        static.predict(change(table))
+    assert text in str(caught.value)
+
+
+def test_mixed_time_zones_are_refused():
+    zones = {
+        "a": pd.Series(WAVE, DAYS.tz_localize("UTC")),
+        "b": pd.Series(WAVE, DAYS.tz_localize("Asia/Tokyo")),
+    }
+    with pytest.raises(BpttError, match="time zone"):
+        Forecaster(**HOW).fit(zones, **QUIET)
