@@ -9,7 +9,7 @@ from ..errors import ConfigError, within
 from .covariates import Covariates
 from .names import listed
 from .predictor import ROWS
-from .scales import Scales, SeriesScales, series_scale
+from .scales import SeriesScales, series_scales
 from .scaling import mean_and_scale
 from .series import Series
 from .series_reading import read_series
@@ -105,9 +105,7 @@ def _learn(new, given, cuts, before):
         return
     new.mean_, new.scale_ = mean_and_scale("X", np.concatenate(values), names)
     if new.scaling == "series":
-        rows = [series_scale(x, new.mean_) for x in values]
-        own = Scales(*(np.stack(part) for part in zip(*rows, strict=True)))
-        new._own_scales = SeriesScales(ids, own)
+        new._own_scales = SeriesScales(ids, series_scales(values, new.mean_))
     if new._covariates is not None:
         own = [c[:n] for c, n in zip(given.covariates or [], cuts, strict=True)]
         new._covariates = new._covariates.learned(np.concatenate(own), given, new.static)

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..checks import require_finite
 from ..errors import ConfigError
-from .scaling import finite_row, mean_and_scale, scale_row
+from .scaling import LARGEST, SMALL, finite_row, mean_and_scale, scale_row
 
 Scaling = Literal["global", "series"]
 
@@ -30,6 +30,17 @@ class Scales:
         with np.errstate(over="ignore"):  # `unscaled` refuses what is not finite
             z = (x - self.mean[:, np.newaxis]) / self.scale[:, np.newaxis]
             return z.astype(np.float32)
+
+    def of_series(self, values: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return whole series, each (n_i, k), standardized by their rows, float32."""
+        lengths = [len(x) for x in values]
+        rows = np.concatenate(values)
+        mean, scale = self.mean, self.scale
+        if len(mean) > 1:
+            mean, scale = (np.repeat(part, lengths, axis=0) for part in (mean, scale))
+        with np.errstate(over="ignore"):
+            z = ((rows - mean) / scale).astype(np.float32)
+        return np.split(z, np.cumsum(lengths)[:-1])
 
     def unscaled(self, z: np.ndarray) -> np.ndarray:
         """Undo `scaled`, in float64.
@@ -81,15 +92,14 @@ class SeriesScales:
             Steps of each series that may be used.
         """
         place = {} if self.ids is None else {name: i for i, name in enumerate(self.ids)}
-        rows = []
-        for i, x in enumerate(values):
-            j = None if ids is None else place.get(ids[i])
-            if j is not None:
-                rows.append((self.scales.mean[j], self.scales.scale[j]))
-            else:
-                own = x if ends is None else x[: ends[i]]
-                rows.append(series_scale(own, self.scales.mean.mean(axis=0)))
-        return Scales(*(np.stack(part) for part in zip(*rows, strict=True)))
+        known = [-1 if ids is None else place.get(ids[i], -1) for i in range(len(values))]
+        new = [i for i, j in enumerate(known) if j < 0]
+        mean, scale = self.scales.mean[known], self.scales.scale[known]
+        if new:
+            parts = [values[i] if ends is None else values[i][: ends[i]] for i in new]
+            own = series_scales(parts, self.scales.mean.mean(axis=0))
+            mean[new], scale[new] = own.mean, own.scale
+        return Scales(mean, scale)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
@@ -113,16 +123,31 @@ class SeriesScales:
         )
 
 
-def series_scale(x: np.ndarray, default: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of a series; `default` and 1 where a column has no value.
+def series_scales(values: Sequence[np.ndarray], default: np.ndarray) -> Scales:
+    """Return mean and standard deviation of each series; `default` and 1 where a column is empty.
+
+    Parameters
+    ----------
+    values : sequence of ndarray, each (n_i, k)
+        At least one step each.
+    default : ndarray, shape (k,)
 
     Raises
     ------
     ConfigError
-        Its numbers are too large to square.
+        Numbers are too large to square.
     """
-    gone = np.isnan(x).all(axis=0)
-    if not gone.any():
-        return mean_and_scale("X", x)
-    mean, scale = mean_and_scale("X", np.where(gone, 0.0, x))
-    return np.where(gone, default, mean), np.where(gone, 1.0, scale)
+    lengths = np.array([len(x) for x in values])
+    rows, starts = np.concatenate(values), np.cumsum(lengths) - lengths
+    n = lengths[:, np.newaxis]
+    with np.errstate(all="ignore"):
+        mean = np.add.reduceat(rows, starts, axis=0) / n
+        squares = (rows - np.repeat(mean, lengths, axis=0)) ** 2
+        scale = np.sqrt(np.add.reduceat(squares, starts, axis=0) / n)
+        odd = ~((scale > SMALL) & (scale > 1e-14 * np.abs(mean)) & (scale < LARGEST))
+        odd |= ~(np.abs(mean) < LARGEST)
+    for i in np.flatnonzero(odd.any(axis=1)):  # missing values, constants, sizes beyond float64
+        gone = np.isnan(values[i]).all(axis=0)
+        own = mean_and_scale("X", np.where(gone, 0.0, values[i]))
+        mean[i], scale[i] = np.where(gone, default, own[0]), np.where(gone, 1.0, own[1])
+    return Scales(mean, scale)

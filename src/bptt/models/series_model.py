@@ -109,8 +109,7 @@ class SeriesModel(SeriesOptions):
         values = [x[:n] for x, n in zip(series.values, cuts, strict=True)]
         whole, gone = filled(values, self.missing, scales.mean)
         first = np.zeros(len(self.mean_), np.float32)  # the mean, standardized
-        each = range(len(whole))
-        scaled = [scales[i : i + 1].scaled(whole[i][np.newaxis])[0] for i in each]
+        scaled = scales.of_series(whole)
         extra = self._extra(series)
         if extra is not None:
             extra = [e[:n] for e, n in zip(extra, cuts, strict=True)]
