@@ -5,7 +5,6 @@ last 20 % are the test: all windows of 52 weeks. Missing weeks (59) are interpol
 count in no score. MASE is scaled by the seasonal naive forecast (52 weeks) on the training part.
 """
 
-import numpy as np
 import pandas as pd
 from common import Result, Task, parser, run, timed, with_epochs
 
