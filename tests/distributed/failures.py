@@ -8,6 +8,7 @@ result of an uninterrupted training, and a sentence that was printed.
 """
 
 import contextlib
+import faulthandler
 import os
 import signal
 import statistics
@@ -41,6 +42,7 @@ SIGNALS = {
     "terminate": signal.SIGTERM, "interrupt": signal.SIGINT,
 }  # fmt: skip
 RANKS, STEP, TIMEOUT = 3, 20, 3.0
+LIMIT = 240  # seconds of a whole job
 TEXT = "the cat sat on the mat. " * 60
 
 
@@ -53,6 +55,7 @@ def model():
 
 def job(event, path):
     """Train; on one rank the event happens."""
+    faulthandler.enable()  # for SIGABRT, where a job does not end
     communicator = bptt.distributed.MPI(timeout=TIMEOUT)
     here = communicator.rank == (0 if event in ("disk", "link") else 1)
 
@@ -129,14 +132,16 @@ def run(event, expected):
         command = [*words, "-n", str(RANKS), *python, __file__, "--job", event, str(path)]
         with said.open("wb") as out:
             process = subprocess.Popen(command, stdout=out, stderr=out)
-        ended, status = watched(process, path, 60)
-        sentence = next(
-            (s for s in said.read_text(errors="replace").splitlines() if s.startswith("bptt: ")), ""
-        )
+        ended, status = watched(process, path, LIMIT)
+        output = said.read_text(errors="replace")
+        sentence = next((s for s in output.splitlines() if s.startswith("bptt: ")), "")
         said.unlink()
         path.with_suffix(".filler").unlink(missing_ok=True)
         seconds = ended - float(at.read_text()) if at.exists() else float("nan")
-        return status, seconds, event == "before" or whole(path, expected), sentence
+        kept = event == "before" or whole(path, expected)
+        if not kept or status not in (0, 1, 3, 9, 75):
+            sys.stderr.write(f"{event} {status} {seconds} {kept}\n{output}\n")
+        return status, seconds, kept, sentence
 
 
 def watched(process, path, limit):
@@ -156,7 +161,7 @@ def watched(process, path, limit):
             return ended, "ranks ended; mpiexec waits"
         time.sleep(0.02)
     for pid in ranks(path):
-        os.kill(pid, signal.SIGKILL)
+        os.kill(pid, signal.SIGABRT)
     process.kill()
     return time.monotonic(), "none"
 

@@ -120,6 +120,8 @@ def test_a_supervised_rank_gets_signals_and_gives_its_own_status(monkeypatch):
         "time.sleep(20)"
     )
     assert supervisor.supervise(["-c", sends]) == 9
+    dies = sends.replace("lambda *_: sys.exit(9)", "signal.SIG_DFL")
+    assert supervisor.supervise(["-c", dies]) == 128 + signal.SIGTERM  # no rank that was lost
     assert signal.getsignal(signal.SIGTERM) is before
 
 

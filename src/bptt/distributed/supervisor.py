@@ -33,15 +33,21 @@ def in_job() -> bool:
 
 
 def supervise(arguments: Sequence[str]) -> int:
-    """Run Python with arguments; return the exit status, 75 where a signal killed it.
+    """Run Python with arguments; return the exit status, 75 where it was killed.
 
-    Signals are forwarded. Where this process is killed, so is the other (on Linux).
+    Signals are forwarded; of one that ends the other process, the status is 128 + its number. Where this process is killed, so is the other (on Linux).
 
     Parameters
     ----------
     arguments : sequence of str
         As of the command ``python``.
     """
+    forwarded = set()
+
+    def forward(number, frame):
+        forwarded.add(number)
+        process.send_signal(number)
+
     with contextlib.ExitStack() as stack:
         process = subprocess.Popen(
             [sys.executable, *arguments],
@@ -51,11 +57,13 @@ def supervise(arguments: Sequence[str]) -> int:
         )
         for name in FORWARDED:
             if number := getattr(signal, name, None):
-                before = signal.signal(number, lambda n, _: process.send_signal(n))
+                before = signal.signal(number, forward)
                 stack.callback(signal.signal, number, before)
         status = process.wait()
     if status >= 0:
         return status
+    if -status in forwarded:
+        return 128 - status
     sys.stderr.write(
         f"bptt: rank {_number(0)} on {socket.gethostname()} was ended by "
         f"{signal.Signals(-status).name}; the job ends with status {STATUS_LOST}. Go on from the "
