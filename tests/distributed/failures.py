@@ -42,7 +42,7 @@ SIGNALS = {
     "terminate": signal.SIGTERM, "interrupt": signal.SIGINT,
 }  # fmt: skip
 RANKS, STEP, TIMEOUT = 3, 20, 3.0
-LIMIT = 240  # seconds of a whole job
+LIMIT = 60  # seconds of a whole job
 TEXT = "the cat sat on the mat. " * 60
 
 
@@ -60,7 +60,7 @@ def job(event, path):
     here = communicator.rank == (0 if event in ("disk", "link") else 1)
 
     def happens():
-        path.with_suffix(".at").write_text(str(time.monotonic()))
+        path.with_suffix(".at").touch()
         if event in SIGNALS:
             os.kill(os.getpid(), SIGNALS[event])
         if event == "raise":
@@ -86,7 +86,7 @@ def job(event, path):
         for progress in steps(*args, **options):
             yield progress
             if progress.step == STEP:
-                path.with_suffix(".at").write_text(str(time.monotonic()))
+                path.with_suffix(".at").touch()
                 return
 
     steps = fitting.train
@@ -127,43 +127,53 @@ def run(event, expected):
     """Run a job; return its status, the seconds from the event to its end, the last words."""
     with place(event) as (words, directory):
         path = directory / "m.safetensors"
-        said, at = directory.with_suffix(".said"), path.with_suffix(".at")
+        said = directory.with_suffix(".said")
         python = [sys.executable, *([] if event == "bare" else ["-m", "bptt.distributed"])]
         command = [*words, "-n", str(RANKS), *python, __file__, "--job", event, str(path)]
         with said.open("wb") as out:
             process = subprocess.Popen(command, stdout=out, stderr=out)
-        ended, status = watched(process, path, LIMIT)
+        seconds, status = watched(process, path)
         output = said.read_text(errors="replace")
         sentence = next((s for s in output.splitlines() if s.startswith("bptt: ")), "")
         said.unlink()
         path.with_suffix(".filler").unlink(missing_ok=True)
-        seconds = ended - float(at.read_text()) if at.exists() else float("nan")
         kept = event == "before" or whole(path, expected)
         if not kept or status not in (0, 1, 3, 9, 75):
             sys.stderr.write(f"{event} {status} {seconds} {kept}\n{output}\n")
         return status, seconds, kept, sentence
 
 
-def watched(process, path, limit):
-    """Wait for the end of all ranks; return when that was and the status of mpiexec."""
-    until = time.monotonic() + limit
-    while time.monotonic() < until:
-        if path.with_suffix(".cut").exists():
-            path.with_suffix(".cut").unlink()
-            cut()
-        if (status := process.poll()) is not None and not ranks(path):
-            return time.monotonic(), status
-        if path.with_suffix(".at").exists() and not ranks(path):
-            ended = time.monotonic()  # mpiexec itself may wait for a host that is cut off
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                return ended, process.wait(5)
-            process.kill()
-            return ended, "ranks ended; mpiexec waits"
+def watched(process, path):
+    """Wait for the end of all ranks; return the seconds from the event, and mpiexec's status.
+
+    A time in which this machine was stopped is not counted.
+    """
+    at, cut_at = path.with_suffix(".at"), path.with_suffix(".cut")
+    last, whole, since, end = time.monotonic(), 0.0, None, None
+    while True:
         time.sleep(0.02)
-    for pid in ranks(path):
-        os.kill(pid, signal.SIGABRT)
-    process.kill()
-    return time.monotonic(), "none"
+        now = time.monotonic()
+        passed, last = min(now - last, 0.25), now
+        whole += passed
+        if since is None and at.exists():
+            since = 0.0
+        elif since is not None:
+            since += passed
+        if cut_at.exists():
+            cut_at.unlink()
+            cut()
+        if end is None and not ranks(path) and (since is not None or process.poll() is not None):
+            end = (float("nan") if since is None else since), whole
+        if end is not None and (status := process.poll()) is not None:
+            return end[0], status
+        if end is not None and whole > end[1] + 5:  # mpiexec waits for a host that is cut off
+            process.kill()
+            return end[0], "ranks ended; mpiexec waits"
+        if whole > LIMIT:
+            for pid in ranks(path):
+                os.kill(pid, signal.SIGABRT)
+            process.kill()
+            return float("nan"), "none"
 
 
 def ranks(path):

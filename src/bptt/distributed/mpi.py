@@ -24,6 +24,7 @@ STATUS_LOST = 75  # EX_TEMPFAIL of sysexits.h: a batch system may start the job 
 SPIN = 0.02  # seconds of waiting without a pause: a reduction of 1 MB takes 0.5 ms
 PAUSE = 2e-4  # seconds between two tests after that
 LOOK = 0.05  # seconds between two looks for questions of other ranks
+STOPPED = 0.25  # seconds: a longer pause is that of a machine that was stopped, and is not counted
 SURE = 0.5
 TURN = 0.3  # seconds that each rank leaves to those before it to end the job
 AT_END = -1  # in place of the number of an exchange
@@ -66,7 +67,7 @@ class MPI:
             raise ConfigError(f"timeout is {timeout!r}; expected a number of seconds > 0.")
         self.timeout: float = float(timeout)
         extras.load("mpi4py", extra="mpi", why="to train over MPI")
-        self._until = time.monotonic() + timeout + LAST_RESORT  # MPI must have answered until then
+        self._left = timeout + LAST_RESORT  # seconds in which a call of MPI must return
         self._status = STATUS_LOST
         self._number = 0  # of the exchange or sum that this rank is in
         self.rank = self.size = -1
@@ -115,7 +116,7 @@ class MPI:
         """Write a sentence to standard error and end all ranks with a status."""
         if sentence:
             self._write(sentence)
-        self._until, self._status = time.monotonic() + SURE, status
+        self._left, self._status = SURE, status
         library.abort(self._mpi, status)
         os._exit(status)
 
@@ -126,39 +127,40 @@ class MPI:
         """Count an exchange or sum; end the job where it is not complete in time or fails."""
         self._number += 1
         timeout = self.timeout if timeout is None else timeout
-        self._until = time.monotonic() + timeout + LAST_RESORT
+        self._left = timeout + LAST_RESORT
         try:
             yield
         except self._mpi.Exception as error:
             self._end([], f"{where(self, self.rank)} failed to send: {error}")
-        self._until = math.inf
+        self._left = math.inf
 
     def _wait(self, requests, timeout=None):
         """Wait for (other rank or None for all, request); end the job where one is lost."""
         timeout = self.timeout if timeout is None else timeout
         pending = [request for _, request in requests]
         statuses = [self._mpi.Status() for _ in requests]
-        began = looked = time.perf_counter()
+        last, waited, looked = time.perf_counter(), 0.0, 0.0
         asked, gone = False, {}
         while not self._tested(requests, pending, statuses):
-            now = time.perf_counter()
-            if now - began > SPIN:
+            if waited > SPIN:
                 time.sleep(PAUSE)
-            if now - looked < LOOK:
+            now = time.perf_counter()
+            waited, last = waited + min(now - last, STOPPED), now
+            if waited - looked < LOOK:
                 continue
-            looked = now
+            looked = waited
             self._listen()
-            if now - began > timeout / 2 and not asked:
+            if waited > timeout / 2 and not asked:
                 asked = True
                 self._tell(range(self.size), 0)
             for j, process in self._seen.items():
                 if j not in gone and processes.has_ended(process):
-                    gone[j] = now
+                    gone[j] = waited
             waits = {j for j, request in requests if j is None or not request.Test()}
-            lost = [j for j, t in gone.items() if now - t > SURE and waits & {j, None}]
+            lost = [j for j, at in gone.items() if waited - at > SURE and waits & {j, None}]
             if lost or (self._noticed and timeout == math.inf):
                 self._end(lost, f"{self._named(lost) or 'a rank'} ended")
-            if now - began > timeout:
+            if waited > timeout:
                 self._end(*self._missing(waits - {None}))
 
     def _tested(self, requests, pending, statuses):
@@ -177,8 +179,11 @@ class MPI:
 
     def _last_resort(self):
         """End this process, on a thread of its own, where a call of MPI does not return in time."""
-        while time.monotonic() < self._until:
-            time.sleep(min(0.25, self.timeout / 10))
+        last = time.perf_counter()
+        while self._left > 0:
+            time.sleep(min(STOPPED, self.timeout / 10))
+            now = time.perf_counter()
+            self._left, last = self._left - min(now - last, STOPPED), now
             if self.size == 1:
                 return
         self._write(f"a call of MPI on {socket.gethostname()} does not return; this rank ends.")

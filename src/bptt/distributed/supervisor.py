@@ -35,7 +35,8 @@ def in_job() -> bool:
 def supervise(arguments: Sequence[str]) -> int:
     """Run Python with arguments; return the exit status, 75 where it was killed.
 
-    Signals are forwarded; of one that ends the other process, the status is 128 + its number. Where this process is killed, so is the other (on Linux).
+    Signals are forwarded; of one that ends the other process, the status is 128 + its number.
+    Where this process is killed, so is the other (on Linux).
 
     Parameters
     ----------
