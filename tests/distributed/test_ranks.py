@@ -1,11 +1,5 @@
 """The result of a training does not depend on the number of ranks."""
 
-import shutil
-import subprocess
-import sys
-from importlib.util import find_spec
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -18,8 +12,6 @@ from .cases import cases, hash_of
 from .threads import on_ranks
 
 NAMES = [name for name, *_ in cases()]
-MPIEXEC = Path(sys.executable).with_name("mpiexec")  # of the wheel mpich
-HERE = Path(__file__).parent
 
 
 def case(name, epochs=1):
@@ -117,21 +109,3 @@ def test_what_is_no_communicator_is_refused():
     assert isinstance(connect(None), Alone)
     with pytest.raises(ConfigError, match="expected None, 'mpi' or an object"):
         connect("tcp")
-
-
-@pytest.mark.skipif(
-    find_spec("mpi4py") is None or not (MPIEXEC.exists() or shutil.which("mpiexec")),
-    reason="mpi4py or mpiexec is not installed: pip install mpi4py mpich",
-)
-def test_mpi_gives_one_hash_on_1_and_3_ranks():
-    mpiexec = str(MPIEXEC if MPIEXEC.exists() else shutil.which("mpiexec"))
-    command = [sys.executable, str(HERE / "cases.py"), "gru", "documents"]
-    shown = [
-        subprocess.run(
-            [mpiexec, "-n", str(n), *command], capture_output=True, text=True, timeout=120
-        )
-        for n in (1, 3)
-    ]
-    assert all(s.returncode == 0 for s in shown), shown[-1].stderr
-    assert shown[0].stdout.startswith("gru documents: ")
-    assert shown[0].stdout == shown[1].stdout
