@@ -9,6 +9,7 @@ import pytest
 import bptt
 from bptt.distributed import MPI
 from bptt.distributed import mpi as module
+from bptt.engine import get_num_threads, set_num_threads
 from bptt.training import Callback, Shares
 from bptt.training import batches as sources
 
@@ -108,3 +109,41 @@ def test_ranks_share_the_cpus_of_their_host(monkeypatch, cpus, hosts, threads, e
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     on_ranks(len(cpus), work)
     assert not given
+
+
+@pytest.fixture
+def two_threads():
+    before = get_num_threads()
+    set_num_threads(2)
+    yield
+    set_num_threads(before)
+
+
+def test_parts_on_threads_of_their_own_give_the_same_bits(two_threads):
+    def trained():
+        return [hash_of(model.fit(*data)) for _, model, data in cases(epochs=1)]
+
+    with_two = trained()
+    assert get_num_threads() == 2
+    set_num_threads(1)
+    assert trained() == with_two
+
+
+def test_an_error_in_a_part_ends_the_step_and_restores_the_threads(two_threads):
+    source = sources.SequenceBatches([np.zeros((1, 1), np.float32)] * 8, np.arange(8.0), 8)
+    (batch,) = source.batches(source.order(None))
+    names = set()
+
+    def work(k, part):
+        names.add(threading.current_thread().name)
+        assert get_num_threads() == 1
+        if k == 3:
+            raise ZeroDivisionError("on purpose")
+        return len(part.x)
+
+    done = Shares(8).each(batch, work)
+    assert [next(done) for _ in range(3)] == [(0, 1), (1, 1), (2, 1)]
+    with pytest.raises(ZeroDivisionError, match="on purpose"):
+        next(done)
+    assert threading.current_thread().name not in names
+    assert get_num_threads() == 2

@@ -90,17 +90,20 @@ class LocalSteps:
         began = time.perf_counter()
         if run.local is None:
             run.local = {k: _copy(run) if k else run.optimizer for k in shares.own}
+        optimizers = run.local
         parts = {k: _Part(run.parameters) for k in shares.own}
         made, batch = 0, None
         for batch in islice(batches, self.steps):
             run.optimizer.learning_rate = run.schedule(run.step + made + 1, n_steps)
-            states = {}
-            for k, part in shares.split(batch):
-                rng = shares.generator(run.seed, run.step + made, k)
-                run.local[k].learning_rate = run.optimizer.learning_rate
-                states[k] = parts[k].step(
-                    network, objective, part, shares.state(k), rng, run.local[k], grad_clip
+
+            def work(k, part, step=run.step + made):
+                rng = shares.generator(run.seed, step, k)
+                optimizers[k].learning_rate = run.optimizer.learning_rate
+                return parts[k].step(
+                    network, objective, part, shares.state(k), rng, optimizers[k], grad_clip
                 )
+
+            states = dict(shares.each(batch, work))
             shares.carry(states, batch)
             made += 1
         if shares.communicator.size == 1:

@@ -139,12 +139,13 @@ def _step(run, network, objective, batch, n_steps, grad_clip, shares):
 def _summed(run, network, objective, batch, shares):
     """Return loss, weight and gradients of a batch: sums over its parts, on all ranks."""
     sums, nodes, states = {}, {}, {}
-    for k, part in shares.split(batch):
+
+    def work(k, part):
         rng = run.rng if shares.one else shares.generator(run.seed, run.step, k)
-        total, weight, nodes[0, k], states[k] = part_gradients(
-            network, run.parameters, objective, part, shares.state(k), rng
-        )
-        sums[k] = total, weight
+        return part_gradients(network, run.parameters, objective, part, shares.state(k), rng)
+
+    for k, (total, weight, g, state) in shares.each(batch, work):
+        sums[k], nodes[0, k], states[k] = (total, weight), g, state
         merge_gradients(nodes, shares.n)
     shares.carry(states, batch)
     if shares.communicator.size == 1:

@@ -1,6 +1,9 @@
 """How a batch is divided into parts, and how their gradients are added over ranks."""
 
 import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +12,7 @@ import numpy as np
 from ..distributed import Alone, Communicator
 from ..distributed.communicator import gather
 from ..distributed.tree import Buffers, add_in_place, merge, own_parts, reduce
+from ..engine import get_num_threads, set_num_threads
 from ..errors import BpttError
 from ..network import Network
 from .batches import Batch, Rows
@@ -45,6 +49,7 @@ class Shares:
         self.flags: np.ndarray = np.zeros(3)  # sums over the ranks, of the last step
         self.asked: list[bool] = [False, False]  # this rank's stop and checkpoint
         self._buffers = Buffers()
+        self._threads: Any = None  # their number, and a pool of them
         self._states: dict[int, Any] = {}
         self._rows = 0
 
@@ -84,6 +89,40 @@ class Shares:
         ]
         first, *rest = [part for part in parts if len(part.x)] or parts[:1]
         return first._replace(rest=tuple(rest))
+
+    def each(self, batch: Batch, work: Callable[[int, Batch], Any]) -> Iterator[tuple[int, Any]]:
+        """Yield k and work(k, part) for the own parts of a batch, in their order.
+
+        Where there are as many parts as the engine has threads, each thread computes parts of its
+        own: two threads on eight parts of eight rows took 39 ms so, and 47 ms one part after
+        another.
+        """
+        parts, threads = self.split(batch), get_num_threads()
+        if threads == 1 or len(parts) < threads:
+            yield from ((k, work(k, part)) for k, part in parts)
+            return
+        pool, waiting = self._pool(threads), deque()
+        set_num_threads(1)
+        try:
+            for k, part in parts:
+                waiting.append((k, pool.submit(copy_context().run, work, k, part)))
+                if len(waiting) > threads:  # results that wait cost memory
+                    k, done = waiting.popleft()
+                    yield k, done.result()
+            while waiting:
+                k, done = waiting.popleft()
+                yield k, done.result()
+        finally:
+            for _, left in waiting:
+                left.cancel() or left.exception()
+            set_num_threads(threads)
+
+    def _pool(self, threads):
+        if self._threads is None or self._threads[0] != threads:
+            from concurrent.futures import ThreadPoolExecutor
+
+            self._threads = threads, ThreadPoolExecutor(threads)
+        return self._threads[1]
 
     def generator(self, seed: int, step: int, k: int) -> np.random.Generator:
         """Return the generator of the dropout masks of part k in a step."""
