@@ -21,12 +21,15 @@ def test_packed_batches_are_unpacked_in_the_order_of_the_user():
         np.testing.assert_array_equal(lengths, [2, 4, 1])
         for row, s in zip(x, sequences, strict=True):
             np.testing.assert_array_equal(row, np.pad(s, (0, 4 - len(s))))
+    np.testing.assert_array_equal(unpack_padded((np.array(data), sizes, by_length))[0], x)
 
 
 @pytest.mark.parametrize("sizes", [[2, 3], [2, 1], [0, 5], []])
 def test_batch_sizes_that_do_not_fit_are_refused(sizes):
     with pytest.raises(ShapeError, match="batch_sizes is"):
         unpack_padded(np.zeros(5), sizes)
+    with pytest.raises(ShapeError, match="batch_sizes is None"):
+        unpack_padded(np.zeros(5))
 
 
 def test_a_layer_names_the_call_that_converts_a_state_dict():

@@ -20,7 +20,7 @@ def unpack_padded(
 
     Parameters
     ----------
-    data : array or tensor, shape (n_steps, ...), or a PackedSequence
+    data : array or tensor, shape (n_steps, ...), a PackedSequence, or a tuple of all arguments
         The steps of all sequences, longest sequence first, time step by time step.
     batch_sizes : sequence of int
         Number of sequences that have each time step, from large to small.
@@ -44,7 +44,9 @@ def unpack_padded(
     (array([[1, 2, 3],
            [4, 5, 0]]), array([3, 2]))
     """
-    if batch_sizes is None and hasattr(data, "batch_sizes"):
+    if batch_sizes is None:
+        if not isinstance(data, tuple) or len(data) < 2:  # a PackedSequence is a tuple
+            raise ShapeError("batch_sizes is None; expected a tuple (data, batch_sizes), or both.")
         return unpack_padded(*data)
     flat, sizes = np.asarray(data), np.asarray(batch_sizes, np.int64)
     descending = sizes.ndim == 1 and len(sizes) and sizes[-1] >= 1 and (np.diff(sizes) <= 0).all()
