@@ -6,7 +6,7 @@ step in the form that its operator has in `steps`, with all that the shapes deci
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from operator import itemgetter, methodcaller
 from typing import Any
@@ -30,6 +30,7 @@ class Known:
     fixed: bool = False  # the same in every run
     shaped: bool = True  # of the same shape in every run
     source: "Known | None" = None  # the value of which it is a reshaping
+    reshaped: dict[tuple[int, ...], "Known"] = field(default_factory=dict)  # its reshapings
     slot: int = -1  # its place in a run
 
     @classmethod
@@ -57,6 +58,7 @@ def form(*names: str) -> Callable[[Form], Form]:
 class Plan:
     """Steps (function, slots of its arguments, slot or slots of its results) over a list of values.
 
+    A value without axes may be a NumPy number in place of an array; no output is.
     A plan holds no state of a run: threads may run it at the same time.
     """
 
@@ -70,7 +72,8 @@ class Plan:
         values[: len(arrays)] = arrays
         for function, given, place in self._steps:
             values[place] = function(*given(values))
-        return [values[k].copy() if fixed else values[k] for k, fixed in self._outputs]
+        return [np.array(values[k]) if fixed else np.asarray(values[k])
+                for k, fixed in self._outputs]  # fmt: skip
 
 
 class Plans:
@@ -161,7 +164,7 @@ class Maker:
         if all(v.fixed for v in given) or (node.op in ("Shape", "Size") and shaped):
             return [Known(array, fixed=True) for array in results]
         shaped = shaped and all(given[k].fixed for k in deciding if k < len(given))
-        if shaped and node.op in FORMS and all(array.ndim for array in results):
+        if shaped and node.op in FORMS:
             try:
                 found = FORMS[node.op](self, node, given, results)
             except MISFITS:  # what the operator itself accepts
@@ -184,8 +187,10 @@ class Maker:
         x = x.source or x
         if x.array.shape == array.shape:
             return x
-        (y,) = self.call(methodcaller("reshape", array.shape), [x], [array])
-        y.source = x
+        if (y := x.reshaped.get(array.shape)) is None:
+            (y,) = self.call(methodcaller("reshape", array.shape), [x], [array])
+            y.source = x
+            x.reshaped[array.shape] = y
         return y
 
     def _if(self, node: Node, values: dict[str, Known]) -> Sequence[Known]:
