@@ -171,43 +171,40 @@ def run(
             f"X has {width} features; expected {sizes['n_x']}, because W has {sizes['n_x']}."
         )
     shape = (m, len(directions)) if batch_first else (len(directions), m)
-    states: list[np.ndarray | None] = []
+    states: list[np.ndarray] = []
     for given in (h0, c0)[: directions[0].cell.n_states]:
-        if given is not None and given.shape != (*shape, sizes["n_a"]):
+        if given is None:
+            given = np.zeros((*shape, sizes["n_a"]), dtype)
+        if given.shape != (*shape, sizes["n_a"]):
             raise InteropError(
                 f"an initial state is {given.shape}; expected {(*shape, sizes['n_a'])}."
             )
-        states.append(None if given is None else given.astype(dtype, copy=False))
+        states.append(given.astype(dtype, copy=False))
     found = compute(directions, batch_first, lengths, x, *states)
     return tuple(z.astype(X.dtype, copy=False) for z in found) if half else found
 
 
 def compute(
     directions: list[Direction], batch_first: bool, lengths: np.ndarray | None, x: np.ndarray,
-    *states: np.ndarray | None,
+    *states: np.ndarray,
 ) -> tuple[np.ndarray, ...]:  # fmt: skip
-    """Return Y, Y_h and Y_c of a node whose inputs are known to fit; 0 for a state left out."""
-    x = x if batch_first else x.transpose(1, 0, 2)
-    m, T_x, _ = x.shape
-    n_a = next(iter(directions[0].parameters.values())).shape[0]
-    outputs, finals = [], []
-    for k, direction in enumerate(directions):
-        state0 = tuple(
-            np.zeros((m, n_a), x.dtype) if s is None else s[:, k] if batch_first else s[k]
-            for s in states
-        )
-        y, final, _ = provider().forward(
-            direction.cell, x, state0, direction.parameters, lengths,
-            reverse=direction.reverse, keep_tape=False,
-        )  # fmt: skip
-        outputs.append(y)
-        finals.append(final)
-    n = len(directions)
-    Y = (outputs[0] if n == 1 else np.concatenate(outputs, axis=2)).reshape(m, T_x, n, n_a)
-    ends = [(s[0] if n == 1 else np.concatenate(s)).reshape(n, m, n_a)
-            for s in zip(*finals, strict=True)]  # fmt: skip
+    """Return Y, Y_h and Y_c of a node whose inputs are known to fit, all states given."""
+    if not batch_first:
+        x = x.transpose(1, 0, 2)
+    forward, found = provider().forward, []
+    for k, d in enumerate(directions):
+        state0 = tuple([s[:, k] if batch_first else s[k] for s in states])
+        found.append(forward(d.cell, x, state0, d.parameters, lengths, reverse=d.reverse,
+                             keep_tape=False))  # fmt: skip
+    if len(found) == 1:
+        Y, ends = found[0][0][:, :, np.newaxis], [s[np.newaxis] for s in found[0][1]]
+    else:
+        (y, first, _), (reversed_y, second, _) = found
+        Y = np.concatenate((y, reversed_y), axis=2).reshape(*y.shape[:2], 2, y.shape[2])
+        ends = [np.concatenate(both).reshape(2, *both[0].shape)
+                for both in zip(first, second, strict=True)]  # fmt: skip
     if batch_first:
-        return Y, *(s.transpose(1, 0, 2) for s in ends)
+        return Y, *[s.transpose(1, 0, 2) for s in ends]
     return Y.transpose(1, 2, 0, 3), *ends
 
 
