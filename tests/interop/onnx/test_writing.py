@@ -110,7 +110,8 @@ def test_whole_models(name, tmp_path):
     assert said["model"] == type(model).__name__
     if name.startswith("classifier"):
         assert said["labels"] == ["a", "b", "c"]
-    behind = ("documents", "tagger", "language", "recursive", "forecaster, missing", "covariates")
+    behind = ("documents", "tagger", "language", "recursive", "forecaster, missing", "covariates",
+              "scales")  # fmt: skip
     assert any(word in name for word in behind) == any("stay" in note for note in notes)
 
 

@@ -119,6 +119,24 @@ def forecaster_of_dates():
     return model, given, "forecast", model.predict(table[:72], future=table[72:]).to_numpy()[None]
 
 
+def forecaster_of_scales(**options):
+    """Two series, each scaled by its own mean and deviation."""
+    t = np.arange(60.0)
+    series = [
+        np.round(5 * np.sin(t / 5) + 9)[:, np.newaxis],
+        80 * np.cos(t / 7)[:, np.newaxis] + 99,
+    ]
+    how = OPTIONS | {"window": 12, "horizon": 4, "scaling": "series"} | options
+    model = Forecaster(**how).fit(series)
+    scales = model._ends(None)[0].scales
+    given = {
+        "window": np.stack([x[-12:] for x in series]).astype(np.float32),
+        "mean": scales.mean[:, np.newaxis].astype(np.float32),
+        "scale": scales.scale[:, np.newaxis].astype(np.float32),
+    }
+    return model, given, "forecast", model.predict()
+
+
 MODELS = {
     "classifier": classifier,
     "classifier, both ways, mean": lambda: classifier(bidirectional=True, layers=2, cell="gru",
@@ -143,4 +161,6 @@ MODELS = {
     "forecaster, recursive": lambda: forecaster(strategy="recursive"),
     "forecaster, missing": lambda: forecaster(missing="indicator"),
     "forecaster, covariates": forecaster_of_dates,
+    "forecaster, scales": forecaster_of_scales,
+    "forecaster, scales, counts": lambda: forecaster_of_scales(output="negative_binomial"),
 }  # fmt: skip

@@ -152,11 +152,6 @@ class AroundForecast(Around):
     def __init__(self, model: Forecaster):
         super().__init__()
         self.model = model
-        if model.scaling == "series":
-            raise InteropError(
-                "the forecaster has scaling='series', and the exported window has no id to find "
-                "its scale by; expected scaling='global'."
-            )
         k = len(model.mean_)
         direct = model.strategy == "direct"
         self.steps = model.horizon if direct else 1
@@ -182,14 +177,24 @@ class AroundForecast(Around):
             )
         if model._conformal is not None:
             self.notes.append("conformal intervals stay behind")
-        if np.max(np.abs(model.mean_) / model.scale_) > 2**12:
+        self.own_scales = model.scaling == "series"
+        if self.own_scales:
+            self.notes.append(
+                "mean and scale (batch, 1, k) are those of the series of each window: finding them "
+                "stays behind"
+            )
+        elif np.max(np.abs(model.mean_) / model.scale_) > 2**12:
             self.notes.append("the window is float32, which rounds values far from 0 here")
 
     def begin(self, b: Builder, first: Layer) -> str:
         """Declare the window; scale it, and find what the forecast is relative to."""
         model, k = self.model, self.k
         window = b.input("window", "float", "m", model.window, k)
-        z = b.add("Div", b.add("Sub", window, b.constant(model.mean_)), b.constant(model.scale_))
+        if self.own_scales:
+            self.mean, self.scale = (b.input(n, "float", "m", 1, k) for n in ("mean", "scale"))
+        else:
+            self.mean, self.scale = b.constant(model.mean_), b.constant(model.scale_)
+        z = b.add("Div", b.add("Sub", window, self.mean), self.scale)
         last = b.add("Gather", z, b.constant([-1], dtype=np.int64), axis=1)
         self.base = None
         if model.residual != "none":
@@ -214,8 +219,7 @@ class AroundForecast(Around):
         def value(raw: str) -> str:
             scaled = b.add("Mul", raw, b.constant(np.float32(model.change_scale_)))
             scaled = scaled if self.base is None else b.add("Add", scaled, self.base)
-            return b.add("Add", b.add("Mul", scaled, b.constant(model.scale_)),
-                         b.constant(model.mean_))  # fmt: skip
+            return b.add("Add", b.add("Mul", scaled, self.scale), self.mean)
 
         if model.output == "quantile":
             levels = [value(part(i)) for i in range(n)]
@@ -228,21 +232,21 @@ class AroundForecast(Around):
             median = list(model.levels).index(0.5)
             point = b.add("Gather", ordered, b.constant(median, dtype=np.int64), axis=1)
         elif model.output == "negative_binomial":
-            unit = model.scale_ * model.change_scale_
-            raw = b.add("Add", part(0), b.constant(model.mean_ / unit))
+            unit = b.add("Mul", self.scale, b.constant(np.float32(model.change_scale_)))
+            raw = b.add("Add", part(0), b.add("Div", self.mean, unit))
             if self.base is not None:
                 raw = b.add(
                     "Add", raw, b.add("Div", self.base, b.constant(np.float32(model.change_scale_)))
                 )
-            point = b.add("Mul", b.add("Softplus", raw), b.constant(unit))
+            point = b.add("Mul", b.add("Softplus", raw), unit)
             b.rename(b.add("Exp", part(1)), "dispersion")
             b.output("dispersion", "float", "m", self.steps, k)
         else:
             point = value(part(0))
             if model.output in ("gaussian", "student_t"):
                 half = b.add("Exp", b.add("Mul", part(1), b.constant(np.float32(0.5))))
-                factor = b.constant(model.change_scale_ * model.scale_)
-                b.rename(b.add("Mul", half, factor), "deviation")
+                own = b.add("Mul", half, b.constant(np.float32(model.change_scale_)))
+                b.rename(b.add("Mul", own, self.scale), "deviation")
                 b.output("deviation", "float", "m", self.steps, k)
             if model.output == "student_t":
                 nu = b.add("Add", b.add("Softplus", part(2)), b.constant(np.float32(2)))
