@@ -122,10 +122,8 @@ def forecaster_of_dates():
 def forecaster_of_scales(**options):
     """Two series, each scaled by its own mean and deviation."""
     t = np.arange(60.0)
-    series = [
-        np.round(5 * np.sin(t / 5) + 9)[:, np.newaxis],
-        80 * np.cos(t / 7)[:, np.newaxis] + 99,
-    ]
+    waves = (5 * np.sin(t / 5) + 9, 80 * np.cos(t / 7) + 99)
+    series = [np.round(wave)[:, np.newaxis] for wave in waves]
     how = OPTIONS | {"window": 12, "horizon": 4, "scaling": "series"} | options
     model = Forecaster(**how).fit(series)
     scales = model._ends(None)[0].scales
