@@ -143,13 +143,13 @@ inline void step_of_row(const Forward<T>& f, Finish<T> finish, int s, int r, int
 }
 
 // Whether a step computes the products with input and state in one: where panels of both hold the same blocks and
-// fit one slice of the L1 cache together, each sum is stored once. Fewer rows are projected several steps at a
-// time instead, because a step reads all weights.
+// fit one slice of the L1 cache together, each sum is stored once. Else, and for a single row, input is projected
+// several steps at a time.
 inline bool one_product(const Batch& b, int rows) {
   const CellInfo& cell = info(b.cell);
   if (cell.stages > 1 || cell.x_blocks < cell.blocks || cell.rec_count[0] < cell.blocks) return false;
   const int width = state_panels(cell, 0, b.n_a, b.units).width;
-  return rows >= 24 && (b.n_x + b.n_a) * width * kVecBytes <= cache_sizes.l1 / 2;
+  return rows > 1 && (b.n_x + b.n_a) * width * kVecBytes <= l1_slice();
 }
 
 // Steps f.s0 .. f.s1-1. scratch: (2 * chunk_steps + 2) * (r1 - r0) pointers
