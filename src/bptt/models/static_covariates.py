@@ -67,8 +67,9 @@ class Static:
             else:
                 rows.append(values)
         numbers = [n for n in names if n not in categories]
-        columns = np.array(rows, np.float64).reshape(len(rows), -1).T
-        mean, scale = mean_and_scale("static", columns, numbers) if rows else np.zeros((2, 0))
+        mean, scale = np.zeros(0), np.zeros(0)
+        if rows:
+            mean, scale = mean_and_scale("static", np.array(rows, np.float64).T, numbers)
         return cls(tuple(names), categories, mean, scale)
 
     @property

@@ -28,13 +28,15 @@ def one_each(table: Columns, at: int, codes: np.ndarray, ids: Sequence[str] | No
         An entry is missing, or a series has two values.
     """
     values = table.texts(at) if table.is_text(at) else table.numbers([at])[:, 0].tolist()
-    own: dict[int, Any] = {}
-    for row, (code, value) in enumerate(zip(codes.tolist(), values, strict=True)):
-        first = own.setdefault(code, value)
-        if value != first:
-            whose = "" if ids is None else f" of {ids[code]!r}"
-            raise DataError(
-                f"{table.shown(at)}{whose} is {shown(str(first))} and, in {table.place(row)}, "
-                f"{shown(str(value))}; expected one value for each series, because it is static."
-            )
-    return [own[code] for code in range(len(own))]
+    column = np.array(values, object)
+    first = np.unique(codes, return_index=True)[1]
+    wrong = np.flatnonzero(column != column[first][codes])
+    if len(wrong):
+        row = int(wrong[0])
+        whose = "" if ids is None else f" of {ids[codes[row]]!r}"
+        raise DataError(
+            f"{table.shown(at)}{whose} is {shown(str(column[first[codes[row]]]))} and, in "
+            f"{table.place(row)}, {shown(str(column[row]))}; expected one value for each series, "
+            f"because it is static."
+        )
+    return column[first].tolist()
