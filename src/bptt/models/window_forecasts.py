@@ -1,0 +1,174 @@
+"""What forecasts of a fitted model are computed from, and forecasts of windows."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..checks import is_number, is_whole
+from ..errors import ConfigError, operation
+from ..readers import Data
+from .fitted import as_fitted
+from .forecast_context import Context
+from .layouts import Layout
+from .predictor import PATHS, Ends, Predictor
+from .series_model import SeriesModel
+from .series_options import LONGEST_RECURSION
+from .series_reading import read_series
+
+_MOST_PATHS = 2**27  # numbers in paths: 1 GiB
+
+
+@dataclass(kw_only=True, repr=False, eq=False)
+class WindowForecasts(SeriesModel):
+    """A model of series that forecasts from windows; `ForecastingModel` has the public methods."""
+
+    @operation
+    @as_fitted
+    def network_inputs(
+        self, X: Any = None, lengths: None = None, *, future: Any = None
+    ) -> list[np.ndarray]:
+        """Return what the network reads of the last window of each series, (window, n_x).
+
+        `future` is that of `predict`.
+        """
+        ends, _ = self._ends(X, future, self.horizon)
+        return list(np.ascontiguousarray(self._predictor().framing.read(ends.z)[0]))
+
+    # -- what forecasts are computed from ----------------------------------------------------
+
+    def _horizon(self, horizon) -> int:
+        """Return the steps to forecast; refuse more than there can be."""
+        if horizon is None:
+            return self.horizon
+        if not (is_whole(horizon) and horizon >= 1):
+            raise ConfigError(f"horizon is {horizon!r}; expected a whole number >= 1.")
+        if self.strategy == "direct" and horizon > self.horizon:
+            raise ConfigError(
+                f"horizon is {horizon}; expected at most {self.horizon}, as the model was trained "
+                f"with strategy='direct' (strategy='recursive' forecasts any number of steps)."
+            )
+        if horizon > LONGEST_RECURSION:
+            raise ConfigError(f"horizon is {horizon}; expected at most {LONGEST_RECURSION:,}.")
+        return int(horizon)
+
+    def _read(self, X, least, what):
+        """Read series for forecasts."""
+        series = self._split(read_series(X, known=self._known_layout(), static=self.static))
+        series.check_width(len(self.mean_), "as in fit")
+        self._check_values(series)
+        return self._long_enough(series, least, what)
+
+    def _last(self, series) -> Context:
+        """Return the ends of series."""
+        rows = None if self._covariates is None else self._covariates.of_series(series)
+        scales = self._scales(series)
+        return Context.of(
+            series.values, series.layout, self.window, self.missing, scales.mean, rows,
+            None if self._own_scales is None else scales,
+        )  # fmt: skip
+
+    def _ends(self, X, future=None, horizon=1) -> tuple[Ends, Layout]:
+        """Return the last windows that forecasts are computed from, and the layout."""
+        if X is None or (isinstance(X, Data) and X.X is None):
+            context = self._context
+        else:
+            series = self._read(X, self.window, "a window")
+            self._context.check_ids(series.layout.ids)
+            context = self._last(series)
+        return self._of_context(context, future, horizon), context.layout
+
+    def _of_context(self, context, future, horizon):
+        windows, own, ahead = context.windows(), self._covariates, None
+        scales = context.scales
+        if scales is None:
+            every = self._own_scales
+            scales = self._scales_of_all() if every is None else every.scales
+        if own is None or context.covariates is None:
+            if future is not None:
+                raise ConfigError("future is given, and the model has no future covariates.")
+        else:
+            lag = self._steps()
+            after = own.after(context.layout, len(windows), max(horizon, lag), future)
+            extra = own.inputs(context.covariates, lag, after)
+            windows = np.concatenate([windows, extra[:, : self.window]], axis=2)
+            ahead = extra[:, self.window :]
+        return Ends(self._standardized(windows, scales), scales, ahead)
+
+    def _predictor(self):
+        framing = self._framing(self.change_scale_)
+        recursive = self.strategy == "recursive"
+        return Predictor(
+            self.network_, self.parameters_, framing, self._output(), recursive, self.nonnegative
+        )
+
+    # -- forecasts of windows ----------------------------------------------------------------
+
+    def _point(self, ends: Ends, horizon: int) -> np.ndarray:
+        """Forecast windows: (m, horizon, k)."""
+        return self._predictor().point(ends, horizon)
+
+    def _bounds(self, ends, coverage, horizon, n_paths=PATHS) -> tuple[np.ndarray, ...]:
+        """Return lower and upper ends of intervals, each (m, horizon, k)."""
+        if self._conformal is None:
+            levels = self._output().tails(coverage)
+        else:
+            levels = (0.5 - coverage / 2, 0.5 + coverage / 2)
+        return tuple(self._quantiles(ends, levels, horizon, n_paths))
+
+    def _quantiles(self, ends, levels, horizon, n_paths=PATHS) -> list[np.ndarray]:
+        """Return quantiles, each (m, horizon, k)."""
+        if self._conformal is not None:
+            point = self._point(ends, horizon)
+            return [self._floored(point + r) for r in self._conformal.offsets(levels, horizon)]
+        if self.strategy == "recursive" and horizon > 1:
+            self._check_paths(n_paths, len(ends.z), horizon)
+        return self._predictor().quantiles(ends, horizon, levels, self.seed, n_paths)
+
+    def _floored(self, values):
+        counts = self.nonnegative or self._output().counts
+        return np.maximum(values, 0.0) if counts else values
+
+    # -- checks ------------------------------------------------------------------------------
+
+    def _check_levels(self, levels):
+        wrong = [q for q in levels if not (is_number(q) and 0 < q < 1)]
+        if wrong or not len(levels):
+            raise ConfigError(f"levels are {tuple(levels)}; expected numbers in (0, 1).")
+        if self._conformal is not None:
+            self._conformal.offsets(levels, 1)
+        elif self.output == "point":
+            self._output().tails(0.5)
+        elif self.output == "quantile" and (new := [q for q in levels if q not in self.levels]):
+            raise ConfigError(
+                f"levels have {new[0]:g}; expected levels of the model, {tuple(self.levels)}."
+            )
+
+    @staticmethod
+    def _check_seed(seed):
+        if seed is not None and not (is_whole(seed) and seed >= 0):
+            raise ConfigError(f"seed is {seed!r}; expected a whole number >= 0.")
+
+    def _check_paths(self, n_paths, m, horizon):
+        if not (is_whole(n_paths) and n_paths >= 1):
+            raise ConfigError(f"n_paths is {n_paths!r}; expected a whole number >= 1.")
+        size = m * horizon * len(self.mean_) * n_paths
+        if size > _MOST_PATHS:
+            raise ConfigError(
+                f"the paths of {m:,} series over {horizon:,} steps hold {size:,} numbers; expected "
+                f"at most {_MOST_PATHS:,}: fewer series at a time, or a shorter horizon."
+            )
+
+    def check_coverage(self, coverage: Any) -> None:
+        """Raise where there are no intervals of this coverage.
+
+        Raises
+        ------
+        ConfigError
+        """
+        if not (is_number(coverage) and 0 < coverage < 1):
+            raise ConfigError(f"coverage is {coverage!r}; expected a number in (0, 1).")
+        if self._conformal is None:
+            self._output().tails(coverage)
+        else:
+            self._conformal.radius(coverage)
