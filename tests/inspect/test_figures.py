@@ -53,7 +53,7 @@ def test_histograms_hold_all_values(seen, network):
         figures.plot_weights(*network, "lstm0"),
     ):
         drawn(ax)
-    drawing = inspect.drawings.of_histograms(seen, ["lstm0.c"], 7)
+    drawing = inspect.drawings.of_histograms({"c": inspect.histogram(seen, "lstm0.c", 7)})
     assert drawing.series[0].y.sum() == pytest.approx(1)
     with pytest.raises(ConfigError, match="layer is 'dense0'; expected a recurrent one: lstm0"):
         figures.plot_weights(*network, "dense0")

@@ -11,8 +11,8 @@ import numpy as np
 from ..errors import ConfigError, ShapeError
 from ..network import Network
 from ..training import Monitor
-from .flow import Flow, Memory
-from .gates import saturation, time_constants, weights_by_gate
+from .flow import Flow, Memory, in_steps
+from .gates import Saturation, weights_by_gate
 from .losses import LossByLength
 from .trace import Trace
 
@@ -46,51 +46,41 @@ class Drawing(NamedTuple):
     square: bool = False  # whether both axes have one scale
 
 
-def of_saturation(trace: Trace, names: Sequence[str] | str | None = None) -> Drawing:
+def of_saturation(shares: Mapping[str, Saturation]) -> Drawing:
     """Return how often the units of each gate are closed and open, a point for each unit."""
-    series = []
-    for name in _chosen(trace, names, GATES):
-        share = saturation(trace, name)
-        series.append(Series(name, share.closed, share.open, "points"))
+    series = [Series(name, own.closed, own.open, "points") for name, own in shares.items()]
     return Drawing(
         "Saturation of gates, one point for each unit",
         "share of steps with the gate below 0.1",
         "share of steps with the gate above 0.9",
-        [*series, Series("", np.array([0, 1]), np.array([1, 0]))],
+        [*series, Series("", np.array([0.0, 1.0]), np.array([1.0, 0.0]))],
         square=True,
     )
 
 
-def of_histograms(
-    trace: Trace, names: Sequence[str] | str | None = None, bins: int = 40
-) -> Drawing:
-    """Return the distribution of the values of each name over all steps and units."""
-    chosen = _chosen(trace, names, GATES)
-    low = min(float(trace.flat(n).min()) for n in chosen)
-    high = max(float(trace.flat(n).max()) for n in chosen)
-    low, high = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
-    series = []
-    for name in chosen:
-        counts, edges = np.histogram(trace.flat(name), bins, (low, high))
-        series.append(Series(name, edges, counts / max(1, counts.sum()), "row"))
+def of_histograms(found: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Drawing:
+    """Return the distributions of the values of each name, from counts and edges of bins."""
+    series = [
+        Series(name, edges, counts / max(1, counts.sum()), "row")
+        for name, (counts, edges) in found.items()
+    ]
     return Drawing("Values over all steps and units", "value", "share of values", series)
 
 
-def of_time_constants(trace: Trace, names: Sequence[str] | str | None = None) -> Drawing:
-    """Return the time constants of the units of each forget or update gate, sorted."""
+def of_time_constants(constants: Mapping[str, np.ndarray], longest: float | None = None) -> Drawing:
+    """Return the time constants of the units of forget or update gates, sorted."""
     series = []
-    for name in _chosen(trace, names, MEMORY_GATES):
-        found = np.sort(time_constants(trace, name))[::-1]
-        found = np.where(np.isfinite(found), found, np.nan)
-        series.append(Series(name, np.arange(1, len(found) + 1), found, "points"))
-    longest = float(trace.lengths.max())
+    for name, own in constants.items():
+        found = np.sort(own)[::-1]
+        found = np.where((found > 0) & np.isfinite(found), found, np.nan)
+        series.append(Series(name, np.arange(1.0, len(found) + 1), found, "points"))
     return Drawing(
         "Time constants",
         "unit, sorted",
         "time constant (steps)",
         series,
         y_log=True,
-        y_lines=((longest, "longest sequence"),),
+        y_lines=() if longest is None else ((longest, "longest sequence"),),
     )
 
 
@@ -100,7 +90,7 @@ def of_flow(flow: Flow | Mapping[str, Flow]) -> Drawing:
     series, marks = [], []
     for name, own in flows.items():
         lags = np.arange(len(own.mean))
-        half = "" if own.half_life is None else f", half-life {_steps(own.half_life)}"
+        half = "" if own.half_life is None else f", half-life {in_steps(own.half_life)}"
         series.append(Series(name + half, lags, own.mean))
         if len(flows) == 1:
             low, high = np.quantile(own.norms, (0.1, 0.9), axis=(1, 2))
@@ -127,7 +117,7 @@ def of_memory(memory: Memory, tolerance: float = 0.05) -> Drawing:
     return Drawing(
         "Effective memory",
         "last steps that are kept",
-        "change of the output (share of the whole)",
+        "share of the whole change",
         [Series("change", np.arange(len(share)), share)],
         x_lines=marks,
         y_lines=((tolerance, f"{tolerance:.0%}"),),
@@ -249,7 +239,7 @@ def of_loss_by_length(losses: LossByLength) -> Drawing:
     return Drawing("Loss by length", "length (steps)", "mean loss", [series])
 
 
-def check_steps(values: np.ndarray, shown: Any, text: bool) -> None:
+def checkin_steps(values: np.ndarray, shown: Any, text: bool) -> None:
     """Refuse contributions that are not those of a text, or of a series.
 
     Raises
@@ -265,8 +255,14 @@ def check_steps(values: np.ndarray, shown: Any, text: bool) -> None:
         )
 
 
-def _chosen(trace, names, kinds):
-    """Return the names that are asked for; those of some kinds where None."""
+def chosen(trace: Trace, names: Sequence[str] | str | None, kinds: Sequence[str]) -> list[str]:
+    """Return the names that are asked for; those of some kinds where None.
+
+    Raises
+    ------
+    ConfigError
+        The trace has none of them.
+    """
     if names is not None:
         return [names] if isinstance(names, str) else list(names)
     found = [n for n in trace.names if n.rsplit(".", 1)[1] in kinds]
@@ -276,10 +272,6 @@ def _chosen(trace, names, kinds):
             f"{', '.join(trace.names)}."
         )
     return found
-
-
-def _steps(n):
-    return f"{n} step{'s' * (n != 1)}"
 
 
 def _of(network):

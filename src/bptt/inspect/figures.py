@@ -15,6 +15,7 @@ from .. import extras
 from . import drawings
 from .drawings import Drawing, Series
 from .flow import Flow, Memory
+from .gates import saturation, time_constants
 from .losses import LossByLength
 from .trace import Trace
 
@@ -143,17 +144,25 @@ def plot_saturation(trace: Trace, names: Any = None, ax: Any = None) -> Any:
     -------
     matplotlib Axes
     """
-    return draw(drawings.of_saturation(trace, names), ax)
+    found = {n: saturation(trace, n) for n in drawings.chosen(trace, names, drawings.GATES)}
+    return draw(drawings.of_saturation(found), ax)
 
 
 def plot_histogram(trace: Trace, names: Any = None, bins: int = 40, ax: Any = None) -> Any:
     """Plot the distribution of the values of gates, or of other names; return the Axes."""
-    return draw(drawings.of_histograms(trace, names, bins), ax)
+    chosen = drawings.chosen(trace, names, drawings.GATES)
+    low = min(float(trace.flat(n).min()) for n in chosen)
+    high = max(float(trace.flat(n).max()) for n in chosen)
+    limits = (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
+    found = {n: np.histogram(trace.flat(n), bins, limits) for n in chosen}
+    return draw(drawings.of_histograms(found), ax)
 
 
 def plot_time_constants(trace: Trace, names: Any = None, ax: Any = None) -> Any:
     """Plot the time constant of each unit of the forget or update gates; return the Axes."""
-    return draw(drawings.of_time_constants(trace, names), ax)
+    chosen = drawings.chosen(trace, names, drawings.MEMORY_GATES)
+    found = {n: time_constants(trace, n) for n in chosen}
+    return draw(drawings.of_time_constants(found, float(trace.lengths.max())), ax)
 
 
 def plot_flow(flow: Flow | Mapping[str, Flow], ax: Any = None) -> Any:

@@ -87,6 +87,11 @@ def gradient_flow(
     return Flow(norms, *_named(run.name, norms.mean(axis=(1, 2))))
 
 
+def in_steps(n: Any) -> str:
+    """Return a number of steps in words."""
+    return f"{n} step{'s' * (n != 1)}"
+
+
 def _named(name, mean):
     """Return the half-life, and a sentence that names what gradients do."""
     lags = len(mean) - 1
@@ -95,11 +100,11 @@ def _named(name, mean):
     if mean[-1] > 2:
         return half, (
             f"gradients of {name} explode: they are more than twice as large after "
-            f"{above[0]} steps and {mean[-1]:.3g} times as large after {lags}."
+            f"{in_steps(above[0])} and {mean[-1]:.3g} times as large after {lags}."
         )
     if mean[-1] < 0.5:
         return half, (
-            f"gradients of {name} vanish: less than half is left after {half} steps and "
+            f"gradients of {name} vanish: less than half is left after {in_steps(half)} and "
             f"{mean[-1]:.2g} of them after {lags}."
         )
     return half, f"gradients of {name} persist: {mean[-1]:.3g} of them after {lags} steps."
@@ -277,7 +282,7 @@ def effective_memory(
     return Memory(
         change,
         steps,
-        f"the memory reaches back {steps} steps: older inputs change the output by at most "
+        f"the memory reaches back {in_steps(steps)}: older inputs change the output by at most "
         f"{tolerance:.0%} of what all inputs do.",
     )
 

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from .drawings import Drawing, Series
+
 _LEFT, _RIGHT, _TOP, _BOTTOM = 66, 350, 12, 220
 
 
@@ -71,74 +73,88 @@ def _ticks(low, high, log):
     return [step * k for k in range(first, last + 1)]  # round numbers, 0 exactly
 
 
-def plot(
-    x: Sequence[float], y: Sequence[float], labels: tuple[str, str], *, kind: str = "line",
-    x_range: tuple[float, float] | None = None, y_range: tuple[float, float] | None = None,
-    log: bool = False, band: Any = None, titles: Sequence[str] = (), picks: Sequence[str] = (),
-) -> str:  # fmt: skip
-    """Return a drawing of a line, points or bars over labeled axes.
+def svg(drawing: Drawing, titles: Sequence[str] = (), picks: Sequence[str] = ()) -> str:
+    """Return a drawing with labeled axes.
 
     Parameters
     ----------
-    x, y : sequences of numbers
-    labels : (str, str)
-        Of the axes, with units.
-    kind : {"line", "points", "bars"}
-    x_range, y_range : (low, high), optional
-    log : bool
-        Of the y axis, which then ends at powers of ten.
-    band : (low, high) of sequences, optional
-        Area around a line.
+    drawing : Drawing
     titles, picks : sequences of str
         Of each point: text that is shown for it, and the unit that a click picks.
     """
-    x0, x1 = x_range or (float(min(x)), float(max(x)))
-    positive = [v for v in y if v > 0] or [1.0]
-    if log:
-        low = 10.0 ** math.floor(math.log10(max(min(positive), max(positive) * 1e-12)))
-        y0, y1 = low, 10.0 ** math.ceil(math.log10(max(positive)))
-        y1 = y1 if y1 > y0 else 10 * y0
-    else:
-        y0, y1 = y_range or (min(0.0, float(min(y))), float(max(y)) or 1.0)
+    (x0, x1), (y0, y1) = _limits(drawing)
     across = _scale(x0, x1, _LEFT, _RIGHT, False)
-    up = _scale(y0, y1, _BOTTOM, _TOP, log)
+    up = _scale(y0, y1, _BOTTOM, _TOP, drawing.y_log)
     parts = [f'<path d="M{_LEFT} {_TOP}V{_BOTTOM}H{_RIGHT}" fill="none" stroke="currentColor"/>']
     for v in _ticks(x0, x1, False):
         parts.append(f'<text x="{across(v):.1f}" y="{_BOTTOM + 16}" class="m">{v:.4g}</text>')
-    for v in _ticks(y0, y1, log):
+    for v in _ticks(y0, y1, drawing.y_log):
         parts.append(f'<text x="{_LEFT - 5}" y="{up(v) + 4:.1f}" class="e">{v:.3g}</text>')
         parts.append(f'<path d="M{_LEFT} {up(v):.1f}H{_RIGHT}" class="grid"/>')
-    if band is not None:
-        around = [*zip(x, band[1], strict=True), *reversed([*zip(x, band[0], strict=True)])]
-        points = " ".join(f"{across(a):.1f},{up(b):.1f}" for a, b in around)
-        parts.append(f'<polygon points="{points}" class="band"/>')
-    if kind == "line":
-        points = " ".join(f"{across(a):.1f},{up(b):.1f}" for a, b in zip(x, y, strict=True))
-        parts.append(f'<polyline points="{points}" class="line"/>')
-    elif kind == "bars":
-        wide = (_RIGHT - _LEFT) / len(x)
-        parts += [
-            f'<rect x="{_LEFT + k * wide:.1f}" y="{up(b):.1f}" width="{wide:.1f}" '
-            f'height="{_BOTTOM - up(b):.1f}" class="bar"/>'
-            for k, b in enumerate(y)
-        ]
-    else:
-        for k, (a, b) in enumerate(zip(x, y, strict=True)):
-            title = f"<title>{escape(titles[k])}</title>" if titles else ""
-            own = f' data-pick="{escape(picks[k])}"' if picks else ""
-            parts.append(
-                f'<circle cx="{across(a):.1f}" cy="{up(b):.1f}" r="4"{own}>{title}</circle>'
-            )
-    middle = (_TOP + _BOTTOM) / 2
+    for v, _ in drawing.x_lines:
+        parts.append(f'<path d="M{across(v):.1f} {_TOP}V{_BOTTOM}" class="mark"/>')
+    for v, _ in drawing.y_lines:
+        parts.append(f'<path d="M{_LEFT} {up(v):.1f}H{_RIGHT}" class="mark"/>')
+    for own in sorted(drawing.series, key=lambda s: s.kind != "band"):
+        parts += _shapes(own, across, up, titles, picks)
+    middle, x_label, y_label = (
+        (_TOP + _BOTTOM) / 2,
+        escape(drawing.x_label),
+        escape(drawing.y_label),
+    )
+    parts.append(f'<text x="{(_LEFT + _RIGHT) / 2}" y="{_BOTTOM + 34}" class="m">{x_label}</text>')
     parts.append(
-        f'<text x="{(_LEFT + _RIGHT) / 2}" y="{_BOTTOM + 34}" class="m">{labels[0]}</text>'
+        f'<text x="13" y="{middle}" class="m" transform="rotate(-90 13 {middle})">{y_label}</text>'
     )
-    turned = f'transform="rotate(-90 13 {middle})"'
-    parts.append(f'<text x="13" y="{middle}" class="m" {turned}>{labels[1]}</text>')
     return (
-        f'<svg viewBox="0 0 370 262" role="img" aria-label="{escape(labels[1])} over '
-        f'{escape(labels[0])}">{"".join(parts)}</svg>'
+        f'<svg viewBox="0 0 370 262" role="img" aria-label="{y_label} over {x_label}">'
+        f"{''.join(parts)}</svg>"
     )
+
+
+def _limits(drawing):
+    """Return the ranges of both axes; a logarithmic one ends at powers of ten."""
+    x = np.concatenate([s.x for s in drawing.series])
+    y = np.concatenate([s.y for s in drawing.series])
+    y = y[np.isfinite(y)]
+    wide = (float(x.min()), float(x.max()) if x.max() > x.min() else float(x.min()) + 1)
+    if not drawing.y_log:
+        return wide, drawing.y_range or (min(0.0, y.min(initial=0)), y.max(initial=0) or 1.0)
+    positive = y[y > 0] if (y > 0).any() else np.ones(1)
+    low = 10.0 ** math.floor(math.log10(max(positive.min(), positive.max() * 1e-12)))
+    high = 10.0 ** math.ceil(math.log10(positive.max()))
+    return wide, (low, high if high > low else 10 * low)
+
+
+def _shapes(own: Series, across, up, titles, picks) -> list[str]:
+    """Return what a series draws."""
+
+    def points(x, y):
+        return " ".join(f"{across(a):.1f},{up(b):.1f}" for a, b in zip(x, y, strict=True))
+
+    if own.low is not None:
+        around = points(own.x, own.y), points(own.x[::-1], own.low[::-1])
+        return [f'<polygon points="{" ".join(around)}" class="band"/>']
+    if own.kind == "line":
+        return [
+            f'<polyline points="{points(own.x, own.y)}" class="{"line" if own.label else "mark"}"/>'
+        ]
+    if own.kind in ("bars", "row"):
+        edges = [across(v) for v in own.x]
+        return [
+            f'<rect x="{a:.1f}" y="{up(v):.1f}" width="{b - a:.1f}" '
+            f'height="{_BOTTOM - up(v):.1f}" class="bar"/>'
+            for a, b, v in zip(edges[:-1], edges[1:], own.y, strict=True)
+        ]
+    shapes = []
+    for k, (a, b) in enumerate(zip(own.x, own.y, strict=True)):
+        if math.isfinite(b):
+            title = f"<title>{escape(titles[k])}</title>" if titles else ""
+            pick = f' data-pick="{escape(picks[k])}"' if picks else ""
+            shapes.append(
+                f'<circle cx="{across(a):.1f}" cy="{up(b):.1f}" r="4"{pick}>{title}</circle>'
+            )
+    return shapes
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

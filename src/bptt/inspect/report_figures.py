@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError
+from .drawings import of_flow, of_histograms, of_memory, of_saturation, of_time_constants
 from .error_split import ErrorSplit
 from .flow import effective_memory, gradient_flow
-from .report_drawings import Figure, bar, csv_of, pick, plot, table
+from .gates import Saturation
+from .report_drawings import Figure, bar, csv_of, pick, svg, table
 from .report_values import Values
 from .units import Context
 
@@ -18,13 +20,8 @@ def saturations(found: Values) -> Iterator[Figure]:
     """Yield the saturation of each gate: a point for each unit (Karpathy et al. 2015, figure 3)."""
     for name, (open_, closed) in found.saturation.items():
         units = range(len(open_))
-        drawing = plot(
-            closed.tolist(),
-            open_.tolist(),
-            ("share of steps below 0.1", "share of steps above 0.9"),
-            kind="points",
-            x_range=(0, 1),
-            y_range=(0, 1),
+        drawing = svg(
+            of_saturation({name: Saturation(open_, closed)}),
             titles=[f"unit {i}: {open_[i]:.0%} above, {closed[i]:.0%} below" for i in units],
             picks=[f"{name}:{i}" for i in units],
         )
@@ -42,15 +39,9 @@ def constants(found: Values) -> Iterator[Figure]:
     """Yield the time constants of the units of each forget gate, sorted."""
     for name, own in found.time_constants.items():
         order = np.argsort(-own, kind="stable")
-        drawn = np.clip(own[order], 1e-2, 1e6)
         yield Figure(
             f"Time constants by {name}",
-            plot(
-                list(range(1, len(own) + 1)),
-                drawn.tolist(),
-                ("units, longest first", "time constant (steps)"),
-                log=True,
-            ),
+            svg(of_time_constants({name: own})),
             f"-1 / mean log f: after so many steps a unit keeps 1/e of its state. Median "
             f"{np.median(own):.3g} steps; {np.count_nonzero(own > 10)} of {len(own)} units above "
             f"10, {np.count_nonzero(own > 100)} above 100; longest: unit {order[0]}.",
@@ -62,16 +53,9 @@ def constants(found: Values) -> Iterator[Figure]:
 def histograms(found: Values) -> Iterator[Figure]:
     """Yield the histogram of all values of each name."""
     for name, (counts, edges) in found.histograms.items():
-        share = counts / max(1, counts.sum())
         yield Figure(
             f"Values of {name}",
-            plot(
-                edges[:-1].tolist(),
-                share.tolist(),
-                (name, "share of the values"),
-                kind="bars",
-                x_range=(float(edges[0]), float(edges[-1]) if edges[-1] > edges[0] else 1.0),
-            ),
+            svg(of_histograms({name: (counts, edges)})),
             f"{counts.sum():,} values in {len(counts)} bins.",
             csv_of(["from", "to", "count"], zip(edges[:-1], edges[1:], counts, strict=True)),
             f"histogram_{name}.csv",
@@ -86,18 +70,11 @@ def reach(network: Any, arrays: Any, parameters: Any, lags: int) -> Iterator[Fig
         yield Figure("Gradient flow", "", f"Not computed: {error}", "", "")
     else:
         numbers = np.arange(len(flow.mean))
-        low, high = np.maximum(flow.mean - flow.spread, 0), flow.mean + flow.spread
         yield Figure(
             "Gradient flow",
-            plot(
-                numbers.tolist(),
-                flow.mean.tolist(),
-                ("lag (steps)", "norm of J^T w"),
-                log=True,
-                band=(low.tolist(), high.tolist()),
-            ),
-            f"{flow.sentence[0].upper()}{flow.sentence[1:]} Line: mean; band: standard deviation "
-            f"over positions and random w.",
+            svg(of_flow(flow)),
+            f"{flow.sentence[0].upper()}{flow.sentence[1:]} Line: mean; band: 10 to 90 % of the "
+            f"positions and random w; dashed: one half, and where it is reached.",
             csv_of(["lag", "mean", "spread"], zip(numbers, flow.mean, flow.spread, strict=True)),
             "gradient_flow.csv",
         )
@@ -109,13 +86,9 @@ def reach(network: Any, arrays: Any, parameters: Any, lags: int) -> Iterator[Fig
     numbers = np.arange(len(memory.change))
     yield Figure(
         "Effective memory",
-        plot(
-            numbers.tolist(),
-            memory.change.tolist(),
-            ("last inputs that are kept (steps)", "change of the output"),
-            log=bool(memory.change.max() > 0),
-        ),
-        f"{memory.sentence[0].upper()}{memory.sentence[1:]}",
+        svg(of_memory(memory)),
+        f"{memory.sentence[0].upper()}{memory.sentence[1:]} Dashed: 5 % of the whole change, and "
+        f"the memory.",
         csv_of(["lag", "change"], zip(numbers, memory.change, strict=True)),
         "effective_memory.csv",
     )

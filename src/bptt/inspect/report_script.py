@@ -33,6 +33,7 @@ rgba(var(--plus),.6))}
 figure{margin:0;min-width:0}figcaption{font-size:.9rem}.figures>.full{grid-column:1/-1}
 svg{max-width:100%;height:auto;display:block}svg text{fill:currentColor;font:12px system-ui}
 .m{text-anchor:middle}.e{text-anchor:end}.grid{stroke:var(--soft);fill:none}
+.mark{stroke:currentColor;fill:none;stroke-dasharray:4 3}
 .line{fill:none;stroke:currentColor;stroke-width:2}.band{fill:rgba(var(--plus),.25)}
 .bar{fill:rgba(var(--plus),.75);stroke:var(--back);stroke-width:.5}
 circle{fill:rgba(var(--plus),.35);stroke:currentColor}circle[data-pick]{cursor:pointer}
