@@ -239,7 +239,7 @@ def of_loss_by_length(losses: LossByLength) -> Drawing:
     return Drawing("Loss by length", "length (steps)", "mean loss", [series])
 
 
-def checkin_steps(values: np.ndarray, shown: Any, text: bool) -> None:
+def check_steps(values: np.ndarray, shown: Any, text: bool) -> None:
     """Refuse contributions that are not those of a text, or of a series.
 
     Raises
