@@ -108,7 +108,8 @@ def child(target, start, stop, seed, memory, seconds, folder):
             mutant = mutant_of(target, data, pool, rng)
             path = folder / f"case{Path(name).suffix}"
             path.write_bytes(mutant)
-            (folder / "current").write_text(f"{k} {path.name} {name}")
+            (folder / "next").write_text(f"{k} {path.name} {name}")
+            (folder / "next").replace(folder / "current")  # at once: the child may be killed
             began = time.perf_counter()
             what, words, agreed = outcome_of(check, path, seconds)
             took = time.perf_counter() - began
