@@ -1,4 +1,4 @@
-"""Plans: the second run for inputs of the same shapes gives what the nodes give one by one."""
+"""Plans: the third run for inputs of the same shapes gives what the nodes give one by one."""
 
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
@@ -111,7 +111,8 @@ def repeated(graph, given):
 def test_each_operator(op, k, tmp_path):
     path, given, outputs = graph_of(op, k, tmp_path)
     first = interop.load(path).graph
-    first.run(given)
+    for _ in range(2):
+        first.run(given)
     other = {name: x[::-1].copy() + np.float32(0.25) for name, x in given.items()}
     found, expected = repeated(first, other), interop.load(path).graph.run(other)
     theirs = None
@@ -132,7 +133,7 @@ def test_shapes_of_their_own_have_plans_of_their_own(tmp_path):
     path = models.write(tmp_path / "m.onnx", nodes, {"x": x}, ["y"])
     graph = interop.load(path).graph
     graph.inputs["x"].shape = ("m", 2)
-    for _ in range(2):
+    for _ in range(3):
         for rows in range(1, 15):
             y = graph.run({"x": x[:1].repeat(rows, axis=0)})["y"]
             np.testing.assert_array_equal(y, np.tile([rows, 2.0], (rows, 1)))
@@ -151,7 +152,7 @@ def test_shapes_that_depend_on_data(tmp_path):
     given = {"x": f(5), "n": i(2)}
     path = models.write(tmp_path / "m.onnx", nodes, given, ["y"], constants)
     graph = interop.load(path).graph
-    for n in (2, 4, 0, 2):
+    for n in (2, 4, 0, 2, 3):
         y = graph.run({"x": given["x"], "n": i(n)})["y"]
         np.testing.assert_array_equal(y, [*given["x"][:n], *[1] * n])
 
@@ -169,7 +170,7 @@ def test_a_condition_that_depends_on_data(tmp_path):
     given = {"x": f(3), "which": np.array(True)}
     made = [node("If", ["which"], ["y"], **branches())]
     graph = interop.load(models.write(tmp_path / "m.onnx", made, given, ["y"])).graph
-    for which in (True, False, True, False):
+    for which in (True, False, True, False, True, False):
         y = graph.run({**given, "which": np.array(which)})["y"]
         np.testing.assert_array_equal(y, given["x"] ** 2 if which else -given["x"])
 
@@ -191,7 +192,8 @@ def test_an_error_in_a_later_run_names_its_node(tmp_path):
     made = [node("Gather", ["c", "x"], ["y"], name="table")]
     path = models.write(tmp_path / "m.onnx", made, {"x": i(1, 2)}, ["y"], {"c": f(4, 2)})
     graph = interop.load(path).graph
-    graph.run({"x": i(0, 3)})
+    for _ in range(3):
+        graph.run({"x": i(0, 3)})
     with pytest.raises(InteropError, match=r"Gather 'table'.*out of bounds"):
         graph.run({"x": i(0, 4)})
 

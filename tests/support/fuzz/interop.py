@@ -148,7 +148,7 @@ def check_graph(path):
                         v.name: np.ones(size, v.dtype or np.float32)
                         for v, size in zip(values, sizes, strict=True)
                     }
-                    for _ in range(2):  # node by node, and by the plan that this makes
+                    for _ in range(3):  # node by node, twice, and by the plan that this makes
                         imported.graph.run(given)
     finally:
         _watching = False

@@ -1,7 +1,7 @@
 """Plans: a graph for inputs of given shapes, as a list of NumPy calls.
 
-A plan is made while a graph is computed for the first time for inputs of given shapes, node by node
-and with every check. What depends on constants and shapes alone is kept; each other node becomes a
+A graph is computed node by node, with every check. When inputs have the shapes of inputs before, a
+plan is made beside: what depends on constants and shapes alone is kept; each other node becomes a
 step in the form that its operator has in `steps`, with all that the shapes decide worked out.
 """
 
@@ -19,7 +19,7 @@ from . import recurrent
 from .files import GraphFile, Node
 from .operators import MISFITS, SHAPED_BY, compute, naming
 
-MOST_PLANS = 8  # the oldest is dropped
+MOST_PLANS, MOST_SEEN = 8, 64  # plans, and shapes without a plan; the oldest are dropped
 
 
 @dataclass(eq=False)
@@ -89,6 +89,7 @@ class Plans:
     def __init__(self, opset: int, directions: dict[int, list[recurrent.Direction]]):
         self.opset, self.directions = opset, directions
         self._plans: dict[tuple[Any, ...], Plan] = {}
+        self._seen: dict[tuple[Any, ...], None] = {}  # keys in order
 
     def repeat(
         self, graph: GraphFile, arrays: list[np.ndarray], wanted: tuple[str, ...]
@@ -104,14 +105,15 @@ class Plans:
         self, graph: GraphFile, names: Sequence[str], arrays: list[np.ndarray],
         wanted: tuple[str, ...],
     ) -> list[np.ndarray]:  # fmt: skip
-        """Compute a graph node by node, make its plan, and return the outputs.
+        """Compute a graph node by node; make its plan if its shapes have been seen before.
 
         Raises
         ------
         InteropError
             Names the node whose inputs do not fit.
         """
-        maker = Maker(self)
+        key = _key(graph, arrays, wanted)
+        maker = Maker(self, makes=key in self._seen)
         inputs = [Known(array) for array in arrays]
         values = {"": Known.left_out(), **dict(zip(names, inputs, strict=True))}
         maker.follow(graph, values)
@@ -119,9 +121,10 @@ class Plans:
             if name not in values or not name:
                 raise InteropError(f"the graph has no value {name!r}.")
         outputs = [values[name] for name in wanted]
-        while len(self._plans) >= MOST_PLANS:
-            self._plans.pop(next(iter(self._plans)), None)
-        self._plans[_key(graph, arrays, wanted)] = maker.plan(inputs, outputs)
+        if maker.makes:
+            _keep(self._plans, key, maker.plan(inputs, outputs), MOST_PLANS)
+        else:
+            _keep(self._seen, key, None, MOST_SEEN)
         return [v.array.copy() if v.fixed else v.array for v in outputs]
 
 
@@ -129,10 +132,21 @@ def _key(graph: GraphFile, arrays: list[np.ndarray], wanted: tuple[str, ...]) ->
     return id(graph), provider().name, wanted, *[(a.shape, a.dtype) for a in arrays]
 
 
-class Maker:
-    """Follows one run of a graph and collects the steps that depend on its inputs' values."""
+def _keep(found: dict[Any, Any], key: Any, value: Any, most: int) -> None:
+    """Add an entry; drop the oldest where there are more."""
+    found[key] = value
+    while len(found) > most:
+        found.pop(next(iter(found)), None)
 
-    def __init__(self, plans: Plans):
+
+class Maker:
+    """Follows one run of a graph and collects the steps that depend on its inputs' values.
+
+    Without `makes` no plan comes of it, and no form is looked for.
+    """
+
+    def __init__(self, plans: Plans, *, makes: bool):
+        self.makes = makes
         self.plans, self.opset, self.directions = plans, plans.opset, plans.directions
         self.steps: list[tuple[Callable[..., Any], Sequence[Known], list[Known]]] = []
 
@@ -164,7 +178,7 @@ class Maker:
         if all(v.fixed for v in given) or (node.op in ("Shape", "Size") and shaped):
             return [Known(array, fixed=True) for array in results]
         shaped = shaped and all(given[k].fixed for k in deciding if k < len(given))
-        if shaped and node.op in FORMS:
+        if shaped and self.makes and node.op in FORMS:
             try:
                 found = FORMS[node.op](self, node, given, results)
             except MISFITS:  # what the operator itself accepts
