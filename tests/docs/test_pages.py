@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -24,6 +25,17 @@ def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     for block in re.finditer(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
         line = text[: block.start(1)].count("\n")
         exec(compile("\n" * line + block[1], page.name, "exec"), names)
+
+
+@pytest.mark.slow
+def test_the_notebook_of_the_guide_runs():
+    text = (DOCS / "guide" / "inspect_three_models.md").read_text(encoding="utf-8")
+    names = {"__name__": "notebook"}
+    for cell in re.findall(r"^```\{code-cell\}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
+        exec(cell, names)
+    names["plt"].close("all")
+    assert np.mean(names["hit"]) > 0.7
+    assert abs(names["best"][0].correlation) > 0.6  # a unit follows the brackets
 
 
 def test_pages_have_code():
