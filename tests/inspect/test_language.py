@@ -192,6 +192,8 @@ def test_bad_input_is_refused(language):
         split("")
     with pytest.raises(ConfigError, match="memory is"):
         split("ab", memory=(5, 2))
+    with pytest.raises(ConfigError, match="a probability is not finite"):
+        inspect.error_split("ab", [[np.nan]], "ab")
     with pytest.raises(ShapeError, match=r"expected \(1,\), or \(3,\)"):
         inspect.error_split("ab", [[0.1, 0.2]], "ab")
     with pytest.raises(ShapeError, match="are of 1 texts; expected 2"):

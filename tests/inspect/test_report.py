@@ -143,6 +143,8 @@ def test_a_window_of_a_forecaster_has_a_page():
         ({"unit": "lstm0.x"}, "unit is 'lstm0.x'; expected one of lstm0.a:0..5"),
         ({"unit": "lstm0.c:9"}, "unit is 'lstm0.c:9'"),
         ({"example": 2}, "example is 2; expected 0..0"),
+        ({"example": "a"}, "example is 'a'; expected 0..0"),
+        ({"train": ""}, "train is empty"),
     ],
 )
 def test_bad_input_is_refused(language, given, message):

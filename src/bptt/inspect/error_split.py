@@ -79,7 +79,8 @@ def error_split(
     Raises
     ------
     ConfigError
-        The training text is empty, or a sequence of numbers does not rise.
+        The training text is empty, a sequence of numbers does not rise, or a probability is not
+        finite.
     ShapeError
         There are more or fewer probabilities than characters.
 
@@ -129,6 +130,8 @@ def error_split(
 def _of_text(text, p):
     """Return the probability of every character, nan where it was not predicted."""
     p = np.asarray(p, np.float64)
+    if not np.isfinite(p).all():
+        raise ConfigError("a probability is not finite; expected numbers from 0 to 1.")
     if p.shape == (len(text) + 1,):  # a document: its first character follows a mark
         return p[:-1]
     if p.shape != (max(0, len(text) - 1),):

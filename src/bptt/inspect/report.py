@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..checks import is_whole
 from ..equations.losses import softmax
 from ..errors import ConfigError, operation
 from ..models import Forecaster, LanguageModel
@@ -174,8 +175,8 @@ def _shown(model, X, parameters, example) -> _Shown:
     """Read the data; keep as many sequences as the statistics need, and the example."""
     found = read(model, X, parameters)
     n = len(found.arrays)
-    if isinstance(example, bool) or not 0 <= example < n:
-        raise ConfigError(f"example is {example}; expected 0..{n - 1}.")
+    if not is_whole(example) or not 0 <= example < n:
+        raise ConfigError(f"example is {example!r}; expected 0..{n - 1}.")
     x = found.arrays[example]
     if not len(x):
         raise ConfigError(f"example {example} has no steps; expected at least one.")
