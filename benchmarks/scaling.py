@@ -95,7 +95,7 @@ def measure():
         sys.stdout.write(f"{size}: {tuple(times)} ms, {size_of} bytes\n")
 
 
-def link(bytes_=4 * 2**20, times=15):
+def link(bytes_=2**19, times=25):
     """Print latency and bandwidth between two ranks, both sending."""
     import bptt
 
@@ -133,6 +133,7 @@ def replay(sizes=("small", "medium")):
     out("| link | latency, us | bandwidth, MB/s | model | computed, ms | measured, ms |\n")
     out("|---|---|---|---|---|---|\n")
     with two_hosts() as words:
+        time.sleep(2)  # the link comes up
         for rate in RATES:
             for name, device in zip(NAMES, LINK, strict=True):
                 slow = f"qdisc replace dev {device} root tbf rate {rate} burst 64kb latency 200ms"
