@@ -232,7 +232,7 @@ inline void panel_products(const Product<T>& p, int b0, int b1, int k0, int k1, 
     }
     for (int v = e; v < end; ++v)
       col[v - e] = ends ? (v - e) * L : u.block[v % u.count] * p.n_a_padded + (v / u.count) * L;
-    const int tiles = ceil_div(rows, tile_rows_for(vectors));
+    const int tiles = ceil_div(rows, tile_rows_for(vectors)), height = rows / tiles, taller = rows % tiles;
     const int slices = tiles > 1 && K > 0 ? ceil_div(k1 - k0, depth_in_l1(vectors)) : 1;
     done += vectors * g.at_once;
     for (int i = 0, ka = k0; i < slices; ++i) {
@@ -248,21 +248,22 @@ inline void panel_products(const Product<T>& p, int b0, int b1, int k0, int k1, 
           bytes = 0;
       }
       const index a_tile = bytes / (tiles > 4 ? tiles / 2 : 2) + 1;
+      const index a_step = Prefetch::lines(nullptr, a_tile, count).step;
       const index bytes0 = index(max(first - kn, 0)) * n.vectors * kVecBytes;  // before the second operand
       const T* next[2] = {at(0, n.begin, n.vectors, kn), at(1, n.begin, n.vectors, kn)};
       TileOf<T> t{p.depth.slice(ka, kb), {}, {}, index(first) * vectors * L, nullptr, 1, nullptr, col, {}};
       t.panel[0] = at(0, e, vectors, ka), t.panel[1] = at(1, e, vectors, ka);
       const bool begins = ka == 0;
       if (begins) t.start_step = p.start_step;
-      for (int j = 0; j < tiles; ++j) {
-        const int r0 = tile_begin(rows, tiles, j), r1 = tile_begin(rows, tiles, j + 1);
+      for (int j = 0, r0 = 0, r1; j < tiles; ++j, r0 = r1) {
+        r1 = r0 + height + (j < taller);
         t.a[0] = p.a[0] + b0 + r0;
         if (second > 0) t.a[1] = p.a[1] + b0 + r0;
         t.z = z + r0;
         t.start = !begins ? z + r0 : p.start ? p.start + (b0 + r0) * p.start_step : nullptr;
         if (const index from = j * a_tile; from < bytes) {
           const char* lines = reinterpret_cast<const char*>(next[from >= bytes0]);
-          t.prefetch = Prefetch::lines(lines + (from >= bytes0 ? from - bytes0 : from), a_tile, count);
+          t.prefetch = {lines + (from >= bytes0 ? from - bytes0 : from), a_step};
         } else
           t.prefetch = prefetch.next(count);
         unit_tile(r1 - r0, vectors, g.at_once, t);
