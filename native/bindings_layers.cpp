@@ -1,4 +1,5 @@
 // Recurrent layers for Python: forward, backward, the tape, streams.
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
@@ -10,6 +11,7 @@
 #include "bindings_arrays.h"
 #include "bindings_changes.h"
 #include "bindings_lock.h"
+#include "engine/activations.h"
 #include "engine/engine.h"
 #include "engine/params.h"
 
@@ -24,6 +26,25 @@ Cell cell_named(const std::string& name) {
   std::string names;
   for (const CellInfo& c : kCellInfo) names += (names.empty() ? "" : ", ") + std::string(c.name);
   refuse("cell is '" + name + "'; expected one of " + names + ".");
+}
+
+// The activations that a call chooses, ((name, (alpha, beta)), ...); None for a cell that has its own.
+Activations activations_of(Cell cell, nb::handle given) {
+  Activations all{};
+  const int n = given.is_none() ? 0 : int(nb::len(given));
+  if (n != info(cell).activations)
+    refuse("activations of " + std::string(info(cell).name) + " has " + std::to_string(n) + " entries; expected " +
+           std::to_string(info(cell).activations) + ".");
+  for (int i = 0; i < n; ++i) {
+    const auto [name, values] = nb::cast<std::pair<std::string, std::vector<double>>>(given[i]);
+    const ActivationRow* row = nullptr;
+    for (const ActivationRow& r : kActivations)
+      if (name == r.name && values.size() == std::size_t(r.values)) row = &r;
+    if (!row) refuse("there is no activation '" + name + "' with " + std::to_string(values.size()) + " values.");
+    all.of[i] = row->of;
+    if (row->values) all.of[i].alpha = values[0], all.of[i].beta = values[1];
+  }
+  return all;
 }
 
 // The name of parameter i of a cell: a Python string made once, because a short sequence takes microseconds.
@@ -163,13 +184,13 @@ std::optional<Kept<T>>& slot(PyTape& t) {
 
 template <class T>
 nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::tuple state0, bool reverse,
-                      bool keep_tape, nb::object table) {
+                      bool keep_tape, nb::object table, const Activations& activations) {
   std::vector<View> alive;
   Array<T> own_x;
   Array<index> own_tokens;
   Input<T> in;
   Problem p;
-  p.cell = params.cell, p.reverse = reverse, p.n_x = params.n_x, p.n_a = params.n_a;
+  p.cell = params.cell, p.activations = activations, p.reverse = reverse, p.n_x = params.n_x, p.n_a = params.n_a;
   const Weights<const T> weights = params.weights<T>();
   if (table.is_none()) {
     alive.emplace_back(x, "x");
@@ -217,10 +238,11 @@ nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::tuple
 }
 
 nb::object py_forward(const std::string& cell, nb::object x, nb::dict params, nb::object lengths, nb::tuple state0,
-                      bool reverse, bool keep_tape, nb::object table) {
+                      bool reverse, bool keep_tape, nb::object table, nb::object activations) {
   Params p(cell_named(cell), params);
-  if (p.kind == 'f') return forward_as<float>(std::move(p), x, lengths, state0, reverse, keep_tape, table);
-  if (p.kind == 'd') return forward_as<double>(std::move(p), x, lengths, state0, reverse, keep_tape, table);
+  const Activations a = activations_of(p.cell, activations);
+  if (p.kind == 'f') return forward_as<float>(std::move(p), x, lengths, state0, reverse, keep_tape, table, a);
+  if (p.kind == 'd') return forward_as<double>(std::move(p), x, lengths, state0, reverse, keep_tape, table, a);
   refuse("parameters must be float32 or float64.");
 }
 
@@ -316,13 +338,14 @@ constexpr double kWorthTheLock = 1e6;
 
 class PyStream {
  public:
-  PyStream(const std::string& cell, nb::dict named, int m) {
+  PyStream(const std::string& cell, nb::dict named, int m, nb::object activations) {
     Params p(cell_named(cell), named);
+    const Activations a = activations_of(p.cell, activations);
     if (m < 1) refuse("m is " + std::to_string(m) + "; expected at least 1.");
     if (p.kind == 'f')
-      f_.emplace(p.cell, p.n_x, p.n_a, m, p.weights<float>());
+      f_.emplace(p.cell, a, p.n_x, p.n_a, m, p.weights<float>());
     else if (p.kind == 'd')
-      d_.emplace(p.cell, p.n_x, p.n_a, m, p.weights<double>());
+      d_.emplace(p.cell, a, p.n_x, p.n_a, m, p.weights<double>());
     else
       refuse("parameters must be float32 or float64.");
   }
@@ -401,8 +424,14 @@ nb::dict cells() {
     row["states"] = names_of(cell.states, kMaxStates);
     row["gates"] = names_of(cell.gates, kMaxBlocks);
     row["parameters"] = parameters;
+    row["activations"] = cell.activations;
     all[cell.name] = row;
   }
+  return all;
+}
+nb::dict activations() {
+  nb::dict all;
+  for (const ActivationRow& a : kActivations) all[a.name] = a.values;
   return all;
 }
 
@@ -426,8 +455,10 @@ void bind_layers(nb::module_& m) {
            "A copy (m, T_x, n_a), 0 on padding.");
 
   nb::class_<PyStream>(m, "Stream", "A cell that processes m sequences step by step. The weights are copied.")
-      .def(nb::init<const std::string&, nb::dict, int>(), "cell"_a, "parameters"_a, "m"_a,
-           nb::sig("def __init__(self, cell: str, parameters: dict[str, numpy.ndarray], m: int) -> None"))
+      .def(nb::init<const std::string&, nb::dict, int, nb::object>(), "cell"_a, "parameters"_a, "m"_a,
+           "activations"_a.none() = nb::none(),
+           nb::sig("def __init__(self, cell: str, parameters: dict[str, numpy.ndarray], m: int, "
+                   "activations: tuple[tuple[str, tuple[float, ...]], ...] | None = None) -> None"))
       // no named argument: nanobind's shortest call
       .def("step", &PyStream::step, nb::sig("def step(self, xt: numpy.ndarray, /) -> numpy.ndarray"),
            "xt (m, n_x) -> the next output (m, n_a).")
@@ -438,12 +469,16 @@ void bind_layers(nb::module_& m) {
       .def_prop_ro("m", &PyStream::m);
 
   m.def("cells", &cells, nb::sig("def cells() -> dict[str, dict]"),
-        "The native cells by name: states, gates, and the kind of every parameter.");
+        "The native cells by name: states, gates, the kind of every parameter, the number of activations to "
+        "choose.");
+  m.def("activations", &activations, nb::sig("def activations() -> dict[str, int]"),
+        "The activations of variants by name, and how many values each has.");
   m.def("forward", &py_forward, "cell"_a, "x"_a, "parameters"_a, "lengths"_a.none(), "state0"_a, "reverse"_a,
-        "keep_tape"_a, "table"_a.none(),
+        "keep_tape"_a, "table"_a.none(), "activations"_a.none() = nb::none(),
         nb::sig("def forward(cell: str, x: numpy.ndarray, parameters: dict[str, numpy.ndarray], "
                 "lengths: numpy.ndarray | None, state0: tuple[numpy.ndarray | None, ...], reverse: bool, "
-                "keep_tape: bool, table: numpy.ndarray | None) "
+                "keep_tape: bool, table: numpy.ndarray | None, "
+                "activations: tuple[tuple[str, tuple[float, ...]], ...] | None = None) "
                 "-> tuple[numpy.ndarray, tuple[numpy.ndarray, ...], Tape]"),
         "Returns (y, final state, tape); the tape is None without keep_tape. See bptt.engine.Provider.forward.");
   m.def("backward", &py_backward, "tape"_a, "dy"_a, "dstate"_a, "need_dx"_a,

@@ -14,6 +14,7 @@ namespace bptt {
 
 struct Problem {
   Cell cell{};
+  Activations activations{};  // of variants
   bool reverse = false;
   int n_x = 0, n_a = 0, m = 0, T = 0;
   const index* lengths = nullptr;  // (m) in 0 .. T, any order; nullptr: all T; copied before they are checked
@@ -27,6 +28,7 @@ struct Plan {
   bool uniform() const { return steps > 0 ? len.back() == T && m > 0 : T == 0; }
 
   Cell cell{};
+  Activations activations{};
   bool reverse = false;
   int n_x = 0, n_a = 0, m = 0, T = 0, units = 0, n_a_padded = 0, steps = 0;
   std::vector<int> row, len, active;
@@ -91,7 +93,7 @@ struct Packed {
 template <class T>
 class Stream {
  public:
-  Stream(Cell, int n_x, int n_a, int m, const Weights<const T>&);
+  Stream(Cell, const Activations&, int n_x, int n_a, int m, const Weights<const T>&);
   void step(Rows<const T> x, Rows<T> out);  // x (m, n_x), out (m, n_a)
   void get_state(const StateRows<T>&) const;
   void set_state(const StateRows<const T>&);

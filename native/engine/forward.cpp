@@ -173,11 +173,11 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
 }
 
 template <class T>
-Stream<T>::Stream(Cell which, int n_x, int n_a, int m, const Weights<const T>& w) {
+Stream<T>::Stream(Cell which, const Activations& activations, int n_x, int n_a, int m, const Weights<const T>& w) {
   const Kernels<T>& k = kernels<T>();
   const CellInfo& cell = info(which);
   Problem p;
-  p.cell = which, p.n_x = n_x, p.n_a = n_a, p.m = m, p.T = 1;
+  p.cell = which, p.activations = activations, p.n_x = n_x, p.n_a = n_a, p.m = m, p.T = 1;
   plan_ = Plan(p, k.vector_length, sizeof(T));
   packed_ = Packed<T>(plan_.batch(), w, false);
   const index state = index(m) * plan_.n_a_padded;

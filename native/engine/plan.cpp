@@ -10,6 +10,7 @@ namespace bptt {
 
 Plan::Plan(const Problem& p, int vector_length, std::size_t element)
     : cell(p.cell),
+      activations(p.activations),
       reverse(p.reverse),
       n_x(p.n_x),
       n_a(p.n_a),
@@ -44,7 +45,8 @@ Plan::Plan(const Problem& p, int vector_length, std::size_t element)
 }
 
 Batch Plan::batch() const {
-  return {cell, reverse, n_x, n_a, m, n_a_padded, units, steps, row.data(), len.data(), active.data(), off.data()};
+  return {cell,  activations, reverse,    n_x,        n_a,           m,         n_a_padded,
+          units, steps,       row.data(), len.data(), active.data(), off.data()};
 }
 
 std::vector<int> split_rows(const Batch& b, int s0, int s1, int parts) {

@@ -52,11 +52,13 @@ void unit_gradients(const Backward<T>& w, int s, int stage, int r0, int rows) {
       }
       if constexpr (cell.stages > 1) unit.stage_da = w.stage_da + carry + v;
       if constexpr (cell.per_unit > 0) unit.per_unit = w.per_unit + v;
+      if constexpr (cell.activations > 0) unit.activation = b.activations.of;
       unit.dz = dz + r * w.dz_step + v;
       CellMath<T, C>::backward(stage, unit);
     };
     int v = 0;
-    for (; v + kPack * L <= whole; v += kPack * L) pack(std::integral_constant<int, kPack>{}, v);
+    if constexpr (cell.activations == 0)
+      for (; v + kPack * L <= whole; v += kPack * L) pack(std::integral_constant<int, kPack>{}, v);
     for (; v < whole; v += L) pack(std::integral_constant<int, 1>{}, v);
   }
 }

@@ -6,6 +6,7 @@
 namespace bptt {
 
 constexpr int kMaxBlocks = 4, kMaxStages = 2, kMaxStates = 3, kMaxPerUnit = 3, kMaxParams = 12;
+constexpr int kMaxActivations = 3;
 
 // A "block" is one group of n_a pre-activations z = W [a_prev ; xt] + b, overwritten in place by its gate.
 struct Param {
@@ -32,6 +33,7 @@ struct CellInfo {
   const char* states[kMaxStates];  // the first is the output
   const char* gates[kMaxBlocks];   // of the blocks; none where the backward pass needs the states alone
   Param params[kMaxParams];
+  int activations = 0;  // of variants: how many a call chooses
 
   // Derived.
   int n_params = 0, n_states = 0, per_unit = 0;
@@ -104,6 +106,18 @@ inline constexpr CellInfo kCellInfo[] = {
              {"a", "c"},
              {"it", "cct", "ot", "ft"},
              {joint("Wi", 0), bias("bi", 0), joint("Wc", 1), bias("bc", 1), joint("Wo", 2), bias("bo", 2)}}),
+    derived({"lstm_variant",
+             {"a", "c"},
+             {"ft", "it", "cct", "ot"},
+             {joint("Wf", 0), bias("bf", 0), joint("Wi", 1), bias("bi", 1), joint("Wc", 2), bias("bc", 2),
+              joint("Wo", 3), bias("bo", 3)},
+             3}),
+    derived({"lstm_peephole_variant",
+             {"a", "c"},
+             {"ft", "it", "cct", "ot"},
+             {joint("Wf", 0), bias("bf", 0), joint("Wi", 1), bias("bi", 1), joint("Wc", 2), bias("bc", 2),
+              joint("Wo", 3), bias("bo", 3), per_unit("pf", 0), per_unit("pi", 1), per_unit("po", 2)},
+             3}),
 #if defined(BPTT_TEST_CELLS)
 #define BPTT_ROWS
 #include "../tests/cells_of_tests.h"

@@ -15,9 +15,10 @@ template <class T, int N>
 struct Unit {
   index n_a_padded, z_step, step, weight_step;
   T* z;  // block g at z + g * n_a_padded: pre-activation, overwritten by its gate; z_step apart
-  const T* state[kMaxStates];  // before the step; step apart
-  T* next[kMaxStates];         // after it: next[0] is written by the driver
-  const T* per_unit;           // weight i at per_unit + i * n_a_padded; weight_step apart
+  const T* state[kMaxStates];    // before the step; step apart
+  T* next[kMaxStates];           // after it: next[0] is written by the driver
+  const T* per_unit;             // weight i at per_unit + i * n_a_padded; weight_step apart
+  const Activation* activation;  // of variants
 
   BPTT_INLINE Pack<T, N> block(int g) const { return load_pack<T, N>(z + g * n_a_padded, z_step); }
   BPTT_INLINE void set(int g, const Pack<T, N>& x) const { store_pack(z + g * n_a_padded, z_step, x); }
@@ -37,6 +38,7 @@ struct UnitGrad {
   const T* state[kMaxStates];  // before the step
   const T* next[kMaxStates];   // after it
   const T* per_unit;
+  const Activation* activation;
   Pack<T, N> dy;  // gradient of the output of this step
   T* dstate[kMaxStates];
   T* stage_da;  // gradient of what stage 1 multiplies
@@ -63,6 +65,25 @@ BPTT_INLINE V sigmoid_slope(const V& g) {
 template <class V>
 BPTT_INLINE V tanh_slope(const V& g) {
   return (1 - g) * (1 + g);
+}
+
+// The activations that a call chooses. Functions that are called and not inlined: a variant costs little to
+// compile.
+template <class T>
+using One = Pack<T, 1>;
+template <class T>
+__attribute__((noinline)) One<T> activated(const Activation& f, One<T> x) {
+  if (f.kind == Activation::line) return at_least(at_most(x * T(f.alpha) + T(f.beta), T(f.high)), T(f.low));
+  return f.kind == Activation::sigmoid ? sigmoid(x) : tanh(x);
+}
+// d times the derivative of the activation that gave g; that of a line is 0 at its bounds and NaN where g is.
+template <class T>
+__attribute__((noinline)) One<T> times_slope(const Activation& f, One<T> g, One<T> d) {
+  if (f.kind != Activation::line) return d * (f.kind == Activation::sigmoid ? sigmoid_slope(g) : tanh_slope(g));
+  Vec<T> slope = broadcast(T(f.alpha));
+  slope = g.v[0] <= broadcast(T(f.low)) ? Vec<T>{} : slope;
+  slope = g.v[0] >= broadcast(T(f.high)) ? Vec<T>{} : slope;
+  return {d.v[0] * (g.v[0] == g.v[0] ? slope : g.v[0])};
 }
 
 // What a cell computes in one step. Its row of the table defines blocks, states and per-unit weights.
@@ -157,6 +178,49 @@ struct CellMath<T, find_cell("lstm_cifg")> {
     u.set_prev(a, {});
   }
 };
+
+// An LSTM whose activations the call chooses: sigma, g, h. With peepholes, pf c_prev, pi c_prev and po c_next are
+// added inside ft, it and ot. Equation numbers: bptt.equations.variants.
+template <class T, bool kPeephole>
+struct LstmVariant {
+  enum { f, i, cc, o };
+  static BPTT_INLINE One<T> forward(int, const Unit<T, 1>& u) {
+    const Activation &sigma = u.activation[0], &g = u.activation[1], &h = u.activation[2];
+    const auto z = [&](int k, int weight, const One<T>& state)
+                       BPTT_ALWAYS { return kPeephole ? fma(u.weight(weight), state, u.block(k)) : u.block(k); };
+    const One<T> c_prev = u.prev(c);
+    const One<T> ft = activated<T>(sigma, z(f, 0, c_prev));  // (1)
+    const One<T> it = activated<T>(sigma, z(i, 1, c_prev));  // (2)
+    const One<T> cct = activated<T>(g, u.block(cc));         // (3)
+    const One<T> c_next = fma(ft, c_prev, it * cct);         // (4)
+    const One<T> ot = activated<T>(sigma, z(o, 2, c_next));  // (5)
+    u.set(f, ft), u.set(i, it), u.set(cc, cct), u.set(o, ot), u.set_next(c, c_next);
+    return ot * activated<T>(h, c_next);  // (6)
+  }
+  static BPTT_INLINE void backward(int, const UnitGrad<T, 1>& u) {
+    const Activation &sigma = u.activation[0], &g = u.activation[1], &h = u.activation[2];
+    const One<T> ft = u.block(f), it = u.block(i), cct = u.block(cc), ot = u.block(o);
+    const One<T> c_prev = u.prev(c), c_next = u.after(c), hc = activated<T>(h, c_next), da = u.dy + u.d_next(a);
+    const One<T> dzo = times_slope<T>(sigma, ot, da * hc);     // (7)
+    One<T> dc = times_slope<T>(h, hc, da * ot) + u.d_next(c);  // (7a)
+    if constexpr (kPeephole) dc = fma(dzo, u.weight(2), dc);
+    const One<T> dzi = times_slope<T>(sigma, it, dc * cct);     // (9)
+    const One<T> dzf = times_slope<T>(sigma, ft, dc * c_prev);  // (10)
+    u.set(f, dzf), u.set(i, dzi), u.set(o, dzo);
+    u.set(cc, times_slope<T>(g, cct, dc * it));  // (8)
+    One<T> dc_prev = dc * ft;                    // (20)
+    if constexpr (kPeephole) {
+      u.set_weight(0, dzf * c_prev), u.set_weight(1, dzi * c_prev), u.set_weight(2, dzo * c_next);
+      dc_prev = fma(dzf, u.weight(0), fma(dzi, u.weight(1), dc_prev));
+    }
+    u.set_prev(c, dc_prev);
+    u.set_prev(a, {});
+  }
+};
+template <class T>
+struct CellMath<T, find_cell("lstm_variant")> : LstmVariant<T, false> {};
+template <class T>
+struct CellMath<T, find_cell("lstm_peephole_variant")> : LstmVariant<T, true> {};
 
 // Reset before the product: two stages.
 template <class T>

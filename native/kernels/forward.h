@@ -71,6 +71,7 @@ void finish(const Forward<T>& f, int s, int stage, int r0, int ra, int rb, int u
     for (int k = 0; k < cell.n_states; ++k)
       unit.state[k] = st.state[k] + prev + i, unit.next[k] = st.state[k] + next + i;
     if constexpr (cell.per_unit > 0) unit.per_unit = f.per_unit + v * L, unit.weight_step = one_row ? L : 0;
+    if constexpr (cell.activations > 0) unit.activation = b.activations.of;
     const Pack<T, N> y = CellMath<T, C>::forward(stage, unit);
     store_pack(product + i, step, y);
     if (!last) return;
@@ -80,7 +81,10 @@ void finish(const Forward<T>& f, int s, int stage, int r0, int ra, int rb, int u
       store_first<T>(out[one_row ? r : r + j] + column, y.v[j], min(L, b.n_a - column));
     }
   };
-  if (rb - ra == 1) {
+  if constexpr (cell.activations > 0) {  // no packs: a variant costs little to compile
+    for (int r = ra; r < rb; ++r)
+      for (int v = ua; v < ub; ++v) pack(std::integral_constant<int, 1>{}, std::true_type{}, r, v);
+  } else if (rb - ra == 1) {
     for (int v = ua; v < ub; v += kPack)
       with_number<kPack>(min(kPack, ub - v), [&](auto n) BPTT_ALWAYS { pack(n, std::true_type{}, ra, v); });
   } else {

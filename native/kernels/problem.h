@@ -54,9 +54,20 @@ struct Weights {
   index ld_a[kMaxBlocks];
 };
 
+// An activation that a call chooses: sigmoid, tanh, or a line alpha x + beta between two bounds; a bound that is
+// NaN does not exist. relu is x, at least 0; hard_sigmoid a line from 0 to 1.
+struct Activation {
+  enum Kind { sigmoid, tanh, line } kind = sigmoid;
+  double alpha = 1, beta = 0, low = __builtin_nan(""), high = __builtin_nan("");
+};
+struct Activations {
+  Activation of[kMaxActivations];  // LSTM: gates, candidate, output
+};
+
 // The rows and steps that exist.
 struct Batch {
   Cell cell;
+  Activations activations;  // of variants
   bool reverse;
   int n_x, n_a, m;
   int n_a_padded;     // elements from one row or block of units to the next

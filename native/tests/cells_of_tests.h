@@ -1,14 +1,8 @@
 // Cells of shapes that no shipped cell has, in the tests' build only (BPTT_TEST_CELLS): without a recurrent
-// product, with per-unit weights, with three states. Each is a row of the table and a CellMath, as in
-// cell_table.h and cells.h.
+// product, with three states. Each is a row of the table and a CellMath, as in cell_table.h and cells.h.
 #if defined(BPTT_ROWS)
 
 derived({"mingru", {"a"}, {"ut", "cct"}, {input("Wu", 0), bias("bu", 0), input("Wc", 1), bias("bc", 1)}}),
-    derived({"lstm_peephole",
-             {"a", "c"},
-             {"ft", "it", "cct", "ot"},
-             {joint("Wf", 0), bias("bf", 0), joint("Wi", 1), bias("bi", 1), joint("Wc", 2), bias("bc", 2),
-              joint("Wo", 3), bias("bo", 3), per_unit("pf", 0), per_unit("pi", 1), per_unit("po", 2)}}),
     derived({"three_states",
              {"a", "c", "n"},
              {"ft", "it", "cct", "ot"},
@@ -32,34 +26,6 @@ struct CellMath<T, find_cell("mingru")> {
     u.set(u_, da * (u.block(c_) - u.prev(a)) * sigmoid_slope(ut));
     u.set(c_, da * ut);
     u.set_prev(a, da * (1 - ut));
-  }
-};
-
-// Gers & Schmidhuber 2000: pf c_prev and pi c_prev inside ft and it, po c inside ot.
-template <class T>
-struct CellMath<T, find_cell("lstm_peephole")> {
-  enum { f, i, cc, o };
-  template <int N>
-  static BPTT_INLINE Pack<T, N> forward(int, const Unit<T, N>& u) {
-    const Pack<T, N> c_prev = u.prev(c);
-    const Pack<T, N> ft = sigmoid(fma(u.weight(f), c_prev, u.block(f)));
-    const Pack<T, N> it = sigmoid(fma(u.weight(i), c_prev, u.block(i))), cct = tanh(u.block(cc));
-    const Pack<T, N> c_next = fma(ft, c_prev, it * cct);
-    const Pack<T, N> ot = sigmoid(fma(u.weight(2), c_next, u.block(o)));
-    u.set(f, ft), u.set(i, it), u.set(cc, cct), u.set(o, ot), u.set_next(c, c_next);
-    return ot * tanh(c_next);
-  }
-  template <int N>
-  static BPTT_INLINE void backward(int, const UnitGrad<T, N>& u) {
-    const Pack<T, N> ft = u.block(f), it = u.block(i), cct = u.block(cc), ot = u.block(o);
-    const Pack<T, N> c_prev = u.prev(c), c_next = u.after(c), tanh_c = tanh(c_next), da = u.dy + u.d_next(a);
-    const Pack<T, N> dzo = da * tanh_c * sigmoid_slope(ot);
-    const Pack<T, N> dc = fma(da * ot, tanh_slope(tanh_c), fma(dzo, u.weight(2), u.d_next(c)));
-    const Pack<T, N> dzf = dc * c_prev * sigmoid_slope(ft), dzi = dc * cct * sigmoid_slope(it);
-    u.set(f, dzf), u.set(i, dzi), u.set(cc, dc * it * tanh_slope(cct)), u.set(o, dzo);
-    u.set_weight(f, dzf * c_prev), u.set_weight(i, dzi * c_prev), u.set_weight(2, dzo * c_next);
-    u.set_prev(c, fma(dzf, u.weight(f), fma(dzi, u.weight(i), dc * ft)));
-    u.set_prev(a, {});
   }
 };
 

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "../engine/activations.h"
 #include "../engine/dispatch.h"
 #include "../engine/engine.h"
 #include "../engine/params.h"
@@ -58,6 +59,7 @@ struct Layer {
   Tape<T> tape;
 
   Layer(Cell which, int n_x, int n_a, int m, int T_x, bool reverse, bool ragged, Random& rng) : cell(info(which)) {
+    if (cell.activations) p.activations = smooth();
     p.cell = which, p.reverse = reverse, p.n_x = n_x, p.n_a = n_a, p.m = m, p.T = T_x;
     for (int i = 0; i < cell.n_params; ++i)
       params.push_back(random_vector<T>(rng, std::size_t(n_a * param_columns(cell.params[i], n_x, n_a)), 0.6));
@@ -71,6 +73,12 @@ struct Layer {
     if (ragged)
       for (index& n : lengths) n = rng.below(T_x + 1);
     p.lengths = lengths.data();
+  }
+  // Activations of a variant, without a kink near 0.
+  static Activations smooth() {
+    Activations all{{kActivations[3].of, kActivations[4].of, kActivations[1].of}};  // hard_sigmoid, linear, tanh
+    all.of[0].alpha = 0.05, all.of[0].beta = 0.5, all.of[1].alpha = 0.7, all.of[1].beta = 0.1;
+    return all;
   }
   // The rest of the object must not move once p.lengths points into it.
   Layer(const Layer&) = delete;

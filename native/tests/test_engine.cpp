@@ -64,7 +64,7 @@ static void bits(const std::string& isa, Cell cell, int n_x, int n_a) {
     check(same, what + "threads");
   }
   set_num_threads(2);
-  Stream<T> stream(cell, n_x, n_a, 1, l.weights());
+  Stream<T> stream(cell, l.p.activations, n_x, n_a, 1, l.weights());
   for (int i = 0; i < m; ++i) {  // each row alone, and step by step
     const int len = int(l.lengths[i]);
     Problem one = l.p;
@@ -94,7 +94,7 @@ static void shared_row(const std::string& isa, Cell cell, int n_x, int n_a) {
   const auto out = l.out;
   for (int threads : {1, 2, 3, 5}) {
     set_num_threads(threads);
-    Stream<T> stream(cell, n_x, n_a, 1, l.weights());
+    Stream<T> stream(cell, l.p.activations, n_x, n_a, 1, l.weights());
     stream.set_state(l.from(l.state0));
     std::vector<T> step(n_a);
     bool same = true;
@@ -203,7 +203,7 @@ static void stream_allocates_nothing() {
   for (int c = 0; c < kCells; ++c)
     for (int m : {1, 3, 40}) {
       Layer<float> l(static_cast<Cell>(c), 24, 300, m, 1, false, false, rng);
-      Stream<float> stream(l.p.cell, 24, 300, m, l.weights());
+      Stream<float> stream(l.p.cell, l.p.activations, 24, 300, m, l.weights());
       l.out.resize(l.dy.size());
       const auto step = [&] { stream.step({l.x.data(), 24, 0}, {l.out.data(), 300, 0}); };
       step();  // the pool starts its threads

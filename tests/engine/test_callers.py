@@ -13,7 +13,7 @@ import pytest
 import bptt
 from bptt import LSTM, Dense, Embedding, Network, engine
 from bptt.errors import EngineError, ShapeError
-from tests.support.cases import CELLS, copies, same_bits
+from tests.support.cases import NATIVE, copies, same_bits
 
 native = pytest.mark.skipif(
     engine.provider().name != "native", reason="the native engine is not built or not chosen"
@@ -145,7 +145,7 @@ stop = True; t.join()
 @pytest.mark.parametrize("name", ["rnn", "rnn_relu", "lstm", "gru", "gru_reset_after", "lstm_cifg"])
 def test_layers_without_units_or_inputs(name, dtype):
     """No units: refused. No inputs: a cell that runs on its own."""
-    cell, provider = CELLS[name].cell, engine.provider()
+    cell, provider = NATIVE[name].cell, engine.provider()
     for n_x, n_a in ((3, 0), (0, 0), (0, 4)):
         p = {k: np.ones(shape, dtype) for k, shape in cell.shapes(n_x, n_a).items()}
         x, state = np.ones((2, 3, n_x), dtype), (np.ones((2, n_a), dtype),) * cell.n_states
@@ -163,7 +163,7 @@ def test_layers_without_units_or_inputs(name, dtype):
 
 @pytest.mark.parametrize("name", ["rnn", "lstm", "gru"])
 def test_the_course_refuses_to_run_without_units(name):
-    cell = CELLS[name].cell
+    cell = NATIVE[name].cell
     p = {k: np.ones(s) for k, s in cell.shapes(3, 0).items()}
     p |= {k: np.ones((2, 0) if k.startswith("W") else (2, 1)) for k in cell.head}
     with pytest.raises(ShapeError, match=f"{name}_forward: parameters has n_a = 0, n_y = 2; exp"):

@@ -14,7 +14,7 @@ import pytest
 import bptt
 from bptt import engine
 from bptt.equations.updates import AdamStep
-from tests.support.cases import CELLS, same_bits
+from tests.support.cases import NATIVE, same_bits
 from tests.support.tolerances import assert_close
 
 pytestmark = pytest.mark.skipif(
@@ -34,14 +34,14 @@ def threads():
 
 def setup(name, n_x, n_a, m, T_x, dtype=np.float32, seed=0):
     rng = np.random.default_rng(seed)
-    p = CELLS[name].cell.init(rng, n_x, n_a, dtype=dtype)
+    p = NATIVE[name].cell.init(rng, n_x, n_a, dtype=dtype)
     x = rng.standard_normal((m, T_x, n_x)).astype(dtype)
-    state = tuple(rng.standard_normal((m, n_a)).astype(dtype) for _ in CELLS[name].states)
+    state = tuple(rng.standard_normal((m, n_a)).astype(dtype) for _ in NATIVE[name].states)
     return p, x, state
 
 
 def run(name, x, state, p, lengths=None, **keywords):
-    y, final, tape = engine.provider().forward(CELLS[name].cell, x, state, p, lengths, **keywords)
+    y, final, tape = engine.provider().forward(NATIVE[name].cell, x, state, p, lengths, **keywords)
     return y, final, tape
 
 
@@ -50,7 +50,7 @@ def run(name, x, state, p, lengths=None, **keywords):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("n_x", "n_a"), SIZES)
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", NATIVE)
 def test_a_sequence_has_the_same_bits_in_any_company(name, n_x, n_a, dtype):
     m, T_x = 13, 9
     p, x, state = setup(name, n_x, n_a, m, T_x, dtype)
@@ -69,7 +69,7 @@ def test_a_sequence_has_the_same_bits_in_any_company(name, n_x, n_a, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("tokens", [False, True])
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", NATIVE)
 def test_bits_do_not_depend_on_the_number_of_threads(name, tokens, dtype):
     n_x, n_a, m, T_x = 48, 96, 37, 31  # large enough that two threads share the work
     p, x, state = setup(name, n_x, n_a, m, T_x, dtype)
@@ -88,19 +88,19 @@ def test_bits_do_not_depend_on_the_number_of_threads(name, tokens, dtype):
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize(("n_x", "n_a"), SIZES)
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", NATIVE)
 def test_a_stream_gives_the_bits_of_the_sequence(name, n_x, n_a, dtype):
     m, T_x = 5, 7
     p, x, state = setup(name, n_x, n_a, m, T_x, dtype)
     y, final, _ = run(name, x, state, p)
-    stream = engine.provider().stream(CELLS[name].cell, p, m)
+    stream = engine.provider().stream(NATIVE[name].cell, p, m)
     stream.state = state
     for t in range(T_x):
         assert same_bits(stream.step(np.ascontiguousarray(x[:, t])), y[:, t])
     assert same_bits(tuple(stream.state), tuple(final))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", NATIVE)
 def test_tokens_give_the_bits_of_their_vectors(name):
     p, x, state = setup(name, 6, 11, 4, 9)
     table = np.ascontiguousarray(x[0, :7])
@@ -111,7 +111,7 @@ def test_tokens_give_the_bits_of_their_vectors(name):
 
 
 def test_without_a_tape_the_bits_are_the_same():
-    for name in CELLS:
+    for name in NATIVE:
         p, x, state = setup(name, 5, 9, 6, 150)
         y, final, _ = run(name, x, state, p)
         assert same_bits((y, final), run(name, x, state, p, keep_tape=False)[:2])
@@ -180,7 +180,7 @@ def test_the_loss_keeps_a_nan_in_its_row():
 
 
 def test_two_python_threads_run_two_models_at_once():
-    jobs = [(name, *setup(name, 32, 64, 16, 40, seed=k)) for k, name in enumerate(CELLS)]
+    jobs = [(name, *setup(name, 32, 64, 16, 40, seed=k)) for k, name in enumerate(NATIVE)]
 
     def work(name, p, x, state):
         y, final, tape = run(name, x, state, p)
@@ -260,11 +260,11 @@ print(bptt.get_num_threads())
 WORK = """
 import json, sys, numpy as np
 sys.path.insert(0, {root!r})
-from tests.engine.test_native import setup, run, CELLS
+from tests.engine.test_native import setup, run, NATIVE
 from bptt import engine
 from bptt.engine import _native
 out = dict()
-for name in CELLS:
+for name in NATIVE:
     for dtype in (np.float32, np.float64):
         p, x, state = setup(name, 9, 17, 6, 8, dtype)
         y, final, tape = run(name, x, state, p, np.array([8, 0, 3, 8, 1, 5]))
@@ -335,7 +335,7 @@ def test_elementary_functions_are_within_their_ulps(name, dtype, ulps):
     np.testing.assert_array_equal(getattr(_native, name)(special), np.array(ends, dtype))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", NATIVE)
 def test_nan_stays_nan_and_stays_in_its_row(name):
     p, x, state = setup(name, 3, 5, 4, 6)
     x[1, 2, 0] = np.nan
@@ -416,12 +416,12 @@ def test_the_update_does_not_depend_on_threads(dtype):
         assert all(same_bits(a, b) for a, b in zip(results[0], other, strict=True))
 
 
-@pytest.mark.parametrize("name", CELLS)
+@pytest.mark.parametrize("name", NATIVE)
 def test_a_stream_walks_the_weights_both_ways_with_the_bits_of_the_sequence(name):
     """Step by step, one row of many panels: odd steps begin with the last."""
     p, x, state = setup(name, 5, 150, 1, 6)
     y, final, _ = run(name, x, state, p, keep_tape=False)
-    stepper = engine.provider().stream(CELLS[name].cell, p, 1)
+    stepper = engine.provider().stream(NATIVE[name].cell, p, 1)
     stepper.state = state
     for t in range(6):
         assert same_bits(stepper.step(x[:, t]), y[:, t])

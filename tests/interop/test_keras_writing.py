@@ -41,12 +41,22 @@ def test_a_stack_becomes_several_layers(tmp_path):
     np.testing.assert_array_equal(load(tmp_path / "m.keras").run(x), y)
 
 
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_gates_of_keras_2_are_scaled_to_the_slope_of_keras_3(kind, tmp_path):
+    rng, n = np.random.default_rng(0), 4 if kind == "LSTM" else 3
+    weights = [rng.standard_normal(s) for s in ((3, n * 5), (5, n * 5), (n * 5,))]
+    old = from_keras(kind, weights, version="2.1", recurrent_activation="hard_sigmoid")
+    (note,) = to_keras(old, tmp_path / "m.keras")
+    assert "slope 1/6" in note
+    new = load(tmp_path / "m.keras")
+    assert "hard_sigmoid_0p1666" in repr(new.network)
+    x = 2 * rng.standard_normal((4, 7, 3))
+    np.testing.assert_allclose(new.run(x), old.run(x), rtol=1e-12, atol=1e-13)
+
+
 def test_what_keras_lacks_is_refused(tmp_path):
     old = from_keras(
-        "LSTM",
-        [np.ones((3, 8)), np.ones((2, 8))],
-        version="2.1",
-        recurrent_activation="hard_sigmoid",
+        "SimpleRNN", [np.ones((3, 2)), np.ones((2, 2))], version="2.1", activation="hard_sigmoid"
     )
     with pytest.raises(InteropError, match="has the activation hard_sigmoid"):
         to_keras(old, tmp_path / "m.keras")

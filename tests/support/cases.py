@@ -118,6 +118,16 @@ CELLS = {
         CellUnderTest("lstm_cifg"),
     )
 }
+# Cells of published files; the native engine has them too.
+VARIANTS = {
+    cell.name: CellUnderTest(cell.name, own=cell)
+    for cell in (
+        bptt.equations.variant("lstm", ("hard_sigmoid", "tanh", "tanh")),
+        bptt.equations.variant("lstm", ("hard_sigmoid_0p3_0p5", "relu", "relu")),
+        bptt.equations.variant("lstm_peephole", ("sigmoid", "linear_0p7_0p1", "tanh")),
+    )
+}
+NATIVE = CELLS | VARIANTS
 WITH_OWN = CELLS | {name: CellUnderTest(name, own=cell) for name, cell in OWN.items()}
 
 
@@ -152,7 +162,7 @@ class Case:
 
 def make_parameters(name, rng, dtype=np.float64, **sizes):
     """Random parameters of a cell and its output layer, biases included."""
-    spec, sizes = WITH_OWN[name], SIZES | sizes
+    spec, sizes = (NATIVE | WITH_OWN)[name], SIZES | sizes
     shapes = {p: shape_of(s, **sizes) for p, s in {**spec.table, **spec.head}.items()}
     return {p: (0.6 * rng.standard_normal(s)).astype(dtype) for p, s in shapes.items()}
 
@@ -165,7 +175,7 @@ def make_case(name, *, m=M, T_x=T_X, lengths=None, dtype=np.float64, seed=0, **s
     def draw(*shape):
         return rng.standard_normal(shape).astype(dtype)
 
-    states = len(WITH_OWN[name].states)
+    states = len((NATIVE | WITH_OWN)[name].states)
     return Case(
         parameters=make_parameters(name, rng, dtype, **sizes),
         x=draw(n["n_x"], m, T_x),

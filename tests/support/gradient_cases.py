@@ -30,6 +30,7 @@ from bptt.layers import (
 )
 from tests.support.cases import (
     CELLS,
+    NATIVE,
     WITH_OWN,
     cell_pair,
     checked_case,
@@ -279,7 +280,7 @@ def temporal_softmax_cases():
 
 
 def engine_case(name, T_x, ragged, reverse, *, dstate=True, tokens=False):
-    cell, rng = CELLS[name].cell, np.random.default_rng(8)
+    cell, rng = NATIVE[name].cell, np.random.default_rng(8)
     lengths = ragged_lengths(M, T_x) if ragged else None
     shapes = cell.shapes(N_X, N_A)
     x, shape = ("table", (N_TOKENS, N_X)) if tokens else ("x", (M, T_x, N_X))

@@ -41,7 +41,7 @@ class Stream:
     A cell that processes m sequences step by step. The weights are copied.
     """
 
-    def __init__(self, cell: str, parameters: dict[str, numpy.ndarray], m: int) -> None: ...
+    def __init__(self, cell: str, parameters: dict[str, numpy.ndarray], m: int, activations: tuple[tuple[str, tuple[float, ...]], ...] | None = None) -> None: ...
 
     def step(self, xt: numpy.ndarray, /) -> numpy.ndarray:
         """xt (m, n_x) -> the next output (m, n_a)."""
@@ -58,10 +58,13 @@ class Stream:
 
 def cells() -> dict[str, dict]:
     """
-    The native cells by name: states, gates, and the kind of every parameter.
+    The native cells by name: states, gates, the kind of every parameter, the number of activations to choose.
     """
 
-def forward(cell: str, x: numpy.ndarray, parameters: dict[str, numpy.ndarray], lengths: numpy.ndarray | None, state0: tuple[numpy.ndarray | None, ...], reverse: bool, keep_tape: bool, table: numpy.ndarray | None) -> tuple[numpy.ndarray, tuple[numpy.ndarray, ...], Tape]:
+def activations() -> dict[str, int]:
+    """The activations of variants by name, and how many values each has."""
+
+def forward(cell: str, x: numpy.ndarray, parameters: dict[str, numpy.ndarray], lengths: numpy.ndarray | None, state0: tuple[numpy.ndarray | None, ...], reverse: bool, keep_tape: bool, table: numpy.ndarray | None, activations: tuple[tuple[str, tuple[float, ...]], ...] | None = None) -> tuple[numpy.ndarray, tuple[numpy.ndarray, ...], Tape]:
     """
     Returns (y, final state, tape); the tape is None without keep_tape. See bptt.engine.Provider.forward.
     """

@@ -2,13 +2,15 @@
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ..checks import is_whole
 from ..equations import CELLS, Cell
+from ..equations.nonlinearities import read_name
 from ..equations.updates import AdamStep
+from ..equations.variants import parts_of
 from ..errors import ConfigError, EngineError
 from . import _native
 from .contract import State, Stepper, Tape, changed
@@ -27,6 +29,27 @@ def _contiguous(z):
     if z.flags.c_contiguous and z.dtype.isnative:
         return z
     return np.ascontiguousarray(z, z.dtype.newbyteorder("="))
+
+
+class NativeCell(NamedTuple):
+    """What the module calls a cell: a row of its table and, of a variant, a last argument."""
+
+    name: str
+    activations: tuple[tuple[tuple[str, tuple[float, ...]], ...], ...] = ()
+
+
+def _variant(cell: Cell) -> NativeCell | None:
+    """Return the native row of a cell with other activations or peepholes, if there is one."""
+    parts = parts_of(cell)
+    if parts is None or parts[2] is not None:
+        return None
+    name, activations = f"{parts[0]}_variant", tuple(map(read_name, parts[1]))
+    if (
+        name not in _native.cells()
+        or {kind for kind, _ in activations} - _native.activations().keys()
+    ):
+        return None
+    return NativeCell(name, (activations,))
 
 
 class NativeTape:
@@ -61,9 +84,9 @@ class NativeTape:
 class NativeStepper:
     """A cell that steps in native code; nothing is allocated there."""
 
-    def __init__(self, name: str, parameters: dict[str, np.ndarray], m: int):
+    def __init__(self, cell: NativeCell, parameters: dict[str, np.ndarray], m: int):
         parameters = {key: _contiguous(p) for key, p in parameters.items()}
-        self._stream = _native.Stream(name, parameters, m)
+        self._stream = _native.Stream(cell.name, parameters, m, *cell.activations)
         self.step: Callable[[np.ndarray], np.ndarray] = self._stream.step
 
     @property
@@ -91,7 +114,7 @@ class NativeProvider:
             raise EngineError(str(error)) from None
         _native.set_num_threads(default_threads())
         self._registered = False
-        self._native = {CELLS[name]: name for name in _native.cells() if name in CELLS}
+        self._native = {CELLS[n]: NativeCell(n) for n in _native.cells() if n in CELLS}
         self._equations = NumpyProvider()
 
     def forward(
@@ -108,8 +131,8 @@ class NativeProvider:
     ) -> tuple[np.ndarray, State, Tape | None]:
         """Run a cell over a batch of sequences."""
         self._register_threads()
-        name = self._native.get(cell)
-        if name is None:
+        native = self._of(cell)
+        if native is None:
             return self._equations.forward(
                 cell,
                 x,
@@ -124,11 +147,11 @@ class NativeProvider:
             x = np.asarray(x, np.int64)
         try:  # unchecked: for a short sequence, checking all arrays takes longer than the call
             y, state, tape = _native.forward(
-                name, x, parameters, lengths, state0, reverse, keep_tape, table
+                native[0], x, parameters, lengths, state0, reverse, keep_tape, table, *native[1]
             )
         except _native.LayoutError:
             y, state, tape = _native.forward(
-                name,
+                native.name,
                 _rows(x),
                 {key: _contiguous(p) for key, p in parameters.items()},
                 lengths,
@@ -136,6 +159,7 @@ class NativeProvider:
                 reverse,
                 keep_tape,
                 None if table is None else _contiguous(table),
+                *native.activations,
             )
         if not keep_tape:
             return y, state, None
@@ -163,10 +187,10 @@ class NativeProvider:
 
     def stream(self, cell: Cell, parameters: dict[str, np.ndarray], m: int) -> Stepper:
         """Prepare to process m sequences step by step."""
-        name = self._native.get(cell)
-        if name is None:
+        native = self._of(cell)
+        if native is None:
             return self._equations.stream(cell, parameters, m)
-        return NativeStepper(name, parameters, m)
+        return NativeStepper(native, parameters, m)
 
     def dense_forward(self, x: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Compute ``x @ W.T + b``."""
@@ -243,6 +267,13 @@ class NativeProvider:
             "caches": f"{l1} KiB L1, {l2} KiB L2 of a core",
             "threads": str(_native.get_num_threads()),
         }
+
+    def _of(self, cell: Cell) -> NativeCell | None:
+        """Return what the module calls a cell; None where it does not have it."""
+        native = self._native.get(cell)
+        if native is None and (native := _variant(cell)) is not None:
+            self._native[cell] = native
+        return native
 
     def _register_threads(self):
         """Let threadpoolctl limit the pool's threads too, once it is imported."""

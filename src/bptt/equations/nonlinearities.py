@@ -92,17 +92,8 @@ def nonlinearity(name: str, *values: float) -> Nonlinearity:
     >>> nonlinearity("leaky_relu_0p3").f(np.array([-1.0, 2.0]))
     array([-0.3,  2. ])
     """
-    kind = max((k for k in DEFAULTS if name == k or name.startswith(k + "_")), key=len, default="")
-    if not kind:
-        raise ConfigError(f"activation is {name!r}; expected one of {', '.join(DEFAULTS)}.")
-    if not values and name != kind:
-        try:
-            values = tuple(read_number(text) for text in name[len(kind) + 1 :].split("_"))
-        except ValueError:
-            raise ConfigError(
-                f"activation is {name!r}; expected {kind} with numbers such as 0p2."
-            ) from None
-    values = tuple(map(float, values)) or DEFAULTS[kind]
+    kind, read = read_name(name)
+    values = tuple(map(float, values)) or read
     expected = len(DEFAULTS[kind])
     if len(values) != expected or not np.isfinite(values).all():
         raise ConfigError(f"{kind} has {values}; expected {expected} finite numbers.")
@@ -111,6 +102,25 @@ def nonlinearity(name: str, *values: float) -> Nonlinearity:
     f, d = _FUNCTIONS[kind](*values)
     default = values == DEFAULTS[kind]
     return Nonlinearity(kind if default else "_".join((kind, *map(number_text, values))), f, d)
+
+
+def read_name(name: str) -> tuple[str, tuple[float, ...]]:
+    """Return the function that an activation's name begins with, and its numbers.
+
+    >>> read_name("hard_sigmoid_0p25_0p5"), read_name("leaky_relu")
+    (('hard_sigmoid', (0.25, 0.5)), ('leaky_relu', (0.01,)))
+    """
+    kind = max((k for k in DEFAULTS if name == k or name.startswith(k + "_")), key=len, default="")
+    if not kind:
+        raise ConfigError(f"activation is {name!r}; expected one of {', '.join(DEFAULTS)}.")
+    if name == kind:
+        return kind, DEFAULTS[kind]
+    try:
+        return kind, tuple(read_number(text) for text in name[len(kind) + 1 :].split("_"))
+    except ValueError:
+        raise ConfigError(
+            f"activation is {name!r}; expected {kind} with numbers such as 0p2."
+        ) from None
 
 
 def number_text(value: float) -> str:

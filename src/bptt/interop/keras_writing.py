@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from .. import extras
-from ..equations.nonlinearities import nonlinearity, read_number
+from ..equations import Cell
+from ..equations.nonlinearities import nonlinearity, read_name, read_number
+from ..equations.variants import parts_of
 from ..errors import InteropError, operation
 from ..layers import (
     Activation,
@@ -36,6 +38,7 @@ __all__ = ["to_keras", "write"]
 
 _VERSION = "3.0.0"  # of Keras, whose files these are
 _DATE = (1980, 1, 1, 0, 0, 0)  # so that the same network gives the same bytes
+_HARD_SIGMOID = nonlinearity("hard_sigmoid", 1 / 6, 0.5).name  # of Keras 3
 _MERGES = {"sum": "sum", "mean": "ave", "product": "mul"}
 _PLAIN = ("tanh", "sigmoid", "relu", "elu", "softplus", "softsign", "linear", "softmax")
 
@@ -84,9 +87,15 @@ def write(imported: Any, path: str) -> tuple[str, ...]:
             ):
                 archive.writestr(zipfile.ZipInfo(name, _DATE), data)
         put(path, stream.getvalue())
-    if imported.fitted is None:
-        return ()
-    return ("Scaling, tokens and labels stay in the model of bptt: Keras has the network alone.",)
+    notes = []
+    layers = imported.network.layers.values()
+    if any(_slope(layer.cell) != 1 for layer in layers if isinstance(layer, Recurrent)):
+        notes.append("Weights of gates are scaled: hard_sigmoid has the slope 1/6 in Keras 3.")
+    if imported.fitted is not None:
+        notes.append(
+            "Scaling, tokens and labels stay in the model of bptt: Keras has the network alone."
+        )
+    return tuple(notes)
 
 
 def _rows(imported: Imported) -> list[Row]:
@@ -150,6 +159,7 @@ def _recurrent(name: str, layer: Recurrent, own: Any, backwards: bool) -> list[R
     if kinds[family] == "LSTM" and (len(used) != 3 or len(set(used[1:])) != 1):
         raise InteropError(f"{name} has the activations {used}; expected two, as in Keras.")
     rows: list[Row] = []
+    slope = _slope(layer.cell)
     for k in range(layer.n_layers):
         title = f"{name}_{k}" if layer.n_layers > 1 else name
         config = {
@@ -160,12 +170,15 @@ def _recurrent(name: str, layer: Recurrent, own: Any, backwards: bool) -> list[R
             "go_backwards": backwards,
         }
         if len(used) > 1:
-            config["recurrent_activation"] = _activation(used[0], name)
+            gates = used[0] if slope == 1 else _HARD_SIGMOID
+            config["recurrent_activation"] = _activation(gates, name)
         if kinds[family] == "GRU":
             config["reset_after"] = family == "gru_reset_after"
         groups = []
         for slot in (s for s in layer.slots if s.layer == k):
             part = {key: own[slot.prefix + key] for key in layer.cell.parameters}
+            if slope != 1:
+                part |= {key: part[key] * part[key].dtype.type(slope) for key in _gates(layer.cell)}
             W, U, b, b2 = to_blocks(layer.cell, part, "keras")
             assert b is not None
             groups.append([W, U, b if b2 is None else np.stack([b, b2])])
@@ -182,11 +195,26 @@ def _recurrent(name: str, layer: Recurrent, own: Any, backwards: bool) -> list[R
     return rows
 
 
+def _gates(cell: Cell) -> list[str]:
+    """Return the parameters of a cell's gates, without those of its candidate."""
+    return [key for key in cell.parameters if key[0] in "Wb" and not key[1:].startswith(("a", "c"))]
+
+
+def _slope(cell: Cell) -> float:
+    """Return the slope of the gates' hard_sigmoid, which was 0.2 until Keras 2, in those of 1/6."""
+    _, activations, _ = parts_of(cell) or ("", ("",), None)
+    if len(activations) > 1 and activations[0].startswith("hard_sigmoid"):
+        alpha, beta = read_name(activations[0])[1]
+        if alpha > 0 and beta == 0.5:
+            return 6 * alpha
+    return 1.0
+
+
 def _activation(name: str, layer: str) -> str:
     """Return Keras' name of an activation."""
     if name in _PLAIN:
         return name
-    if name == nonlinearity("hard_sigmoid", 1 / 6, 0.5).name:
+    if name == _HARD_SIGMOID:
         return "hard_sigmoid"
     raise InteropError(
         f"{layer} has the activation {name}; expected one of {', '.join(_PLAIN)}, as in Keras 3."

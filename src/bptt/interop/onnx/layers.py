@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...equations.nonlinearities import DEFAULTS, read_number
+from ...equations.nonlinearities import read_name
 from ...equations.variants import parts_of
 from ...errors import InteropError
 from ...layers import (
@@ -75,7 +75,7 @@ def activation(b: Builder, name: str, x: str) -> str:
     """Add an activation by its name in `nonlinearities`, or softmax over the last of three axes."""
     if name == "softmax":
         return b.add("Softmax", x, axis=2)
-    kind, numbers = split(name)
+    kind, numbers = read_name(name)
     one = {"sigmoid": "Sigmoid", "tanh": "Tanh", "relu": "Relu", "softsign": "Softsign",
            "softplus": "Softplus"}  # fmt: skip
     if kind in one:
@@ -87,18 +87,6 @@ def activation(b: Builder, name: str, x: str) -> str:
     if kind == "linear":
         return b.add("Add", b.add("Mul", x, _number(b, alpha)), _number(b, beta))
     return b.add("Mul", b.add("Tanh", b.add("Mul", x, _number(b, beta))), _number(b, alpha))
-
-
-def split(name: str) -> tuple[str, tuple[float, ...]]:
-    """Split a name of `nonlinearities` into kind and numbers.
-
-    >>> split("leaky_relu_0p3"), split("tanh")
-    (('leaky_relu', (0.3,)), ('tanh', ()))
-    """
-    kind = max((k for k in DEFAULTS if name == k or name.startswith(f"{k}_")), key=len)
-    if name == kind:
-        return kind, DEFAULTS[kind]
-    return kind, tuple(read_number(text) for text in name[len(kind) + 1 :].split("_"))
 
 
 def _number(b: Builder, value: float) -> str:
@@ -309,7 +297,7 @@ def weights(
         attributes["clip"] = clip
     plain = {"lstm": ("sigmoid", "tanh", "tanh"), "gru": ("sigmoid", "tanh"), "rnn": ("tanh",)}
     if activations != plain[family.split("_")[0]]:
-        kinds = [split(name) for name in activations] * len(slots)
+        kinds = [read_name(name) for name in activations] * len(slots)
         attributes["activations"] = [NAMES[kind][0] for kind, _ in kinds]
         for i, key in enumerate(("activation_alpha", "activation_beta")):
             if given := [v[i] for kind, v in kinds if NAMES[kind][1] > i]:
