@@ -43,6 +43,16 @@ def test_callbacks_are_called_on_rank_0_alone():
     assert others == [(0, 0, 0)] * 2
 
 
+def test_ranks_with_other_hyper_parameters_are_refused_with_one_sentence():
+    def work(communicator):
+        model, data = next((m, d) for name, m, d in cases() if name == "regress")
+        model.set_params(learning_rate=0.01 * (1 + communicator.rank // 2))
+        return model.fit(*data, distributed=communicator)
+
+    (sentence,) = set(map(str, on_ranks(3, work)))
+    assert "rank 2 begins with other data, hyper-parameters or parameters than rank 0" in sentence
+
+
 @pytest.mark.parametrize("name", ["few rows", "words", "gaussian"])
 def test_empty_shares_and_early_stopping_do_not_depend_on_the_ranks(name):
     def work(communicator):
