@@ -126,6 +126,21 @@ def test_each_operator(op, k, tmp_path):
             assert_close(found[name].astype(float), theirs[name].astype(float), "float32")
 
 
+@pytest.mark.parametrize("op", ["Conv", "ConvTranspose"])
+def test_a_normalization_is_done_by_the_weights_below(op, tmp_path):
+    made = [node(op, ["x", "W", "b"], ["z"], group=2),
+            node("BatchNormalization", ["z", "b", "b", "b", "v"], ["y"])]  # fmt: skip
+    given = {"x": f(2, 4, 7)}
+    W = f(6, 2, 3) if op == "Conv" else f(4, 3, 3)
+    constants = {"W": W, "b": f(6), "v": positive(6)}
+    path = models.write(tmp_path / "m.onnx", made, given, ["y"], constants)
+    graph = interop.load(path).graph
+    first, _ = graph.run(given), graph.run(given)
+    (plan,) = graph._plans._plans.values()
+    assert len(plan._steps) == 1
+    assert_close(repeated(graph, given)["y"], first["y"], "float32")
+
+
 def test_shapes_of_their_own_have_plans_of_their_own(tmp_path):
     nodes = [node("Shape", ["x"], ["s"]), node("Cast", ["s"], ["n"], to=1),
              node("Mul", ["x", "n"], ["y"])]  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 from ...errors import BpttError, InteropError, operation
 from ...network import Network
 from ..imported import Imported
-from . import products, recurrent, shapes, steps  # noqa: F401  (they register operators)
+from . import product_steps, products, recurrent, shapes  # noqa: F401  (they register operators)
 from .chain import network_of
 from .files import GraphFile, ModelFile, Node, Value
 from .operators import MOST_ELEMENTS, OPERATORS, compute, naming

@@ -31,6 +31,7 @@ class Known:
     shaped: bool = True  # of the same shape in every run
     source: "Known | None" = None  # the value of which it is a reshaping
     reshaped: dict[tuple[int, ...], "Known"] = field(default_factory=dict)  # its reshapings
+    origin: "tuple[Node, Sequence[Known]] | None" = None  # a Conv, in which scaling may be done
     slot: int = -1  # its place in a run
 
     @classmethod

@@ -11,19 +11,19 @@ from typing import Any
 
 import numpy as np
 
-from . import recurrent
-from .convolutions import convolution, transposed_convolution
 from .files import Node
-from .operators import ELEMENTWISE, axes_of
+from .operators import ELEMENTWISE
 from .plans import FORMS, Form, Known, form
 from .shapes import pad_arguments, slice_index
 
 
-def _fixed(array: Any) -> Known:
+def fixed(array: Any) -> Known:
+    """Return a value that is the same in every run."""
     return Known(np.asarray(array), fixed=True)
 
 
-def _attribute(node: Node, name: str, default: Any) -> Any:
+def attribute(node: Node, name: str, default: Any) -> Any:
+    """Return an attribute, or its default."""
     return node.attributes.get(name, default)
 
 
@@ -44,7 +44,7 @@ def _divide(maker, node, given, results):
 
 @form("Relu")
 def _relu(maker, node, given, results):
-    return maker.call(np.maximum, [given[0], _fixed(results[0].dtype.type(0))], results)
+    return maker.call(np.maximum, [given[0], fixed(results[0].dtype.type(0))], results)
 
 
 @form("Pow")
@@ -81,12 +81,12 @@ def _leaky(maker, node, given, results):
     if node.op == "PRelu":
         slope = given[1]
     else:
-        slope = _fixed(results[0].dtype.type(_attribute(node, "alpha", 0.01)))
+        slope = fixed(results[0].dtype.type(attribute(node, "alpha", 0.01)))
     if not slope.fixed or slope.array.dtype != given[0].array.dtype:
         return None
     if (slope.array > 0).all() and (slope.array <= 1).all():
         return maker.call(lambda x, slope: np.maximum(x, x * slope), [given[0], slope], results)
-    return maker.call(_two_slopes, [given[0], slope, _fixed(results[0].dtype.type(0))], results)
+    return maker.call(_two_slopes, [given[0], slope, fixed(results[0].dtype.type(0))], results)
 
 
 def _two_slopes(x, slope, zero):
@@ -114,13 +114,13 @@ def _reshape(maker, node, given, results):
 
 @form("Dropout")
 def _dropout(maker, node, given, results):
-    return [maker.reshape(given[0], results[0]), _fixed(results[1])]
+    return [maker.reshape(given[0], results[0]), fixed(results[1])]
 
 
 @form("Transpose")
 def _transpose(maker, node, given, results):
     x = given[0].array
-    order = _attribute(node, "perm", list(range(x.ndim))[::-1])
+    order = attribute(node, "perm", list(range(x.ndim))[::-1])
     moved = [i for i in order if x.shape[i] != 1]
     if moved == sorted(moved):  # axes of one element alone change places
         return maker.reshape(given[0], results[0])
@@ -143,7 +143,7 @@ def _part(maker, x, index, result):
 @form("Split")
 def _split(maker, node, given, results):
     x, first, parts = given[0], 0, []
-    axis = _attribute(node, "axis", 0) % x.array.ndim
+    axis = attribute(node, "axis", 0) % x.array.ndim
     for part in results:
         index = (slice(None),) * axis + (slice(first, first + part.shape[axis]),)
         parts.append(_part(maker, x, index, part))
@@ -154,7 +154,7 @@ def _split(maker, node, given, results):
 @form("Gather")
 def _gather(maker, node, given, results):
     x, indices = given
-    axis = _attribute(node, "axis", 0) % x.array.ndim
+    axis = attribute(node, "axis", 0) % x.array.ndim
     if indices.fixed and indices.array.size:
         numbers = indices.array.ravel() % x.array.shape[axis]
         steps = np.unique(np.diff(numbers)).tolist() or [1]
@@ -162,7 +162,7 @@ def _gather(maker, node, given, results):
             part = slice(int(numbers[0]), int(numbers[-1]) + 1, steps[0])
             taken = x.array[index := (slice(None),) * axis + (part,)]
             return maker.reshape(_part(maker, x, index, taken), results[0])
-    return maker.call(np.ndarray.take, [x, indices, _fixed(axis)], results)
+    return maker.call(np.ndarray.take, [x, indices, fixed(axis)], results)
 
 
 @form("Concat")
@@ -182,7 +182,7 @@ def _pad(maker, node, given, results):
         if any(width):
             index = np.pad(np.arange(size), width, mode)
             array = x.array.take(index, axis)
-            (x,) = maker.call(np.ndarray.take, [x, _fixed(index), _fixed(axis)], [array])
+            (x,) = maker.call(np.ndarray.take, [x, fixed(index), fixed(axis)], [array])
     return x
 
 
@@ -211,138 +211,3 @@ def _replaced(place, shape, x, updates):
     y = x.copy()
     y[place] = updates.reshape(shape)
     return y
-
-
-# ---- sums and products ----
-
-
-@form("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin")
-def _reduce(maker, node, given, results):
-    x = given[0].array
-    axes = axes_of([v.array for v in given], node.attributes)
-    if (not axes and _attribute(node, "noop_with_empty_axes", 0)) or x.dtype.kind != "f":
-        return None
-    over = tuple(axes) if axes else tuple(range(x.ndim))
-    kept = bool(_attribute(node, "keepdims", 1))
-    if node.op == "ReduceMean" and over in ((-1,), (x.ndim - 1,)) and 0 < x.shape[-1] < 1024:
-        share = np.full((x.shape[-1], 1), 1 / x.shape[-1], x.dtype)  # a third of the time of a sum
-        return maker.call(np.matmul, [given[0], _fixed(share if kept else share[:, 0])], results)
-    ufunc = {"ReduceMax": np.maximum, "ReduceMin": np.minimum}.get(node.op, np.add)
-    (y,) = maker.call(partial(ufunc.reduce, axis=over, keepdims=kept), given[:1], results)
-    if node.op != "ReduceMean":
-        return y
-    return maker.call(np.divide, [y, _fixed(x.dtype.type(x.size // max(results[0].size, 1)))],
-                      results)  # fmt: skip
-
-
-@form("Softmax")
-def _softmax(maker, node, given, results):
-    x = given[0].array
-    if maker.opset < 13:
-        axis = tuple(range(_attribute(node, "axis", 1) % x.ndim, x.ndim))
-    else:
-        axis = _attribute(node, "axis", -1)
-
-    def softmax(x):
-        y = np.exp(x - np.maximum.reduce(x, axis, keepdims=True))
-        y /= np.add.reduce(y, axis, keepdims=True)
-        return y
-
-    return maker.call(softmax, given, results) if x.size else None
-
-
-@form("MatMul")
-def _matmul(maker, node, given, results):
-    a, W = given
-    if W.array.ndim != 2 or a.array.ndim < 3 or not a.array.size:
-        return maker.call(np.matmul, given, results)
-    rows = a.array.reshape(-1, a.array.shape[-1])  # one product in place of one for each matrix
-    product = maker.call(np.matmul, [maker.reshape(a, rows), W], [rows @ W.array])
-    return maker.reshape(product[0], results[0])
-
-
-@form("Gemm")
-def _gemm(maker, node, given, results):
-    a, b, *c = given
-    if not b.fixed or not all(v.fixed for v in c):
-        return None
-    alpha, beta = _attribute(node, "alpha", 1.0), _attribute(node, "beta", 1.0)
-    dtype = results[0].dtype.type
-    W = b.array.T if _attribute(node, "transB", 0) else b.array
-    W = _fixed(W if alpha == 1 else W * dtype(alpha))
-    if _attribute(node, "transA", 0):
-        a = maker.call(np.transpose, [a], [a.array.T])[0]
-    (y,) = maker.call(np.matmul, [a, W], results)
-    if not c or c[0].array is None:
-        return y
-    bias = c[0].array if beta == 1 else c[0].array * dtype(beta)
-    return maker.call(np.add, [y, _fixed(bias)], results)
-
-
-@form("Conv", "ConvTranspose")
-def _conv(maker, node, given, results):
-    x, W, *b = given
-    if not all(v.fixed for v in given[1:]) or not results[0].size or not x.array.size:
-        return None
-    make = convolution if node.op == "Conv" else transposed_convolution
-    run = make(x.array.shape, W.array, node.attributes)
-    if not b or b[0].array is None:
-        return maker.call(run, [x], results)
-    bias = b[0].array.reshape(-1, *[1] * (x.array.ndim - 2))
-
-    def biased(x, bias):
-        y = run(x)
-        return np.add(y, bias, out=y)
-
-    return maker.call(biased, [x, _fixed(bias)], results)
-
-
-@form("BatchNormalization")
-def _batch_normalization(maker, node, given, results):
-    if not all(v.fixed for v in given[1:]):
-        return None
-    x, scale, bias, mean, variance = (v.array for v in given)
-    shape = (-1, *[1] * (x.ndim - 2))
-    factor = scale / np.sqrt(variance + np.asarray(_attribute(node, "epsilon", 1e-5), x.dtype))
-    own = [_fixed(v.reshape(shape)) for v in (factor, bias - mean * factor)]
-    return maker.call(lambda x, factor, shift: x * factor + shift, [given[0], *own], results)
-
-
-@form("LayerNormalization")
-def _layer_normalization(maker, node, given, results):
-    x = given[0].array
-    over = tuple(range(_attribute(node, "axis", -1) % x.ndim, x.ndim))
-    epsilon = x.dtype.type(_attribute(node, "epsilon", 1e-5))
-    if not x.size or (count := x.size // np.add.reduce(x, over).size) < 1 or x.dtype.kind != "f":
-        return None
-    count = x.dtype.type(count)
-
-    def normalized(x, scale, bias=None):
-        y = x - np.add.reduce(x, over, keepdims=True) / count
-        variance = np.add.reduce(y * y, over, keepdims=True) / count
-        y /= np.sqrt(variance + epsilon)
-        y *= scale
-        return y if bias is None else y + bias
-
-    return maker.call(normalized, given, results)
-
-
-@form(*recurrent.OPERATORS)
-def _recurrent(maker, node, given, results):
-    directions = maker.directions.get(id(node))
-    x, lengths = given[0], given[4].array if len(given) > 4 else None
-    if directions is None or lengths is not None or x.array.dtype == np.float16:
-        return None
-    dtype = next(iter(directions[0].parameters.values())).dtype
-    states = [*given[5:7], *[Known.left_out()] * 2][: directions[0].cell.n_states]
-    for k, own in enumerate(states):
-        if own.array is None:
-            states[k] = _fixed(np.zeros(results[1].shape, x.array.dtype))
-    if any(v.array.dtype != dtype for v in (x, *states)):
-        return None
-    batch_first = bool(_attribute(node, "layout", 0))
-    run = partial(recurrent.compute, directions, batch_first, None)
-    m, steps = x.array.shape[:2] if batch_first else x.array.shape[1::-1]
-    if m and steps == len(directions) == 1:
-        run = recurrent.one_step(directions[0], m, [y.shape for y in results])
-    return maker.call(run, [x, *states], results)

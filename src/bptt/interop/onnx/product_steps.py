@@ -1,0 +1,163 @@
+"""The operators in plans that sum and multiply: reductions, MatMul, Gemm, Conv, normalizations."""
+
+from functools import partial
+
+import numpy as np
+
+from . import recurrent
+from .convolutions import convolution, transposed_convolution
+from .operators import axes_of
+from .plans import Known, form
+from .steps import attribute, fixed
+
+
+@form("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin")
+def _reduce(maker, node, given, results):
+    x = given[0].array
+    axes = axes_of([v.array for v in given], node.attributes)
+    if (not axes and attribute(node, "noop_with_empty_axes", 0)) or x.dtype.kind != "f":
+        return None
+    over = tuple(axes) if axes else tuple(range(x.ndim))
+    kept = bool(attribute(node, "keepdims", 1))
+    if node.op == "ReduceMean" and over in ((-1,), (x.ndim - 1,)) and 0 < x.shape[-1] < 1024:
+        share = np.full((x.shape[-1], 1), 1 / x.shape[-1], x.dtype)  # a third of the time of a sum
+        return maker.call(np.matmul, [given[0], fixed(share if kept else share[:, 0])], results)
+    ufunc = {"ReduceMax": np.maximum, "ReduceMin": np.minimum}.get(node.op, np.add)
+    (y,) = maker.call(partial(ufunc.reduce, axis=over, keepdims=kept), given[:1], results)
+    if node.op != "ReduceMean":
+        return y
+    return maker.call(np.divide, [y, fixed(x.dtype.type(x.size // max(results[0].size, 1)))],
+                      results)  # fmt: skip
+
+
+@form("Softmax")
+def _softmax(maker, node, given, results):
+    x = given[0].array
+    if maker.opset < 13:
+        axis = tuple(range(attribute(node, "axis", 1) % x.ndim, x.ndim))
+    else:
+        axis = attribute(node, "axis", -1)
+
+    def softmax(x):
+        y = np.exp(x - np.maximum.reduce(x, axis, keepdims=True))
+        y /= np.add.reduce(y, axis, keepdims=True)
+        return y
+
+    return maker.call(softmax, given, results) if x.size else None
+
+
+@form("MatMul")
+def _matmul(maker, node, given, results):
+    a, W = given
+    if W.array.ndim != 2 or a.array.ndim < 3 or not a.array.size:
+        return maker.call(np.matmul, given, results)
+    rows = a.array.reshape(-1, a.array.shape[-1])  # one product in place of one for each matrix
+    product = maker.call(np.matmul, [maker.reshape(a, rows), W], [rows @ W.array])
+    return maker.reshape(product[0], results[0])
+
+
+@form("Gemm")
+def _gemm(maker, node, given, results):
+    a, b, *c = given
+    if not b.fixed or not all(v.fixed for v in c):
+        return None
+    alpha, beta = attribute(node, "alpha", 1.0), attribute(node, "beta", 1.0)
+    dtype = results[0].dtype.type
+    W = b.array.T if attribute(node, "transB", 0) else b.array
+    W = fixed(W if alpha == 1 else W * dtype(alpha))
+    if attribute(node, "transA", 0):
+        a = maker.call(np.transpose, [a], [a.array.T])[0]
+    (y,) = maker.call(np.matmul, [a, W], results)
+    if not c or c[0].array is None:
+        return y
+    bias = c[0].array if beta == 1 else c[0].array * dtype(beta)
+    return maker.call(np.add, [y, fixed(bias)], results)
+
+
+@form("Conv", "ConvTranspose")
+def _conv(maker, node, given, results):
+    x, W, *b = given
+    if not all(v.fixed for v in given[1:]) or not results[0].size or not x.array.size:
+        return None
+    make = convolution if node.op == "Conv" else transposed_convolution
+    run = make(x.array.shape, W.array, node.attributes)
+    if not b or b[0].array is None:
+        (y,) = maker.call(run, [x], results)
+    else:
+        bias = b[0].array.reshape(-1, *[1] * (x.array.ndim - 2))
+        (y,) = maker.call(partial(_biased, run), [x, fixed(bias)], results)
+    y.origin = node, given
+    return y
+
+
+def _biased(run, x, bias):
+    y = run(x)
+    return np.add(y, bias, out=y)
+
+
+@form("BatchNormalization")
+def _batch_normalization(maker, node, given, results):
+    if not all(v.fixed for v in given[1:]):
+        return None
+    x, scale, bias, mean, variance = (v.array for v in given)
+    factor = scale / np.sqrt(variance + np.asarray(attribute(node, "epsilon", 1e-5), x.dtype))
+    shift = bias - mean * factor
+    if given[0].origin is not None:
+        conv, own = given[0].origin
+        return _scaled_conv(maker, conv, own, factor, shift, results)
+    shape = (-1, *[1] * (x.ndim - 2))
+    own = [fixed(v.reshape(shape)) for v in (factor, shift)]
+    return maker.call(lambda x, factor, shift: x * factor + shift, [given[0], *own], results)
+
+
+def _scaled_conv(maker, node, given, factor, shift, results):
+    """Scale the outputs of a Conv by its weights; it is left out if nothing else needs it."""
+    x, W, *b = given
+    if node.op == "Conv":
+        each = factor[:, np.newaxis]
+    else:  # W is (C, M / groups, ...)
+        groups = attribute(node, "group", 1)
+        each = np.repeat(factor.reshape(groups, -1), len(W.array) // groups, axis=0)
+    weights = W.array * each.reshape(*each.shape, *[1] * (W.array.ndim - 2))
+    bias = shift if not b or b[0].array is None else shift + factor * b[0].array
+    return _conv(maker, node, [x, fixed(weights), fixed(bias)], results)
+
+
+@form("LayerNormalization")
+def _layer_normalization(maker, node, given, results):
+    x = given[0].array
+    over = tuple(range(attribute(node, "axis", -1) % x.ndim, x.ndim))
+    epsilon = x.dtype.type(attribute(node, "epsilon", 1e-5))
+    if not x.size or (count := x.size // np.add.reduce(x, over).size) < 1 or x.dtype.kind != "f":
+        return None
+    count = x.dtype.type(count)
+
+    def normalized(x, scale, bias=None):
+        y = x - np.add.reduce(x, over, keepdims=True) / count
+        variance = np.add.reduce(y * y, over, keepdims=True) / count
+        y /= np.sqrt(variance + epsilon)
+        y *= scale
+        return y if bias is None else y + bias
+
+    return maker.call(normalized, given, results)
+
+
+@form(*recurrent.OPERATORS)
+def _recurrent(maker, node, given, results):
+    directions = maker.directions.get(id(node))
+    x, lengths = given[0], given[4].array if len(given) > 4 else None
+    if directions is None or lengths is not None or x.array.dtype == np.float16:
+        return None
+    dtype = next(iter(directions[0].parameters.values())).dtype
+    states = [*given[5:7], *[Known.left_out()] * 2][: directions[0].cell.n_states]
+    for k, own in enumerate(states):
+        if own.array is None:
+            states[k] = fixed(np.zeros(results[1].shape, x.array.dtype))
+    if any(v.array.dtype != dtype for v in (x, *states)):
+        return None
+    batch_first = bool(attribute(node, "layout", 0))
+    run = partial(recurrent.compute, directions, batch_first, None)
+    m, steps = x.array.shape[:2] if batch_first else x.array.shape[1::-1]
+    if m and steps == len(directions) == 1:
+        run = recurrent.one_step(directions[0], m, [y.shape for y in results])
+    return maker.call(run, [x, *states], results)
