@@ -79,6 +79,7 @@ class MPI:
         self._comm: Any = None
         self._told: dict[int, tuple[int, int]] = {}  # rank -> where it waits, the number asked for
         self._seen: dict[int, np.ndarray] = {}  # rank -> a process that can be watched
+        self._notes: list[Any] = []  # requests of what was told: they hold its memory
         self._noticed = False  # by the launcher: a process has ended
         with self._watched():
             copy, request = comm.Idup()
@@ -194,9 +195,10 @@ class MPI:
         if self._comm is None:
             return
         note = np.array([self._number, asked], np.int64)
+        self._notes = [request for request in self._notes if not request.Test()]
         for j in ranks:
             if j != self.rank:
-                self._comm.Isend(note, dest=j, tag=QUESTION)
+                self._notes.append(self._comm.Isend(note, dest=j, tag=QUESTION))
 
     def _listen(self):
         """Read what other ranks tell, and answer their questions."""
@@ -227,7 +229,7 @@ class MPI:
         if ended := [j for j, at in places.items() if at == AT_END]:
             return ended, f"{self._named(ended)} came to the end of the program before the others"
         if self._number > min(places.values()):  # those that are behind know more
-            time.sleep(TURN * self.size)
+            time.sleep(TURN * min(self.size, 5))
         apart = sorted(late) or [j for j, at in places.items() if at != self._number]
         return apart, f"{self._named(apart) or 'a rank'} took another step than the others"
 
