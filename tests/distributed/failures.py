@@ -33,6 +33,7 @@ else:
 EVENTS = {
     "kill": "SIGKILL", "bare": "SIGKILL without python -m bptt.distributed",
     "stop": "SIGSTOP", "fewer": "one step fewer", "more": "one message more",
+    "early": "the end of the program before MPI",
     "before": "sys.exit(3) before fit", "exit": "sys.exit(3) in a step", "raise": "an exception",
     "disk": "rank 0's disk is full", "link": "link between two hosts cut",
     "terminate": "SIGTERM", "interrupt": "SIGINT",
@@ -56,6 +57,9 @@ def model():
 def job(event, path):
     """Train; on one rank the event happens."""
     faulthandler.enable()  # for SIGABRT, where a job does not end
+    if event == "early" and os.environ["PMI_RANK"] == "1":
+        path.with_suffix(".at").touch()
+        sys.exit()
     communicator = bptt.distributed.MPI(timeout=TIMEOUT)
     here = communicator.rank == (0 if event in ("disk", "link") else 1)
 
@@ -79,7 +83,7 @@ def job(event, path):
             time.sleep(0.2)
 
     def on_step(progress):
-        if here and progress.step == STEP and event not in ("before", "fewer"):
+        if here and progress.step == STEP and event not in ("early", "before", "fewer"):
             happens()
 
     def fewer(*args, **options):
@@ -137,7 +141,7 @@ def run(event, expected):
         sentence = next((s for s in output.splitlines() if s.startswith("bptt: ")), "")
         said.unlink()
         path.with_suffix(".filler").unlink(missing_ok=True)
-        kept = event == "before" or whole(path, expected)
+        kept = event in ("early", "before") or whole(path, expected)
         if not kept or status not in (0, 1, 3, 9, 75):
             sys.stderr.write(f"{event} {status} {seconds} {kept}\n{output}\n")
         return status, seconds, kept, sentence

@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 
-PATIENCE = 20  # seconds
+PATIENCE = 120  # seconds
 
 
 class Threads:

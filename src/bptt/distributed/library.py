@@ -1,5 +1,6 @@
 """What a process does with the MPI library as a whole: load it, end all ranks by it."""
 
+import atexit
 import ctypes
 import sys
 from typing import Any
@@ -18,6 +19,11 @@ def module() -> Any:
     ConfigError
         There is no MPI library.
     """
+    if "mpi4py.MPI" in sys.modules:
+        return sys.modules["mpi4py.MPI"]
+    import mpi4py  # type: ignore[import-not-found]
+
+    initialize, mpi4py.rc.initialize = mpi4py.rc.initialize, False
     try:
         from mpi4py import MPI as mpi  # type: ignore[import-not-found]
     except (ImportError, RuntimeError) as error:
@@ -25,7 +31,24 @@ def module() -> Any:
             f"mpi4py finds no MPI library ({str(error).splitlines()[0]:.200}); load the MPI module "
             f"of the cluster, or pip install mpich."
         ) from error
+    finally:
+        mpi4py.rc.initialize = initialize
+    if initialize and not mpi.Is_initialized():
+        _initialize(mpi)
     return mpi
+
+
+def _initialize(mpi):
+    """Call MPI_Init_thread without the interpreter's lock: it waits for all ranks without end."""
+    try:
+        function = ctypes.CDLL(mpi.__file__).MPI_Init_thread
+    except (AttributeError, OSError):
+        mpi.Init_thread()
+    else:
+        function(None, None, ctypes.c_int(mpi.THREAD_MULTIPLE), ctypes.byref(ctypes.c_int()))
+        for comm in (mpi.COMM_WORLD, mpi.COMM_SELF):
+            comm.Set_errhandler(mpi.ERRORS_RETURN)  # mpi4py makes exceptions of them
+    atexit.register(mpi.Finalize)
 
 
 def abort(module: Any, status: int) -> None:

@@ -187,7 +187,9 @@ class MPI:
             self._left, last = self._left - min(now - last, STOPPED), now
             if self.size == 1:
                 return
-        self._write(f"a call of MPI on {socket.gethostname()} does not return; this rank ends.")
+        what = "MPI did not begin on all ranks" if self.size < 0 else "a call of MPI did not return"
+        here = f"rank {self.rank} on {socket.gethostname()}" if self.rank >= 0 else "this rank"
+        self._write(f"{what} in time; {here} ends with status {self._status}.")
         os._exit(self._status)
 
     def _tell(self, ranks, asked):
