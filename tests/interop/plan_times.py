@@ -24,7 +24,11 @@ def kind_of(function):
     module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
     if module == recurrent.__name__:
         return "engine"
-    return "products" if function is np.matmul or "conv" in name or "_product" in name else "other"
+    return (
+        "products"
+        if function is np.matmul or "conv" in name or name in ("_biased", "_product.<locals>.run")
+        else "other"
+    )
 
 
 def least(call, rounds=ROUNDS):
