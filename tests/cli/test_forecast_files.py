@@ -87,3 +87,38 @@ def test_files_of_two_frequencies_are_refused(run):
     status, _, err = run("train", "forecast", "x.csv", "y.csv", *SMALL)
     assert status == 2
     assert "X[1] has the frequency 'h'; expected 'D', as X[0]: a model has one frequency." in err
+
+
+def test_static_and_future_columns_of_counts(run):
+    rows = [
+        (s, d, k % 5, k % 3, "north" if s == "A" else "south")
+        for s in "AB"
+        for k, d in enumerate(days())
+    ]
+    names = "unique_id,ds,sold,promo,region"
+    table("x.csv", names, [row for row in rows if row[1] <= "2024-01-24"])
+    table("future.csv", names, rows)
+    options = ["--static", "region", "--future", "promo", "--output", "negative_binomial"]
+    assert run("train", "forecast", "x.csv", *options, "--scaling", "series", *SMALL)[0] == 0
+    own = rows_of(run, "x.csv", "--future", "future.csv", "--levels", "0.1,0.9", "--horizon", 1)
+    assert own[0] == ["unique_id", "ds", "sold", "sold 0.1", "sold 0.9"]
+    assert [row[:2] for row in own[1:]] == [["A", "2024-01-25"], ["B", "2024-01-25"]]
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    arguments = ["x.csv", "--future", "future.csv", "--out", "y.parquet"]
+    assert run("predict", "m.safetensors", *arguments)[0] == 0
+    written = pd.read_parquet("y.parquet")
+    assert written["ds"][0] == pd.Timestamp("2024-01-25")
+    assert written["sold"].dtype == float
+    other = [(*row[:4], "west") for row in rows if row[0] == "A"]
+    table("other.csv", names, other)
+    status, _, err = run("predict", "m.safetensors", "other.csv", "--future", "future.csv")
+    assert status == 2
+    assert "(id 'A') has the region 'west'; expected one of those in fit, 'north', 'south'" in err
+    pytest.importorskip("matplotlib")
+    how = ["--forecast", "x.csv", "--future", "future.csv", "--out", "p.svg"]
+    assert run("plot", "m.safetensors", *how)[0] == 0
+    assert Path("p.svg").stat().st_size > 10_000
+    status, _, err = run("predict", "m.safetensors", "--levels", "a")
+    assert status == 2
+    assert "--levels is 'a'; expected numbers such as 0.1,0.5,0.9" in err

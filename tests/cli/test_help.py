@@ -59,7 +59,7 @@ def test_every_hyperparameter_of_a_model_is_an_option_with_help_and_default(
         assert name in rows
     if model is Forecaster:
         assert "[default: 0.05,0.5,0.95]" in rows["levels"]
-        assert "One of point, gaussian, quantile." in rows["output"]
+        assert "One of point, gaussian, student_t, " in rows["output"]
 
 
 @pytest.mark.parametrize("kind", KINDS)

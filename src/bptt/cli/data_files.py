@@ -130,6 +130,14 @@ OPTIONS |= switch(
 )
 
 
+FUTURE = (
+    "future",
+    "Table of the covariates `--future` of the training for the steps that are forecast, with "
+    "their times, and ids where there are several series.",
+    Path,
+)  # an option of the commands that forecast
+
+
 class Content(NamedTuple):
     """A kind of data: what FILE is, in words; the options it has; its reader."""
 
@@ -173,6 +181,23 @@ def read(
     """
     content, options, request = _asked(kind, given, labeled, columns, static)
     return _aligned(content.read(paths, options, request), request)
+
+
+def read_future(model: Any, given: dict[str, Any]) -> Data | None:
+    """Return the covariates of the steps that are forecast, of the file of `FUTURE`.
+
+    Raises
+    ------
+    BpttError
+        The model has no such covariates, or the file cannot be read.
+    """
+    path = given["future"]
+    if path is None:
+        return None
+    if not getattr(model, "future", ()):
+        raise ConfigError("--future is given; expected a model trained with --future.")
+    own = {name: given.get(name) for name in OPTIONS} | model.data_options()
+    return read(type(model), [path], own, labeled=False, columns=tuple(model.future))
 
 
 def read_parts(

@@ -20,6 +20,8 @@ _OPTIONS = options.panel(
         "has them (forecasters).",
         Path,
     ),
+    data_files.FUTURE,
+    ("horizon", "With --forecast: steps to forecast, as for `bptt predict`.", int),
     ("history", "With --forecast: steps drawn before it. Without: the model's window.", int),
 )
 
@@ -57,7 +59,14 @@ def plot(
             )
         check_suffix(out)
         data = data_files.read(m, [file], given, labeled=False)
-        axes = np.atleast_1d(m.plot_forecast(data, history=given["history"]))
+        axes = np.atleast_1d(
+            m.plot_forecast(
+                data,
+                future=data_files.read_future(m, given),
+                horizon=given["horizon"],
+                history=given["history"],
+            )
+        )
         show_input(m, data, file)
         write_figure(axes[0].figure, out)
     Console().say(f"Saved the plot to {out}.")

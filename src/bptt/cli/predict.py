@@ -41,12 +41,7 @@ _OPTIONS = options.panel(
         None,
         "NUMBER,...",
     ),
-    (
-        "future",
-        "Table of the covariates `--future` of the training for the steps that are forecast, "
-        "with their times, and ids where there are several series.",
-        Path,
-    ),
+    data_files.FUTURE,
     (
         "resume",
         "Go on with the prediction of a large file that was interrupted: its finished parts are in "
@@ -102,7 +97,7 @@ def predict(
         "coverage": coverage,
         "horizon": given["horizon"],
         "levels": _levels(given["levels"]),
-        "future": _future(m, given["future"], given),
+        "future": data_files.read_future(m, given),
         "typed": suffix == ".parquet",
     }
     predicted = partial(_rows, m, asked, conll)
@@ -122,17 +117,6 @@ def predict(
         put(content.decode(), None)
     else:
         put_bytes(content, out)
-
-
-def _future(model, path, given):
-    """Read the covariates of the steps that are forecast."""
-    if path is None:
-        return None
-    if not getattr(model, "future", ()):
-        raise ConfigError("--future is given; expected a model trained with --future.")
-    options = {name: given.get(name) for name in data_files.OPTIONS} | model.data_options()
-    columns = tuple(model.future)
-    return data_files.read(type(model), [path], options, labeled=False, columns=columns)
 
 
 def _levels(text):
