@@ -29,7 +29,8 @@ class Forecaster(BacktestedModel):
 
     Series may come from a data frame: one series with a column for each value, or several in long
     form, with columns `unique_id`, `ds` and the values, or others named by `group` and `time` of
-    `fit`. Forecasts are then data frames with the next times, the ids and the columns' names.
+    `fit`. Forecasts are then data frames with the next times, the ids and the columns' names. Of a
+    dict of series they are a dict.
 
     Parameters
     ----------
@@ -193,9 +194,9 @@ class Forecaster(BacktestedModel):
 
         Parameters
         ----------
-        X : ndarray, shape (n,) or (n, k), or list of them; data frame; Data
+        X : ndarray, shape (n,) or (n, k), or list of them; data frame; Data; dict by id
             One series of k values per time step, or several. A data frame has a row for each time
-            step: see `bptt.readers.series_of_frame`.
+            step: see `bptt.readers.series_of_frame`. A dict holds arrays or data frames.
         y : None
             Ignored; present for scikit-learn.
         lengths : sequence of m int, optional
@@ -229,7 +230,7 @@ class Forecaster(BacktestedModel):
         ------
         ShapeError, ConfigError, DataError
             A hyper-parameter or a series that cannot be used: missing values, shorter than
-            `window` + `horizon`, times that occur twice.
+            `window` + `horizon` (where `missing` does not fill it up), times that occur twice.
         CheckpointError
             A checkpoint cannot be read or written.
         BpttError
