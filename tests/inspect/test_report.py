@@ -135,6 +135,7 @@ def test_a_window_of_a_forecaster_has_a_page():
     data = _data(report(model, series))
     assert data["steps"] == 12
     assert data["rows"]["x"]["n"] == 1
+    assert "Not computed" not in report(model, series)
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ class Chromium:
         """Load a file and wait until it is there."""
         self("Emulation.setScriptExecutionDisabled", value=not scripts)
         self("Page.navigate", url=Path(page).resolve().as_uri())
-        self.wait("document.readyState == 'complete'")
+        self.wait("document.readyState == 'complete'", 60)
 
     def value(self, expression: str) -> Any:
         """Return the value of an expression of JavaScript."""

@@ -89,7 +89,7 @@ def svg(drawing: Drawing, titles: Sequence[str] = (), picks: Sequence[str] = ())
     for v in _ticks(x0, x1, False):
         parts.append(f'<text x="{across(v):.1f}" y="{_BOTTOM + 16}" class="m">{v:.4g}</text>')
     for v in _ticks(y0, y1, drawing.y_log):
-        parts.append(f'<text x="{_LEFT - 5}" y="{up(v) + 4:.1f}" class="e">{v:.3g}</text>')
+        parts.append(f'<text x="{_LEFT - 5}" y="{up(v) + 4:.1f}" class="e">{v:.4g}</text>')
         parts.append(f'<path d="M{_LEFT} {up(v):.1f}H{_RIGHT}" class="grid"/>')
     for v, _ in drawing.x_lines:
         parts.append(f'<path d="M{across(v):.1f} {_TOP}V{_BOTTOM}" class="mark"/>')

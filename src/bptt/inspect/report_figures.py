@@ -79,6 +79,8 @@ def reach(network: Any, arrays: Any, parameters: Any, lags: int) -> Iterator[Fig
             "gradient_flow.csv",
         )
     try:
+        if len(arrays) == 1:  # inputs to replace others by are of another place of the sequence
+            lags = max(1, min(lags, len(arrays[0]) // 3))
         memory = effective_memory(network, arrays, parameters, lags=lags, positions=12)
     except ConfigError as error:
         yield Figure("Effective memory", "", f"Not computed: {error}", "", "")
