@@ -42,8 +42,11 @@ def write(path, megabytes):
     return n
 
 
-def run(limit, *arguments, kill_after=None):
-    """Run a command within a limit of memory; return its status and output, and the seconds."""
+def run(limit, *arguments, ending=None):
+    """Run a command within a limit of memory; return its status and output, and the seconds.
+
+    `ending`: (folder, count, signal), the signal is sent when the folder has so many parts.
+    """
     began = time.perf_counter()
 
     def limited():
@@ -53,11 +56,18 @@ def run(limit, *arguments, kill_after=None):
         [sys.executable, "-m", "bptt.cli", *map(str, arguments)],
         preexec_fn=limited, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
     )  # fmt: skip
-    if kill_after is not None:
-        time.sleep(kill_after)
-        process.send_signal(signal.SIGKILL if kill_after > 4 else signal.SIGTERM)
+    while ending is not None and process.poll() is None:
+        if parts(ending[0]) >= ending[1]:
+            process.send_signal(ending[2])
+            break
+        time.sleep(0.02)
     out, _ = process.communicate()
     return process.returncode, out, time.perf_counter() - began
+
+
+def parts(folder):
+    """Return how many parts are finished."""
+    return len(list(folder.glob("0*")))
 
 
 def main():
@@ -81,10 +91,13 @@ def main():
     print(f"predict: status {status}, {seconds:.0f} s: {out.splitlines()[-1]}")
     assert status == 0, out
     arguments = ("predict", model, big, "--out", again)
-    for after in (3, 5):
-        status, out, _ = run(given.limit, *arguments, "--resume", kill_after=after)
-        done = len(list(folder.glob("again.parquet.parts/0*")))
-        print(f"ended after {after} s: status {status}, {done} parts done {out.strip()[-90:]}")
+    folder_of_parts = folder / "again.parquet.parts"
+    for count, number in ((1, signal.SIGTERM), (2, signal.SIGKILL)):
+        ending = (folder_of_parts, count, number)
+        status, out, _ = run(given.limit, *arguments, "--resume", ending=ending)
+        done = parts(folder_of_parts)
+        print(f"{number.name}: status {status}, {done} parts done {out.strip()[-90:]}")
+        assert status in (128 + number, -number), out
     status, out, seconds = run(given.limit, *arguments, "--resume")
     print(f"resumed: status {status}, {seconds:.0f} s")
     assert pq.read_table(whole).equals(pq.read_table(again))
