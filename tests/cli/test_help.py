@@ -96,7 +96,7 @@ def complete(monkeypatch, capsys, line, shell="bash"):
         ("bptt train --cell ", list(CELLS)),
         ("bptt train --documents ", ["file", "paragraph", "line"]),
         ("bptt train tag --schedule ", ["constant", "cosine", "plateau"]),
-        ("bptt train forecast --out", ["--output", "--out"]),
+        ("bptt train forecast --outp", ["--output"]),
     ],
 )
 def test_the_shell_completes_commands_options_and_choices(monkeypatch, capsys, line, offered):
