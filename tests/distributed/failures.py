@@ -167,7 +167,7 @@ def watched(process, path):
             cut_at.unlink()
             cut()
         if end is None and not ranks(path) and (since is not None or process.poll() is not None):
-            end = (float("nan") if since is None else since), whole
+            end = since or (0.0 if at.exists() else float("nan")), whole
         if end is not None and (status := process.poll()) is not None:
             return end[0], status
         if end is not None and whole > end[1] + 5:  # mpiexec waits for a host that is cut off
