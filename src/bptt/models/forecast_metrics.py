@@ -22,7 +22,7 @@ def _mean(errors, axis):
 
 
 def mae(actual: np.ndarray, forecast: np.ndarray, axis: Axis = None) -> Any:
-    """Return the mean absolute error, mean |y - f|."""
+    """Return the mean absolute error, the mean of abs(y - f)."""
     return _mean(np.abs(actual - forecast), axis)
 
 
@@ -32,7 +32,9 @@ def rmse(actual: np.ndarray, forecast: np.ndarray, axis: Axis = None) -> Any:
 
 
 def smape(actual: np.ndarray, forecast: np.ndarray, axis: Axis = None) -> Any:
-    """Return the symmetric error, mean 2 |y - f| / (|y| + |f|), in [0, 2]; 0 where both are 0.
+    """Return the symmetric error, the mean of 2 abs(y - f) / (abs(y) + abs(f)), in [0, 2].
+
+    0 where both are 0.
 
     Makridakis, Spiliotis and Assimakopoulos 2020 (M4), without the factor of 100.
     """
@@ -41,7 +43,7 @@ def smape(actual: np.ndarray, forecast: np.ndarray, axis: Axis = None) -> Any:
 
 
 def mase(actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray, axis: Axis = None) -> Any:
-    """Return the mean absolute scaled error, mean |y - f| / scale (Hyndman and Koehler 2006).
+    """Return the mean absolute scaled error, mean of abs(y - f) / scale (Hyndman and Koehler 2006).
 
     Parameters
     ----------
@@ -56,7 +58,7 @@ def mase(actual: np.ndarray, forecast: np.ndarray, scale: np.ndarray, axis: Axis
 def naive_error(training: np.ndarray, season: int = 1) -> np.ndarray:
     """Return the mean absolute error of the seasonal naive forecast on a training part.
 
-    mean |y<t> - y<t - season>| (Hyndman and Koehler 2006).
+    mean of abs(y<t> - y<t - season>) (Hyndman and Koehler 2006).
 
     Parameters
     ----------
