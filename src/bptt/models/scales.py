@@ -146,7 +146,8 @@ def series_scales(values: Sequence[np.ndarray], default: np.ndarray) -> Scales:
         scale = np.sqrt(np.add.reduceat(squares, starts, axis=0) / n)
         odd = ~((scale > SMALL) & (scale > 1e-14 * np.abs(mean)) & (scale < LARGEST))
         odd |= ~(np.abs(mean) < LARGEST)
-    for i in np.flatnonzero(odd.any(axis=1)):  # missing values, constants, sizes beyond float64
+    # Missing values, constants, and numbers whose squares are not in float64:
+    for i in map(int, np.flatnonzero(odd.any(axis=1))):
         gone = np.isnan(values[i]).all(axis=0)
         own = mean_and_scale("X", np.where(gone, 0.0, values[i]))
         mean[i], scale[i] = np.where(gone, default, own[0]), np.where(gone, 1.0, own[1])
