@@ -9,6 +9,7 @@ import typer
 from .. import corpus
 from ..errors import ConfigError, DataError, operation
 from ..interop import load as load_foreign
+from ..interop.npz_files import npy_array
 from ..models import load
 from . import data_files, options
 from .console import Console, check_destination, put_bytes
@@ -83,10 +84,7 @@ def _arrays(parameters, file, given):
     if file.suffix != ".npy":
         data = data_files.read(_Sequences, [file], given, labeled=False)
         return [np.asarray(x, dtype).reshape(len(x), -1) for x in data.X]
-    try:
-        array = np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(f"{file} is no array of NumPy: {error}.") from None
+    array = npy_array(file)
     if np.issubdtype(array.dtype, np.integer):
         return list(np.atleast_2d(array))
     if array.ndim not in (2, 3) or not np.issubdtype(array.dtype, np.floating):
