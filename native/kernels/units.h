@@ -50,13 +50,13 @@ inline Depth depth_of_blocks(int count, const int* block, int n_a, index apart) 
 }
 
 // One tile: z[r][col[v]] = start + sum_k a[r][k] * panel[k][v], for P full panels of N vectors that are
-// panel_size elements apart (of one operand). start: start[r * start_step][col[v]], or 0 where there is none.
+// panel_size elements apart. start: start[r * start_step][col[v]], or 0 where there is none.
 template <class T>
 struct TileOf {
   Depth depth;
   const T* const* a[2];
   const T* panel[2];
-  index panel_size;
+  index panel_size[2];
   const T* const* start;
   int start_step;
   T* const* z;
@@ -77,13 +77,14 @@ BPTT_INLINE void unit_tile_fixed(const TileOf<T>& t) {
   Prefetch::Lines prefetch = t.prefetch;
   for (int i = 0; i < t.depth.runs; ++i) {
     const int count = t.depth.run[i].count, operand = t.depth.run[i].operand;
+    const index apart = t.panel_size[operand];
     if (operand > last) panel = t.panel[last = operand];
     const T* row[R];
     BPTT_UNROLL
     for (int r = 0; r < R; ++r) row[r] = t.a[operand][r] + t.depth.run[i].at;
     tile.multiply_add(
         count, [&](int r, int k) { return row[r] + k; },
-        [&](int v, int k) { return panel + (v / N) * t.panel_size + (k * N + v % N) * L; }, prefetch);
+        [&](int v, int k) { return panel + (v / N) * apart + (k * N + v % N) * L; }, prefetch);
     panel += count * N * L;
     prefetch.from += count * prefetch.step;
   }
@@ -146,7 +147,7 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
   const int K = depth.count();
   Prefetch nothing;
   index col[16];
-  TileOf<T> t{depth, {&a}, {packed}, 0, start ? &start : nullptr, 0, &z, col, nothing.next(0)};
+  TileOf<T> t{depth, {&a}, {packed}, {}, start ? &start : nullptr, 0, &z, col, nothing.next(0)};
   for (int done = 0; done < u.entries();) {
     const PanelGroup g = next_panels(u, 1, done);
     const int vectors = g.vectors * g.at_once;
@@ -154,7 +155,7 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
       col[v] = u.block[block] * n_a_padded + unit * L;
       if (++block == u.count) block = 0, ++unit;
     }
-    t.panel[0] = packed + index(g.begin) * L * K, t.panel_size = index(K) * g.vectors * L;
+    t.panel[0] = packed + index(g.begin) * L * K, t.panel_size[0] = index(K) * g.vectors * L;
     unit_tile(1, g.vectors, g.at_once, t);
     done += vectors;
   }
@@ -251,7 +252,15 @@ inline void panel_products(const Product<T>& p, int b0, int b1, int k0, int k1, 
       const index a_step = Prefetch::lines(nullptr, a_tile, count).step;
       const index bytes0 = index(max(first - kn, 0)) * n.vectors * kVecBytes;  // before the second operand
       const T* next[2] = {at(0, n.begin, n.vectors, kn), at(1, n.begin, n.vectors, kn)};
-      TileOf<T> t{p.depth.slice(ka, kb), {}, {}, index(first) * vectors * L, nullptr, 1, nullptr, col, {}};
+      TileOf<T> t{p.depth.slice(ka, kb),
+                  {},
+                  {},
+                  {index(first) * vectors * L, index(second) * vectors * L},
+                  nullptr,
+                  1,
+                  nullptr,
+                  col,
+                  {}};
       t.panel[0] = at(0, e, vectors, ka), t.panel[1] = at(1, e, vectors, ka);
       const bool begins = ka == 0;
       if (begins) t.start_step = p.start_step;
