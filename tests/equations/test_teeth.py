@@ -227,6 +227,7 @@ TARGETS = [
     ),
     Target(regression.gaussian_nll, cases.gaussian_cases, ("dmu ds",), whole=True),
     Target(regression.pinball, cases.pinball_cases, whole=True),
+    Target(distributions.d_softplus, cases.student_t_cases),
     Target(distributions.student_t_entries, cases.student_t_cases, ("nats dmu ds dr",), whole=True),
     Target(
         distributions.negative_binomial_entries,

@@ -89,7 +89,7 @@ def gradient_flow(
 
 def in_steps(n: Any) -> str:
     """Return a number of steps in words."""
-    return f"{n} step{'s' * (n != 1)}"
+    return f"{n} step" if n == 1 else f"{n} steps"
 
 
 def _named(name, mean):
