@@ -23,6 +23,8 @@ constexpr int kVecBytes = 64, kRegisters = 32;
 constexpr int kVecBytes = 32, kRegisters = 16;
 #elif defined(__aarch64__)
 constexpr int kVecBytes = 16, kRegisters = 32;
+#elif defined(BPTT_KEEP_LOOPS)  // tests: the tiles of 32 registers, on machines that have fewer
+constexpr int kVecBytes = 16, kRegisters = 32;
 #else
 constexpr int kVecBytes = 16, kRegisters = 16;
 #endif
