@@ -32,24 +32,22 @@ def _contiguous(z):
 
 
 class NativeCell(NamedTuple):
-    """What the module calls a cell: a row of its table and, of a variant, a last argument."""
+    """The native row of a cell and, of a variant, the activations: names and numbers."""
 
     name: str
-    activations: tuple[tuple[tuple[str, tuple[float, ...]], ...], ...] = ()
+    activations: tuple[tuple[str, tuple[float, ...]], ...] | None = None
 
 
 def _variant(cell: Cell) -> NativeCell | None:
-    """Return the native row of a cell with other activations or peepholes, if there is one."""
+    """Return the native row of a cell with other activations or peepholes; None without one."""
     parts = parts_of(cell)
     if parts is None or parts[2] is not None:
         return None
     name, activations = f"{parts[0]}_variant", tuple(map(read_name, parts[1]))
-    if (
-        name not in _native.cells()
-        or {kind for kind, _ in activations} - _native.activations().keys()
-    ):
+    native = _native.activations()
+    if name not in _native.cells() or not all(kind in native for kind, _ in activations):
         return None
-    return NativeCell(name, (activations,))
+    return NativeCell(name, activations)
 
 
 class NativeTape:
@@ -86,7 +84,7 @@ class NativeStepper:
 
     def __init__(self, cell: NativeCell, parameters: dict[str, np.ndarray], m: int):
         parameters = {key: _contiguous(p) for key, p in parameters.items()}
-        self._stream = _native.Stream(cell.name, parameters, m, *cell.activations)
+        self._stream = _native.Stream(cell.name, parameters, m, cell.activations)
         self.step: Callable[[np.ndarray], np.ndarray] = self._stream.step
 
     @property
@@ -114,7 +112,9 @@ class NativeProvider:
             raise EngineError(str(error)) from None
         _native.set_num_threads(default_threads())
         self._registered = False
-        self._native = {CELLS[n]: NativeCell(n) for n in _native.cells() if n in CELLS}
+        self._native: dict[Cell, NativeCell | None] = {
+            CELLS[name]: NativeCell(name) for name in _native.cells() if name in CELLS
+        }  # other cells are added at their first use; None: by the equations
         self._equations = NumpyProvider()
 
     def forward(
@@ -145,13 +145,14 @@ class NativeProvider:
             )
         if table is not None:
             x = np.asarray(x, np.int64)
+        name, activations = native
         try:  # unchecked: for a short sequence, checking all arrays takes longer than the call
             y, state, tape = _native.forward(
-                native[0], x, parameters, lengths, state0, reverse, keep_tape, table, *native[1]
+                name, x, parameters, lengths, state0, reverse, keep_tape, table, activations
             )
         except _native.LayoutError:
             y, state, tape = _native.forward(
-                native.name,
+                name,
                 _rows(x),
                 {key: _contiguous(p) for key, p in parameters.items()},
                 lengths,
@@ -159,7 +160,7 @@ class NativeProvider:
                 reverse,
                 keep_tape,
                 None if table is None else _contiguous(table),
-                *native.activations,
+                activations,
             )
         if not keep_tape:
             return y, state, None
@@ -269,11 +270,12 @@ class NativeProvider:
         }
 
     def _of(self, cell: Cell) -> NativeCell | None:
-        """Return what the module calls a cell; None where it does not have it."""
-        native = self._native.get(cell)
-        if native is None and (native := _variant(cell)) is not None:
-            self._native[cell] = native
-        return native
+        """Return the native row of a cell; None without one."""
+        try:
+            return self._native[cell]
+        except KeyError:
+            self._native[cell] = _variant(cell)
+            return self._native[cell]
 
     def _register_threads(self):
         """Let threadpoolctl limit the pool's threads too, once it is imported."""
