@@ -203,14 +203,21 @@ def test_an_output_is_the_callers(tmp_path):
         found["y"][:] = 7
 
 
-def test_an_error_in_a_later_run_names_its_node(tmp_path):
-    made = [node("Gather", ["c", "x"], ["y"], name="table")]
-    path = models.write(tmp_path / "m.onnx", made, {"x": i(1, 2)}, ["y"], {"c": f(4, 2)})
+@pytest.mark.parametrize(
+    ("op", "constant", "fits", "misfit", "words"),
+    [
+        ("Gather", f(4, 2), i(0, 3), i(0, 4), "out of bounds"),
+        ("Div", i(8), i(1, 2), i(1, 0), "by 0"),
+    ],
+)
+def test_an_error_in_a_later_run_names_its_node(op, constant, fits, misfit, words, tmp_path):
+    made = [node(op, ["c", "x"], ["y"], name="table")]
+    path = models.write(tmp_path / "m.onnx", made, {"x": fits}, ["y"], {"c": constant})
     graph = interop.load(path).graph
     for _ in range(3):
-        graph.run({"x": i(0, 3)})
-    with pytest.raises(InteropError, match=r"Gather 'table'.*out of bounds"):
-        graph.run({"x": i(0, 4)})
+        graph.run({"x": fits})
+    with pytest.raises(InteropError, match=f"{op} 'table'.*{words}"):
+        graph.run({"x": misfit})
 
 
 def test_threads_share_a_plan(tmp_path):

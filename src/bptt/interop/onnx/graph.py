@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
-from ...errors import BpttError, InteropError, operation
+from ...errors import InteropError, operation
 from ...network import Network
 from ..imported import Imported
 from . import product_steps, products, recurrent, shapes  # noqa: F401  (they register operators)
 from .chain import network_of
 from .files import GraphFile, ModelFile, Node, Value
-from .operators import MOST_ELEMENTS, OPERATORS, compute, naming
+from .operators import MISFITS, MOST_ELEMENTS, OPERATORS, compute, naming
 from .plans import Plans
 
 _FOLDED = 2**24  # elements of an array that is computed when a file is read
@@ -151,8 +151,7 @@ def _fold(graph: GraphFile, outer: dict[str, Any], opset: int, visit: Any) -> No
             if foldable and room > 0:
                 try:
                     results = compute(node, [known[name] for name in node.inputs], opset)
-                except (BpttError, ArithmeticError, LookupError, TypeError, ValueError,
-                        AttributeError, MemoryError):  # fmt: skip
+                except MISFITS:
                     results = None  # `run` says what is wrong with it
                 if results is not None and sum(r.size for r in results) <= _FOLDED:
                     room -= sum(r.size for r in results)

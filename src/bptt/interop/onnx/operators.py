@@ -67,9 +67,9 @@ def compute(node: Node, given: Sequence[Any], opset: int) -> tuple[Any, ...]:
     return result if isinstance(result, tuple) else (np.asarray(result),)
 
 
-# What NumPy raises where inputs do not fit.
-MISFITS = (ValueError, TypeError, IndexError, KeyError, AttributeError, ZeroDivisionError,
-           OverflowError, MemoryError)  # fmt: skip
+# What operators and NumPy raise where inputs do not fit.
+MISFITS = (BpttError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError,
+           MemoryError)  # fmt: skip
 
 
 class naming:

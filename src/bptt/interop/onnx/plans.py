@@ -99,7 +99,7 @@ class Plans:
         plan = self._plans.get(_key(graph, arrays, wanted))
         try:
             return None if plan is None else plan.run(arrays)
-        except MISFITS:  # `follow` says where
+        except MISFITS:  # `follow` names the node
             return None
 
     def follow(
@@ -171,10 +171,8 @@ class Maker:
             run = partial(_recurrent, node, own)
             results, deciding = run(*arrays), ()
         else:
-            run, deciding = partial(_single, node, self.opset), SHAPED_BY[node.op]
+            run, deciding = partial(_operator, node, self.opset), SHAPED_BY[node.op]
             results = compute(node, arrays, self.opset)
-            if len(results) > 1:
-                run = partial(_several, node, self.opset)
         shaped = all(v.shaped for v in given)
         if all(v.fixed for v in given) or (node.op in ("Shape", "Size") and shaped):
             return [Known(array, fixed=True) for array in results]
@@ -264,12 +262,9 @@ class Maker:
         return Plan(steps, start, outputs)
 
 
-def _single(node: Node, opset: int, *given: Any) -> np.ndarray:
-    return compute(node, given, opset)[0]
-
-
-def _several(node: Node, opset: int, *given: Any) -> tuple[np.ndarray, ...]:
-    return compute(node, given, opset)
+def _operator(node: Node, opset: int, *given: Any) -> Any:
+    results = compute(node, given, opset)
+    return results[0] if len(results) == 1 else results
 
 
 def _recurrent(
