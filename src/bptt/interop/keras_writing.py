@@ -201,7 +201,10 @@ def _gates(cell: Cell) -> list[str]:
 
 
 def _slope(cell: Cell) -> float:
-    """Return the slope of the gates' hard_sigmoid, which was 0.2 until Keras 2, in those of 1/6."""
+    """Return the slope of the gates' hard_sigmoid (0.2 in Keras 1 and 2) divided by Keras 3's, 1/6.
+
+    1 for other gates.
+    """
     _, activations, _ = parts_of(cell) or ("", ("",), None)
     if len(activations) > 1 and activations[0].startswith("hard_sigmoid"):
         alpha, beta = read_name(activations[0])[1]

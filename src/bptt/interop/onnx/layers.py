@@ -98,7 +98,7 @@ def _activation(b: Builder, layer: Activation, x: str, p: Parameters, scope: Sco
 
 
 def _batch_norm(b: Builder, layer: BatchNorm, x: str, p: Parameters, scope: Scope) -> str:
-    own = {k: b.constant(v[:, 0]) for k, v in p.items()}  # as they are: runtimes fold constants
+    own = {k: b.constant(v[:, 0]) for k, v in p.items()}  # themselves: runtimes fold constants
     deviation = b.add("Sqrt", b.add("Add", own["variance"], _number(b, layer.epsilon)))
     factor = b.add("Div", own["gamma"], deviation)
     centered = b.add("Sub", x, own["mean"])

@@ -1,8 +1,8 @@
 """Plans: a graph for inputs of given shapes, as a list of NumPy calls.
 
-A graph is computed node by node, with every check. When inputs have the shapes of inputs before, a
-plan is made beside: what depends on constants and shapes alone is kept; each other node becomes a
-step in the form that its operator has in `steps`, with all that the shapes decide worked out.
+A graph is computed node by node, with every check. When shapes of inputs come for the second time,
+this also makes a plan: values that depend on constants and shapes alone are kept; each other node
+becomes a step in the form that its operator has in `steps` and `product_steps`.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ class Known:
     shaped: bool = True  # of the same shape in every run
     source: "Known | None" = None  # the value of which it is a reshaping
     reshaped: dict[tuple[int, ...], "Known"] = field(default_factory=dict)  # its reshapings
-    origin: "tuple[Node, Sequence[Known]] | None" = None  # a Conv, in which scaling may be done
+    origin: "tuple[Node, Sequence[Known]] | None" = None  # the Conv whose output it is, its inputs
     slot: int = -1  # its place in a run
 
     @classmethod
@@ -59,7 +59,7 @@ def form(*names: str) -> Callable[[Form], Form]:
 class Plan:
     """Steps (function, slots of its arguments, slot or slots of its results) over a list of values.
 
-    A value without axes may be a NumPy number in place of an array; no output is.
+    A value without axes may be a NumPy number instead of an array; outputs are arrays.
     A plan holds no state of a run: threads may run it at the same time.
     """
 
@@ -141,9 +141,9 @@ def _keep(found: dict[Any, Any], key: Any, value: Any, most: int) -> None:
 
 
 class Maker:
-    """Follows one run of a graph and collects the steps that depend on its inputs' values.
+    """Computes a graph node by node and collects the steps that depend on its inputs' values.
 
-    Without `makes` no plan comes of it, and no form is looked for.
+    Without `makes` no plan is made of the steps: they are the operators, not their forms.
     """
 
     def __init__(self, plans: Plans, *, makes: bool):
