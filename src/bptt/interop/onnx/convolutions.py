@@ -105,8 +105,8 @@ def _product(
     # are outermost: a product for each; without, all sequences' windows are in one product.
     volume = math.prod(room)
     each = [math.prod(room[i + 1 :]) for i in range(len(room))]
-    taken = [*(e * d for e, d in zip(each, dilations, strict=True))]
-    moved = [*(e * s for e, s in zip(each, strides, strict=True))]
+    taken = [e * d for e, d in zip(each, dilations, strict=True)]
+    moved = [e * s for e, s in zip(each, strides, strict=True)]
     if groups == 1:
         windows, jumps = (shape[1], *kernel, N, *out), (volume, *taken, shape[1] * volume, *moved)
         columns, weights, product = (taps, N * steps), W.reshape(M, taps), (M, N, *out)

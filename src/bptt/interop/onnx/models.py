@@ -180,8 +180,8 @@ class AroundForecast(Around):
         self.own_scales = model.scaling == "series"
         if self.own_scales:
             self.notes.append(
-                "mean and scale (batch, 1, k) are those of the series of each window: finding them "
-                "stays behind"
+                "mean and scale (batch, 1, k) are those of the series of each window: computing "
+                "them stays behind"
             )
         elif np.max(np.abs(model.mean_) / model.scale_) > 2**12:
             self.notes.append("the window is float32, which rounds values far from 0 here")
@@ -212,12 +212,13 @@ class AroundForecast(Around):
         model, k = self.model, self.k
         n = n_out // (self.steps * k)
         parts = b.reshape(y, -1, n, self.steps, k)
+        change_scale = b.constant(np.float32(model.change_scale_))
 
         def part(i: int) -> str:
             return b.add("Gather", parts, b.constant(i, dtype=np.int64), axis=1)
 
         def value(raw: str) -> str:
-            scaled = b.add("Mul", raw, b.constant(np.float32(model.change_scale_)))
+            scaled = b.add("Mul", raw, change_scale)
             scaled = scaled if self.base is None else b.add("Add", scaled, self.base)
             return b.add("Add", b.add("Mul", scaled, self.scale), self.mean)
 
@@ -232,12 +233,10 @@ class AroundForecast(Around):
             median = list(model.levels).index(0.5)
             point = b.add("Gather", ordered, b.constant(median, dtype=np.int64), axis=1)
         elif model.output == "negative_binomial":
-            unit = b.add("Mul", self.scale, b.constant(np.float32(model.change_scale_)))
+            unit = b.add("Mul", self.scale, change_scale)
             raw = b.add("Add", part(0), b.add("Div", self.mean, unit))
             if self.base is not None:
-                raw = b.add(
-                    "Add", raw, b.add("Div", self.base, b.constant(np.float32(model.change_scale_)))
-                )
+                raw = b.add("Add", raw, b.add("Div", self.base, change_scale))
             point = b.add("Mul", b.add("Softplus", raw), unit)
             b.rename(b.add("Exp", part(1)), "dispersion")
             b.output("dispersion", "float", "m", self.steps, k)
@@ -245,7 +244,7 @@ class AroundForecast(Around):
             point = value(part(0))
             if model.output in ("gaussian", "student_t"):
                 half = b.add("Exp", b.add("Mul", part(1), b.constant(np.float32(0.5))))
-                own = b.add("Mul", half, b.constant(np.float32(model.change_scale_)))
+                own = b.add("Mul", half, change_scale)
                 b.rename(b.add("Mul", own, self.scale), "deviation")
                 b.output("deviation", "float", "m", self.steps, k)
             if model.output == "student_t":

@@ -1,5 +1,6 @@
 """The operators in plans that sum and multiply: reductions, MatMul, Gemm, Conv, normalizations."""
 
+import math
 from functools import partial
 
 import numpy as np
@@ -128,9 +129,9 @@ def _layer_normalization(maker, node, given, results):
     x = given[0].array
     over = tuple(range(attribute(node, "axis", -1) % x.ndim, x.ndim))
     epsilon = x.dtype.type(attribute(node, "epsilon", 1e-5))
-    if not x.size or (count := x.size // np.add.reduce(x, over).size) < 1 or x.dtype.kind != "f":
+    if not x.size or x.dtype.kind != "f":
         return None
-    count = x.dtype.type(count)
+    count = x.dtype.type(math.prod(x.shape[over[0] :]))
 
     def normalized(x, scale, bias=None):
         y = x - np.add.reduce(x, over, keepdims=True) / count
