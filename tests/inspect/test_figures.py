@@ -97,7 +97,13 @@ def test_attributions_of_a_series_and_of_a_text():
     assert max(heights) == pytest.approx(0.75)  # the largest one, 2.0
     assert min(heights) == pytest.approx(-0.375)
     drawn(ax)
-    drawn(figures.plot_attribution(values.sum(axis=1), X[0][:3]))
+    ax = figures.plot_attribution(-values[:, ::-1], X[0][:3])  # the largest one hangs down
+    lowest = min(p.get_y() + p.get_height() for p in ax.patches[:3])
+    assert lowest > max(ax.lines[1].get_ydata())  # above the next series
+    ax = figures.plot_attribution(values.sum(axis=1), X[0][:3])  # of steps: one band for all
+    assert ax.get_yticklabels()[-1].get_text() == "all features"
+    assert {p.get_y() for p in ax.patches} == {ax.get_yticks()[-1]}
+    drawn(ax)
     ax = figures.plot_attribution(np.array([1.0, -0.5, 0.0, 0.5]), "a\nbc", width=2)
     assert [t.get_text() for t in ax.texts] == ["a", "\u21b5", "b", "c"]
     heights = [p.get_height() for p in ax.patches]
@@ -107,6 +113,8 @@ def test_attributions_of_a_series_and_of_a_text():
     drawn(figures.plot_attribution(np.ones(2), ["the", "cat"]))
     with pytest.raises(ShapeError, match=r"values has the shape \(2,\); expected \(4,\)"):
         figures.plot_attribution(np.ones(2), "text")
+    with pytest.raises(ShapeError, match="names has 1; expected 2, one for each feature"):
+        figures.plot_attribution(values, X[0][:3], names=["height"])
 
 
 def test_trainings():
