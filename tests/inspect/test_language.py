@@ -173,6 +173,8 @@ def test_bad_input_is_refused(language):
         with pytest.raises(ShapeError, match=message):
             inspect.followers(seen, labels)
     for labels, message in (
+        (3, "labels is 3; expected a list of arrays, or a function"),
+        (["the cat"], "a label is not a number"),
         ([np.ones(7)], "all labels are 1; expected at least two"),
         ([[np.nan, *range(6)]], "a label is not finite"),
         (inspect.inside, "tokens is None"),
@@ -181,6 +183,14 @@ def test_bad_input_is_refused(language):
             inspect.followers(seen, labels)
     with pytest.raises(ConfigError, match=r"names is 'gru\*'; expected some of lstm0\.a"):
         inspect.followers(seen, [np.arange(7)], names="gru*")
+    with pytest.raises(ConfigError, match="count is 0; expected a whole number of at least 1"):
+        inspect.followers(seen, [np.arange(7)], count=0)
+    with pytest.raises(ConfigError, match="width is 'a'"):
+        inspect.contexts(seen, "lstm0.c", 0, width="a")
+    with pytest.raises(ConfigError, match="names is 3; expected a str, or a list of them"):
+        inspect.followers(seen, [np.arange(7)], names=3)
+    with pytest.raises(ConfigError, match="a Network; expected a LanguageModel"):
+        inspect.tokens(language.network_, "the cat")
     with pytest.raises(ConfigError, match=r"unit is 6; expected 0 to 5 of lstm0\.c"):
         inspect.contexts(seen, "lstm0.c", 6)
     with pytest.raises(ConfigError, match=r"there is no 'x'; expected one of lstm0\.a"):

@@ -11,7 +11,7 @@ from ..errors import ConfigError, operation
 from ..models import Forecaster, SequenceRegressor
 from .attributed import Occluded, Outputs, Straight
 from .baselines import Baseline, Baselines, Vectors, vectors
-from .inputs import read
+from .inputs import need_counts, read
 from .parts import Per, parts_of
 from .passes import run
 from .trace import one_way
@@ -135,9 +135,7 @@ def attribute(
     replaced = method in ("occlusion", "permutation")
     baseline = "example" if method == "permutation" else baseline
     draws = (8 if method == "permutation" else 1) if draws is None else draws
-    for name, value in {"steps": steps, "draws": draws, "window": window}.items():
-        if value is not None and (not is_whole(value) or value < 1):
-            raise ConfigError(f"{name} is {value!r}; expected a whole number of at least 1.")
+    need_counts(steps=steps, draws=draws, **({} if window is None else {"window": window}))
     own = read(model, X, parameters)
     whole = vectors(own)
     parts = parts_of(model, X, own, whole, per or ("step" if replaced else "value"))

@@ -13,6 +13,7 @@ from ..network import Network
 from ..training import Monitor
 from .flow import Flow, Memory, in_steps
 from .gates import Saturation, weights_by_gate
+from .inputs import name_list
 from .losses import LossByLength
 from .trace import Trace
 
@@ -38,7 +39,6 @@ class Drawing(NamedTuple):
     x_label: str
     y_label: str
     series: list[Series]
-    x_log: bool = False
     y_log: bool = False
     x_lines: tuple[tuple[float, str], ...] = ()  # vertical lines with what they mark
     y_lines: tuple[tuple[float, str], ...] = ()
@@ -261,10 +261,10 @@ def chosen(trace: Trace, names: Sequence[str] | str | None, kinds: Sequence[str]
     Raises
     ------
     ConfigError
-        The trace has none of them.
+        The trace has none of them, or `names` is not a str or several.
     """
     if names is not None:
-        return [names] if isinstance(names, str) else list(names)
+        return list(name_list(names))
     found = [n for n in trace.names if n.rsplit(".", 1)[1] in kinds]
     if not found:
         raise ConfigError(

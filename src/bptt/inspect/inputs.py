@@ -1,9 +1,11 @@
 """What a model's network reads: data in the user's form becomes arrays."""
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..checks import is_whole
 from ..errors import ConfigError, ShapeError
 from ..layers import Recurrent
 from ..models.base import Model
@@ -54,19 +56,40 @@ def _of_network(network, X, parameters, lengths):
     return Read(network, parameters, [np.asarray(x)[:n] for x, n in zip(X, counts, strict=True)])
 
 
-def check_model(model: Any) -> None:
-    """Raise a ConfigError where a model is not a fitted model."""
+def _of_model(model, X, parameters, lengths):
     if not isinstance(model, Model):
         raise ConfigError(
             f"the model is a {type(model).__name__}; expected a fitted model or a bptt.Network."
         )
     check_fitted(model)
-
-
-def _of_model(model, X, parameters, lengths):
-    check_model(model)
     own = model.parameters_ if parameters is None else parameters
     return Read(model.network_, own, model.network_inputs(X, lengths))
+
+
+def need_counts(**counts: Any) -> None:
+    """Refuse numbers of things that are not whole numbers of at least 1.
+
+    Raises
+    ------
+    ConfigError
+    """
+    for name, value in counts.items():
+        if not is_whole(value) or value < 1:
+            raise ConfigError(f"{name} is {value!r}; expected a whole number of at least 1.")
+
+
+def name_list(names: Any) -> tuple[str, ...]:
+    """Return names, or patterns of names, that are given as a str or several.
+
+    Raises
+    ------
+    ConfigError
+    """
+    several = isinstance(names, Iterable) and not isinstance(names, str)
+    found = tuple(names) if several else (names,)
+    if not all(isinstance(name, str) for name in found):
+        raise ConfigError(f"names is {names!r:.60}; expected a str, or a list of them.")
+    return found
 
 
 def one_recurrent(network: Network, layer: str | None) -> tuple[str, Recurrent]:

@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..checks import is_whole
 from ..equations.losses import softmax
 from ..errors import ConfigError, operation
 from ..models import LanguageModel
+from ..models.scikit_learn import check_fitted
 from ..safe_files import replacing
-from .inputs import Read, check_model, read
+from .inputs import Read, need_counts, read
 from .trace import LIMIT, trace
 
 _ROWS = 4096  # steps whose probabilities are computed at a time
@@ -63,9 +63,9 @@ def token_names(model: Any) -> list[str]:
     ConfigError
         The model is no fitted language model.
     """
-    check_model(model)
     if not isinstance(model, LanguageModel):
         raise ConfigError(f"the model is a {type(model).__name__}; expected a LanguageModel.")
+    check_fitted(model)
     return [UNKNOWN, *model.vocabulary_, *[END] * model.documents_]
 
 
@@ -111,8 +111,7 @@ def probabilities(model: Any, X: Any, *, top: int = 5, limit: int = LIMIT) -> Pr
     ((5, 2), True)
     """
     names = token_names(model)
-    if not is_whole(top) or top < 1:
-        raise ConfigError(f"top is {top!r}; expected a whole number of at least 1.")
+    need_counts(top=top)
     return predicted(read(model, X), names, top, limit)
 
 

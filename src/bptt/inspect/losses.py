@@ -7,8 +7,10 @@ import numpy as np
 
 from ..errors import ConfigError, ShapeError, operation
 from ..models import LanguageModel, SequenceClassifier, SequenceRegressor, SequenceTagger
+from ..models.scikit_learn import check_fitted
 from ..readers import Data
-from .inputs import check_model
+
+_KINDS = (SequenceClassifier, SequenceTagger, SequenceRegressor, LanguageModel)
 
 
 class LossByLength(NamedTuple):
@@ -50,7 +52,12 @@ def loss_by_length(
     ShapeError
         There are more or fewer labels than sequences.
     """
-    check_model(model)
+    if not isinstance(model, _KINDS):
+        raise ConfigError(
+            f"the model is a {type(model).__name__}; expected a classifier, tagger, regressor or "
+            f"language model."
+        )
+    check_fitted(model)
     given = y
     X, y = (X.X, X.y if y is None else y) if isinstance(X, Data) else (X, y)
     if isinstance(model, LanguageModel):
@@ -82,11 +89,6 @@ def _losses(model, X, y):
     if isinstance(model, SequenceRegressor):
         error = np.asarray(model.predict(X), np.float64).reshape(len(y), -1)
         return ((error - np.asarray(y, np.float64).reshape(error.shape)) ** 2).mean(axis=1)
-    if not isinstance(model, (SequenceClassifier, SequenceTagger)):
-        raise ConfigError(
-            f"the model is a {type(model).__name__}; expected a classifier, tagger, regressor or "
-            f"language model."
-        )
     column = {label: k for k, label in enumerate(model.classes_.tolist())}
     rows = []
     for p, own in zip(model.predict_proba(X), y, strict=True):

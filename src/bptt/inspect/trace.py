@@ -16,7 +16,7 @@ from ..safe_files import replacing
 from ..training import SequenceBatches
 from ..training.batches import packed
 from . import lstmvis
-from .inputs import read
+from .inputs import name_list, read
 from .pre_activations import pre_activations
 
 LIMIT = 2**30  # bytes of a trace in memory
@@ -166,7 +166,7 @@ def trace(
     ShapeError
     """
     source = read(model, X, parameters, lengths)
-    patterns = (names,) if isinstance(names, str) else names
+    patterns = None if names is None else name_list(names)
     own = np.array([len(x) for x in source.arrays], np.int64)
     keeper = _Keeper(source.network, own, patterns, out, limit)
     _run(source, own, keeper, batch_size)
@@ -277,8 +277,7 @@ class _Keeper:
     def finish(self) -> Trace:
         if not self.arrays:
             raise ConfigError(
-                f"names is {', '.join(self.patterns or ())}; expected some of "
-                f"{', '.join(self.seen)}."
+                f"names is {list(self.patterns or ())}; expected some of {', '.join(self.seen)}."
             )
         for array in self.arrays.values():
             if isinstance(array, np.memmap):

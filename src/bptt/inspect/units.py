@@ -8,6 +8,7 @@ import numpy as np
 
 from ..checks import is_whole
 from ..errors import ConfigError, ShapeError, operation
+from .inputs import name_list, need_counts
 from .trace import Trace
 
 Labels = Sequence[Any] | Callable[[Sequence[str]], Any]
@@ -66,7 +67,8 @@ def followers(
     Raises
     ------
     ConfigError
-        No name fits, the labels are constant, or a function is given without tokens.
+        No name fits, `count` is not at least 1, the labels are constant or not numbers, or a
+        function is given without tokens.
     ShapeError
         There are more or fewer labels than steps.
 
@@ -76,8 +78,9 @@ def followers(
     >>> followers(seen, [[1, 2, 3, 1]], count=1)
     [Follower(name='lstm0.c', unit=0, correlation=1.0)]
     """
+    need_counts(count=count)
     y = _labels(trace, labels, tokens)
-    patterns = ("*",) if names is None else (names,) if isinstance(names, str) else names
+    patterns = ("*",) if names is None else name_list(names)
     found = []
     for name in trace.names:
         if any(fnmatch(name, p) for p in patterns) and len(trace.flat(name)) == len(y):
@@ -97,14 +100,18 @@ def _labels(trace, labels, tokens):
                 "labels is a function, and tokens is None; expected the tokens of each sequence."
             )
         labels = [labels(sequence) for sequence in tokens]
-    arrays = [np.asarray(label, np.float64) for label in labels]
+    if not isinstance(labels, (list, tuple, np.ndarray)):
+        raise ConfigError(f"labels is {labels!r:.60}; expected a list of arrays, or a function.")
+    arrays = [np.asarray(label) for label in labels]
+    if any(a.dtype.kind not in "biuf" for a in arrays):
+        raise ConfigError("a label is not a number; expected a number or a boolean for each step.")
     given, expected = [a.shape for a in arrays], [(int(n),) for n in trace.lengths]
     if given != expected:
         bad = [i for i, (a, b) in enumerate(zip(given, expected, strict=False)) if a != b]
         where = f"of sequence {bad[0]} have the shape {given[bad[0]]}" if bad else "are of another"
         wanted = expected[bad[0]] if bad else f"{len(expected)} sequences, not {len(given)}"
         raise ShapeError(f"the labels {where}; expected {wanted}.")
-    y = np.concatenate(arrays)
+    y = np.concatenate(arrays).astype(np.float64)
     if not np.isfinite(y).all():
         raise ConfigError("a label is not finite; expected a number or a boolean for each step.")
     if np.ptp(y) == 0:
@@ -192,8 +199,9 @@ def contexts(
     Raises
     ------
     ConfigError
-        There is no such name or unit.
+        There is no such name or unit, or `count` or `width` is not at least 1.
     """
+    need_counts(count=count, width=width)
     values, at = trace.flat(name), trace.offsets(name)
     if not is_whole(unit) or not 0 <= unit < values.shape[1]:
         raise ConfigError(f"unit is {unit!r}; expected 0 to {values.shape[1] - 1} of {name}.")
