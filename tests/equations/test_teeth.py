@@ -214,6 +214,7 @@ TARGETS = [
     ),
     Target(losses.squared_error_entries, cases.squared_error_cases, ("y target dy",), whole=True),
     Target(losses.entrywise, cases.gaussian_cases, whole=True),
+    Target(losses.likelihood, cases.gaussian_cases, ("nats dy",), whole=True),
     Target(losses.total, loss_cases, ("entries dy full", "valid scale"), whole=True),
     Target(losses.scale_of, loss_cases, whole=True),
     Target(
@@ -225,9 +226,7 @@ TARGETS = [
     Target(
         regression.pinball_entries, cases.pinball_cases, ("y target e level", "loss dy"), whole=True
     ),
-    Target(regression.gaussian_nll, cases.gaussian_cases, ("dmu ds",), whole=True),
     Target(regression.pinball, cases.pinball_cases, whole=True),
-    Target(distributions.d_softplus, cases.student_t_cases),
     Target(distributions.student_t_entries, cases.student_t_cases, ("nats dmu ds dr",), whole=True),
     Target(
         distributions.negative_binomial_entries,

@@ -9,14 +9,14 @@ and r, entry by entry, with q = (target - mu)^2 e^(-s), in nats:
 (3)  dmu = (nu + 1) (mu - target) e^(-s) / (nu + q)
 (4)  ds = 1/2 (1 - (nu + 1) q / (nu + q))
 (5)  dr = 1/2 (psi(nu/2) - psi((nu+1)/2) + 1/nu + log(1 + q/nu) - (nu+1) q / (nu (nu + q))) dnu/dr,
-     dnu/dr = 1 / (1 + e^(-r))
+     dnu/dr = sigmoid(r)
 
 Negative binomial with mean mu and variance mu + alpha mu^2, for counts k = 0, 1, ... (Lawless 1987;
 for recurrent forecasters Salinas et al. 2020). For outputs a and s = log alpha, with R = e^(-s):
 
 (6)  mu = log(1 + e^a)
 (7)  L = log G(R) + log G(k + 1) - log G(k + R) - R log(R / (R + mu)) - k log(mu / (R + mu))
-(8)  da = R (mu - k) / (mu (R + mu)) dmu/da,  dmu/da = 1 / (1 + e^(-a))
+(8)  da = R (mu - k) / (mu (R + mu)) dmu/da,  dmu/da = sigmoid(a)
 (9)  ds = R (psi(k + R) - psi(R) - log(1 + mu / R) + (mu - k) / (R + mu))
 
 Derivations: nu above 2 has a variance, and is what a network easily learns; psi is the derivative
@@ -27,8 +27,9 @@ of log G. In (9) dL/dR = psi(R) - psi(k + R) + log((R + mu) / R) + (k - mu) / (R
 import numpy as np
 
 from ..errors import ConfigError, operation
+from .activations import sigmoid
 from .gamma import digamma, log_gamma
-from .losses import Lengths, Reduction, entrywise
+from .losses import Lengths, Reduction, likelihood
 from .underflow import may_underflow
 
 _SMALL = -30.0  # below, log(1 + e^a) is e^a in float64
@@ -37,12 +38,6 @@ _SMALL = -30.0  # below, log(1 + e^a) is e^a in float64
 def softplus(a: np.ndarray) -> np.ndarray:
     """Compute log(1 + e^a) without overflow."""
     return np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a)))
-
-
-def d_softplus(a: np.ndarray) -> np.ndarray:
-    """Compute the derivative of `softplus`, 1 / (1 + e^(-a)), without overflow."""
-    e = np.exp(-np.abs(a))
-    return np.where(a >= 0, 1, e) / (1 + e)
 
 
 @may_underflow
@@ -70,7 +65,7 @@ def student_t_entries(
     dmu = (nu + 1) * residual * precision / (nu + q)  # (3)
     ds = 0.5 * (1 - (nu + 1) * q / (nu + q))  # (4)
     dnu = digamma(nu / 2) - digamma((nu + 1) / 2) + 1 / nu + tail - (nu + 1) * q / (nu * (nu + q))
-    dr = 0.5 * dnu * d_softplus(r)  # (5)
+    dr = 0.5 * dnu * sigmoid(r)  # (5)
     return nats, dmu, ds, dr
 
 
@@ -107,7 +102,7 @@ def _mean(a, unit):
     soft, small = softplus(a), a < _SMALL
     floored = np.maximum(soft, 1e-300)
     log_mu = np.where(small, a, np.log(floored)) + np.log(unit)
-    return unit * soft, log_mu, np.where(small, 1, d_softplus(a) / floored)
+    return unit * soft, log_mu, np.where(small, 1, sigmoid(a) / floored)
 
 
 @may_underflow
@@ -141,13 +136,7 @@ def student_t_nll(
     >>> round(loss, 4), dy.ravel().round(4)
     (2.691, array([-1.1036, -0.6036,  0.0064]))
     """
-
-    def entries(y, target):
-        mu, s, r = np.split(y, 3)
-        nats, *dy = student_t_entries(mu, s, r, target)
-        return nats, np.concatenate(dy).astype(y.dtype, copy=False)
-
-    return entrywise(entries, "y", y, target, lengths, reduction, 3, "3 n_y")
+    return likelihood(student_t_entries, 3, y, target, lengths, reduction)
 
 
 @may_underflow
@@ -184,11 +173,9 @@ def negative_binomial_nll(
     (2.5371, array([-0.4059,  0.2655]))
     """
 
-    def entries(y, target):
+    def entries(a, s, target):
         if not ((target >= 0) & (target == np.floor(target))).all():
             raise ConfigError("target holds no counts; expected whole numbers >= 0.")
-        a, s = np.split(y, 2)
-        nats, *dy = negative_binomial_entries(a, s, target)
-        return nats, np.concatenate(dy).astype(y.dtype, copy=False)
+        return negative_binomial_entries(a, s, target)
 
-    return entrywise(entries, "y", y, target, lengths, reduction, 2, "2 n_y")
+    return likelihood(entries, 2, y, target, lengths, reduction)

@@ -16,7 +16,7 @@ import numpy as np
 _SHIFT = 8
 # Bernoulli numbers B_2, B_4, ..: the terms of (1) are B / (2j (2j - 1) x^(2j - 1)), of (2) B / 2j.
 _BERNOULLI = (1 / 6, -1 / 30, 1 / 42, -1 / 30, 5 / 66, -691 / 2730, 7 / 6)
-HALF_LOG_2_PI = float(np.log(2 * np.pi) / 2)
+LOG_2_PI = float(np.log(2 * np.pi))
 
 
 def log_gamma(x: np.ndarray) -> np.ndarray:
@@ -37,7 +37,7 @@ def log_gamma(x: np.ndarray) -> np.ndarray:
     for j, b in enumerate(_BERNOULLI, 1):
         series += b / (2 * j * (2 * j - 1) * power)
         power = power * y**2
-    return (y - 0.5) * np.log(y) - y + HALF_LOG_2_PI + series - np.log(product)
+    return (y - 0.5) * np.log(y) - y + LOG_2_PI / 2 + series - np.log(product)
 
 
 def digamma(x: np.ndarray) -> np.ndarray:

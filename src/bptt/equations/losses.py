@@ -200,7 +200,7 @@ def entrywise(
     outputs: int = 1,
     expected: str = "n_y",
 ) -> tuple[float, np.ndarray]:
-    """Reduce a loss of numbers that is computed entry by entry: shared with `regression`.
+    """Reduce a loss of numbers that is computed entry by entry.
 
     Parameters
     ----------
@@ -230,6 +230,34 @@ def entrywise(
     target = check.array("target", target, "n m" if target.ndim == 2 else "n m T_x")
     scale = scale_of(reduction, valid)
     return total(*loss(y[:, valid], target[:, valid]), valid, scale)
+
+
+@may_underflow
+def likelihood(
+    entries: Callable[..., tuple[np.ndarray, ...]],
+    outputs: int,
+    y: np.ndarray,
+    target: np.ndarray,
+    lengths: Lengths,
+    reduction: Reduction,
+) -> tuple[float, np.ndarray]:
+    """Reduce a negative log-likelihood of several outputs for each entry of target.
+
+    Parameters
+    ----------
+    entries : callable (*outputs, target) -> (nats, *gradients of outputs)
+        All of one shape.
+    outputs : int
+        y holds the first outputs of all entries, then the second ones, ...
+    y, target, lengths, reduction
+        As for `entrywise`.
+    """
+
+    def columns(y, target):
+        nats, *dy = entries(*np.split(y, outputs), target)
+        return nats, np.concatenate(dy).astype(y.dtype, copy=False)
+
+    return entrywise(columns, "y", y, target, lengths, reduction, outputs, f"{outputs} n_y")
 
 
 @may_underflow

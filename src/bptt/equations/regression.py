@@ -20,10 +20,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..errors import ConfigError, operation
-from .losses import Lengths, Reduction, entrywise
+from .gamma import LOG_2_PI
+from .losses import Lengths, Reduction, entrywise, likelihood
 from .underflow import may_underflow
-
-LOG_2_PI = float(np.log(2 * np.pi))
 
 
 @may_underflow
@@ -102,12 +101,7 @@ def gaussian_nll(
     >>> round(loss, 4), dy.ravel()
     (2.9189, array([-2. , -1.5]))
     """
-
-    def entries(y, target):
-        nats, dmu, ds = gaussian_entries(y[: len(target)], y[len(target) :], target)
-        return nats, np.concatenate([dmu, ds])
-
-    return entrywise(entries, "y", y, target, lengths, reduction, 2, "2 n_y")
+    return likelihood(gaussian_entries, 2, y, target, lengths, reduction)
 
 
 @may_underflow
