@@ -66,8 +66,7 @@ def _looked_up(names, layout, m, times, future):
             "expected them, or an array (series, horizon, columns)."
         )
     values = []
-    for i in range(m):
-        j = _place(layout, i, given)
+    for i, j in enumerate(_places(layout, m, given)):
         at = np.searchsorted(given.index[j], times[i])
         inside = np.minimum(at, len(given.index[j]) - 1)
         own = given.values[j][inside]
@@ -84,12 +83,13 @@ def _looked_up(names, layout, m, times, future):
     return np.stack(values)
 
 
-def _place(layout, i, given):
-    """Return which of the series of future covariates is that of series i."""
+def _places(layout, m, given):
+    """Return which of the series of future covariates is that of each of m series."""
     if given.layout.single:
-        return 0  # the same for all series
-    ids = list(given.layout.ids or ())
-    own = None if layout.ids is None else layout.ids[i]
-    if own not in ids:
-        raise ConfigError(f"future has no series {own!r}; expected the ids of X.")
-    return ids.index(own)
+        return [0] * m  # the same for all series
+    known = {name: j for j, name in enumerate(given.layout.ids or ())}
+    own = layout.ids or [None] * m
+    for name in own:
+        if name not in known:
+            raise ConfigError(f"future has no series {name!r}; expected the ids of X.")
+    return [known[name] for name in own]

@@ -105,13 +105,6 @@ class Layout:
         """Return the names of the values: numbered where they have none."""
         return self.names or tuple(f"value {j + 1}" for j in range(k))
 
-    def steps(self, horizon: int, i: int) -> tuple[str, list[str]]:
-        """Return the heading of the forecast times of series i, and the times, as text."""
-        times = self.times(horizon)
-        if times is None:
-            return "step", [str(t) for t in range(1, horizon + 1)]
-        return self.index_name or "time", show_times(times[i])
-
     def rows(
         self,
         parts: Sequence[tuple[str, np.ndarray]],
@@ -135,16 +128,15 @@ class Layout:
         m, horizon, k = parts[0][1].shape
         names = self.names or columns
         names = names if len(names) == k else self.columns(k)
-        several, heading = not self.single, self.steps(horizon, 0)[0]
+        every, several = self.times(horizon), not self.single
+        heading = "step" if every is None else self.index_name or "time"
         titles = [name + part for name in names for part, _ in parts]
         yield [*[self.ids_name or "series"] * several, heading, *titles]
         ids = self.ids or [str(i + 1) for i in range(m)]
         digits = np.repeat(scale, len(parts))
         for i, series in enumerate(np.stack([a for _, a in parts], axis=-1)):
-            times = self.steps(horizon, i)[1]
-            if typed:
-                own = self.times(horizon)
-                times = range(1, horizon + 1) if own is None else own[i].tolist()
+            steps = np.arange(1, horizon + 1) if every is None else every[i]
+            times = steps.tolist() if typed else show_times(steps)
             for time, row in zip(times, series, strict=True):
                 flat = row.reshape(-1)
                 values = flat.tolist() if typed else map(_show_value, flat, digits)
