@@ -57,9 +57,12 @@ CASES = {
     "ScatterND": [([X, f(2, 4)], [np.array([[0, 1], [1, 1]])], {}),
                   ([X, f(1, 3, 4)], [i(-1).reshape(1, 1)], {}),
                   ([X, f(2, 4)], [np.array([[0, 1], [1, 2]])], {})],
-    "ReduceMean": [([X], [], {"axes": [1, -1], "keepdims": 0}), ([X], [], {})],
+    "ReduceMean": [([X], [], {"axes": [1, -1], "keepdims": 0}), ([X], [], {}),
+                   ([X], [], {"axes": [-1]}), ([X], [], {"axes": [2], "keepdims": 0})],
     "ReduceMax": [([X], [], {"axes": [0]})],
-    "Softmax": [([X], [], {"axis": 1}), ([X * 100], [], {})],
+    "ReduceMin": [([X], [], {"axes": [1], "keepdims": 0})],
+    "ReduceSum": [([X], [], {"axes": [0, 2]})],
+    "Softmax": [([X], [], {"axis": 1}), ([X * 100], [], {}), ([X], [], {"axis": 1})],
     "MatMul": [([X], [f(4, 5)], {}), ([X, f(2, 4, 2)], [], {})],
     "Gemm": [([f(3, 4)], [f(5, 4), f(5)], {"transB": 1, "alpha": 0.5, "beta": 2.0}),
              ([f(4, 3)], [f(4, 5)], {"transA": 1})],
@@ -73,6 +76,7 @@ CASES = {
                       ([f(1, 4, 3)], [f(4, 2, 2)], {"group": 2, "strides": [3],
                                                     "output_padding": [2]})],
     "BatchNormalization": [([X], [f(3), f(3), f(3), positive(3)], {})],
+    "LayerNormalization": [([X], [f(4), f(4)], {}), ([X], [f(3, 4)], {"axis": 1, "epsilon": 0.1})],
     "LSTM": [([f(1, 2, 3), f(1, 2, 4), f(1, 2, 4)], [f(1, 16, 3), f(1, 16, 4)], {}),
              ([f(5, 2, 3)], [f(2, 16, 3), f(2, 16, 4)], {"direction": "bidirectional"})],
     "GRU": [([f(1, 2, 3)], [f(1, 12, 3), f(1, 12, 4)], {"direction": "reverse"}),
@@ -91,7 +95,9 @@ def graph_of(op, k, folder):
         order = [*order[:3], "", "", *order[3:]]
         attributes = {**attributes, "hidden_size": 4}
     outputs = {"Split": ["y", "z"], "LSTM": ["y", "z", "w"], "GRU": ["y", "z"]}.get(op, ["y"])
-    opset = 12 if op.startswith("Reduce") else 14
+    opset = 17 if op.startswith("Layer") else 14
+    if op.startswith("Reduce") or (op, k) == ("Softmax", 2):
+        opset = 12
     path = models.write(
         folder / "m.onnx", [node(op, order, outputs, **attributes)],
         dict(zip(names, given, strict=True)), outputs, dict(zip(own, constants, strict=True)),
