@@ -132,6 +132,14 @@ def test_each_operator(op, k, tmp_path):
             assert_close(found[name].astype(float), theirs[name].astype(float), "float32")
 
 
+def test_a_mean_of_float16_is_summed_in_float32(tmp_path):
+    x = np.full((2, 4, 40), 600, np.float16)  # sums are 96,000, above the largest number
+    made = [node("ReduceMean", ["x"], ["y"], axes=[1, 2])]
+    graph = interop.load(models.write(tmp_path / "m.onnx", made, {"x": x}, ["y"], opset=12)).graph
+    for _ in range(3):
+        np.testing.assert_array_equal(graph.run({"x": x})["y"].ravel(), [600, 600])
+
+
 @pytest.mark.parametrize("op", ["Conv", "ConvTranspose"])
 def test_a_normalization_is_done_by_the_weights_below(op, tmp_path):
     made = [node(op, ["x", "W", "b"], ["z"], group=2),

@@ -177,7 +177,8 @@ class Maker:
         if all(v.fixed for v in given) or (node.op in ("Shape", "Size") and shaped):
             return [Known(array, fixed=True) for array in results]
         shaped = shaped and all(given[k].fixed for k in deciding if k < len(given))
-        if shaped and self.makes and node.op in FORMS:
+        half = any(y.dtype == np.float16 for y in results)  # forms would sum means in float16
+        if shaped and self.makes and not half and node.op in FORMS:
             try:
                 found = FORMS[node.op](self, node, given, results)
             except MISFITS:  # what the operator itself accepts

@@ -147,7 +147,7 @@ def _layer_normalization(maker, node, given, results):
 def _recurrent(maker, node, given, results):
     directions = maker.directions.get(id(node))
     x, lengths = given[0], given[4].array if len(given) > 4 else None
-    if directions is None or lengths is not None or x.array.dtype == np.float16:
+    if directions is None or lengths is not None:
         return None
     dtype = next(iter(directions[0].parameters.values())).dtype
     states = [*given[5:7], *[Known.left_out()] * 2][: directions[0].cell.n_states]

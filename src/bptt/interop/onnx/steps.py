@@ -59,8 +59,6 @@ def _power(maker, node, given, results):
 
 @form("Sigmoid")
 def _sigmoid(maker, node, given, results):
-    if results[0].dtype not in (np.float32, np.float64):
-        return None
     return maker.call(partial(sigmoid, np.log(np.finfo(results[0].dtype).tiny)), given, results)
 
 
