@@ -9,7 +9,7 @@ import numpy as np
 import pandas
 import pytest
 
-from bptt import LSTM, Dense, Network
+from bptt import LSTM, Dense, Embedding, Network
 from bptt.cli import main
 from bptt.errors import ConfigError
 from bptt.inspect import attribute, error_split, probabilities, trace
@@ -117,6 +117,25 @@ def test_sequences_of_numbers_have_a_page():
     scaled = [x.astype(np.float32) for x in model.network_inputs(X)]
     page = report(network, scaled, parameters, example=1)
     assert _data(page)["rows"]["lstm0.a"] == data["rows"]["lstm0.a"]
+
+
+def test_an_example_behind_the_data_of_the_statistics_is_whole(monkeypatch):
+    monkeypatch.setattr("bptt.inspect.report_example.STATISTICS", 10)
+    monkeypatch.setattr("bptt.inspect.report_example.SHOWN", 15)
+    network = Network([LSTM(2, 3), Dense(3, 1)])
+    X = [RNG.normal(size=(20, 2)) for _ in range(3)]
+    for example in (0, 2):
+        data = _data(report(network, X, network.init(RNG, np.float64), example=example))
+        assert data["steps"] == 15
+        assert len(_values(data["rows"]["lstm0.c"], 0)) == 15
+
+
+def test_ids_are_shown_as_words():
+    network = Network([Embedding(30, 2), LSTM(2, 3), Dense(3, 30)])
+    page = report(network, [np.array([3, 12, 3, 29] * 3)], network.init(RNG))
+    assert _data(page)["tokens"] == ["3", "12", "3", "29"] * 3
+    assert ">12 </span>" in page
+    assert re.search(r"<mark>(3|12|29) </mark>", page)
 
 
 def test_names_of_features_are_escaped():

@@ -86,7 +86,7 @@ def name_list(names: Any) -> tuple[str, ...]:
     ConfigError
     """
     several = isinstance(names, Iterable) and not isinstance(names, str)
-    found = tuple(names) if several else (names,)
+    found: tuple[Any, ...] = tuple(names) if several else (names,)
     if not all(isinstance(name, str) for name in found):
         raise ConfigError(f"names is {names!r:.60}; expected a str, or a list of them.")
     return found

@@ -1,46 +1,29 @@
 """One self-contained HTML page about a network and an example of its data."""
 
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from ..checks import is_whole
 from ..equations.losses import softmax
 from ..errors import ConfigError, operation
 from ..models import Forecaster, LanguageModel
 from ..network import Network
-from ..readers import Data
 from . import report_figures as figures
 from .attribution import Attribution, attribute
 from .error_split import error_split
-from .inputs import Read, read
 from .language import Probabilities, predicted, token_names
+from .report_example import BANDS, STATISTICS, beginning, example_of, labels_of
 from .report_page import Page
 from .report_values import NONE, embedded, packed, values_of
 from .trace import Trace, one_way
-from .units import contexts, inside, position_in_line
+from .units import contexts
 
-SHOWN = 150_000  # steps of the example that are shown
-STATISTICS = 100_000  # steps of the data that statistics are computed on
 EXPLAINED = 200  # steps before the end of a long example that are attributed
 LONG = 1000  # steps of an example that is attributed as a whole
 LAGS = 100  # of gradient flow and memory
 SIZE, TOP_SIZE = 2_950_000, 450_000  # bytes of a page, of the likeliest tokens in it
-PAGE, BANDS = 2000, 16  # steps at a time; features that are drawn
+PAGE = 2000  # steps at a time
 SPLIT = "attribution by feature"
-
-
-class _Shown(NamedTuple):
-    """An example of a network's data, and what is known of it."""
-
-    model: Any
-    source: Read  # sequences of the statistics
-    which: int  # the example among them
-    x: np.ndarray  # its steps that are shown
-    tokens: list[str] | None
-    characters: bool
-    total: int  # steps of the example
 
 
 @operation
@@ -85,69 +68,62 @@ def report(
     ConfigError, ShapeError
         As for `trace`; there is no such example or unit; the other model has other steps.
     """
-    shown = _shown(model, X, parameters, example)
-    language = isinstance(model, LanguageModel)
-    logits = f"{list(shown.source.network.layers)[-1]}.y" if language else None
-    labels = _labels(model, shown)
-    found = values_of(shown.source, shown.which, len(shown.x), labels, logits)
-    notes, top, likely = [], None, None
-    if shown.tokens is None and shown.x.ndim == 2:
+    shown = example_of(model, X, parameters, example)
+    found = values_of(shown.source, shown.which, len(shown.x), labels_of(shown), shown.logits)
+    notes, top, likely, drawn = [], None, None, None
+    if shown.tokens is None:
+        drawn = shown.x[:, :BANDS]
         found.put("x", shown.x)
-    if language and len(shown.x) > 1:
-        likely, top = _likely(model, shown, found)
+    if shown.language and len(shown.x) > 1:
+        likely, top = _likely(shown, found)
         notes.append("Probability is that of the token shown, given those before it.")
     notes += _attributed(shown, found)
     if compare is not None:
         notes += _compared(compare, X, example, shown, found)
-    first = _first(found, "x" if not language else "probability")
-    chosen = _chosen(found, unit, first)
+    chosen = _chosen(found, unit, _first(found, "probability" if shown.language else "x"))
     active = _active(shown, found, chosen)
-    wanted = [chosen, *_single(found), *active]
     page = Page(
-        title=_title(model, example),
-        facts=_facts(model, shown, likely),
+        title=f"{type(model).__name__}: example {example}",
+        facts=_facts(shown, likely),
         notes=notes,
         rows={},
         chosen=chosen,
         first=_values(found, chosen),
         tokens=shown.tokens,
         characters=shown.characters,
-        x=shown.x[:, :BANDS] if shown.tokens is None and shown.x.ndim == 2 else None,
-        names=_feature_names(model, shown),
+        x=drawn,
+        names=shown.features,
         split=SPLIT,
-        size=PAGE if shown.tokens is not None else PAGE // 4,
+        size=PAGE if drawn is None else PAGE // 4,
         at=len(shown.x) - 1 if chosen[0].startswith("attribution") else 0,
         top=top,
-        groups={},
+        groups=_groups(
+            shown, found, active, [] if train is None else [_split(shown, likely, train)]
+        ),
     )
-    if page.tokens is None and page.x is None:
-        page.tokens = [str(v) for v in shown.x]  # ids
-    split = [] if train is None else [_split(shown, likely, train)]
-    lags = max(1, min(LAGS, max(map(len, shown.source.arrays)) - 1))
-    short = _beginning(shown.source.arrays, STATISTICS // 5)
-    network, own = shown.source.network, shown.source.parameters
-    page.groups = {
-        "What units follow": [*figures.following(found), *figures.top_contexts(active)],
-        "Errors": split,
-        "How far it reaches back": [
-            *figures.constants(found), *figures.reach(network, short, own, lags),
-        ],
-        "Gates": [*figures.saturations(found)],
-        "Values": [*figures.histograms(found)],
-    }  # fmt: skip
     room = max(SIZE // 10, SIZE - len(page.html().encode()))
-    page.rows = packed(found.rows, found.deviation, wanted, room)
+    page.rows = packed(found.rows, [chosen, *_single(found), *active], room)
     return page.html()
 
 
-def _title(model, example):
-    kind = "Network" if isinstance(model, Network) else type(model).__name__
-    return f"{kind}: example {example}"
+def _groups(shown, found, active, errors):
+    """Return the figures by heading."""
+    source = shown.source
+    lags = max(1, min(LAGS, max(map(len, source.arrays)) - 1))
+    short = beginning(source.arrays, STATISTICS // 5)
+    reach = figures.reach(source.network, short, source.parameters, lags)
+    return {
+        "What units follow": [*figures.following(found), *figures.top_contexts(active)],
+        "Errors": errors,
+        "How far it reaches back": [*figures.constants(found), *reach],
+        "Gates": [*figures.saturations(found)],
+        "Values": [*figures.histograms(found)],
+    }
 
 
-def _facts(model, shown, likely):
+def _facts(shown, likely):
     """Return lines about the model, the data and what is shown."""
-    network = shown.source.network
+    model, network = shown.model, shown.source.network
     layers = ", ".join(f"{n}: {layer!r}" for n, layer in network.layers.items())
     lines = [*map(str, getattr(model, "describe", list)()), layers]
     steps = sum(map(len, shown.source.arrays))
@@ -162,7 +138,7 @@ def _facts(model, shown, likely):
             f"{np.mean(rank == 0):.1%} of the steps, among the five likeliest at "
             f"{np.mean(rank < 5):.1%}."
         )
-    elif hasattr(model, "classes_") and not isinstance(model, LanguageModel):
+    elif hasattr(model, "classes_") and not shown.language:
         y = network.forward(shown.x[np.newaxis], shown.source.parameters, keep_tape=False)[0][0]
         p = softmax(y[-1].astype(np.float64)[:, np.newaxis])[:, 0]
         best = np.argsort(-p)[:3]
@@ -171,86 +147,9 @@ def _facts(model, shown, likely):
     return lines
 
 
-def _shown(model, X, parameters, example) -> _Shown:
-    """Read the data; keep as many sequences as the statistics need, and the example."""
-    found = read(model, X, parameters)
-    n = len(found.arrays)
-    if not is_whole(example) or not 0 <= example < n:
-        raise ConfigError(f"example is {example!r}; expected 0..{n - 1}.")
-    x = found.arrays[example]
-    if not len(x):
-        raise ConfigError(f"example {example} has no steps; expected at least one.")
-    tokens, characters = None, True
-    if isinstance(model, LanguageModel):
-        names = token_names(model)
-        tokens = [names[i] for i in x[:SHOWN]]
-        characters = model.items == "characters"
-    else:
-        values = X.X if isinstance(X, Data) else X
-        own = values[example] if isinstance(values, (list, tuple)) else None
-        texts = isinstance(own, str) or (
-            isinstance(own, (list, tuple)) and bool(own) and all(isinstance(w, str) for w in own)
-        )
-        if texts and own is not None and len(own) == len(x):
-            tokens, characters = list(own)[:SHOWN], isinstance(own, str)
-    kept = _beginning(found.arrays, STATISTICS)
-    which = example
-    if example >= len(kept):
-        kept, which = [*kept, x[:STATISTICS]], len(kept)
-    elif len(kept[example]) < min(len(x), SHOWN):
-        kept[example] = x[:SHOWN]
-    source = found._replace(arrays=kept)
-    return _Shown(model, source, which, x[:SHOWN], tokens, characters, len(x))
-
-
-def _beginning(arrays, steps):
-    """Return the first sequences, of at most so many steps."""
-    kept, left = [], steps
-    for x in arrays:
-        if left <= 0:
-            break
-        kept.append(x[:left])
-        left -= len(kept[-1])
-    return kept
-
-
-def _labels(model, shown):
-    """Return what units may follow, of all steps of the data: a dict of arrays."""
-    arrays, found = shown.source.arrays, {}
-    if isinstance(model, LanguageModel) and shown.characters:
-        names = token_names(model)
-        texts = [[names[i] for i in x] for x in arrays]
-        rules: dict[str, Any] = {
-            "position in line": position_in_line,
-            'inside "..."': inside,
-            "inside (...)": partial(inside, opening="(", closing=")"),
-            "inside [...]": partial(inside, opening="[", closing="]"),
-            "white space": lambda text: [t.isspace() for t in text],
-            "capital letter": lambda text: [t.isupper() for t in text],
-            "digit": lambda text: [t.isdigit() for t in text],
-        }
-        for label, rule in rules.items():
-            found[label] = np.concatenate([np.asarray(rule(text), float) for text in texts])
-    else:
-        found["position in sequence"] = np.concatenate([np.arange(len(x)) for x in arrays])
-        if arrays[0].ndim == 2 and np.issubdtype(arrays[0].dtype, np.floating):
-            x = np.concatenate(arrays).astype(np.float64)
-            names = _feature_names(model, shown)
-            found |= {f"input {names[j]}": x[:, j] for j in range(min(BANDS, x.shape[1]))}
-    return {label: y.astype(np.float64) for label, y in found.items() if np.ptp(y) > 0}
-
-
-def _feature_names(model, shown):
-    if shown.x.ndim != 2:
-        return []
-    n = shown.x.shape[1]
-    own = [str(name) for name in getattr(model, "feature_names_in_", ())]
-    return (own if len(own) == n else [f"x{j}" for j in range(n)])[:BANDS]
-
-
-def _likely(model, shown, found) -> tuple[Probabilities, dict[str, Any]]:
+def _likely(shown, found) -> tuple[Probabilities, dict[str, Any]]:
     """Add the probabilities of the tokens; return them, and the likeliest ones for JSON."""
-    likely = predicted(shown.source._replace(arrays=[shown.x]), token_names(model), 5)
+    likely = predicted(shown.source._replace(arrays=[shown.x]), token_names(shown.model), 5)
     nothing = np.full((1, 1), np.nan)
     found.put("probability", np.concatenate([nothing, likely.true[0][:, None]]))
     found.put("entropy (nats)", np.concatenate([nothing, likely.entropy[0][:, None]]))
@@ -293,11 +192,7 @@ def _target(model):
 
 def _explained(shown, own: Attribution, window) -> str:
     k = int(own.targets[0])
-    names = (
-        token_names(shown.model)
-        if isinstance(shown.model, LanguageModel)
-        else getattr(shown.model, "classes_", None)
-    )
+    names = token_names(shown.model) if shown.language else getattr(shown.model, "classes_", None)
     named = f"{str(names[k])!r}" if names is not None and k < len(names) else f"number {k}"
     if isinstance(shown.model, Forecaster):
         named += " (first value, first step of the forecast, scaled)"
@@ -317,21 +212,17 @@ def _explained(shown, own: Attribution, window) -> str:
 
 def _compared(compare, X, example, shown, found) -> list[str]:
     """Add the values of another model of the same steps; return sentences about them."""
-    other = _shown(compare, X, None, example)
+    other = example_of(compare, X, None, example)
     if len(other.x) != len(shown.x):
         raise ConfigError(
             f"compare reads {other.total} steps of the example; expected {shown.total}."
         )
-    language = isinstance(compare, LanguageModel)
-    logits = f"{list(other.source.network.layers)[-1]}.y" if language else None
-    own = values_of(other.source, other.which, len(other.x), {}, logits)
-    if language and len(other.x) > 1:
-        _likely(compare, other, own)
+    own = values_of(other.source, other.which, len(other.x), {}, other.logits)
+    if other.language and len(other.x) > 1:
+        _likely(other, own)
     _attributed(other, own)
-    for name, row in own.rows.items():
-        found.rows[f"other/{name}"] = row
-        found.deviation[f"other/{name}"] = own.deviation[name]
-    if language and "probability" in found.rows and "probability" in own.rows:
+    found.rows |= {f"other/{name}": row for name, row in own.rows.items()}
+    if "probability" in found.rows and "probability" in own.rows:
         difference = _values(found, ("probability", 0)) - _values(own, ("probability", 0))
         found.put("probability - other", difference)
         mean = np.nanmean(difference)
@@ -377,15 +268,14 @@ def _active(shown, found, chosen):
     """Return where the units that are chosen or follow something are most active."""
     if shown.tokens is None:
         return {(n, k): [] for own in found.strongest().values() for n, k, _ in own}
+    tokens = shown.tokens if shown.characters else [f"{t} " for t in shown.tokens]
     units = {(n, k): r < 0 for own in found.strongest(1).values() for n, k, r in own}
     active = {}
     for (name, unit), lowest in ({chosen: False} | units).items():
         values = _values(found, (name, unit))
         if np.isfinite(values).all() and name != SPLIT:
             seen = Trace({name: values}, np.array([len(values)]))
-            active[name, unit] = contexts(
-                seen, name, 0, [shown.tokens], count=5, lowest=bool(lowest)
-            )
+            active[name, unit] = contexts(seen, name, 0, [tokens], count=5, lowest=bool(lowest))
     return active
 
 

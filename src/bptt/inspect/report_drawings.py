@@ -19,8 +19,8 @@ class Figure(NamedTuple):
     heading: str
     drawing: str
     sentence: str
-    csv: str
-    file: str
+    csv: str = ""
+    file: str = ""
     wide: bool = False
 
     def html(self) -> str:

@@ -64,36 +64,41 @@ def histograms(found: Values) -> Iterator[Figure]:
 
 def reach(network: Any, arrays: Any, parameters: Any, lags: int) -> Iterator[Figure]:
     """Yield gradient flow and effective memory over the lag, where they can be computed."""
-    try:
-        flow = gradient_flow(network, arrays, parameters, lags=lags)
-    except ConfigError as error:
-        yield Figure("Gradient flow", "", f"Not computed: {error}", "", "")
-    else:
-        numbers = np.arange(len(flow.mean))
-        yield Figure(
-            "Gradient flow",
-            svg(of_flow(flow)),
-            f"{flow.sentence[0].upper()}{flow.sentence[1:]} Line: mean; band: 10 to 90 % of the "
-            f"positions and random w; dashed: one half, and where it is reached.",
-            csv_of(["lag", "mean", "spread"], zip(numbers, flow.mean, flow.spread, strict=True)),
-            "gradient_flow.csv",
-        )
-    try:
-        if len(arrays) == 1:  # inputs to replace others by are of another place of the sequence
-            lags = max(1, min(lags, len(arrays[0]) // 3))
-        memory = effective_memory(network, arrays, parameters, lags=lags, positions=12)
-    except ConfigError as error:
-        yield Figure("Effective memory", "", f"Not computed: {error}", "", "")
-        return
-    numbers = np.arange(len(memory.change))
-    yield Figure(
-        "Effective memory",
+    for heading, figure in (("Gradient flow", _flow), ("Effective memory", _memory)):
+        try:
+            yield figure(heading, network, arrays, parameters, lags)
+        except ConfigError as error:
+            yield Figure(heading, "", f"Not computed: {error}")
+
+
+def _flow(heading, network, arrays, parameters, lags):
+    flow = gradient_flow(network, arrays, parameters, lags=lags)
+    rows = zip(range(len(flow.mean)), flow.mean, flow.spread, strict=True)
+    return Figure(
+        heading,
+        svg(of_flow(flow)),
+        f"{_capital(flow.sentence)} Line: mean; band: 10 to 90 % of the positions and random w; "
+        f"dashed: one half, and where it is reached.",
+        csv_of(["lag", "mean", "spread"], rows),
+        "gradient_flow.csv",
+    )
+
+
+def _memory(heading, network, arrays, parameters, lags):
+    if len(arrays) == 1:  # inputs to replace others by are of another place of the sequence
+        lags = max(1, min(lags, len(arrays[0]) // 3))
+    memory = effective_memory(network, arrays, parameters, lags=lags, positions=12)
+    return Figure(
+        heading,
         svg(of_memory(memory)),
-        f"{memory.sentence[0].upper()}{memory.sentence[1:]} Dashed: 5 % of the whole change, and "
-        f"the memory.",
-        csv_of(["lag", "change"], zip(numbers, memory.change, strict=True)),
+        f"{_capital(memory.sentence)} Dashed: 5 % of the whole change, and the memory.",
+        csv_of(["lag", "change"], enumerate(memory.change)),
         "effective_memory.csv",
     )
+
+
+def _capital(sentence):
+    return sentence[0].upper() + sentence[1:]
 
 
 def following(found: Values) -> Iterator[Figure]:

@@ -9,11 +9,11 @@ from zlib import compress
 import numpy as np
 
 from ..layers import Recurrent
+from .drawings import GATES, MEMORY_GATES
 from .gates import Saturation, histogram, saturation, time_constants
 from .trace import Trace, trace
 from .units import correlations
 
-GATES = ("ft", "it", "ot", "ut", "rt")  # between 0 and 1
 FINE, COARSE = 254, 62  # levels of values: of up to 20,000 steps, of more
 _GROUP = 210_000_000  # bytes of a trace in memory at a time
 NONE = 255  # where there is no value
@@ -26,6 +26,7 @@ class Row(NamedTuple):
     low: np.ndarray  # (n,)
     high: np.ndarray
     levels: int
+    deviation: np.ndarray  # (n,): standard deviation
 
 
 def quantized(values: np.ndarray, levels: int) -> Row:
@@ -43,7 +44,7 @@ def quantized(values: np.ndarray, levels: int) -> Row:
         part = slice(begin, begin + 4096)
         scaled = np.round((np.where(finite[part], values[part], 0) - low) * scale)
         found[part] = np.where(finite[part], scaled, NONE)
-    return Row(found, low, high, levels)
+    return Row(found, low, high, levels, np.nan_to_num(values).std(axis=0))
 
 
 def embedded(array: np.ndarray) -> str:
@@ -56,7 +57,6 @@ class Values:
     """Everything that a network computes: of the example in bytes, of all data in statistics."""
 
     rows: dict[str, Row] = field(default_factory=dict)
-    deviation: dict[str, np.ndarray] = field(default_factory=dict)
     saturation: dict[str, Saturation] = field(default_factory=dict)
     time_constants: dict[str, np.ndarray] = field(default_factory=dict)
     histograms: dict[str, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
@@ -65,7 +65,6 @@ class Values:
     def put(self, name: str, values: np.ndarray, levels: int = FINE) -> None:
         """Add values of the example (T, n)."""
         self.rows[name] = quantized(values, levels)
-        self.deviation[name] = np.nan_to_num(values).std(axis=0)
 
     def strongest(self, count: int = 3) -> dict[str, list[tuple[str, int, float]]]:
         """Return the units that follow each label most: name, unit, correlation."""
@@ -100,11 +99,12 @@ def values_of(
     for name, values, seen in _each(source, left_out):
         found.put(name, values[example][:shown], levels)
         found.histograms[name] = histogram(seen, name)
-        if name.rpartition(".")[2] in GATES:
+        kind = name.rpartition(".")[2]
+        if kind in GATES:
             found.saturation[name] = saturation(seen, name)
-        if name.endswith((".ft", ".ut")):
+        if kind in MEMORY_GATES:
             found.time_constants[name] = time_constants(seen, name)
-        if not name.endswith(".y"):
+        if kind != "y":
             for label, y in labels.items():
                 own = found.followers.setdefault(label, {})
                 own[name] = correlations(seen.flat(name), y)
@@ -134,9 +134,7 @@ def _each(source, left_out) -> Iterator[tuple[str, list[np.ndarray], Trace]]:
         del seen
 
 
-def packed(
-    rows: Mapping[str, Row], deviation: Mapping[str, np.ndarray], first: Any, budget: int
-) -> dict[str, Any]:
+def packed(rows: Mapping[str, Row], first: Any, budget: int) -> dict[str, Any]:
     """Return rows for JSON: those of `first`, then as many units as fit into so many bytes.
 
     The units of all names take turns, largest standard deviation first.
@@ -146,7 +144,7 @@ def packed(
     first : iterable of (name, unit)
     """
     found = {n: {"n": len(r.low), "levels": r.levels, "units": {}} for n, r in rows.items()}
-    orders = {n: iter(np.argsort(-deviation[n], kind="stable").tolist()) for n in rows}
+    orders = {n: iter(np.argsort(-r.deviation, kind="stable").tolist()) for n, r in rows.items()}
     queue = list(dict.fromkeys(first))
     while (queue or orders) and budget > 0:
         if not queue:
