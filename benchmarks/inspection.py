@@ -2,11 +2,13 @@
 
 ``python benchmarks/inspection.py`` prints a table. PyTorch, where it is installed, runs an LSTMCell
 step by step with a hook, which is how it shows states; its gates need a product of their own
-besides. Results are compared before anything is timed.
+besides. Traces and integrated gradients are compared with PyTorch's before they are timed;
+trainings begin with other weights, and are not.
 """
 
 import resource
 import time
+from importlib.util import find_spec
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from bptt.inspect.report import report
 from bptt.training import Monitor
 
 M, T, UNITS, TOKENS, FEATURES = 32, 200, 256, 80, 32
+TORCH = find_spec("torch") is not None
 STEPS, EXPLAINED = 64, 4  # points of integrated gradients; sequences that are explained
 
 
@@ -111,6 +114,9 @@ def traces(peer, network, p, ids):
             ),
         }
         if peer and own is None:
+            ours = np.stack(inspect.trace(network, ids, p, names="lstm0.a")["lstm0.a"])
+            theirs = np.stack([a.numpy() for a, _ in peer.trace(ids, False)], axis=1)
+            assert np.abs(ours - theirs).max() < 1e-5
             runs["torch LSTMCell, hook: states"] = lambda: peer.trace(ids, False)
             runs["torch LSTMCell, hook: states and gates"] = lambda: peer.trace(ids, True)
         show(f"trace of {M} sequences of {T} steps, {title}", runs)
@@ -134,7 +140,8 @@ def attributions(rng):
             network, x, p, target=3, steps=STEPS
         ),
     }
-    if peer := made(Torch, p):
+    if TORCH:
+        peer = Torch(p)
         ours = np.stack(inspect.attribute(network, x, p, target=3, steps=STEPS).values)
         assert np.abs(ours - peer.integrated_gradients(x, 3)).max() < 1e-4 * np.abs(ours).max()
         runs["torch LSTMCell, hook"] = lambda: peer.integrated_gradients(x, 3)
@@ -152,7 +159,7 @@ def trainings():
         model.fit(X, y, progress="silent", callbacks=callbacks)
 
     runs = {"training": trained, "with Monitor(every=20)": lambda: trained(Monitor(20))}
-    if made(Torch, None, check=True):
+    if TORCH:
         runs |= {
             "torch nn.LSTM": lambda: torch_training(X, y, 0),
             "torch nn.LSTM, the same recorded": lambda: torch_training(X, y, 20),
@@ -197,21 +204,13 @@ def reports(rng):
     print(f"\nreport on {UNITS} units, 100,000 characters")
     print(f"  {seconds:.1f} s, page of {len(page.encode()) / 1e6:.2f} MB, ", end="")
     print(f"peak of the process {peak:.0f} MB ({before:.0f} MB before)", flush=True)
-    if peer := made(Torch, model.parameters_):
+    if TORCH:
+        peer = Torch(model.parameters_)
         ids = model.network_inputs(text[:2000])[0][np.newaxis]
         began = time.perf_counter()
         peer.trace(ids, True)
         seconds = 50 * (time.perf_counter() - began)
         print(f"  torch LSTMCell, hook: states and gates alone {seconds:.1f} s (2,000 steps x 50)")
-
-
-def made(build, parameters, check=False):
-    """Return the peer, or None where PyTorch is not installed."""
-    try:
-        import torch  # noqa: F401
-    except ImportError:
-        return None
-    return True if check else build(parameters)
 
 
 def main():
@@ -223,7 +222,7 @@ def main():
     ids = rng.integers(0, TOKENS, (M, T))
     print(f"LSTM of {UNITS} units, float32, one thread")
     reports(rng)  # first: its peak is that of the process
-    traces(made(Torch, p), network, p, ids)
+    traces(Torch(p) if TORCH else None, network, p, ids)
     attributions(rng)
     trainings()
 
