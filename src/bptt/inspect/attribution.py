@@ -157,8 +157,7 @@ def attribute(
     for job, k, cells, (begin, end, _) in zip(jobs, targets, parts.cells, stretches, strict=True):
         kind = Occluded if replaced else Straight
         results.append(kind(job, k, cells[begin:end], method, steps))
-    chosen = None if replaced else dict(zip(results, targets, strict=True))
-    run(network, own_parameters, results, chosen)
+    run(network, own_parameters, results, backward=not replaced)
     return Attribution(
         [parts.shaped(i, result.total) for i, result in enumerate(results)],
         np.array([job.y[0, k] for job, k in zip(jobs, targets, strict=True)]),

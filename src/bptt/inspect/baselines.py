@@ -85,12 +85,12 @@ class Baselines:
             return np.broadcast_to(self._row.astype(x.dtype), x.shape)
         if self._others is not None:
             other = self._others[i % len(self._others)]
-            return other[np.arange(len(x)) % len(other)]
-        rng = np.random.default_rng([self._seed, i, draw])
-        if len(self._arrays) == 1:  # other places of the same sequence
-            return np.roll(x, -int(rng.integers(1, max(2, len(x)))), axis=0)
-        j = int(rng.integers(len(self._arrays) - 1))
-        other = self._arrays[j + (j >= i)]
+        else:
+            rng = np.random.default_rng([self._seed, i, draw])
+            if len(self._arrays) == 1:  # other places of the same sequence
+                return np.roll(x, -int(rng.integers(1, max(2, len(x)))), axis=0)
+            j = int(rng.integers(len(self._arrays) - 1))
+            other = self._arrays[j + (j >= i)]
         return other[np.arange(len(x)) % len(other)]  # the same steps, while there are any
 
 

@@ -19,8 +19,8 @@ class Variants:
     count : int
     shape : (int, int)
         Of one variant, (T, n).
-    at : int
-        Step of the output that counts.
+    at, target : int
+        Step and index of the output that counts.
     states : (state, state)
         Of one sequence: where the network starts, and where the sequence begins. A variant begins
         between them.
@@ -29,6 +29,7 @@ class Variants:
     count: int
     shape: tuple[int, int]
     at: int
+    target: int
     states: tuple[tuple[State, ...], tuple[State, ...]]
 
     def rows(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray]:
@@ -52,19 +53,11 @@ def run(
     network: Network,
     parameters: Any,
     variants: Iterable[Variants],
-    targets: dict[Variants, int] | None = None,
+    backward: bool = False,
 ) -> None:
-    """Run all variants forward and, with targets, backward from that output.
-
-    Parameters
-    ----------
-    network, parameters
-    variants : iterable of Variants
-    targets : dict of Variants to int, optional
-        Index of the output whose gradients each one takes.
-    """
+    """Run all variants forward and, where asked, backward from the target of each."""
     for parts in _packed(variants):
-        _pass(network, parameters, parts, targets)
+        _pass(network, parameters, parts, backward)
 
 
 def _packed(variants) -> Iterator[list[_Part]]:
@@ -84,7 +77,7 @@ def _packed(variants) -> Iterator[list[_Part]]:
         yield parts
 
 
-def _pass(network, parameters, parts, targets):
+def _pass(network, parameters, parts, backward):
     lengths = np.concatenate([np.full(p.last - p.first, p.own.shape[0]) for p in parts])
     at = np.concatenate([np.full(p.last - p.first, p.own.at) for p in parts])
     made = [p.own.rows(p.first, p.last) for p in parts]
@@ -95,11 +88,11 @@ def _pass(network, parameters, parts, targets):
         x[place, : rows.shape[1]] = rows
     state = _states(parts, [share for _, share in made])
     ragged = None if (lengths == x.shape[1]).all() else lengths
-    y, _, tape = network.forward(x, parameters, state, ragged, keep_tape=targets is not None)
+    y, _, tape = network.forward(x, parameters, state, ragged, keep_tape=backward)
     each, dx, dstate = np.arange(len(x)), None, None
-    if targets is not None:
+    if backward:
         dy = np.zeros_like(y)
-        dy[each, at, np.repeat([targets[p.own] for p in parts], np.diff(ends, prepend=0))] = 1
+        dy[each, at, np.repeat([p.own.target for p in parts], np.diff(ends, prepend=0))] = 1
         dx, dstate, _ = network.backward(tape, dy)
     y = y[each, at]
     for place, part in zip(places, parts, strict=True):
