@@ -139,7 +139,7 @@ class BacktestedModel(ForecastingModel):
             own = scales[owner]
             ahead = None if self.strategy == "direct" else windows.ahead(chosen, self.horizon - 1)
             ends = Ends(self._standardized(window, own), own, ahead)
-            quantiles = self._quantiles(ends, levels, self.horizon) if levels else []
+            intervals, quantiles = self._spread(ends, self.horizon, coverage, levels)
             parts.append(
                 Backtest(
                     self._point(ends, self.horizon),
@@ -148,8 +148,8 @@ class BacktestedModel(ForecastingModel):
                     errors[owner].reshape(-1, 1, k),
                     owner,
                     origin[chosen],
-                    {c: self._bounds(ends, c, self.horizon) for c in coverage},  # type: ignore[misc]
-                    dict(zip(levels, quantiles, strict=True)),
+                    intervals,
+                    quantiles,
                     series.layout.columns(k),
                 )
             )
@@ -269,12 +269,11 @@ class BacktestedModel(ForecastingModel):
         for c in coverage:
             self.check_coverage(c)
         horizon = self._horizon(horizon)
-        ends, layout = self._ends(X, future, horizon)
+        series = self._continued(X)
+        ends, layout = self._ends_of(series, future, horizon)
         n, k = history or self.window, len(self.mean_)
-        if X is None or (isinstance(X, Data) and X.X is None):
-            past = [x[-n:, :k] for x in self._context.windows()]
-        else:
-            past = [x[-n:] for x in self._read(X, self.window, "a window").values]
+        known = self._context.windows()[:, :, :k] if series is None else series.values
+        past = [x[-n:] for x in known]
         times = layout.times_until(n)
         if times is not None:
             times = [t[-len(x) :] for t, x in zip(times, past, strict=True)]
@@ -282,7 +281,7 @@ class BacktestedModel(ForecastingModel):
         titles = [[name if layout.single else f"{i} {name}" for name in names] for i in ids]
         drawn = draw(
             past, times, self._point(ends, horizon), layout.times(horizon),
-            {c: self._bounds(ends, c, horizon) for c in coverage}, titles, axes,
+            self._spread(ends, horizon, coverage)[0], titles, axes,
         )  # fmt: skip
         return drawn[0] if len(drawn) == 1 else drawn
 

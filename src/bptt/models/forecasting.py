@@ -51,8 +51,7 @@ class ForecastingModel(WindowForecasts):
         BpttError
             The model's parameters are too large to compute with.
         """
-        horizon = self._horizon(horizon)
-        ends, layout = self._ends(X, future, horizon)
+        ends, layout, horizon = self._ends(X, future, horizon)
         return layout.form(self._point(ends, horizon))
 
     @operation
@@ -90,9 +89,9 @@ class ForecastingModel(WindowForecasts):
             As for `predict`; a model with output "point" has no intervals until `calibrate`.
         """
         self.check_coverage(coverage)
-        horizon = self._horizon(horizon)
-        ends, layout = self._ends(X, future, horizon)
-        lower, upper = self._bounds(ends, coverage, horizon, n_paths)
+        ends, layout, horizon = self._ends(X, future, horizon)
+        intervals, _ = self._spread(ends, horizon, [coverage], n_paths=n_paths)
+        lower, upper = intervals[coverage]
         return layout.form(lower), layout.form(upper)
 
     @operation
@@ -126,10 +125,9 @@ class ForecastingModel(WindowForecasts):
             As for `predict_interval`.
         """
         self._check_levels(levels)
-        horizon = self._horizon(horizon)
-        ends, layout = self._ends(X, future, horizon)
-        quantiles = self._quantiles(ends, levels, horizon, n_paths)
-        return {q: layout.form(x) for q, x in zip(levels, quantiles, strict=True)}
+        ends, layout, horizon = self._ends(X, future, horizon)
+        _, quantiles = self._spread(ends, horizon, levels=levels, n_paths=n_paths)
+        return {q: layout.form(x) for q, x in quantiles.items()}
 
     @operation
     @as_fitted
@@ -169,9 +167,8 @@ class ForecastingModel(WindowForecasts):
                 f"output is {self.output!r}; expected 'gaussian', 'student_t' or "
                 f"'negative_binomial' to draw paths from."
             )
-        horizon = self._horizon(horizon)
         self._check_seed(seed)
-        ends, layout = self._ends(X, future, horizon)
+        ends, layout, horizon = self._ends(X, future, horizon)
         self._check_paths(n_paths, len(ends.z), horizon)
         seed = self.seed if seed is None else seed
         paths = self._predictor().paths(ends, horizon, seed, n_paths)
@@ -208,15 +205,13 @@ class ForecastingModel(WindowForecasts):
             self.check_coverage(coverage)
         if levels:
             self._check_levels(levels)
-        horizon = self._horizon(horizon)
-        ends, layout = self._ends(X, future, horizon)
+        ends, layout, horizon = self._ends(X, future, horizon)
+        coverages = () if coverage is None else (coverage,)
+        intervals, quantiles = self._spread(ends, horizon, coverages, levels)
         parts = [("", self._point(ends, horizon))]
-        if coverage is not None:
-            bounds = self._bounds(ends, coverage, horizon)
+        for bounds in intervals.values():
             parts += zip((" lower", " upper"), bounds, strict=True)
-        if levels:
-            names = [f" {q:g}" for q in levels]
-            parts += zip(names, self._quantiles(ends, levels, horizon), strict=True)
+        parts += [(f" {q:g}", quantiles[q]) for q in levels]
         yield from layout.rows(parts, self.scale_, columns, typed)
 
     @operation

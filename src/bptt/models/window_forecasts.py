@@ -10,8 +10,10 @@ from ..errors import ConfigError, operation
 from ..readers import Data
 from .fitted import as_fitted
 from .forecast_context import Context
+from .forecast_outputs import Output
 from .layouts import Layout
 from .predictor import PATHS, Ends, Predictor
+from .series import Series
 from .series_model import SeriesModel
 from .series_options import LONGEST_RECURSION
 from .series_reading import read_series
@@ -32,7 +34,7 @@ class WindowForecasts(SeriesModel):
 
         `future` is that of `predict`.
         """
-        ends, _ = self._ends(X, future, self.horizon)
+        ends, *_ = self._ends(X, future)
         return list(np.ascontiguousarray(self._predictor().framing.read(ends.z)[0]))
 
     # -- what forecasts are computed from ----------------------------------------------------
@@ -68,14 +70,21 @@ class WindowForecasts(SeriesModel):
             None if self._own_scales is None else scales,
         )  # fmt: skip
 
-    def _ends(self, X, future=None, horizon=1) -> tuple[Ends, Layout]:
-        """Return the last windows that forecasts are computed from, and the layout."""
+    def _continued(self, X) -> Series | None:
+        """Return the series that forecasts continue; None: those of `fit`."""
         if X is None or (isinstance(X, Data) and X.X is None):
-            context = self._context
-        else:
-            series = self._read(X, self.window, "a window")
-            self._context.check_ids(series.layout.ids)
-            context = self._last(series)
+            return None
+        series = self._read(X, self.window, "a window")
+        self._context.check_ids(series.layout.ids)
+        return series
+
+    def _ends(self, X, future=None, horizon=None) -> tuple[Ends, Layout, int]:
+        """Return the last windows, the layout of their forecasts, and the steps to forecast."""
+        horizon = self._horizon(horizon)
+        return *self._ends_of(self._continued(X), future, horizon), horizon
+
+    def _ends_of(self, series, future, horizon) -> tuple[Ends, Layout]:
+        context = self._context if series is None else self._last(series)
         return self._of_context(context, future, horizon), context.layout
 
     def _of_context(self, context, future, horizon):
@@ -108,16 +117,25 @@ class WindowForecasts(SeriesModel):
         """Forecast windows: (m, horizon, k)."""
         return self._predictor().point(ends, horizon)
 
-    def _bounds(self, ends, coverage, horizon, n_paths=PATHS) -> tuple[np.ndarray, ...]:
-        """Return lower and upper ends of intervals, each (m, horizon, k)."""
-        if self._conformal is None:
-            levels = self._output().tails(coverage)
-        else:
-            levels = (0.5 - coverage / 2, 0.5 + coverage / 2)
-        return tuple(self._quantiles(ends, levels, horizon, n_paths))
+    def _spread(
+        self, ends, horizon, coverages=(), levels=(), n_paths=PATHS
+    ) -> tuple[dict[float, tuple[np.ndarray, np.ndarray]], dict[float, np.ndarray]]:
+        """Return (lower, upper) by coverage and quantiles by level, each (m, horizon, k).
 
-    def _quantiles(self, ends, levels, horizon, n_paths=PATHS) -> list[np.ndarray]:
-        """Return quantiles, each (m, horizon, k)."""
+        All are computed from the same run of the network, or from the same paths.
+        """
+        if not (len(coverages) or len(levels)):
+            return {}, {}
+        tails = [q for c in coverages for q in self._tails(c)]
+        found = iter(self._quantiles(ends, [*tails, *levels], horizon, n_paths))
+        intervals = {c: (next(found), next(found)) for c in coverages}
+        return intervals, dict(zip(levels, found, strict=True))
+
+    def _tails(self, coverage):
+        """Return the levels of the ends of an interval."""
+        return (self._output() if self._conformal is None else Output()).tails(coverage)
+
+    def _quantiles(self, ends, levels, horizon, n_paths) -> list[np.ndarray]:
         if self._conformal is not None:
             point = self._point(ends, horizon)
             return [self._floored(point + r) for r in self._conformal.offsets(levels, horizon)]
@@ -168,7 +186,6 @@ class WindowForecasts(SeriesModel):
         """
         if not (is_number(coverage) and 0 < coverage < 1):
             raise ConfigError(f"coverage is {coverage!r}; expected a number in (0, 1).")
-        if self._conformal is None:
-            self._output().tails(coverage)
-        else:
+        self._tails(coverage)
+        if self._conformal is not None:
             self._conformal.radius(coverage)
