@@ -117,17 +117,15 @@ class BacktestedModel(ForecastingModel):
             self.window, self.horizon, "target", season, masks=self.missing == "indicator",
             n_extra=self.n_covariates,
         )  # fmt: skip
-        firsts = skipped or [0] * len(series.values)
-        scales = self._scales(series, [first + self.window for first in firsts])
+        before = [first + self.window for first in skipped or [0] * len(series.values)]
+        scales = self._scales(series, before)
         whole, gone = filled(series.values, self.missing, scales.mean)
         windows = Windows(
             whole, framing, ROWS, stride, skipped, missing=gone, first=scales.mean,
             extra=self._extra(series),
         )  # fmt: skip
         if training is None:
-            training = [
-                x[: first + self.window] for x, first in zip(series.values, firsts, strict=True)
-            ]
+            training = series.only(before)
         errors = np.stack([naive_error(x, season) for x in training])
         origin = np.concatenate(windows.by_series) + self.window
         levels = self._crps_levels() if len(coverage) else ()

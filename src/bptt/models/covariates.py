@@ -141,7 +141,8 @@ class Covariates:
         )
 
     def _check_dates(self, layout):
-        if self.calendar and (layout.ends is None or _is_of_numbers(layout)):
+        known = None if layout.ends is None else layout.frequency
+        if self.calendar and (known is None or not Frequency(known).dated):
             raise ConfigError(
                 f"calendar is {self.calendar}, and X has no evenly spaced dates; expected a data "
                 f"frame with them."
@@ -242,7 +243,3 @@ class Covariates:
             scale=scale,
             static=None if static is None else Static.from_json(static),
         )
-
-
-def _is_of_numbers(layout):
-    return layout.frequency is None or not Frequency(layout.frequency).dated

@@ -61,7 +61,6 @@ def _roles(model, X):
 
 def _fit_and_test(model, training, series, stride, skipped, season, coverage):
     """Return the backtest of a model that is trained first."""
-    model.warm_start = False
     model.fit(training, progress="silent")
     given = model._split(series)
     with numpy_defaults():

@@ -75,10 +75,9 @@ class Series:
     def by_id(self) -> Self:
         """Return the series in the order of their ids; as they are where they have none."""
         ids = self.layout.ids
-        if ids is None or (order := sorted(range(len(ids)), key=ids.__getitem__)) == list(
-            range(len(ids))
-        ):
+        if ids is None or list(ids) == sorted(ids):
             return self
+        order = sorted(range(len(ids)), key=ids.__getitem__)
 
         def taken(values):
             return None if values is None else [values[i] for i in order]
@@ -115,15 +114,14 @@ class Series:
         return replace(self, values=values, index=index, covariates=covariates)
 
     def refuse_empty(self) -> None:
-        """Raise where a series has no value at all, or none in one of its columns.
+        """Raise where all values of a series are missing.
 
         Raises
         ------
         ConfigError
         """
         for i, x in enumerate(self.values):
-            gone = np.isnan(x).all(axis=0)
-            if len(x) and gone.all():
+            if len(x) and np.isnan(x).all():
                 raise ConfigError(
                     f"{self.name(i)} holds no value, all {len(x):,} are missing; expected at least "
                     f"one: leave it out."
@@ -151,15 +149,12 @@ class Series:
         """
         is_wrong, way_out = (np.isnan, WAYS_OUT) if what == "NaN" else (np.isinf, "")
         for i, x in enumerate(self.values):
-            if not (wrong := is_wrong(x)).any():
-                continue
-            t, j = (int(at) for at in np.argwhere(wrong)[0])
-            when = "" if self.index is None else f" ({show_time(self.index[i][t])})"
-            name = f" ({self.layout.names[j]!r})" if self.layout.names else ""
-            raise ConfigError(
-                f"{self.name(i)} holds {what} at step {t}{when}, feature {j}{name}; expected "
-                f"finite numbers{way_out}."
-            )
+            for t, j in np.argwhere(is_wrong(x))[:1]:
+                name = f" ({self.layout.names[j]!r})" if self.layout.names else ""
+                raise ConfigError(
+                    f"{self._holds(i, t, what)}, feature {j}{name}; expected finite "
+                    f"numbers{way_out}."
+                )
 
     def refuse_fractions(self) -> None:
         """Raise where a value is no count.
@@ -171,13 +166,16 @@ class Series:
         for i, x in enumerate(self.values):
             with np.errstate(invalid="ignore"):
                 wrong = np.argwhere(~np.isnan(x) & ((x < 0) | (x != np.floor(x))))
-            if len(wrong):
-                t, j = (int(at) for at in wrong[0])
-                when = "" if self.index is None else f" ({show_time(self.index[i][t])})"
+            for t, j in wrong[:1]:
                 raise ConfigError(
-                    f"{self.name(i)} holds {x[t, j]:g} at step {t}{when}; expected counts, whole "
-                    f"numbers >= 0, with output='negative_binomial'."
+                    f"{self._holds(i, t, f'{x[t, j]:g}')}; expected counts, whole numbers >= 0, "
+                    f"with output='negative_binomial'."
                 )
+
+    def _holds(self, i, t, what):
+        """Return the beginning of a message: what series i holds at step t."""
+        when = "" if self.index is None else f" ({show_time(self.index[i][t])})"
+        return f"{self.name(i)} holds {what} at step {t}{when}"
 
 
 def _before(times, n, frequency):

@@ -1,7 +1,7 @@
 """A model that forecasts series: scaling, network and file."""
 
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -29,11 +29,6 @@ class SeriesModel(SeriesOptions):
     _covariates = None
     _own_scales = None
 
-    items = "windows"
-    command: ClassVar[str] = "forecast"
-    reads: ClassVar[str] = "series"
-    example = "load.csv --columns load,oil --window 96 --horizon 24 --output gaussian"
-
     # -- series as the network reads them ----------------------------------------------------
 
     def _framing(self, scale):
@@ -44,8 +39,7 @@ class SeriesModel(SeriesOptions):
     @property
     def n_covariates(self) -> int:
         """Number of inputs of a step that are covariates: the last ones of `network_inputs`."""
-        own = vars(self).get("_covariates")
-        return 0 if own is None else own.n_inputs
+        return 0 if self._covariates is None else self._covariates.n_inputs
 
     def _extra(self, series: Series):
         """Return the covariates of series as inputs, each (n, n_extra); None without."""
@@ -106,7 +100,7 @@ class SeriesModel(SeriesOptions):
         `ends`: the steps of each series that are used. `skipped`: the start of its first window.
         """
         cuts = ends or [len(x) for x in series.values]
-        values = [x[:n] for x, n in zip(series.values, cuts, strict=True)]
+        values = series.only(cuts)
         whole, gone = filled(values, self.missing, scales.mean)
         first = np.zeros(len(self.mean_), np.float32)  # the mean, standardized
         scaled = scales.of_series(whole)

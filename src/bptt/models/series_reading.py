@@ -50,7 +50,7 @@ def read_series(
         return X
     if isinstance(X, dict):
         return _of_dict(X, lengths, known, group, time, static)
-    table = as_frame(X.to_frame("y" if X.name is None else X.name) if _is_column(X) else X)
+    table = _table(X)
     if table is None and not isinstance(X, Data):
         for role, name in {"group": group, "time": time}.items():
             if name is not None:
@@ -74,9 +74,9 @@ def _of_dict(X, lengths, known, group, time, static):
     ids = tuple(map(str, X))
     if len(set(ids)) < len(ids):
         raise ConfigError("X has two keys that are written alike; expected ids as str.")
-    frames = [_is_column(x) or as_frame(x) is not None for x in X.values()]
-    if not all(frames):
-        if any(frames):
+    tables = {name: _table(x) for name, x in X.items()}
+    if any(table is None for table in tables.values()):
+        if any(table is not None for table in tables.values()):
             raise ShapeError("X is a dict of arrays and data frames; expected one kind.")
         values = [
             numeric(f"X[{name!r}]", x, missing=True).astype(np.float64) for name, x in X.items()
@@ -87,10 +87,9 @@ def _of_dict(X, lengths, known, group, time, static):
         return series
     _check_zones(X)
     parts = []
-    for name, x in X.items():
+    for name, table in tables.items():
         with within(f"series {name!r}"):
-            x = x.to_frame("y" if x.name is None else x.name) if _is_column(x) else x
-            one = _of_frame(as_frame(x), known, None, time, static)
+            one = _of_frame(table, known, None, time, static)
             if one.ids is not None or len(one.X) > 1:
                 raise ConfigError("it holds several series by id; expected one.")
             parts.append(aligned(one, parts[0].columns, "as the first series") if parts else one)
@@ -132,8 +131,11 @@ def warn_cautions(notes: Sequence[str]) -> None:
             warnings.warn(note, stacklevel=8)
 
 
-def _is_column(X):
-    return hasattr(X, "to_frame") and hasattr(X, "iloc") and not hasattr(X, "columns")
+def _table(X):
+    """Return a data frame, or a column of one, as a data frame of pandas; None for other X."""
+    if hasattr(X, "to_frame") and hasattr(X, "iloc") and not hasattr(X, "columns"):
+        X = X.to_frame("y" if X.name is None else X.name)
+    return as_frame(X)
 
 
 def _arrays(X, lengths):
