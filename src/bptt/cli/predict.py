@@ -9,11 +9,13 @@ import typer
 
 from ..errors import ConfigError, DataError, operation
 from ..models import load
+from ..models.hyperparameters import Levels
 from . import data_files, options
 from .console import check_destination, note, put, put_bytes, show_input
 from .options import Model
 from .parts import predict_parts, table
 
+_LEVELS = Levels()  # how quantiles are written: here they need not hold the median
 _OPTIONS = options.panel(
     "Options",
     (
@@ -30,16 +32,16 @@ _OPTIONS = options.panel(
     ),
     (
         "horizon",
-        "Steps to forecast: fewer than in the training, or any number with --strategy recursive "
-        "(forecasters).",
+        "Steps to forecast (forecasters): at most those of the training; any number for a model "
+        "trained with --strategy recursive. Without: those of the training.",
         int,
     ),
     (
         "levels",
-        "Add quantiles, probabilities separated by commas: 0.1,0.5,0.9 (forecasters).",
+        f"Add the quantiles of these probabilities (forecasters): {_LEVELS.spelled}.",
         str,
         None,
-        "NUMBER,...",
+        _LEVELS.metavar,
     ),
     data_files.FUTURE,
     (
@@ -121,7 +123,7 @@ def predict(
 
 def _levels(text):
     try:
-        return () if text is None else tuple(float(part) for part in text.split(","))
+        return () if text is None else _LEVELS.read(text)
     except ValueError:
         raise ConfigError(f"--levels is {text!r}; expected numbers such as 0.1,0.5,0.9.") from None
 

@@ -19,9 +19,9 @@ for recurrent forecasters Salinas et al. 2020). For outputs a and s = log alpha,
 (8)  da = R (mu - k) / (mu (R + mu)) dmu/da,  dmu/da = sigmoid(a)
 (9)  ds = R (psi(k + R) - psi(R) - log(1 + mu / R) + (mu - k) / (R + mu))
 
-Derivations: nu above 2 has a variance, and is what a network easily learns; psi is the derivative
-of log G. In (9) dL/dR = psi(R) - psi(k + R) + log((R + mu) / R) + (k - mu) / (R + mu), and dR/ds is
--R. All are computed in float64: (9) is a difference of nearly equal numbers where alpha is small.
+Derivations: nu is above 2, so that the variance is finite; psi is the derivative of log G. In (9)
+dL/dR = psi(R) - psi(k + R) + log((R + mu) / R) + (k - mu) / (R + mu), and dR/ds is -R. All are
+computed in float64: (9) is a difference of nearly equal numbers where alpha is small.
 """
 
 import numpy as np

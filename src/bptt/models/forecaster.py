@@ -54,13 +54,14 @@ class Forecaster(BacktestedModel):
         "direct": forecast all steps of the horizon at once. "recursive": forecast one step, append
         it to the window, and repeat.
     output : {"point", "gaussian", "student_t", "negative_binomial", "quantile"}, default="point"
-        "point": a number, trained by squared error. By likelihood: "gaussian", mean and variance;
-        "student_t", for outliers; "negative_binomial", for counts. "quantile": the quantiles
-        `levels`, trained by pinball loss; the median is the forecast (direct only).
+        What is predicted of each value. "point": a number, trained by squared error. "gaussian",
+        "student_t" (for series with outliers), "negative_binomial" (for counts): a distribution,
+        trained by likelihood. "quantile": the quantiles `levels`, trained by pinball loss; the
+        median is the forecast (direct only).
     levels : sequence of float, default=(0.05, 0.5, 0.95)
         Probabilities of the quantiles of "quantile", increasing, with 0.5 among them.
     nonnegative : bool, default=False
-        Forecasts, intervals and paths below 0 become 0.
+        Replace numbers below 0 in forecasts, intervals and paths by 0.
     residual : {"window", "target", "none"}, default="window"
         "target": the network predicts the difference from the naive forecast. "window": the last
         value is also subtracted from the window, so that the level of the series does not matter.

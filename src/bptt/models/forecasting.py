@@ -29,8 +29,8 @@ class ForecastingModel(WindowForecasts):
             Its last `window` steps are read. Default: the series that `fit` was given.
         future : data frame or Data; ndarray, shape (n_series, horizon, columns); optional
             The covariates `future` of the steps that are forecast, found by ids and times; other
-            steps do not matter. One series without ids stands for all. A direct forecast needs them
-            for the model's whole horizon, a shorter one too.
+            steps are ignored. A table without ids is used for all series. A direct forecast needs
+            them for the model's whole horizon, even where `horizon` is shorter.
         horizon : int (steps), optional
             Default: that of the model. A direct forecast may be shorter, a recursive one of any
             length.
@@ -72,11 +72,13 @@ class ForecastingModel(WindowForecasts):
         X
             As for `predict`.
         coverage : float
-            In (0, 1). With "quantile", the difference of two levels that are symmetric about 0.5.
+            In (0, 1). With output "quantile", the distance of two of its `levels` that are
+            symmetric about 0.5.
         future, horizon
             As for `predict`.
         n_paths : int
-            Paths that a recursive forecast draws: more of them make the ends steadier.
+            Number of paths that a recursive forecast draws; with more, intervals depend less on
+            the seed.
 
         Returns
         -------
@@ -112,7 +114,7 @@ class ForecastingModel(WindowForecasts):
         X, future, horizon, n_paths
             As for `predict_interval`.
         levels : sequence of float
-            In (0, 1); with "quantile" some of the model's own.
+            In (0, 1); with output "quantile", some of the model's `levels`.
 
         Returns
         -------

@@ -40,9 +40,10 @@ class SeriesOptions(Model):
     output: OutputName = option(
         "point",
         Choice(OutputName),
-        '"point": a number, trained by squared error. By likelihood: "gaussian", mean and '
-        'variance; "student_t", for outliers; "negative_binomial", for counts. "quantile": the '
-        "quantiles `levels`, trained by pinball loss; the median is the forecast (direct only).",
+        'What is predicted of each value. "point": a number, trained by squared error. '
+        '"gaussian", "student_t" (for series with outliers), "negative_binomial" (for counts): a '
+        'distribution, trained by likelihood. "quantile": the quantiles `levels`, trained by '
+        "pinball loss; the median is the forecast (direct only).",
         group="Model",
     )
     levels: Sequence[float] = option(
@@ -54,7 +55,7 @@ class SeriesOptions(Model):
     nonnegative: bool = option(
         False,
         Flag(),
-        "Forecasts, intervals and paths below 0 become 0.",
+        "Replace numbers below 0 in forecasts, intervals and paths by 0.",
         group="Model",
     )
     residual: Residual = option(
@@ -135,7 +136,7 @@ class SeriesOptions(Model):
         return self.horizon if self.strategy == "direct" else 1
 
     def rules(self) -> Iterator[tuple[str, str]]:
-        """Yield what no hyper-parameter may be beside the others."""
+        """Yield what the hyper-parameters break together: a name, and what is expected of it."""
         yield from super().rules()
         if self.season > self.window:
             yield "season", f"at most window = {self.window}"
