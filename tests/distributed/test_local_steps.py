@@ -33,8 +33,8 @@ class Rows:
         self.text, self.rows = TextStreams(TOKENS, 4, 3), rows
         self.order, self.count = self.text.order, self.text.count
 
-    def batches(self, order):
-        for b in self.text.batches(order):
+    def batches(self, order, rows=None):
+        for b in self.text.batches(order, rows):
             yield b._replace(x=b.x[self.rows], target=b.target[self.rows])
 
 

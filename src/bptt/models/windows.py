@@ -6,6 +6,7 @@ from typing import Literal
 import numpy as np
 
 from ..training import Batch
+from ..training.batches import Rows
 from .forecast_outputs import NegativeBinomial
 from .scales import Scales
 
@@ -240,8 +241,8 @@ class Windows:
         after = self.starts[which][:, np.newaxis] + self.framing.window + np.arange(n)
         return self._extra[after]
 
-    def batches(self, order: np.ndarray) -> Iterator[Batch]:
-        """Yield every batch; the target of a window is (horizon * k,)."""
+    def batches(self, order: np.ndarray, rows: Rows = None) -> Iterator[Batch]:
+        """Yield every batch with all rows: they are in memory. Targets are (horizon * k,)."""
         for i in range(0, len(order), self._batch_size):
             which = self._counted[order[i : i + self._batch_size]]
             if self._counts is None:

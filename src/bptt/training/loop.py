@@ -1,6 +1,5 @@
 """The training loop: one for all models and sources of batches; it can stop and be resumed."""
 
-import inspect
 import math
 import time
 from collections.abc import Iterator
@@ -86,7 +85,7 @@ def train(
         count = source.count(run.order)
         run.per_epoch = run.per_epoch or count
         n_steps = max(run.step + count - run.batch, epochs * run.per_epoch)
-        batches = islice(_batches(source, run.order, shares), run.batch, None)
+        batches = islice(source.batches(run.order, shares.read), run.batch, None)
         while run.batch < count:
             if local.due(run, n_steps):
                 norm = local.round(run, network, objective, batches, n_steps, grad_clip, shares)
@@ -205,7 +204,7 @@ def evaluate(
     """
     shares = shares or Shares()
     sums, states = dict.fromkeys(shares.own, (0.0, 0.0)), {}
-    for whole in _batches(source, source.order(None), shares):
+    for whole in source.batches(source.order(None), shares.read):
         for k, part in ((k, part) for k, own in shares.split(whole) for part in own.parts):
             if not len(part.x):
                 continue
@@ -215,13 +214,6 @@ def evaluate(
             sums[k] = sums[k][0] + total, sums[k][1] + weight
     total, weight = shares.sums(sums)
     return total / weight if weight else 0.0
-
-
-def _batches(source, order, shares):
-    """Return all batches; of several ranks, each reads its own rows, if the source can choose."""
-    if shares.read is None or "rows" not in inspect.signature(source.batches).parameters:
-        return source.batches(order)
-    return source.batches(order, shares.read)
 
 
 def _not_finite(run, network, batch, loss, g, shares):
