@@ -76,3 +76,10 @@ def gather(communicator: Communicator, own: np.ndarray) -> list[np.ndarray]:
     apart = [j for j in range(communicator.size) if j != rank]
     communicator.exchange([(j, own) for j in apart], [(j, others[j]) for j in apart])
     return others
+
+
+def gather_texts(communicator: Communicator, own: str, size: int) -> list[str]:
+    """Return a text of every rank, in the order of the ranks; at most `size` bytes of each."""
+    padded = np.frombuffer(own.encode()[:size].ljust(size, b"\0"), np.uint8)
+    texts = gather(communicator, padded)
+    return [text.tobytes().rstrip(b"\0").decode(errors="replace") for text in texts]

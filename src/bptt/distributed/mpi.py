@@ -18,7 +18,7 @@ from ..checks import is_number
 from ..engine import get_num_threads, set_num_threads
 from ..errors import ConfigError, operation
 from . import library, processes
-from .communicator import Messages, gather, where
+from .communicator import Messages, gather, gather_texts, where
 
 STATUS_LOST = 75  # EX_TEMPFAIL of sysexits.h: a batch system may start the job again
 SPIN = 0.02  # seconds of waiting without a pause: a reduction of 1 MB takes 0.5 ms
@@ -85,11 +85,7 @@ class MPI:
             copy, request = comm.Idup()
             self._wait([(None, request)])
         self._comm = copy
-        name = np.zeros(256, np.uint8)
-        own = socket.gethostname().encode()[:256]
-        name[: len(own)] = np.frombuffer(own, np.uint8)
-        names = gather(self, name)
-        self.hosts = [n.tobytes().rstrip(b"\0").decode(errors="replace") for n in names]
+        self.hosts = gather_texts(self, socket.gethostname(), 256)
         if self.size > 1:
             found = enumerate(gather(self, processes.identity()))
             self._seen = {j: p for j, p in found if j != self.rank and processes.can_be_seen(p)}

@@ -14,7 +14,7 @@ step (2), (3): Douillard et al. 2023, "DiLoCo", algorithm 1. The optimizers keep
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -89,7 +89,7 @@ class LocalSteps:
         """
         began = time.perf_counter()
         if run.local is None:
-            run.local = {k: _copy(run) if k else run.optimizer for k in shares.own}
+            run.local = {k: run.optimizer.copy() if k else run.optimizer for k in shares.own}
         optimizers = run.local
         parts = {k: _Part(run.parameters) for k in shares.own}
         made, batch = 0, None
@@ -167,13 +167,6 @@ class _Part:
         for name, p in self.parameters.items():
             np.subtract(before[name], p, out=p)
         return self.parameters
-
-
-def _copy(run):
-    """Return an optimizer of its own with the state of the run's."""
-    optimizer = replace(run.optimizer)
-    optimizer.state.update({name: a.copy() for name, a in run.optimizer.state.items()})
-    return optimizer
 
 
 def _not_finite(run, parts, shares):

@@ -73,7 +73,8 @@ class Monitor(Callback):
         """Record every `every`-th step; copy the parameters one step before it."""
         p = model.parameters_
         if progress.step % self.every == 0:
-            self._check_kept(p)
+            if not self.steps:
+                self._check_kept(p)
             named = self._norms(p, last) | self._dead(model.network_, last.gradients)
             self.steps.append(progress.step)
             lengths = last.batch.lengths
@@ -86,7 +87,7 @@ class Monitor(Callback):
             self._before = {name: value.copy() for name, value in p.items()}
 
     def _check_kept(self, parameters):
-        for pattern in () if self.steps else self.keep:
+        for pattern in self.keep:
             if not any(fnmatch(name, pattern) for name in parameters):
                 raise ConfigError(
                     f"keep has {pattern!r}; expected patterns of {', '.join(parameters)}."

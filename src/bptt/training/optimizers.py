@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import KW_ONLY, dataclass, field, fields
-from typing import ClassVar
+from dataclasses import KW_ONLY, dataclass, field, fields, replace
+from typing import ClassVar, Self
 
 import numpy as np
 
@@ -93,6 +93,12 @@ class Optimizer:
             for f in fields(self):
                 if f.name in _RANGES:
                     setattr(self, f.name, _checked(f.name, getattr(self, f.name)))
+
+    def copy(self) -> Self:
+        """Return an optimizer with the same settings and a copy of the state."""
+        other = replace(self)
+        other.state.update({name: a.copy() for name, a in self.state.items()})
+        return other
 
     def update(self, parameters: Arrays, gradients: Arrays, scale: float = 1.0) -> None:
         """Change `parameters` in place.

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..distributed import Alone, Communicator
-from ..distributed.communicator import gather
+from ..distributed.communicator import gather, gather_texts
 from ..distributed.tree import Buffers, add_in_place, merge, own_parts, reduce
 from ..engine import get_num_threads, set_num_threads
 from ..errors import BpttError
@@ -114,7 +114,8 @@ class Shares:
                 yield k, done.result()
         finally:
             for _, left in waiting:
-                left.cancel() or left.exception()
+                if not left.cancel():
+                    left.exception()  # wait until it has ended
             set_num_threads(threads)
 
     def _pool(self, threads):
@@ -192,11 +193,9 @@ class Shares:
         received = []
         for j in range(1, self.communicator.size):
             for k in own_parts(self.n, j, self.communicator.size):
-                run.local[k] = replace(run.optimizer)
+                run.local[k] = run.optimizer.copy() if full[k] else replace(run.optimizer)
                 if full[k]:
-                    run.local[k].state |= {n: a.copy() for n, a in run.optimizer.state.items()}
-                    own = run.local[k].state
-                    received += [(j, own[name]) for name in sorted(own)]
+                    received += [(j, a) for _, a in sorted(run.local[k].state.items())]
         self.communicator.exchange([], received)
         run.local = dict(sorted(run.local.items()))
 
@@ -300,12 +299,7 @@ class Shares:
         """Return the first message that any rank has, the same on all ranks; else ""."""
         if self.communicator.size == 1:
             return own
-        text = np.zeros(MESSAGE, np.uint8)
-        data = np.frombuffer(own.encode()[:MESSAGE], np.uint8)
-        text[: len(data)] = data
-        texts = [t.tobytes().rstrip(b"\0").decode(errors="replace") for t in
-                 gather(self.communicator, text)]  # fmt: skip
-        return next((t for t in texts if t), "")
+        return next((t for t in gather_texts(self.communicator, own, MESSAGE) if t), "")
 
 
 def add_gradients(
