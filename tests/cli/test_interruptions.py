@@ -12,6 +12,7 @@ import pytest
 
 import bptt
 from bptt import LanguageModel
+from bptt.cli.train import _again
 from bptt.training.interrupts import Terminations
 from tests.support.cases import same_bits
 from tests.support.cli_cases import (
@@ -78,6 +79,13 @@ def assert_saved_at(lines, path):
     assert model.history_[-1]["step"] == int(found[1].replace(",", ""))
     assert len(model.sample("the ", length=20, seed=0)) == 20
     return model, shlex.split(again.removeprefix("Resume with: bptt "))
+
+
+def test_a_job_is_resumed_on_as_many_ranks():
+    given = ["train", "a b.txt", "--resume=auto"]
+    resume = "bptt train 'a b.txt' --resume m-00000009.safetensors"
+    assert _again(given, "m-00000009.safetensors", 1) == resume
+    assert _again(given, "m-00000009.safetensors", 3) == f"mpiexec -n 3 {resume}"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -48,3 +48,12 @@ def test_a_job_ends_where_one_rank_is_lost(event, status, sentence, tmp_path):
     assert said.startswith("bptt: rank 1 on ")
     assert ("ZeroDivisionError: on purpose" in done.stderr) == (event == "raise")
     assert newest(Checkpoints(path)).stem == "m-00000019"
+
+
+def test_an_error_of_all_ranks_is_written_once(tmp_path):
+    program = tmp_path / "train.py"
+    program.write_text("import bptt\nbptt.LanguageModel(units=0).fit('abc', distributed='mpi')\n")
+    done = run(3, program)
+    assert done.returncode == 1
+    assert done.stderr.count("LanguageModel.fit: units is 0") == 1
+    assert len([line for line in done.stderr.splitlines() if line.startswith("bptt: rank ")]) == 1

@@ -206,7 +206,8 @@ def _train(context, kind, files, given, communicator):
     static = tuple(getattr(model, "static", ()))
     learned = data_files.read(kind, files, given, static=static)
     validation, test = (
-        given[part] and data_files.read(kind, [given[part]], given, True, learned.columns, static)
+        given[part]
+        and data_files.read(kind, [given[part]], given, columns=learned.columns, static=static)
         for part in ("validation", "test")
     )
     opening = _opening(model, files, learned, given["validation"], validation)
@@ -250,7 +251,7 @@ def _train(context, kind, files, given, communicator):
             _save(model, out, places)
     if model.interrupted_:
         loud.say(f"Interrupted at step {model.history_[-1]['step']:,}. Saved the model to {out}.")
-        again = _again(context.obj, places.last)
+        again = _again(context.obj, places.last, communicator.size)
         loud.say(f"Resume with: {again}", soft_wrap=True)  # to be copied: no line breaks
         raise typer.Exit(128 + (signals.requested or signal.SIGINT))
     if given["resume"] and not steps:
@@ -337,11 +338,12 @@ def _opening(model, files, learned, validation_file, validation):
     return [first, *described(learned), *learned.notes]
 
 
-def _again(arguments, checkpoint):
+def _again(arguments, checkpoint, ranks):
     """Return the command that resumes: the one that was given, with another checkpoint."""
+    job = ["mpiexec", "-n", str(ranks)] if ranks > 1 else []
     words = list(arguments)
     while "--resume" in words:
         at = words.index("--resume")
         del words[at : at + 2]
     words = [w for w in words if not w.startswith("--resume=")]
-    return shlex.join(["bptt", *words, "--resume", str(checkpoint)])
+    return shlex.join([*job, "bptt", *words, "--resume", str(checkpoint)])

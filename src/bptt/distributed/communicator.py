@@ -1,5 +1,6 @@
 """How ranks exchange arrays: the protocol, and the communicator of a single process."""
 
+import traceback
 from collections.abc import Sequence
 from typing import NoReturn, Protocol, runtime_checkable
 
@@ -61,6 +62,17 @@ def where(communicator: Communicator, rank: int) -> str:
     """Return a rank in words: "rank 3 on node17", where the communicator has `hosts`."""
     hosts = getattr(communicator, "hosts", None)
     return f"rank {rank} on {hosts[rank]}" if hosts else f"rank {rank}"
+
+
+def end_all(communicator: Communicator, error: BaseException) -> NoReturn:
+    """End all ranks after an exception on this one: they would wait for it."""
+    here, code = where(communicator, communicator.rank), getattr(error, "code", None)
+    if isinstance(error, SystemExit):
+        status = code if isinstance(code, int) and code else 1
+        communicator.abort(status, f"{here} called sys.exit({code!r:.80}) in a step; all end.")
+    status = 130 if isinstance(error, KeyboardInterrupt) else 1
+    trace = "".join(traceback.format_exception(error)).rstrip()
+    communicator.abort(status, f"{here} raised {type(error).__name__}; all ranks end.\n{trace}")
 
 
 def gather(communicator: Communicator, own: np.ndarray) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""What a process does with the MPI library as a whole: load it, end all ranks by it."""
+"""Load the MPI library, and end all ranks by it, without the interpreter's lock."""
 
 import atexit
 import ctypes
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from ..errors import ConfigError
-from .communicator import Communicator, where
 
 
 def module() -> Any:
@@ -64,16 +63,3 @@ def abort(module: Any, status: int) -> None:
 def raw(array: np.ndarray) -> np.ndarray:
     """Return the bytes of a contiguous array: every dtype is sent in the same way."""
     return array.reshape(-1).view(np.uint8)
-
-
-def end_all_after_an_exception(communicator: Communicator) -> None:
-    """Make an exception that nothing catches end all ranks, after its traceback."""
-    before = sys.excepthook
-
-    def hook(kind, error, traceback):
-        before(kind, error, traceback)
-        communicator.abort(
-            1, f"{where(communicator, communicator.rank)} raised {kind.__name__}; all ranks end."
-        )
-
-    sys.excepthook = hook

@@ -18,14 +18,15 @@ from ..checks import is_number
 from ..engine import get_num_threads, set_num_threads
 from ..errors import ConfigError, operation
 from . import library, processes
-from .communicator import Messages, gather, gather_texts, where
+from .communicator import Messages, end_all, gather, gather_texts, where
 
 STATUS_LOST = 75  # EX_TEMPFAIL of sysexits.h: a batch system may start the job again
 SPIN = 0.02  # seconds of waiting without a pause: a reduction of 1 MB takes 0.5 ms
 PAUSE = 2e-4  # seconds between two tests after that
 LOOK = 0.05  # seconds between two looks for questions of other ranks
 STOPPED = 0.25  # seconds: a longer pause is that of a machine that was stopped, and is not counted
-SURE = 0.5
+SURE = 0.5  # seconds from the end of a process, or from MPI_Abort, until this one ends
+FORWARD = 0.1  # seconds in which mpiexec forwards what was written: at MPI_Abort it may drop it
 TURN = 0.3  # seconds that each rank leaves to those before it to end the job
 AT_END = -1  # in place of the number of an exchange
 LAST_RESORT = 2.0  # seconds after the timeout: a call of the MPI library itself does not return
@@ -90,7 +91,7 @@ class MPI:
             found = enumerate(gather(self, processes.identity()))
             self._seen = {j: p for j, p in found if j != self.rank and processes.can_be_seen(p)}
             self._share_cpus()
-            library.end_all_after_an_exception(self)
+            sys.excepthook = lambda kind, error, trace: end_all(self, error)
             self._outlive_a_notice()
             atexit.register(self._leave)  # before mpi4py's own, which waits without end
 
@@ -110,12 +111,11 @@ class MPI:
                 self._wait([(None, self._comm.Iallreduce(whole, a)) for a in arrays])
 
     def abort(self, status: int, sentence: str = "") -> NoReturn:
-        """Write a sentence to standard error and end all ranks with a status."""
-        if sentence:
-            self._write(sentence)
-        self._left, self._status = SURE, status
-        library.abort(self._mpi, status)
-        os._exit(status)
+        """Write a sentence to standard error and end all ranks with a status.
+
+        Where several ranks do so for the same reason, only the first one writes.
+        """
+        self._abort(status, sentence, range(self.size))
 
     # -- waiting -----------------------------------------------------------------------------
 
@@ -241,14 +241,22 @@ class MPI:
 
     def _end(self, lost, what):
         """End the job; the sentence comes from the first rank that is left."""
-        left = sorted(set(range(self.size)) - set(lost))
+        sentence = (
+            f"{what}; the job ends with status {STATUS_LOST}. Go on from the last checkpoint with "
+            f"resume='auto'."
+        )
+        self._abort(STATUS_LOST, sentence, [j for j in range(self.size) if j not in lost])
+
+    def _abort(self, status, sentence, left):
+        """End the job; a rank writes after those before it in `left`, if it has not ended yet."""
         turn = left.index(self.rank) if self.rank in left else len(left)
         time.sleep(TURN * min(turn, 5))
-        self.abort(
-            STATUS_LOST,
-            f"{what}; the job ends with status {STATUS_LOST}. Go on from the last checkpoint with "
-            f"resume='auto'.",
-        )
+        if sentence:
+            self._write(sentence)
+            time.sleep(FORWARD)
+        self._left, self._status = SURE, status
+        library.abort(self._mpi, status)
+        os._exit(status)
 
     def _outlive_a_notice(self):
         """Let SIGUSR1 end nothing: `mpiexec -disable-auto-cleanup` sends it where a rank ended."""

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from ..distributed import connect
 from .scikit_learn import check_fitted
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -41,10 +42,14 @@ def as_fitted(method: _F) -> _F:
 
 
 def fitting(method: _F) -> _F:
-    """Decorate `fit`: compute with NumPy's own error handling."""
+    """Decorate `fit`: compute with NumPy's own error handling, on ranks that are connected.
+
+    MPI begins before the checks: an error that all ranks raise is then written by one of them.
+    """
 
     @wraps(method)
     def fit(self: Any, *arguments: Any, **named: Any) -> Any:
+        connect(named.get("distributed"))
         with numpy_defaults():
             return method(self, *arguments, **named)
 

@@ -1,14 +1,13 @@
 """Run a training: progress display, checkpoints, early end by a signal or a callback."""
 
 import os
-import traceback
 import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from ..distributed.communicator import where
+from ..distributed.communicator import end_all
 from ..errors import BpttError, CheckpointError
 from ..network import Network
 from .batches import Source
@@ -116,7 +115,8 @@ def fit(
             raise
         raise BpttError(f"{error} The last checkpoint is {checkpoint.last}.") from error
     except BaseException as error:
-        _end_other_ranks(shares, error)
+        if shares.communicator.size > 1:
+            end_all(shares.communicator, error)
         raise
     finally:
         run.restore_best()
@@ -143,20 +143,6 @@ def _on_rank_0(shares, action):
         raise failed
     if message:
         raise CheckpointError(message)
-
-
-def _end_other_ranks(shares, error):
-    """End all ranks after an exception on this one: they would wait for it."""
-    communicator = shares.communicator
-    if communicator.size == 1:
-        return
-    here, code = where(communicator, communicator.rank), getattr(error, "code", None)
-    status = code if isinstance(code, int) and code else 1
-    if isinstance(error, SystemExit):
-        communicator.abort(status, f"{here} called sys.exit({code!r:.80}) in a step; all end.")
-    traceback.print_exception(error)
-    status = 130 if isinstance(error, KeyboardInterrupt) else status
-    communicator.abort(status, f"{here} raised {type(error).__name__}; all ranks end.")
 
 
 def _written(write, step, warn):
