@@ -10,7 +10,7 @@ import bptt
 from bptt.distributed import MPI
 from bptt.distributed import mpi as module
 from bptt.engine import get_num_threads, set_num_threads
-from bptt.training import Callback, Shares
+from bptt.training import Callback, Shares, evaluate
 from bptt.training import batches as sources
 
 from .cases import cases, hash_of, more
@@ -82,14 +82,23 @@ def test_each_rank_validates_its_own_rows():
     source = sources.SequenceBatches(
         [np.full((k % 3 + 1, 1), k, np.float32) for k in range(10)], np.arange(10.0), 5
     )
+    network = bptt.Network([bptt.RNN(1, 2)])
+    parameters = network.init(np.random.default_rng(0))
 
     def work(communicator):
-        shares = Shares(4, communicator)
-        batches = [*source.batches(source.order(None))]
-        return [shares.part(b, k).target.tolist() for b in batches for k in shares.own]
+        rows = []
 
-    rows = [row for rank in on_ranks(3, work) for part in rank for row in part]
-    assert sorted(rows) == list(range(10))
+        def objective(y, batch):
+            assert (batch.x[:, 0, 0] == batch.target).all()  # read
+            rows.extend(batch.target.tolist())
+            return batch.target.sum(), len(batch.target), None
+
+        mean = evaluate(network, parameters, objective, source, Shares(4, communicator))
+        return mean, rows
+
+    means, rows = zip(*on_ranks(3, work), strict=True)
+    assert means == (4.5,) * 3
+    assert sorted(row for own in rows for row in own) == list(range(10))
 
 
 @pytest.mark.parametrize(
