@@ -133,7 +133,6 @@ def replay(sizes=("small", "medium")):
     out("| link | latency, us | bandwidth, MB/s | model | computed, ms | measured, ms |\n")
     out("|---|---|---|---|---|---|\n")
     with two_hosts() as words:
-        time.sleep(2)  # the link comes up
         for rate in RATES:
             for name, device in zip(NAMES, LINK, strict=True):
                 slow = f"qdisc replace dev {device} root tbf rate {rate} burst 64kb latency 200ms"

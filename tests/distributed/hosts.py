@@ -9,9 +9,11 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
-NAMES, ADDRESSES = ("bptta", "bpttb"), ("10.77.0.1", "10.77.0.2")
+NAMES = tuple(f"bptt{os.getpid()}{which}" for which in "ab")  # of this process alone
+ADDRESSES = "10.77.0.1", "10.77.0.2"
 LINK = ("bptt0", "bptt1")
 HERE = Path(__file__).parent
 MPIEXEC = str(Path(sys.executable).with_name("mpiexec"))  # of the wheel mpich
@@ -25,8 +27,8 @@ exec ip netns exec $n unshare --uts --pid --fork --kill-child --mount-proc sh -c
 
 
 def ip(*words):
-    """Run ip(8)."""
-    subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
+    """Run ip(8); return what it prints."""
+    return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
 
 
 @contextlib.contextmanager
@@ -39,7 +41,6 @@ def two_hosts():
         remote = Path(directory) / "remote"
         remote.write_text(REMOTE % (ADDRESSES[0], *NAMES))
         remote.chmod(0o700)
-        _remove()
         try:
             for name in NAMES:
                 ip("netns", "add", name)
@@ -49,6 +50,9 @@ def two_hosts():
                 ip("-n", name, "addr", "add", f"{address}/24", "dev", link)
                 ip("-n", name, "link", "set", link, "up")
                 ip("-n", name, "link", "set", "lo", "up")
+            for name, link in zip(NAMES, LINK, strict=True):
+                while "state UP" not in ip("-n", name, "-o", "link", "show", "dev", link):
+                    time.sleep(0.05)  # MPI does not use a link that is not up yet
             yield [
                 "ip", "netns", "exec", NAMES[0], MPIEXEC, "-launcher", "ssh",
                 "-launcher-exec", str(remote), "-hosts", ",".join(ADDRESSES), "-ppn", "1",
@@ -65,12 +69,8 @@ def cut():
 
 def crossed():
     """Return the bytes that have crossed the link, in both directions."""
-    show = [
-        "ip", "netns", "exec", NAMES[0], "cat",
-        *(f"/sys/class/net/{LINK[0]}/statistics/{way}_bytes" for way in ("rx", "tx")),
-    ]  # fmt: skip
-    done = subprocess.run(show, check=True, capture_output=True, text=True)
-    return sum(map(int, done.stdout.split()))
+    counts = [f"/sys/class/net/{LINK[0]}/statistics/{way}_bytes" for way in ("rx", "tx")]
+    return sum(map(int, ip("netns", "exec", NAMES[0], "cat", *counts).split()))
 
 
 def _remove():
