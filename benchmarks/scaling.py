@@ -1,4 +1,4 @@
-"""A model of weak and strong scaling over many machines, with constants that were measured.
+"""A model of weak and strong scaling over many machines.
 
 A step of R ranks takes
 
@@ -7,11 +7,11 @@ A step of R ranks takes
 (3)  S(R) = 2 log2(R) a + 2 (R - 1) / R B / w             plain sum: MPI's all-reduce
 
 C(m) seconds of computing for m rows a rank (measured here, one thread), B bytes of parameters, a
-latency and w bandwidth of the network (stated), o time to post one message (measured here). With
-local steps, S is paid once in H steps. (2) is for R a power of two, at most `micro_batches`; (3):
+latency and w bandwidth of the network, o time to post one message (all three assumed). With local
+steps, S is paid once in H steps. (2) is for R a power of two, at most `micro_batches`; (3):
 Rabenseifner 2004.
 
-``python benchmarks/scaling.py`` prints the tables; ``--measure`` measures C and o again;
+``python benchmarks/scaling.py`` prints the tables; ``--measure`` measures C again;
 ``--replay`` compares (1) with steps of two ranks on two hosts made of network namespaces, whose
 link is slowed down (Linux, root, mpi4py and mpich).
 """
@@ -28,7 +28,7 @@ from pathlib import Path
 import machines
 import numpy as np
 
-NETWORKS = {  # latency in s, bytes a second: what such networks deliver to MPI programs
+NETWORKS = {  # latency in s, bytes a second
     "10 GbE": (40e-6, 1.1e9),
     "25 GbE": (30e-6, 2.8e9),
     "InfiniBand": (3e-6, 11e9),
@@ -84,7 +84,7 @@ def tables():
 
 
 def measure():
-    """Print COMPUTE, BYTES and POST as measured now, by one thread."""
+    """Print COMPUTE and BYTES as measured now, by one thread."""
     for size in machines.SIZES:
         times = []
         for rows in ROWS:

@@ -140,7 +140,7 @@ _RUN = panel(
     ),
     (
         "timeout",
-        "With --distributed: seconds after which a rank that does not answer is lost.",
+        "With --distributed: seconds after which a rank that does not answer counts as lost.",
         float,
         600.0,
     ),

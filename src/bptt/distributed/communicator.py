@@ -42,7 +42,7 @@ class Communicator(Protocol):
 
 
 class Alone:
-    """The communicator of one process: there is nobody to exchange with."""
+    """The communicator of one process: nothing is exchanged."""
 
     rank: int = 0
     size: int = 1

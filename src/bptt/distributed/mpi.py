@@ -23,7 +23,7 @@ from .communicator import Messages, end_all, gather, gather_texts, where
 STATUS_LOST = 75  # EX_TEMPFAIL of sysexits.h: a batch system may start the job again
 SPIN = 0.02  # seconds of waiting without a pause: a reduction of 1 MB takes 0.5 ms
 PAUSE = 2e-4  # seconds between two tests after that
-LOOK = 0.05  # seconds between two looks for questions of other ranks
+LOOK = 0.05  # seconds between two checks for messages of waiting ranks and ended processes
 STOPPED = 0.25  # seconds: a longer pause is that of a machine that was stopped, and is not counted
 SURE = 0.5  # seconds from the end of a process, or from MPI_Abort, until this one ends
 FORWARD = 0.1  # seconds in which mpiexec forwards what was written: at MPI_Abort it may drop it
@@ -36,7 +36,7 @@ QUESTION, TAGS = 32767, 32767  # tags: 32767 is the largest that every MPI libra
 class MPI:
     """The ranks of an MPI job.
 
-    No rank waits for ever: where others are not there within `timeout`, or processes of this host
+    No rank waits forever: where others are not there within `timeout`, or processes of this host
     have ended, the job ends on all ranks with status 75 and a sentence that names the ranks that
     are missing. An exception that nothing catches ends the job too.
 

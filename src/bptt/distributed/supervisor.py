@@ -1,7 +1,7 @@
 """Run a rank in a process of its own, and report where it is killed.
 
-A process that is killed, as for using too much memory, can say nothing, and launchers end the job
-with the number of the signal. The supervisor is small and outlives it.
+A process that is killed, as for using too much memory, cannot report its end, and launchers end the
+job with the number of the signal. The supervisor needs little memory and reports it.
 """
 
 import contextlib

@@ -224,14 +224,14 @@ class SequenceBatches:
     Parameters
     ----------
     X : list of ndarray, each (T_i, ...), or object with a length and such elements
-        A sequence is read when its batch is.
+        Each sequence is read with its batch.
     targets : ndarray, shape (n, ...), or list of ndarray, each (T_i, ...)
         One target for each sequence, or a list with one for each step, read as X is.
     batch_size : int
     factors : ndarray of float, shape (n,), optional
         Factors of the losses of the sequences.
     lengths : ndarray of int, shape (n,), optional
-        T_i; where they are not given, each sequence is read once.
+        T_i. Default: each sequence is read once before the training.
     """
 
     def __init__(

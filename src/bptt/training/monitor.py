@@ -131,7 +131,7 @@ class Monitor(Callback):
         return named
 
     def by_layer(self, what: str) -> dict[str, np.ndarray]:
-        """Return the norms of the layers, of all their parameters together, (records,) each.
+        """Return the norm of each layer over all its parameters, shape (records,) each.
 
         Parameters
         ----------
