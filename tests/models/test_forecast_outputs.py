@@ -9,6 +9,7 @@ from bptt.models import load
 from bptt.models.forecast_outputs import NegativeBinomial, StudentT
 from bptt.models.quantiles import negative_binomial_quantile, student_t_quantile
 from bptt.models.scales import Scales
+from bptt.models.windows import Counts
 from tests.support.cases import same_bits
 from tests.support.sequence_models import QUIET
 
@@ -92,6 +93,24 @@ def test_counts_with_missing_values_are_trained_on():
     model = Forecaster(**HOW, output="negative_binomial", missing="forward").fit(gaps, **QUIET)
     assert model.history_[-1]["loss"] < 4
     assert (model.predict() > 0).all()
+
+
+def test_a_missing_count_has_no_weight():
+    scales = Scales(np.zeros((1, 1)), np.ones((1, 1)))
+    counts = Counts([np.array([[1.0], [np.nan], [4.0]])], scales)
+    at, base = np.array([[0, 1], [1, 2]]), np.zeros((2, 2, 1))
+    target, weight = counts.target(at, np.array([0, 0]), base, 1.0)
+    assert target[:, :2].tolist() == [[1, 0], [0, 4]]
+    assert weight.tolist() == [[1, 0] * 3, [0, 1] * 3]
+
+
+def test_a_recursion_reads_the_counts_that_it_forecasts(counted):
+    stream = counted.stream()
+    for count in COUNTS[-12:]:
+        first = stream.step([[count]])[:, 0]
+    forecast = counted.predict(horizon=2)
+    np.testing.assert_allclose(forecast[0], first[0], rtol=1e-6)
+    np.testing.assert_allclose(forecast[1], stream.step(first)[0, 0], rtol=1e-5)
 
 
 def test_a_recursive_forecast_has_any_length(counted):

@@ -7,6 +7,7 @@ from bptt import Forecaster
 from bptt.errors import BpttError, ConfigError
 from bptt.models import load
 from bptt.models.layouts import Layout
+from bptt.models.static_covariates import Static
 from bptt.readers.times import Frequency
 from tests.support.cases import same_bits
 from tests.support.sequence_models import QUIET
@@ -130,6 +131,26 @@ def test_the_order_of_series_does_not_matter(table):
             assert same_bits(values, other.parameters_[name])
         assert list(other.predict().unique_id) == ["b", "b", "a", "a"]
         assert same_bits(other.predict()["y"].to_numpy()[:2], model.predict()["y"].to_numpy()[2:])
+
+
+def test_covariates_follow_their_series_in_any_order(table):
+    own = table.assign(
+        promo=np.arange(len(table)) % 7.0, area=table.unique_id.map({"a": 2, "b": 4})
+    )
+    turned = pd.concat([own[own.unique_id == name] for name in "ba"])
+    how = HOW | {"target": ["y"], "future": ["promo"], "static": ["store", "area"]}
+    model, other = (Forecaster(**how).fit(t, **QUIET) for t in (own, turned))
+    for name, values in model.parameters_.items():
+        assert same_bits(values, other.parameters_[name])
+
+
+def test_static_inputs_are_standardized_numbers_and_one_input_for_each_category():
+    table = {"size": [1.0, 3.0], "store": ["n", "s"], "area": [10.0, 30.0]}
+    static = Static.learned(tuple(table), table, None)
+    assert static.inputs(table, None).tolist() == [[-1, 1, 0, -1], [1, 0, 1, 1]]
+    assert static.inputs({"size": [2.0], "store": ["s"], "area": [40.0]}, None).tolist() == [
+        [0, 0, 1, 2]
+    ]
 
 
 def test_a_constant_series_is_forecast():

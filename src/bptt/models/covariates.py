@@ -149,13 +149,13 @@ class Covariates:
             )
 
     def learned(self, rows: np.ndarray, series: Series, static: Sequence[str]) -> Self:
-        """Return the covariates with mean and scale of training rows, and what is static."""
+        """Return the covariates with mean and scale of training rows, and the static ones."""
         mean, scale = mean_and_scale("X", rows, (*self.past, *self.future))
         own = Static.learned(static, series.static, series.layout.ids) if static else None
         return replace(self, mean=mean, scale=scale, static=own)
 
     def rows(self, values: np.ndarray, times: np.ndarray | None) -> np.ndarray:
-        """Return standardized covariates, or the last of them, and calendar features."""
+        """Return standardized covariates, all or the future ones alone, and calendar features."""
         first = len(self.mean) - values.shape[1]  # without the past covariates
         scaled = (values - self.mean[first:]) / self.scale[first:]
         if not self.calendar or times is None:
@@ -163,7 +163,7 @@ class Covariates:
         return np.concatenate([scaled, calendar_features(self.calendar, times)], axis=1)
 
     def of_series(self, series: Series) -> list[np.ndarray]:
-        """Return `rows` of each series, and what is static, each (n, n_rows)."""
+        """Return `rows` of each series with the static covariates, each (n, n_rows)."""
         times = series.index or [None] * len(series.values)
         rows = [self.rows(x, t) for x, t in zip(series.covariates or [], times, strict=True)]
         if self.static is None:
@@ -175,15 +175,15 @@ class Covariates:
         ]
 
     def inputs(self, rows: np.ndarray, lag: int, after: np.ndarray | None = None) -> np.ndarray:
-        """Compute (1) at each step, and at those after the last one that (1) is known of.
+        """Compute (1) at each step; with `after`, also at the steps that a recursion appends.
 
         Parameters
         ----------
         rows : ndarray, shape (..., n, n_rows)
         lag : int
         after : ndarray, shape (..., steps, n_known), optional
-            Known covariates of `lag` or more steps after the last one. Without: 0, in inputs that
-            no window ends with.
+            Known covariates of the steps after the last one, at least `lag`. Default: zeros, which
+            only the last `lag` inputs have; no training window reaches them.
 
         Returns
         -------

@@ -15,7 +15,7 @@ def refitted(
     model: Any, X: Any, stride: int, windows: int, every: int, training_steps: int | None,
     season: int | None, coverage: Any, n_jobs: int | None,
 ) -> Backtest:  # fmt: skip
-    """Train a model for each group of origins, on what is before it, and test it.
+    """Train and test a model for each group of origins, on the steps before it.
 
     Parameters
     ----------
