@@ -50,6 +50,11 @@ def test_the_values_of_a_page_are_those_of_the_trace(language):
             np.testing.assert_allclose(shown, own, atol=np.ptp([*own, *-own]) / 500 + 1e-6)
     assert data["tokens"] == TEXT
     assert "dense0.y" not in data["rows"]
+    page = report(language, TEXT, unit="lstm0.c:2")
+    steps = b64decode(re.search(r'"steps.csv" href="data:text/csv;base64,(.*?)"', page)[1]).decode()
+    shown = np.genfromtxt(steps.splitlines(), delimiter=",", skip_header=1)[:, 1]
+    own = seen["lstm0.c"][0][:, 2]
+    np.testing.assert_allclose(shown, own, atol=np.ptp([*own, *-own]) / 500 + 1e-6)
 
 
 def test_the_probabilities_of_a_page_are_those_of_the_score(language):
@@ -70,6 +75,10 @@ def test_a_page_without_room_holds_what_is_asked_for_and_says_so(language, monke
     assert "4" in rows["lstm0.ot"]["units"]
     assert 1 < sum(len(row["units"]) for row in rows.values()) < 30
     assert rows["lstm0.ot"]["n"] == 6
+    c = trace(language, TEXT).flat("lstm0.c")
+    kept = [int(unit) for unit in rows["lstm0.c"]["units"]]
+    assert int(c.std(axis=0).argmax()) in kept  # those that vary most come first
+    assert int(c.std(axis=0).argmin()) not in kept
 
 
 def test_a_long_example_is_attributed_from_the_state_it_has(language, monkeypatch):
