@@ -55,6 +55,8 @@ def test_histograms_hold_all_values(seen, network):
         drawn(ax)
     drawing = inspect.drawings.of_histograms({"c": inspect.histogram(seen, "lstm0.c", 7)})
     assert drawing.series[0].y.sum() == pytest.approx(1)
+    for row in inspect.drawings.of_weights(*network, "lstm0").series:
+        assert row.y.sum() == pytest.approx(1)
     with pytest.raises(ConfigError, match="layer is 'dense0'; expected a recurrent one: lstm0"):
         figures.plot_weights(*network, "dense0")
 
@@ -77,13 +79,16 @@ def test_flow_memory_and_eigenvalues(network):
 def test_maps_neighbors_and_states(seen):
     points = inspect.map_states(seen, "lstm0.a")
     labels = np.repeat(list("abcd"), seen.lengths)
-    assert drawn(figures.plot_map(points, labels)) == ["a", "b", "c", "d"]
+    ax = figures.plot_map(points, labels)
+    assert drawn(ax) == ["a", "b", "c", "d"]
+    np.testing.assert_allclose(ax.collections[1].get_offsets(), points[labels == "b"])
     drawn(figures.plot_map(points))
     with pytest.raises(ConfigError, match="labels has 3"):
         figures.plot_map(points, labels[:3])
     matches = inspect.neighbors(seen, "lstm0.c", 0, 2, 5, count=2)
     ax = figures.plot_neighbors(seen, "lstm0.c", 0, 2, 5, matches, unit=1)
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), seen["lstm0.c"][0][:, 1])
+    np.testing.assert_array_equal(ax.lines[0].get_xdata(), np.arange(9) - 2)
     assert drawn(ax)[0] == "the stretch"
     image = figures.plot_states(seen, "lstm0.c", 2).images[0].get_array()
     np.testing.assert_array_equal(image, seen["lstm0.c"][2].T)

@@ -21,7 +21,8 @@ def language():
     return LanguageModel(**given).fit(TEXT, progress="silent")
 
 
-def test_the_table_holds_the_probabilities_of_a_stream(language, tmp_path):
+def test_the_table_holds_the_probabilities_of_a_stream(language, tmp_path, monkeypatch):
+    monkeypatch.setattr("bptt.inspect.language._ROWS", 16)
     found = inspect.probabilities(language, TEXT[:50], top=3)
     assert np.isclose(found.nats, language.cross_entropy(TEXT[:50]))
     stream = language.stream()
@@ -95,13 +96,13 @@ def test_the_n_gram_is_that_of_the_example(order):
     spec.loader.exec_module(ngram)
     train, text = "".join(RNG.choice(list("aab "), 400)), "".join(RNG.choice(list("aab ?"), 200))
     probability = ngram.fit(train, order)
-    for threshold in (0.3, 0.45, 0.6):
+    # from where on the history is within the text
+    own = np.array([probability(text[t - order + 1 : t], text[t]) for t in range(order, 200)])
+    for threshold in [p + e for p in np.unique(own)[::4] for e in (-1e-9, 1e-9)]:
         found = inspect.error_split(
             text, [np.zeros(199)], train, orders=(order,), threshold=threshold
         )
-        # from where on the history is within the text
-        own = [probability(text[t - order + 1 : t], text[t]) for t in range(order, 200)]
-        assert ((found.which[0][order:] == 1) == (np.array(own) >= threshold)).all()
+        assert ((found.which[0][order:] == 1) == (own >= threshold)).all()
 
 
 def test_a_counter_follows_the_position_and_a_flag_the_quotes():
@@ -138,6 +139,8 @@ def test_a_counter_follows_the_position_and_a_flag_the_quotes():
         (0, 67),
     ]  # ends of the long line
     assert (top[0].before, top[0].token, top[0].after) == ('o" i'[:4], "t", "\nand")
+    apart = inspect.contexts(seen, "lstm0.c", 0, texts, count=20, width=28)
+    assert np.diff(sorted(c.step for c in apart if not c.sequence)).min() >= 28
     low = inspect.contexts(seen, "lstm0.c", 0, texts, count=1, lowest=True)
     assert low[0].token == "\n"
 

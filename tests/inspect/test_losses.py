@@ -40,6 +40,10 @@ def test_of_taggers_regressors_and_language_models(models):
     regressor = models["SequenceRegressor"]
     losses = inspect.loss_by_length(regressor, SERIES, NUMBERS).losses
     np.testing.assert_allclose(losses, (regressor.predict(SERIES) - NUMBERS) ** 2)
+    several = np.stack([NUMBERS, np.negative(NUMBERS)], axis=1)
+    two = MODELS["SequenceRegressor"].build().fit(SERIES, several, **QUIET)
+    losses = inspect.loss_by_length(two, SERIES, several).losses
+    np.testing.assert_allclose(losses, ((two.predict(SERIES) - several) ** 2).mean(axis=1))
     text = models["LanguageModel"]
     assert inspect.loss_by_length(text, "the cat sat.").losses[0] == pytest.approx(
         text.cross_entropy("the cat sat."), rel=1e-6

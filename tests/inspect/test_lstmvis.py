@@ -32,7 +32,9 @@ def opened(folder):
             values = file[row["path"]][:]
         if row.get("transform", "tanh") == "tanh":
             values = np.tanh(values)
-        assert values.min() >= (0 if row.get("unsigned") else -1)
+        plain = row.get("transform") == "none"
+        assert row.get("unsigned", False) == (plain and values.min() >= 0)
+        assert values.min() >= -1
         assert values.max() <= 1
         assert row["layer"] >= 1
         assert row["type"] in ("state", "output")

@@ -13,7 +13,9 @@ from bptt import LSTM, Dense, Embedding, Network
 from bptt.cli import main
 from bptt.errors import ConfigError
 from bptt.inspect import attribute, error_split, probabilities, trace
+from bptt.inspect.drawings import of_histograms
 from bptt.inspect.report import report
+from bptt.inspect.report_drawings import svg
 from bptt.interop import save
 from bptt.models import Forecaster, LanguageModel, SequenceClassifier
 from bptt.readers import Data
@@ -145,6 +147,14 @@ def test_ids_are_shown_as_words():
     assert _data(page)["tokens"] == ["3", "12", "3", "29"] * 3
     assert ">12 </span>" in page
     assert re.search(r"<mark>(3|12|29) </mark>", page)
+
+
+def test_bars_stand_on_the_axis_and_are_as_high_as_their_counts():
+    drawing = svg(of_histograms({"c": (np.array([1, 3, 0, 4]), np.linspace(-1, 1, 5))}))
+    rects = re.findall(r'<rect x="(.*?)" y="(.*?)" width="(.*?)" height="(.*?)"', drawing)
+    _, top, _, height = np.array(rects, float).T
+    np.testing.assert_allclose(top + height, 220)
+    np.testing.assert_allclose(height / height.max(), [1 / 4, 3 / 4, 0, 1], atol=1e-3)
 
 
 def test_names_of_features_are_escaped():

@@ -95,12 +95,13 @@ def attribute(
         What gets a number: each feature of each step, (T_i, n_x), or (T_i,) of tokens; each step,
         (T_i,); each feature over all steps, (n_x,); each word of a text, of its characters and the
         white space behind them (see `word_groups`); or groups of steps, given for each sequence as
-        the group 0, 1, ... of every step. Default: "value", or "step" by replacement.
+        the group 0, 1, ... of every step. Default: "value"; "step" for occlusion
+        and permutation.
     baseline : {"zero", "mean", "example"}, ndarray of shape (n_x,), or list of sequences
-        What stands for nothing. "mean": the mean step of `X`, or the mean vector of all tokens.
-        "example": another sequence of `X`, or another place of the only one, drawn by `seed`. A
-        list: one sequence in the form of `X` for all, or one for each; of shorter ones the steps
-        are repeated.
+        Input that contributions are measured against. "mean": the mean step of `X`, or the mean
+        vector of all tokens. "example": another sequence of `X`, or another place of the only one,
+        drawn by `seed`. A list: one sequence in the form of `X` for all, or one for each; of
+        shorter ones the steps are repeated.
     window : int (steps), optional
         Attribute to the last steps before the one that is explained. They begin with the state
         that the sequence has there; what that state contributes, against the network's initial

@@ -95,7 +95,7 @@ class Baselines:
 
 
 def _row(own, whole, baseline):
-    """Return the one step that stands for nothing, (n,)."""
+    """Return the step of a baseline whose steps are all alike, (n,)."""
     n = whole.arrays[0].shape[1]
     if isinstance(baseline, str):
         if baseline == "zero":

@@ -65,7 +65,7 @@ def error_split(
     Parameters
     ----------
     texts : str or list of str
-        What the model was asked about; not its training text.
+        Texts that the model predicted; not its training text.
     probabilities : list of array-like
         Of the characters of each text, all but the first: ``probabilities(model, texts).true``. Of
         documents also that of the end mark, and of the first character, which follows a mark; the
