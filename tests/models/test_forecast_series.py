@@ -171,6 +171,10 @@ def changed(table, row, column, value):
         (lambda t: t.assign(store=4.0), "the static column 'store' holds numbers; expected texts"),
         (lambda t: changed(t, 3, "store", "x"), "store of 'a' is 'north' and, in row 4, 'x'"),
         (lambda t: t.drop(columns="store"), "expected 'store' once among them"),
+        (
+            lambda t: t.assign(area=np.where(t.unique_id == "b", np.nan, 2.5)),
+            "area has nothing in row 61; expected an entry in every row",
+        ),
         (lambda t: t.assign(unique_id="c", store="north"), "occurs twice in ds of 'c'"),
         (lambda t: t[t.unique_id == "a"].assign(unique_id="c"), "X has the series 'c'; expected"),
         (lambda t: t.assign(y=np.nan), "(id 'a') holds no value, all 60 are missing"),

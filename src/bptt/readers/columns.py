@@ -238,13 +238,21 @@ class Columns:
         """
         column = self.series(at)
         texts = self.as_texts(column)
-        missing = np.flatnonzero((column.isna() | (texts == "")).to_numpy())
-        if len(missing):
-            raise DataError(
-                f"{self.shown(at)} has nothing in {self.place(missing[0])}; expected an entry in "
-                f"every row."
-            )
+        self.refuse_missing(at, (column.isna() | (texts == "")).to_numpy())
         return texts.tolist()
+
+    def refuse_missing(self, at: int, missing: np.ndarray, what: str = "an entry") -> None:
+        """Raise where an entry of a column is missing.
+
+        Raises
+        ------
+        DataError
+        """
+        if missing.any():
+            row = int(np.argmax(missing))
+            raise DataError(
+                f"{self.shown(at)} has nothing in {self.place(row)}; expected {what} in every row."
+            )
 
     def as_texts(self, column: Any) -> Any:
         """Return a column as texts: whole numbers without a fraction."""
@@ -265,12 +273,7 @@ class Columns:
         if self.is_text(at):
             return self.texts(at)
         column = self.series(at)
-        missing = np.flatnonzero(column.isna().to_numpy())
-        if len(missing):
-            raise DataError(
-                f"{self.shown(at)} has nothing in {self.place(missing[0])}; expected a label in "
-                f"every row."
-            )
+        self.refuse_missing(at, column.isna().to_numpy(), "a label")
         return column.tolist()
 
     def groups(self, at: int) -> tuple[np.ndarray, list[str]]:

@@ -27,7 +27,12 @@ def one_each(table: Columns, at: int, codes: np.ndarray, ids: Sequence[str] | No
     DataError
         An entry is missing, or a series has two values.
     """
-    values = table.texts(at) if table.is_text(at) else table.numbers([at])[:, 0].tolist()
+    if table.is_text(at):
+        values = table.texts(at)
+    else:
+        numbers = table.numbers([at])[:, 0]
+        table.refuse_missing(at, np.isnan(numbers))
+        values = numbers.tolist()
     column = np.array(values, object)
     first = np.unique(codes, return_index=True)[1]
     wrong = np.flatnonzero(column != column[first][codes])
