@@ -153,6 +153,16 @@ def test_nonnegative_forecasts_are_cut_at_0(strategy):
     assert (model.sample_paths(n_paths=20) >= 0).all()
 
 
+def test_a_recursion_reads_the_0_that_it_forecasts():
+    wave = np.sin(2 * np.pi * (np.arange(83) + 0.4) / 12)  # then -0.31 and 0.21
+    how = HOW | {"strategy": "recursive", "season": 12, "horizon": 1}
+    model = Forecaster(**how, nonnegative=True).fit(wave, **QUIET)
+    first, second = model.predict(horizon=2)
+    assert first == 0
+    assert second > 0
+    np.testing.assert_allclose(second, model.predict(np.append(wave, 0.0))[0], rtol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("call", "text"),
     [

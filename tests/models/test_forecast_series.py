@@ -7,6 +7,7 @@ from bptt import Forecaster
 from bptt.errors import BpttError, ConfigError
 from bptt.models import load
 from bptt.models.layouts import Layout
+from bptt.models.series import Series
 from bptt.models.static_covariates import Static
 from bptt.readers.times import Frequency
 from tests.support.cases import same_bits
@@ -120,6 +121,8 @@ def test_a_short_series_is_filled_up_or_named():
     again = Forecaster(**HOW, missing="forward").fit(padded, **QUIET)
     assert same_bits(again.predict()["b"], model.predict()["b"])
     assert whole.predict({"b": WAVE[:3]})["b"].shape == (2, 1)
+    known = Series([np.ones((2, 1))], Layout(), covariates=[np.array([[3.0], [4.0]])])
+    assert known.padded(4).covariates[0].tolist() == [[3], [3], [3], [4]]
 
 
 def test_the_order_of_series_does_not_matter(table):
