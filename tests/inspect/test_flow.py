@@ -52,6 +52,15 @@ def test_a_delay_line_has_the_memory_of_its_length():
     assert inspect.spectral_radius(inspect.step_jacobian(network, X, p)) == 0
 
 
+def test_inputs_are_replaced_by_those_of_another_window():
+    network, p = linear(np.eye(N))
+    for seed in range(6):  # of the only two windows
+        memory = inspect.effective_memory(network, X[:2, :4], p, lags=3, positions=1, seed=seed)
+        assert memory.change[0] > 0
+    with pytest.raises(ConfigError, match="X has a single window of 4 steps"):
+        inspect.effective_memory(network, X[:1, :4], p, lags=3)
+
+
 @pytest.mark.parametrize("layer", [LSTM, GRU, RNN])
 def test_the_jacobian_is_that_of_differences(layer):
     network = Network([Embedding(5, 3), layer(3, 4, n_layers=2), Dense(4, 2)])
