@@ -121,6 +121,13 @@ def test_a_refit_takes_covariates(model):
     assert same_bits(at_once.forecast, tested.forecast)
 
 
+def test_calendar_features_count_from_the_beginning_of_their_period():
+    times = np.array(["2023-03-02T05:07"], "datetime64[us]")
+    sines = calendar_features(["minute", "hour", "dayofyear", "month"], times)[0, ::2]
+    turns = np.array([7 / 60, 5 / 24, 60 / 365.25, 2 / 12])
+    np.testing.assert_allclose(sines, np.sin(2 * np.pi * turns), atol=1e-12)
+
+
 def test_calendar_features_are_cyclic():
     times = np.array(["2024-01-01T06", "2024-02-04T18"], "datetime64[us]")
     hour, day = np.split(calendar_features(["hour", "dayofweek"], times), 2, axis=1)
@@ -138,6 +145,10 @@ def test_calendar_features_are_cyclic():
             lambda m: m.predict(future=DATA[["promo"]].iloc[120:122]),
             "future lacks 'promo' at 2024-01-06 02:00:00 to 2024-01-06 03:00:00 (2 steps); "
             "expected all 4 steps of the horizon.",
+        ),
+        (
+            lambda m: m.predict(DATA[:120], future=DATA.assign(promo=np.nan)),
+            "future lacks 'promo' at 2024-01-06 to 2024-01-06 03:00:00 (4 steps)",
         ),
         (lambda m: m.stream(), "start is not given; expected the time of the first step"),
         (

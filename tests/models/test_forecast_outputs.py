@@ -138,6 +138,9 @@ def test_conformal_quantiles_are_the_ends_of_intervals(heavy):
     assert same_bits(quantiles[0.1], low)
     assert same_bits(quantiles[0.9], high)
     assert same_bits(quantiles[0.5], model.predict(horizon=2))
+    assert (model.predict_interval(coverage=0.98)[0] < 0).any()
+    cut = Forecaster(**HOW, nonnegative=True).fit(COUNTS[:100], **QUIET).calibrate(COUNTS[88:])
+    assert (cut.predict_interval(coverage=0.98)[0] >= 0).all()
 
 
 @pytest.mark.parametrize("strategy", ["direct", "recursive"])

@@ -96,6 +96,12 @@ def test_each_series_has_its_own_scale(tmp_path):
         model.stream()
 
 
+def test_a_warm_start_scales_new_series_by_their_own_steps():
+    how = HOW | {"scaling": "series", "warm_start": True}
+    model = Forecaster(**how).fit([WAVE, 100 * WAVE], **QUIET).fit([7 * WAVE], **QUIET)
+    assert same_bits(model.predict(), model.predict([7 * WAVE]))
+
+
 def test_static_covariates_are_read(static, table, tmp_path):
     forecast = static.predict()
     assert list(forecast.columns) == ["unique_id", "ds", "y"]
