@@ -69,8 +69,8 @@ class Drawn:
         """Return the number of batches of an epoch."""
         return len(order)
 
-    def batches(self, order):
-        """Yield every batch."""
+    def batches(self, order, rows=None):
+        """Yield every batch, whole."""
         for seed in order:
             yield Batch(*self._draw(np.random.default_rng(seed), self._batch_size))
 
