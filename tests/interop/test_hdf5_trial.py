@@ -54,9 +54,9 @@ def test_what_the_library_does_to_a_process_is_said(text, sentence, tmp_path, mo
 @pytest.mark.skipif(sys.platform == "win32", reason="has no limit on processor time")
 def test_a_process_limits_its_own_processor_time():
     code = (
-        "import resource, sys; from bptt.interop import hdf5_trial, keras_files\n"
+        "import resource; from bptt.interop import hdf5_trial, keras_files\n"
         "keras_files.content = lambda path, tried: print(resource.getrlimit(resource.RLIMIT_CPU))\n"
-        "sys.argv = ['', 'a.h5', '7']; hdf5_trial._main()"
+        "hdf5_trial._main('a.h5', 7)"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True,

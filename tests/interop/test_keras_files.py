@@ -16,6 +16,8 @@ from bptt.interop import Mask, from_keras, load
 from tests.support.interop import CORPUS, GOLDEN, close, corpus, task, tasks
 
 h5py = pytest.importorskip("h5py")
+from tests.support.keras_files import legacy, write_weights  # noqa: E402
+
 FILES = np.load(GOLDEN / "keras_files.npz")
 TIGHT = {"rtol": 1e-5, "atol": 1e-6}
 NAMES = [key for key in FILES.files if key.endswith((".keras", "/.h5")) and "branched" not in key]
@@ -97,30 +99,6 @@ def test_masks_and_notes_are_told(tmp_path):
 
 
 # Keras 1 and 2: files of the same layers as their programs wrote them
-
-
-def legacy(path, layers, version, weights, sequential_list=True):
-    """Write an .h5 file as Keras 1 and 2 did: rows of a class and its configuration."""
-    config = [{"class_name": kind, "config": c} for kind, c in layers]
-    whole = {
-        "class_name": "Sequential",
-        "config": config if sequential_list else {"layers": config},
-    }
-    with h5py.File(path, "w") as file:
-        file.attrs["keras_version"] = version
-        file.attrs["model_config"] = json.dumps(whole).encode()
-        group = file.create_group("model_weights")
-        write_weights(group, weights)
-    return path
-
-
-def write_weights(group, weights):
-    group.attrs["layer_names"] = [name.encode() for name in weights]
-    for name, arrays in weights.items():
-        own = group.create_group(name)
-        own.attrs["weight_names"] = [w.encode() for w in arrays]
-        for w, a in arrays.items():
-            own[w] = a
 
 
 def lstm_arrays(n_x=3, n_a=4, gates=4):

@@ -31,16 +31,7 @@ def try_out(path: str) -> None:
     if not sys.executable:  # an embedded interpreter: there is no program to start
         return
     seconds = SECONDS + int(Path(path).stat().st_size / BYTES_A_SECOND)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    try:
-        ended = subprocess.run(
-            [sys.executable, "-m", __name__, path, str(seconds)], env=environment, check=False,
-            timeout=WAIT * seconds,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        signal_number = max(0, -ended.returncode)
-    except subprocess.TimeoutExpired:
-        signal_number = SIGXCPU
+    signal_number = _ended_by(path, seconds)
     if signal_number == SIGXCPU:
         raise InteropError(
             f"{path} is a damaged HDF5 file: reading it did not end within {seconds} s of "
@@ -53,17 +44,30 @@ def try_out(path: str) -> None:
         )
 
 
-def _main() -> None:
+def _ended_by(path: str, seconds: int) -> int:
+    """Read a file in a new process; return the signal that ended it, or 0."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", __name__, path, str(seconds)], env=environment, check=False,
+            timeout=WAIT * seconds,
+            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return SIGXCPU
+    return max(0, -ended.returncode)
+
+
+def _main(path: str, seconds: int) -> None:
     from .keras_files import content
 
     with contextlib.suppress(ImportError):  # Windows has no such limit
         import resource
 
-        seconds = int(sys.argv[2])
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     with contextlib.suppress(BpttError):  # the process that started this one says it
-        content(sys.argv[1], tried=True)
+        content(path, tried=True)
 
 
 if __name__ == "__main__":
-    _main()
+    _main(sys.argv[1], int(sys.argv[2]))

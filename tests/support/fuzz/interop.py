@@ -90,9 +90,9 @@ def _use(part):
 def prepared(seeds):
     """Load every seed, so that imports are done, and set the canary."""
     with tempfile.TemporaryDirectory() as folder:
-        for name, data, _ in seeds:
+        for name, data, use in seeds:
             (path := Path(folder) / name).write_bytes(data)
-            check(path)
+            use(path)
     sys.addaudithook(_watch)
     return seeds
 

@@ -7,7 +7,8 @@
 program reads a data file too (`second`), it must agree with bptt; the table says how often.
 
 Files are changed by a generator with a seed (`mutations`), loaded and used (`targets`) in
-child processes, one at a time, with a limit on memory and on time. What kills a child, hangs it,
+child processes, one at a time, with limits on memory, processor time and, since a file may also
+wait, the clock. What kills a child, hangs it,
 takes too much memory or raises anything but BpttError is a fault: its file is kept. Mutants that
 are refused in a new way join the seeds of their batch, so that later ones go on from there.
 """
@@ -29,7 +30,8 @@ from pathlib import Path
 
 OUTCOMES = ("loaded", "refused", "crash", "hang", "memory")
 FAULTS = OUTCOMES[2:]
-SECONDS = 10  # for one file, if no other limit is asked for
+SECONDS = 10  # of processor time for one file, if no other limit is asked for
+WAIT = 120  # of the clock, on a machine with other work
 SLOW = "could not be processed in time"
 
 
@@ -37,15 +39,26 @@ class Hang(BaseException):
     """A file took too long."""
 
 
-def outcome_of(check, path, seconds=SECONDS):
+def spent():
+    """Return the seconds of processor time of this process and of the children that ended."""
+    used = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(u.ru_utime + u.ru_stime for u in used)
+
+
+def outcome_of(check, path, seconds=SECONDS, wait=WAIT):
     """Load one file; return what came of it, the words for it, and what the check returned."""
     from bptt.errors import BpttError
 
     def too_long(*_):
         raise Hang
 
-    signal.signal(signal.SIGALRM, too_long)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    timers = (
+        (signal.SIGPROF, signal.ITIMER_PROF, seconds),
+        (signal.SIGALRM, signal.ITIMER_REAL, wait),
+    )
+    for number, timer, limit in timers:
+        signal.signal(number, too_long)
+        signal.setitimer(timer, limit)
     agreed = None
     try:
         agreed = check(path)
@@ -62,7 +75,8 @@ def outcome_of(check, path, seconds=SECONDS):
     except Exception:
         return "crash", traceback.format_exc(), None
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        for _, timer, _ in timers:
+            signal.setitimer(timer, 0)
     return "loaded", "loaded", agreed
 
 
@@ -74,20 +88,22 @@ def seeds_of(target):
 
 def mutant_of(target, seed, pool, rng):
     """Return a changed seed, or a changed mutant that has shown something new."""
-    from . import interop, mutations, onnx_models
+    from . import interop, keras, mutations, onnx_models
 
     if target == "checkpoints" and rng.random() < 0.5:
         return mutations.forge(seed, rng)
     if target == "onnx" and rng.random() < 0.8:
         return onnx_models.change_model(rng.choice([seed, *pool]), rng)
-    if target in ("torch", "arrays", "keras") and seed.startswith(b"PK") and rng.random() < 0.6:
+    if target == "keras":
+        return keras.change(seed, pool, rng)
+    if target in ("torch", "arrays") and seed.startswith(b"PK") and rng.random() < 0.6:
         return interop.change_member(rng.choice([seed, *pool]), rng)
     if target in ("json", "audio") and rng.random() < 0.5:
         return mutations.change_json_line(rng.choice([seed, *pool]), rng)
     return mutations.mutate(seed if rng.random() < 0.6 else rng.choice(pool), rng.choice(pool), rng)
 
 
-def child(target, start, stop, seed, memory, seconds, folder):
+def child(target, start, stop, seed, memory, seconds, wait, folder):
     """Load mutants start .. stop - 1; write a line for each to the file `log`."""
     import warnings
 
@@ -98,6 +114,7 @@ def child(target, start, stop, seed, memory, seconds, folder):
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + memory * 2**20
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+    hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
     rng = random.Random(f"{target} {seed} {start}")
     pools, seen = {name: [data] for name, data, _ in seeds}, set()
     everything = [data for _, data, _ in seeds]
@@ -110,9 +127,11 @@ def child(target, start, stop, seed, memory, seconds, folder):
             path.write_bytes(mutant)
             (folder / "next").write_text(f"{k} {path.name} {name}")
             (folder / "next").replace(folder / "current")  # at once: the child may be killed
-            began = time.perf_counter()
-            what, words, agreed = outcome_of(check, path, seconds)
-            took = time.perf_counter() - began
+            began, own = spent(), time.process_time()
+            # Where no signal reaches Python, the system ends the process.
+            resource.setrlimit(resource.RLIMIT_CPU, (int(own + 3 * seconds) + 1, hard))
+            what, words, agreed = outcome_of(check, path, seconds, wait)
+            took = spent() - began
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - baseline
             row = {"k": k, "seed": name, "what": what, "words": words, "agreed": agreed}
             log.write(json.dumps(row | {"seconds": took, "peak": peak}) + "\n")
@@ -130,8 +149,8 @@ def keep(folder, k, path, words):
     (kept / f"{k}.txt").write_text(words)
 
 
-def run(code, current, seconds):
-    """Run a child until it ends; kill it if the file `current` stays as it is for too long.
+def run(code, current, wait):
+    """Run a child until it ends; kill it if the file `current` stays as it is for `wait` seconds.
 
     Returns what went wrong, or "", and the words for it.
     """
@@ -140,16 +159,18 @@ def run(code, current, seconds):
         while process.poll() is None:
             time.sleep(0.02)
             with contextlib.suppress(FileNotFoundError):  # it is starting
-                if time.time() - current.stat().st_mtime > seconds:
+                if time.time() - current.stat().st_mtime > wait:
                     process.kill()
                     process.wait()
                     return "hang", SLOW
+        if process.returncode == -signal.SIGXCPU:
+            return "hang", SLOW
         err.seek(0)
         words = f"exit status {process.returncode}\n{err.read()[-2000:]}"
     return "crash" if process.returncode else "", words
 
 
-def fuzz(target, n, seed=0, *, folder, batch=500, memory=512, seconds=SECONDS):
+def fuzz(target, n, seed=0, *, folder, batch=500, memory=512, seconds=SECONDS, wait=WAIT):
     """Load n mutants in child processes, one at a time; return the rows of all of them."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -161,10 +182,11 @@ def fuzz(target, n, seed=0, *, folder, batch=500, memory=512, seconds=SECONDS):
         code = (
             f"import sys; sys.path.insert(0, {str(Path(__file__).parents[3])!r});"
             f"from tests.support.fuzz.runner import child;"
-            f"child({target!r}, {done}, {stop}, {seed}, {memory}, {seconds}, {str(folder)!r})"
+            f"child({target!r}, {done}, {stop}, {seed}, {memory}, {seconds}, {wait},"
+            f" {str(folder)!r})"
         )
         (current := folder / "current").unlink(missing_ok=True)
-        what, words = run(code, current, 3 * seconds + 1)
+        what, words = run(code, current, wait + 2)
         done = stop
         if what:
             if not current.exists():
@@ -186,7 +208,7 @@ def table(target, rows):
         *OUTCOMES,
         "second reader agrees",
         "kinds of refusal",
-        "longest, s",
+        "longest, s of CPU",
         "peak, MB above the start",
     ]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]

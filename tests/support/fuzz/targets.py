@@ -31,6 +31,12 @@ def faulty(how):
             case "deaf":
                 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
                 time.sleep(1000)
+            case "deaf and loops":
+                signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM, signal.SIGPROF])
+                while True:
+                    pass
+            case "sleeps":
+                time.sleep(1000)
             case "greedy":
                 bytearray(2**40)
             case "refuses":
@@ -39,7 +45,10 @@ def faulty(how):
     return how, b"seed", check
 
 
-FAULTS = ["dies", "another error", "warns", "loops", "deaf", "greedy", "refuses", "loads"]
+FAULTS = [
+    "dies", "another error", "warns", "loops", "sleeps", "deaf", "deaf and loops", "greedy",
+    "refuses", "loads",
+]  # fmt: skip
 TARGETS = {
     "data": lambda: DATA_SEEDS,
     "tables": lambda: TABLES,
