@@ -16,7 +16,8 @@ from pathlib import Path
 
 import bptt.models
 from bptt.models.base import Model
-from bptt.models.hyperparameters import CellChoice, declared
+from bptt.models.hyperparameters import declared
+from bptt.models.kinds import CellChoice
 
 INDENT, WIDTH = " " * 4, 100
 GROUPS = ("Model", "Input", "Training")

@@ -12,18 +12,8 @@ import pytest
 
 import bptt
 from bptt.errors import ConfigError
-from bptt.models.hyperparameters import (
-    CellChoice,
-    Columns,
-    Flag,
-    Levels,
-    Number,
-    Optional,
-    Weights,
-    Whole,
-    check,
-    declared,
-)
+from bptt.models.hyperparameters import check, declared
+from bptt.models.kinds import CellChoice, Columns, Flag, Levels, Number, Optional, Weights, Whole
 from bptt.models.tokenizers import TokenizerChoice
 from bptt.training.optimizers import OPTIMIZERS
 from bptt.training.schedules import SCHEDULES

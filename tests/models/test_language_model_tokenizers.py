@@ -183,9 +183,9 @@ def test_the_part_that_is_split_at_a_time_changes_no_token(tokenizer, monkeypatc
 @pytest.mark.parametrize("size", [1, 7, 60, 5000])
 def test_words_numbered_by_units_are_those_of_the_rule(size, monkeypatch):
     """Whatever the text, however it is cut, given as texts or as lists of words."""
-    monkeypatch.setattr("bptt.models.text_encoder.CHUNK", size)
+    monkeypatch.setattr("bptt.models.numbering.CHUNK", size)
     monkeypatch.setattr("bptt.models.tokenizers.CHUNK", size)
-    monkeypatch.setattr("bptt.models.text_encoder._MOST_UNITS", 20)
+    monkeypatch.setattr("bptt.models.numbering._MOST_UNITS", 20)
     rng = np.random.default_rng(size)
     letters = np.array(list("aab_1.,;- \u00a0\n\t\r\u0301\u00e9\u2028\U0001d7d8"))
     texts: list = ["".join(rng.choice(letters, n)) for n in rng.integers(0, 200, 12)]

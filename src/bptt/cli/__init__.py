@@ -3,8 +3,8 @@
 * `train`: ``bptt train text|classify|tag|regress|forecast``, a command for each kind of model.
 * `sample`, `predict`, `score`, `info`, `plot`, `tokenize`: the other commands.
 * `convert`, `run`: models of other programs.
-* `data_files`: formats of data files; `options`: options made of hyper-parameters; `console`:
-  what is printed and written.
+* `data_files`: reading of data files; `data_options`: their options; `options`: options made of
+  hyper-parameters; `console`: what is printed and written.
 
 A model answers for itself: its class names its command, the data it reads, and has methods for what
 the commands print (`bptt.models.base.Model`).

@@ -28,7 +28,7 @@ class Format(NamedTuple):
     suffixes : tuple of str
         Endings of names of such files.
     options : tuple of str
-        Those of `bptt.cli.data_files.OPTIONS` that it has.
+        Those of `bptt.cli.data_options.OPTIONS` that it has.
     read : callable
         Takes the path, the request and an argument for each option.
     words : str

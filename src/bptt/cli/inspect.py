@@ -11,7 +11,7 @@ from ..errors import ConfigError, DataError, operation
 from ..interop import load as load_foreign
 from ..interop.npz_files import npy_array
 from ..models import load
-from . import data_files, options
+from . import data_files, data_options, options
 from .console import Console, check_destination, put_bytes
 from .info import is_foreign
 from .options import Model
@@ -28,7 +28,7 @@ _OPTIONS = options.panel(
 
 
 @operation
-@options.takes(*_OPTIONS.values(), *data_files.OPTIONS.values())
+@options.takes(*_OPTIONS.values(), *data_options.OPTIONS.values())
 def inspect(
     model: Model,
     file: Annotated[

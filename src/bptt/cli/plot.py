@@ -8,7 +8,7 @@ import typer
 
 from ..errors import ConfigError, operation
 from ..models import load
-from . import data_files, options
+from . import data_files, data_options, options
 from .console import Console, check_destination, show_input
 from .options import Model
 
@@ -20,14 +20,14 @@ _OPTIONS = options.panel(
         "has them (forecasters).",
         Path,
     ),
-    data_files.FUTURE,
+    data_options.FUTURE,
     ("horizon", "With --forecast: steps to forecast, as for `bptt predict`.", int),
     ("history", "With --forecast: steps drawn before it. Without: the model's window.", int),
 )
 
 
 @operation
-@options.takes(*_OPTIONS.values(), *data_files.OPTIONS.values())
+@options.takes(*_OPTIONS.values(), *data_options.OPTIONS.values())
 def plot(
     model: Model,
     out: Annotated[

@@ -9,8 +9,8 @@ import typer
 
 from ..errors import ConfigError, DataError, operation
 from ..models import load
-from ..models.hyperparameters import Levels
-from . import data_files, options
+from ..models.kinds import Levels
+from . import data_files, data_options, options
 from .console import check_destination, note, put, put_bytes, show_input
 from .options import Model
 from .parts import predict_parts, table
@@ -43,7 +43,7 @@ _OPTIONS = options.panel(
         None,
         _LEVELS.metavar,
     ),
-    data_files.FUTURE,
+    data_options.FUTURE,
     (
         "resume",
         "Go on with the prediction of a large file that was interrupted: its finished parts are in "
@@ -54,7 +54,7 @@ _OPTIONS = options.panel(
 
 
 @operation
-@options.takes(*_OPTIONS.values(), *data_files.OPTIONS.values())
+@options.takes(*_OPTIONS.values(), *data_options.OPTIONS.values())
 def predict(
     model: Model,
     file: Annotated[
@@ -150,6 +150,6 @@ def _large(m, model, file, parts, predicted, given, quoted):
             put(table(predicted(part), "", heading=not n, quoted=quoted).decode(), None)
             n += len(part.X)
     else:
-        options = {name: given[name] for name in (*data_files.OPTIONS, "coverage")}
+        options = {name: given[name] for name in (*data_options.OPTIONS, "coverage")}
         n = predict_parts(parts, predicted, out, given["resume"], model, file, options, quoted)
     note(f"{n:,} sequences of {file} are predicted.")

@@ -8,13 +8,13 @@ import typer
 from ..errors import operation
 from ..models import load
 from ..models.reports import Report
-from . import data_files, options
+from . import data_files, data_options, options
 from .console import Console, show_input
 from .options import Model
 
 
 @operation
-@options.takes(*data_files.OPTIONS.values())
+@options.takes(*data_options.OPTIONS.values())
 def score(
     model: Model,
     file: Annotated[

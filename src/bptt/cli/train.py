@@ -21,7 +21,7 @@ from ..readers.describe import described
 from ..training import Checkpoints
 from ..training.array_files import read_config
 from ..training.interrupts import Interrupts, Terminations
-from . import data_files, options
+from . import data_files, data_options, options
 from .console import Console, check_destination, fail
 from .options import Command, Group, flag, panel
 from .score import scored
@@ -64,9 +64,9 @@ def group() -> typer.Typer:
     return app
 
 
-def _command(kind, data_options):
+def _command(kind, names):
     """Return the command that trains a kind of model."""
-    data = [data_files.OPTIONS[name] for name in data_options]
+    data = [data_options.OPTIONS[name] for name in names]
 
     @options.takes(*data, *_DATA.values(), *options.of_model(kind), *_RUN.values())
     def command(

@@ -22,16 +22,8 @@ from ..training.run import best_row
 from ..training.schedules import ScheduleName
 from . import files, runs
 from .fitted import as_fitted, fitting
-from .hyperparameters import (
-    CellChoice,
-    Choice,
-    Flag,
-    Number,
-    Optional,
-    Verbosity,
-    Whole,
-    option,
-)
+from .hyperparameters import option
+from .kinds import CellChoice, Choice, Flag, Number, Optional, Verbosity, Whole
 from .reports import Report
 from .scikit_learn import tags
 

@@ -10,8 +10,9 @@ from ..readers import Data
 from ..training import Documents, TextStreams
 from ..training.token_slices import TokenSlices
 from .files import digest
+from .numbering import Numbered
 from .subwords import Subwords
-from .text_encoder import Numbered, TextEncoder
+from .text_encoder import TextEncoder
 from .token_files import TokenFile
 from .tokenizers import TOKENIZERS
 

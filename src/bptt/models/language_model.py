@@ -20,7 +20,8 @@ from .architecture import recurrent_network
 from .base import Model
 from .files import register
 from .fitted import as_fitted, fitting
-from .hyperparameters import Optional, Whole, check, option
+from .hyperparameters import check, option
+from .kinds import Optional, Whole
 from .language_data import (
     Texts,
     check_enough,

@@ -6,7 +6,8 @@ from typing import Literal
 
 import numpy as np
 
-from .hyperparameters import Choice, option
+from .hyperparameters import option
+from .kinds import Choice
 from .sequences import refuse_value
 
 Missing = Literal["raise", "interpolate", "forward", "indicator"]

@@ -7,7 +7,8 @@ from typing import Literal
 from .base import Model
 from .calendar import CALENDAR
 from .forecast_outputs import OUTPUTS, Output, OutputName
-from .hyperparameters import Choice, Flag, Levels, Names, Whole, option, redefault
+from .hyperparameters import option, redefault
+from .kinds import Choice, Flag, Levels, Names, Whole
 from .missing import Missing
 from .scales import Scaling
 from .windows import Residual

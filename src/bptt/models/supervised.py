@@ -20,8 +20,9 @@ from .data_frames import NO_COLUMNS, FrameColumns, as_frame, group_index, with_i
 from .encoder import Encoder
 from .files import digest
 from .fitted import as_fitted, fitting
-from .hyperparameters import Columns, Flag, Optional, Whole, check, option, redefault
+from .hyperparameters import check, option, redefault
 from .inputs import as_data
+from .kinds import Columns, Flag, Optional, Whole
 from .labels import Labels
 from .lazy import predict_in_batches
 from .missing import Missing, MissingValues

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ..readers import Data
-from .classifier import LabelModel
 from .files import register
 from .hyperparameters import redefault
 from .inputs import as_data
+from .label_model import LabelModel
 from .scikit_learn import tags
 
 

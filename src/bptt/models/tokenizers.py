@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from ..errors import ConfigError, operation
-from .hyperparameters import Choice
+from .kinds import Choice
 
 __all__ = ["TOKENIZERS", "Splitter", "register_tokenizer"]
 

@@ -13,9 +13,10 @@ from ..corpus import Paths, Split, stream_documents
 from ..errors import CheckpointError, ConfigError, operation
 from ..safe_files import reason, replacing, write_all
 from ..training.array_files import save_arrays
+from .numbering import Numbered
 from .subwords import Subwords
 from .text import TokenCounts, Vocabulary, smallest
-from .text_encoder import Numbered, TextEncoder, splitter
+from .text_encoder import TextEncoder, splitter
 from .token_files import (
     PathLike,
     TokenFile,

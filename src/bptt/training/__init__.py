@@ -1,7 +1,7 @@
 """Training: batches, objectives, optimizers, schedules, the training loop, checkpoints."""
 
 from .batch_gradients import gradients
-from .batches import Batch, Documents, SequenceBatches, TextStreams, text_windows
+from .batches import Batch, SequenceBatches
 from .callbacks import Callback, CSVLogger, TensorBoardLogger
 from .checkpoints import Checkpoints
 from .display import Display
@@ -24,6 +24,7 @@ from .progress import LastStep, Progress
 from .run import Run
 from .schedules import Schedule
 from .shares import Shares
+from .text_batches import Documents, TextStreams, text_windows
 
 __all__ = [
     "SGD",
