@@ -27,6 +27,7 @@ NB_MODULE(_native, m) {
     }
   });
   bind_layers(m);
+  bind_packed(m);
   bind_rows(m);
   bind_steps(m);
 

@@ -5,6 +5,7 @@
 namespace bptt {
 
 void bind_layers(nanobind::module_& m);
+void bind_packed(nanobind::module_& m);
 void bind_rows(nanobind::module_& m);
 void bind_steps(nanobind::module_& m);
 

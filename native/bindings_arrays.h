@@ -107,14 +107,15 @@ class View {
     T* p = data<T>(shape);
     return {p, stride(0), dims() == 3 ? stride(1) : 0};
   }
-  // (m, T, n) of any layout: as it is where its features are contiguous, else copied to `own`. The course's
-  // arrays, (n, m, T), come in this way; a copy by NumPy would touch fresh pages at every call.
+  // (m, n) or (m, T, n) of any layout: as it is where its features are contiguous, else copied to `own`. The
+  // course's arrays, (n, m, T), come in this way; a copy by NumPy would touch fresh pages at every call.
   template <class T>
   Rows<const T> rows_or_copy(std::initializer_list<index> shape, Array<T>& own) const {
     const T* from = any_layout<const T>(shape);
     if (last_contiguous()) return rows<const T>(shape);
     constexpr index kBlock = 16;  // steps at a time: where they are neighbors, they share cache lines
-    const index m = size(0), steps = size(1), n = size(2), by_row = stride(0), by_t = stride(1), by_j = stride(2);
+    const index m = size(0), steps = dims() == 3 ? size(1) : 1, n = size(dims() - 1);
+    const index by_row = stride(0), by_t = stride(dims() - 2), by_j = stride(dims() - 1);
     need_addressable({m, steps, n});
     own = Array<T>(m * steps * n);
     for (index r = 0; r < m; ++r)

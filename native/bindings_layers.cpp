@@ -1,137 +1,19 @@
-// Recurrent layers for Python: forward, backward, the tape, streams.
-#include <nanobind/stl/pair.h>
+// Recurrent layers for Python: forward, backward, the tape.
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
-#include <atomic>
 #include <optional>
 
 #include "bindings.h"
-#include "bindings_arrays.h"
+#include "bindings_cells.h"
 #include "bindings_changes.h"
 #include "bindings_lock.h"
-#include "engine/activations.h"
-#include "engine/engine.h"
-#include "engine/params.h"
 
 using namespace nb::literals;
 
 namespace bptt {
 namespace {
-
-Cell cell_named(const std::string& name) {
-  const Cell cell = find_cell(name.c_str());
-  if (cell != kNoCell) return cell;
-  std::string names;
-  for (const CellInfo& c : kCellInfo) names += (names.empty() ? "" : ", ") + std::string(c.name);
-  refuse("cell is '" + name + "'; expected one of " + names + ".");
-}
-
-// The activations that a call chooses, ((name, (alpha, beta)), ...); None for a cell that has its own.
-Activations activations_of(Cell cell, nb::handle given) {
-  Activations all{};
-  const int n = given.is_none() ? 0 : int(nb::len(given));
-  if (n != info(cell).activations)
-    refuse("activations of " + std::string(info(cell).name) + " has " + std::to_string(n) + " entries; expected " +
-           std::to_string(info(cell).activations) + ".");
-  for (int i = 0; i < n; ++i) {
-    const auto [name, values] = nb::cast<std::pair<std::string, std::vector<double>>>(given[i]);
-    const ActivationRow* row = nullptr;
-    for (const ActivationRow& r : kActivations)
-      if (name == r.name && values.size() == std::size_t(r.values)) row = &r;
-    if (!row) refuse("there is no activation '" + name + "' with " + std::to_string(values.size()) + " values.");
-    all.of[i] = row->of;
-    if (row->values) all.of[i].alpha = values[0], all.of[i].beta = values[1];
-  }
-  return all;
-}
-
-// The name of parameter i of a cell: a Python string made once, because a short sequence takes microseconds.
-nb::handle param_name(Cell cell, int i) {
-  static PyObject* name[kCells][kMaxParams];
-  PyObject*& s = name[static_cast<int>(cell)][i];
-  if (!s) s = PyUnicode_InternFromString(info(cell).params[i].name);
-  return s;
-}
-
-// The parameters of one cell, by name, as views.
-struct Params {
-  Cell cell;
-  int n_x = 0, n_a = 0;
-  char kind;  // 'f' or 'd'
-  std::vector<View> views;
-  std::vector<int> dims;  // an array of one column may be (n_a, 1) or (n_a,)
-
-  Params(Cell c, nb::dict named) : cell(c) {
-    views.reserve(kMaxParams), dims.reserve(kMaxParams);
-    for (int i = 0; i < info(c).n_params; ++i) {
-      const Param& param = info(c).params[i];
-      PyObject* p = PyDict_GetItemWithError(named.ptr(), param_name(c, i).ptr());
-      if (!p) refuse(std::string("parameters has no '") + param.name + "'.");
-      views.emplace_back(nb::handle(p), param.name);
-      dims.push_back(views.back().dims());
-      if (n_a || (param.kind != Param::joint && param.kind != Param::input)) continue;
-      const View& matrix = views.back();  // the first that takes the input gives the sizes
-      if (matrix.dims() != 2) refuse(std::string(param.name) + " must have two dimensions.");
-      n_a = small(matrix.size(0), "n_a");
-      n_x = small(matrix.size(1) - (param.kind == Param::joint ? n_a : 0), "n_x");
-      if (n_x < 0) refuse(std::string(param.name) + " has fewer columns than rows.");
-    }
-    kind = views[0].kind();
-  }
-
-  template <class T>
-  Weights<const T> weights() const {
-    Weights<const T> w{};
-    for (std::size_t i = 0; i < views.size(); ++i) {
-      const Param& param = info(cell).params[i];
-      const index columns = param_columns(param, n_x, n_a);
-      const T* p =
-          dims[i] == 1 && columns == 1 ? views[i].data<const T>({n_a}) : views[i].data<const T>({n_a, columns});
-      views[i].need_contiguous();
-      attach<const T>(param, p, n_x, n_a, w);
-    }
-    return w;
-  }
-};
-
-// States as Python has them, a tuple of (m, n_a) or None each.
-template <class T>
-struct StatesIn {
-  std::vector<View> views;
-  StateRows<const T> rows;
-  StatesIn(const CellInfo& cell, nb::tuple states, index m, index n_a) {
-    if (int(states.size()) != cell.n_states)
-      refuse("the state has " + std::to_string(states.size()) + " arrays; expected " +
-             std::to_string(cell.n_states) + ".");
-    views.reserve(kMaxStates);
-    for (int i = 0; i < cell.n_states; ++i) {
-      nb::handle given = states[i];
-      if (given.is_none()) continue;
-      views.emplace_back(given, cell.states[i]);
-      rows.of[i] = views.back().template rows<const T>({m, n_a});
-    }
-  }
-};
-template <class T>
-struct StatesOut {
-  nb::object arrays[kMaxStates];
-  int n;
-  StateRows<T> rows;
-  StatesOut(const CellInfo& cell, index m, index n_a) : n(cell.n_states) {
-    for (int i = 0; i < n; ++i) {
-      T* to;
-      arrays[i] = new_array<T>({m, n_a}, &to);
-      rows.of[i] = {to, n_a, 0};
-    }
-  }
-  nb::object tuple() const {
-    nb::object made = nb::steal(PyTuple_New(n));
-    for (int i = 0; i < n; ++i) PyTuple_SetItem(made.ptr(), i, nb::object(arrays[i]).release().ptr());
-    return made;
-  }
-};
 
 template <class T>
 struct Kept {  // a tape and the arrays that it refers to
@@ -216,11 +98,11 @@ nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::tuple
     length_view = View(lengths, "lengths");
     p.lengths = length_view.data<const index>({p.m});
   }
-  const StatesIn<T> from(info(p.cell), state0, p.m, p.n_a);
+  const StatesIn<T> from(info(p.cell), state0, {p.m, p.n_a});
 
   T* out;
   nb::object out_array = new_array<T>({p.m, p.T, p.n_a}, &out);
-  const StatesOut<T> to(info(p.cell), p.m, p.n_a);
+  const StatesOut<T> to(info(p.cell), {p.m, p.n_a});
   std::unique_ptr<PyTape> kept;
   Tape<T>* tape = nullptr;
   if (keep_tape) {
@@ -231,7 +113,8 @@ nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::tuple
   }
   {
     WithoutLock release;
-    forward<T>(p, weights, in, from.rows, {out, index(p.T) * p.n_a, p.n_a}, to.rows, tape, release.watch());
+    forward<T>(p, weights, in, from.rows, {out, index(p.T) * p.n_a, p.n_a}, to.rows, tape, nullptr,
+               release.watch());
   }
   if (kept) slot<T>(*kept)->prints = slot<T>(*kept)->fingerprints();
   return nb::make_tuple(out_array, to.tuple(), kept ? nb::cast(std::move(kept)) : nb::none());
@@ -256,7 +139,7 @@ nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::tuple dstate, boo
   const View y_view(dy, "dy");
   Array<T> own_d;
   const Rows<const T> from_y = y_view.rows_or_copy<T>({m, T_x, n_a}, own_d);
-  const StatesIn<T> from(cell, dstate, m, n_a);
+  const StatesIn<T> from(cell, dstate, {m, n_a});
 
   Gradients<T> g{};
   nb::object x_array = nb::none();  // or the gradient of the table
@@ -266,7 +149,7 @@ nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::tuple dstate, boo
     g.dx = {dx, T_x * n_x, n_x};
   }
   if (tokens) x_array = new_array<T>({kept.tape.in.n_tokens, n_x}, &g.dtable);
-  const StatesOut<T> to(cell, m, n_a);
+  const StatesOut<T> to(cell, {m, n_a});
   g.dstate0 = to.rows;
   nb::dict gradients;
   for (int i = 0; i < cell.n_params; ++i) {
@@ -330,82 +213,6 @@ nb::object tape_unpack(const PyTape& tape, const std::string& name) {
   });
 }
 
-// ---- streams ----
-
-// Multiply-adds of a step from which the interpreter lock is released: 50 us. The lock can take a switch
-// interval (5 ms) to come back where another thread computes in Python.
-constexpr double kWorthTheLock = 1e6;
-
-class PyStream {
- public:
-  PyStream(const std::string& cell, nb::dict named, int m, nb::object activations) {
-    Params p(cell_named(cell), named);
-    const Activations a = activations_of(p.cell, activations);
-    if (m < 1) refuse("m is " + std::to_string(m) + "; expected at least 1.");
-    if (p.kind == 'f')
-      f_.emplace(p.cell, a, p.n_x, p.n_a, m, p.weights<float>());
-    else if (p.kind == 'd')
-      d_.emplace(p.cell, a, p.n_x, p.n_a, m, p.weights<double>());
-    else
-      refuse("parameters must be float32 or float64.");
-  }
-  nb::object step(nb::object x) {
-    const Turn turn(busy_);
-    return f_ ? step_as(*f_, x) : step_as(*d_, x);
-  }
-  nb::object state() const {
-    const Turn turn(busy_);
-    return f_ ? state_as(*f_) : state_as(*d_);
-  }
-  void set_state(nb::tuple state) {
-    const Turn turn(busy_);
-    f_ ? set_as(*f_, state) : set_as(*d_, state);
-  }
-  void reset() {
-    const Turn turn(busy_);
-    f_ ? f_->set_state({}) : d_->set_state({});
-  }
-  int m() const { return f_ ? f_->m() : d_->m(); }
-
- private:
-  struct Turn {  // one thread at a time; a second is refused
-    std::atomic<bool>& busy;
-    explicit Turn(std::atomic<bool>& b) : busy(b) {
-      if (busy.exchange(true, std::memory_order_acquire))
-        throw BusyError("another thread uses the stream; expected one thread at a time.");
-    }
-    ~Turn() { busy.store(false, std::memory_order_release); }
-    Turn(const Turn&) = delete;
-  };
-  template <class T>
-  static void run(Stream<T>& s, const Rows<const T>& x, const Rows<T>& y) {
-    if (s.multiply_adds() < kWorthTheLock) return s.step(x, y);
-    WithoutLock release;
-    s.step(x, y);
-  }
-  template <class T>
-  static nb::object step_as(Stream<T>& s, nb::object x) {
-    View from(x, "x_t");
-    T* to;
-    nb::object out = new_array<T>({s.m(), s.n_a()}, &to);
-    run<T>(s, from.rows<const T>({s.m(), s.n_x()}), {to, s.n_a(), 0});
-    return out;
-  }
-  template <class T>
-  static nb::object state_as(const Stream<T>& s) {
-    const StatesOut<T> to(info(s.cell()), s.m(), s.n_a());
-    s.get_state(to.rows);
-    return to.tuple();
-  }
-  template <class T>
-  static void set_as(Stream<T>& s, nb::tuple state) {
-    s.set_state(StatesIn<T>(info(s.cell()), state, s.m(), s.n_a()).rows);
-  }
-  std::optional<Stream<float>> f_;
-  std::optional<Stream<double>> d_;
-  mutable std::atomic<bool> busy_{false};
-};
-
 // ---- the table of cells ----
 
 nb::tuple names_of(const char* const* names, int n) {
@@ -453,20 +260,6 @@ void bind_layers(nb::module_& m) {
           "A read-only view (m, T_x, n_a); of uniform batches only.")
       .def("unpack", &tape_unpack, "name"_a, nb::sig("def unpack(self, name: str) -> numpy.ndarray"),
            "A copy (m, T_x, n_a), 0 on padding.");
-
-  nb::class_<PyStream>(m, "Stream", "A cell that processes m sequences step by step. The weights are copied.")
-      .def(nb::init<const std::string&, nb::dict, int, nb::object>(), "cell"_a, "parameters"_a, "m"_a,
-           "activations"_a.none() = nb::none(),
-           nb::sig("def __init__(self, cell: str, parameters: dict[str, numpy.ndarray], m: int, "
-                   "activations: tuple[tuple[str, tuple[float, ...]], ...] | None = None) -> None"))
-      // no named argument: nanobind's shortest call
-      .def("step", &PyStream::step, nb::sig("def step(self, xt: numpy.ndarray, /) -> numpy.ndarray"),
-           "xt (m, n_x) -> the next output (m, n_a).")
-      .def("reset", &PyStream::reset)
-      .def("set_state", &PyStream::set_state, "state"_a,
-           nb::sig("def set_state(self, state: tuple[numpy.ndarray | None, ...]) -> None"))
-      .def_prop_ro("state", &PyStream::state, nb::sig("def state(self) -> tuple[numpy.ndarray, ...]"))
-      .def_prop_ro("m", &PyStream::m);
 
   m.def("cells", &cells, nb::sig("def cells() -> dict[str, dict]"),
         "The native cells by name: states, gates, the kind of every parameter, the number of activations to "

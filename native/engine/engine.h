@@ -64,10 +64,21 @@ struct StateRows {
   Rows<T> of[kMaxStates];
 };
 
-// With tape == nullptr nothing is kept.
+// Weights in the order in which the forward pass reads them.
+template <class T>
+struct Packed {
+  Packed() = default;
+  Packed(const Problem&, const Weights<const T>&);  // of any number of sequences and steps
+  Packed(const Batch&, const Weights<const T>&, bool threads);
+  void attach(Forward<T>&) const;
+  Array<T> x, bias, per_unit, a[kMaxStages];
+};
+
+// With tape == nullptr nothing is kept. With `packed` the weights are not read: they were packed before.
 template <class T>
 void forward(const Problem&, const Weights<const T>&, const Input<T>&, const StateRows<const T>& state0,
-             Rows<T> out, const StateRows<T>& final_state, Tape<T>* tape, Watch watch = {});
+             Rows<T> out, const StateRows<T>& final_state, Tape<T>* tape, const Packed<T>* packed = nullptr,
+             Watch watch = {});
 
 template <class T>
 struct Gradients {
@@ -79,15 +90,6 @@ struct Gradients {
 template <class T>
 void backward(const Tape<T>&, Rows<const T> dy, const StateRows<const T>& dfinal, const Gradients<T>&,
               Watch watch = {});
-
-// Weights in the order in which the forward pass reads them.
-template <class T>
-struct Packed {
-  Packed() = default;
-  Packed(const Batch&, const Weights<const T>&, bool threads);
-  void attach(Forward<T>&) const;
-  Array<T> x, bias, per_unit, a[kMaxStages];
-};
 
 // m rows, one step at a time. Weights are packed once; a step allocates nothing.
 template <class T>

@@ -93,15 +93,33 @@ Packed<T>::Packed(const Batch& b, const Weights<const T>& w, bool threads) {
 }
 
 template <class T>
+Packed<T>::Packed(const Problem& problem, const Weights<const T>& w)
+    : Packed(Plan(problem, kernels<T>().vector_length, sizeof(T)).batch(), w, false) {}
+
+template <class T>
 void Packed<T>::attach(Forward<T>& f) const {
   f.packed_x = x.data(), f.packed_bias = bias.data(), f.per_unit = per_unit.data();
   for (int i = 0; i < kMaxStages; ++i) f.packed_a[i] = a[i].data();
 }
 
+// Whether threads take units of the one row of a step, because one core's cache does not hold its weights.
+template <class T>
+bool share_row(const Plan& p, const Packed<T>& w) {
+  return p.m == 1 && can_share_row(info(p.cell)) && (w.x.size() + w.a[0].size()) * sizeof(T) > kCoreCache;
+}
+template <class T>
+void step_of_shared_row(const Forward<T>& f) {
+  const Kernels<T>& k = kernels<T>();
+  const int units = f.batch.units, grains = (units + kUnitGrain - 1) / kUnitGrain;
+  const int shares = std::min(get_num_threads(), grains);
+  const auto begin = [&](int i) { return std::min(units, grains * i / shares * kUnitGrain); };
+  parallel(shares, [&](int i) { k.forward_units(f, begin(i), begin(i + 1)); });
+}
+
 template <class T>
 void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& input,
              const StateRows<const T>& state0, Rows<T> out, const StateRows<T>& final_state, Tape<T>* tape,
-             Watch watch) {
+             const Packed<T>* packed, Watch watch) {
   const Kernels<T>& k = kernels<T>();
   const CellInfo& cell = info(problem.cell);
   const int n_x = problem.n_x, n_a = problem.n_a;
@@ -114,7 +132,8 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   const double work = multiply_adds(plan);
   const int parts = parts_for(work, b.m), chunk = chunk_steps(b, parts, sizeof(T));
   const bool keep_gates = tape && cell.keep_blocks;
-  const Packed<T> packed(b, w, true);
+  Packed<T> own_packed;
+  if (!packed) own_packed = Packed<T>(b, w, true), packed = &own_packed;
 
   const index state_rows = tape ? b.m + b.slots() : 2 * index(b.m);
   const index gate_rows = keep_gates ? b.slots() : index(chunk) * b.m;
@@ -132,7 +151,7 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
     const int n = parts_for(products, 1 << 10);
     in_pieces(in.n_tokens, 1, products, n, watch, [&](index t0, index t1) {
       parallel(n, [&](int i) {
-        k.affine_rows(input_projection(b), packed.x.data(), packed.bias.data(), in.table, projected.data(),
+        k.affine_rows(input_projection(b), packed->x.data(), packed->bias.data(), in.table, projected.data(),
                       int(t0 + (t1 - t0) * i / n), int(t0 + (t1 - t0) * (i + 1) / n));
       });
     });
@@ -147,15 +166,18 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
     f.st.state[i] = state[i].data();
     load_state(b, state0.of[i], f.st.state[i]);
   }
-  packed.attach(f);
+  packed->attach(f);
   f.stage_a = stage.data();
   f.out = out;
 
-  in_pieces(b.steps, chunk, work, parts, watch, [&](index s0, index s1) {
-    f.s0 = int(s0), f.s1 = int(s1);
-    const std::vector<int> begin = split_rows(b, f.s0, f.s1, parts);
-    parallel(parts, [&](int i) { k.forward(f, begin[i], begin[i + 1], scratch.data() + pointers * begin[i]); });
-  });
+  if (b.steps == 1 && !tape && !in.table && share_row(plan, *packed)) {
+    step_of_shared_row(f);
+  } else
+    in_pieces(b.steps, chunk, work, parts, watch, [&](index s0, index s1) {
+      f.s0 = int(s0), f.s1 = int(s1);
+      const std::vector<int> begin = split_rows(b, f.s0, f.s1, parts);
+      parallel(parts, [&](int i) { k.forward(f, begin[i], begin[i + 1], scratch.data() + pointers * begin[i]); });
+    });
 
   zero_padding(b, problem.T, out, n_a);
   for (int r = 0; r < b.m; ++r) {
@@ -192,8 +214,7 @@ Stream<T>::Stream(Cell which, const Activations& activations, int n_x, int n_a, 
   call_.s1 = 1;
   multiply_adds_ = bptt::multiply_adds(plan_);
   parts_ = parts_for(multiply_adds_, m);
-  const std::size_t weights = (packed_.x.size() + packed_.a[0].size()) * sizeof(T);
-  share_row_ = m == 1 && can_share_row(cell) && weights > kCoreCache;
+  share_row_ = share_row(plan_, packed_);
   set_state({});
 }
 
@@ -202,13 +223,10 @@ void Stream<T>::step(Rows<const T> x, Rows<T> out) {
   const Kernels<T>& k = kernels<T>();
   call_.in.x = x;
   call_.out = out;
-  const int m = plan_.m, units = plan_.units;
-  const int threads = get_num_threads(), grains = (units + kUnitGrain - 1) / kUnitGrain;
-  const int shares = share_row_ ? std::min(threads, grains) : 1, parts = std::min(parts_, threads);
-  const auto begin = [&](int i) { return std::min(units, grains * i / shares * kUnitGrain); };
-  if (shares > 1) {
-    parallel(shares, [&](int i) { k.forward_units(call_, begin(i), begin(i + 1)); });
-  } else
+  const int m = plan_.m, parts = std::min(parts_, get_num_threads());
+  if (share_row_)
+    step_of_shared_row(call_);
+  else
     parallel(parts, [&](int i) {
       const int r0 = m * i / parts, r1 = m * (i + 1) / parts;
       k.forward(call_, r0, r1, scratch_.data() + kStepPointers * r0);
@@ -236,7 +254,7 @@ void Stream<T>::set_state(const StateRows<const T>& from) {
   template struct Packed<T>;                                                                                    \
   template class Stream<T>;                                                                                     \
   template void forward<T>(const Problem&, const Weights<const T>&, const Input<T>&, const StateRows<const T>&, \
-                           Rows<T>, const StateRows<T>&, Tape<T>*, Watch);
+                           Rows<T>, const StateRows<T>&, Tape<T>*, const Packed<T>*, Watch);
 BPTT_INSTANTIATE(float)
 BPTT_INSTANTIATE(double)
 

@@ -10,6 +10,7 @@ import pytest
 
 import bptt
 from bptt import check_grads, engine
+from bptt.engine.contract import Direction
 from bptt.equations.sequences import reverse_valid
 from bptt.equations.updates import AdamStep
 from tests.support.cases import NATIVE, copies, final_states, make_case, ragged_lengths, same_bits
@@ -77,6 +78,30 @@ def test_steps_equal_forward(name):
         assert_close(stepper.step(case.x[:, :, t].T.copy()), outputs[:, t], "rows")
     for s, after in zip(stepper.state, final, strict=True):
         assert_close(s, after, "rows")
+
+
+@pytest.mark.parametrize("layout", ["C", "F"])
+@pytest.mark.parametrize("ragged", [False, True], ids=["uniform", "ragged"])
+@pytest.mark.parametrize("name", NATIVE)
+def test_prepared_directions_equal_forward(name, ragged, layout):
+    cell, lengths = NATIVE[name].cell, ragged_lengths(M, T_X) if ragged else None
+    rng = np.random.default_rng(0)
+    x = np.array(rng.standard_normal((M, T_X, 3)), order=layout)
+    states = tuple(np.array(rng.standard_normal((2, M, 5)), order=layout) for _ in cell.states)
+    directions = [Direction(cell, cell.init(rng, 3, 5, dtype=np.float64), k > 0) for k in range(2)]
+    expected = [
+        engine.provider().forward(cell, x, tuple(s[k] for s in states), d.parameters, lengths,
+                                  reverse=d.reverse)[:2]
+        for k, d in enumerate(directions)
+    ]  # fmt: skip
+    run = engine.provider().prepare(directions)
+    for d in directions:
+        for p in d.parameters.values():
+            p.fill(np.nan)  # it has copies
+    y, ends = run(x, states, lengths)
+    np.testing.assert_array_equal(y, np.concatenate([y for y, _ in expected], axis=2))
+    for end, *parts in zip(ends, *[state for _, state in expected], strict=True):
+        np.testing.assert_array_equal(end, parts)
 
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["ahead", "reverse"])

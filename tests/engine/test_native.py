@@ -465,6 +465,8 @@ def test_threads_that_share_the_units_of_one_row_give_the_bits_of_the_sequence(
     try:
         for threads in (1, 2, 3, 5):
             bptt.set_num_threads(threads)
+            first, _, _ = layer.forward(x[:, :1], parameters, keep_tape=False)
+            np.testing.assert_array_equal(first, y[:, :1])
             stream = layer.stream(parameters)
             for _ in range(2):
                 stepped = [stream.step(np.ascontiguousarray(x[:, t])).copy() for t in range(9)]

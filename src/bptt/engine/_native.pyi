@@ -36,6 +36,35 @@ class Tape:
     def unpack(self, name: str) -> numpy.ndarray:
         """A copy (m, T_x, n_a), 0 on padding."""
 
+def cells() -> dict[str, dict]:
+    """
+    The native cells by name: states, gates, the kind of every parameter, the number of activations to choose.
+    """
+
+def activations() -> dict[str, int]:
+    """The activations of variants by name, and how many values each has."""
+
+def forward(cell: str, x: numpy.ndarray, parameters: dict[str, numpy.ndarray], lengths: numpy.ndarray | None, state0: tuple[numpy.ndarray | None, ...], reverse: bool, keep_tape: bool, table: numpy.ndarray | None, activations: tuple[tuple[str, tuple[float, ...]], ...] | None = None) -> tuple[numpy.ndarray, tuple[numpy.ndarray, ...], Tape]:
+    """
+    Returns (y, final state, tape); the tape is None without keep_tape. See bptt.engine.Provider.forward.
+    """
+
+def backward(tape: Tape, dy: numpy.ndarray, dstate: tuple[numpy.ndarray | None, ...], need_dx: bool) -> tuple[numpy.ndarray | None, tuple[numpy.ndarray, ...], dict[str, numpy.ndarray]]:
+    """
+    Returns (dx or the gradient of the table, dstate0, gradients). See bptt.engine.Provider.backward.
+    """
+
+class Layer:
+    """
+    The directions of a layer, which read one input. The weights are copied.
+    """
+
+    def __init__(self, directions: list[tuple[str, dict[str, numpy.ndarray], tuple[tuple[str, tuple[float, ...]], ...] | None, bool]]) -> None:
+        """directions: (cell, parameters, activations, reverse) of each."""
+
+    def forward(self, x: numpy.ndarray, state0: tuple[numpy.ndarray, ...], lengths: numpy.ndarray | None, /) -> tuple[numpy.ndarray, tuple[numpy.ndarray, ...]]:
+        """Returns (y, final state): see bptt.engine.Provider.prepare."""
+
 class Stream:
     """
     A cell that processes m sequences step by step. The weights are copied.
@@ -55,24 +84,6 @@ class Stream:
 
     @property
     def m(self) -> int: ...
-
-def cells() -> dict[str, dict]:
-    """
-    The native cells by name: states, gates, the kind of every parameter, the number of activations to choose.
-    """
-
-def activations() -> dict[str, int]:
-    """The activations of variants by name, and how many values each has."""
-
-def forward(cell: str, x: numpy.ndarray, parameters: dict[str, numpy.ndarray], lengths: numpy.ndarray | None, state0: tuple[numpy.ndarray | None, ...], reverse: bool, keep_tape: bool, table: numpy.ndarray | None, activations: tuple[tuple[str, tuple[float, ...]], ...] | None = None) -> tuple[numpy.ndarray, tuple[numpy.ndarray, ...], Tape]:
-    """
-    Returns (y, final state, tape); the tape is None without keep_tape. See bptt.engine.Provider.forward.
-    """
-
-def backward(tape: Tape, dy: numpy.ndarray, dstate: tuple[numpy.ndarray | None, ...], need_dx: bool) -> tuple[numpy.ndarray | None, tuple[numpy.ndarray, ...], dict[str, numpy.ndarray]]:
-    """
-    Returns (dx or the gradient of the table, dstate0, gradients). See bptt.engine.Provider.backward.
-    """
 
 def dense_forward(x: numpy.ndarray, W: numpy.ndarray, b: numpy.ndarray) -> numpy.ndarray: ...
 

@@ -12,7 +12,7 @@ batch or on padding; and that a stream is bit-identical to the whole sequence.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -68,6 +68,18 @@ class Stepper(Protocol):
 
     @state.setter
     def state(self, state: State) -> None: ...
+
+
+class Direction(NamedTuple):
+    """One direction of a layer: its cell, parameters, and whether it runs backwards in time."""
+
+    cell: Cell
+    parameters: dict[str, np.ndarray]
+    reverse: bool
+
+
+# (x, states, lengths) -> (y, final states): see `Provider.prepare`
+Prepared = Callable[[np.ndarray, State, np.ndarray | None], tuple[np.ndarray, State]]
 
 
 class Provider(Protocol):
@@ -148,6 +160,25 @@ class Provider(Protocol):
         dstate0 : tuple of ndarray, each (m, n_a)
         gradients : dict of str to ndarray
             Keyed like the parameters.
+        """
+        ...
+
+    def prepare(self, directions: Sequence[Direction]) -> Prepared:
+        """Prepare repeated inference with the same parameters.
+
+        The parameters are copied: later changes do not reach the function. Threads may call it at
+        the same time.
+
+        Parameters
+        ----------
+        directions : sequence of Direction
+            They read the same x and are alike in n_x, n_a and states.
+
+        Returns
+        -------
+        callable (x, states, lengths) -> (y, states)
+            x and lengths as in `forward`; each of the states (n_directions, m, n_a); y
+            (m, T_x, n_directions * n_a), one direction after the other.
         """
         ...
 

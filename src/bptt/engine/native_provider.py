@@ -13,7 +13,7 @@ from ..equations.updates import AdamStep
 from ..equations.variants import parts_of
 from ..errors import ConfigError, EngineError
 from . import _native
-from .contract import State, Stepper, Tape, changed
+from .contract import Direction, Prepared, State, Stepper, Tape, changed
 from .numpy_provider import NumpyProvider
 from .threads import MOST, default_threads
 
@@ -185,6 +185,25 @@ class NativeProvider:
             return _native.backward(tape.tape, _rows(dy), dstate, need_dx)
         except _native.ChangedError as error:
             raise changed(str(error)) from None
+
+    def prepare(self, directions: Sequence[Direction]) -> Prepared:
+        """Prepare repeated inference with the same parameters."""
+        rows = []
+        for cell, parameters, reverse in directions:
+            native = self._of(cell)
+            if native is None:
+                return self._equations.prepare(directions)
+            own = {key: _contiguous(p) for key, p in parameters.items()}
+            rows.append((native.name, own, native.activations, reverse))
+        forward = _native.Layer(rows).forward
+
+        def run(x: np.ndarray, states: State, lengths: np.ndarray | None):
+            try:
+                return forward(x, states, lengths)
+            except _native.LayoutError:
+                return forward(_rows(x), tuple(map(_rows, states)), lengths)
+
+        return run
 
     def stream(self, cell: Cell, parameters: dict[str, np.ndarray], m: int) -> Stepper:
         """Prepare to process m sequences step by step."""

@@ -19,7 +19,7 @@ from ..equations.sequences import (
 from ..equations.underflow import may_underflow
 from ..equations.updates import AdamStep
 from ..errors import EngineError
-from .contract import State, Stepper, Tape, changed
+from .contract import Direction, Prepared, State, Stepper, Tape, changed
 
 
 def _batch_first(z):
@@ -170,6 +170,22 @@ class NumpyProvider:
             dx = _batch_first(turn(found["dx"]))
         dstate0 = tuple(found[f"d{s}0"].T for s in caches.cell.states)
         return dx, dstate0, {name: found[f"d{name}"] for name in caches.cell.parameters}
+
+    def prepare(self, directions: Sequence[Direction]) -> Prepared:
+        """Prepare repeated inference with the same parameters."""
+        own = [d._replace(parameters={k: p.copy() for k, p in d.parameters.items()})
+               for d in directions]  # fmt: skip
+
+        def run(x: np.ndarray, states: State, lengths: np.ndarray | None):
+            found = []
+            for k, d in enumerate(own):
+                before = tuple([s[k] for s in states])
+                found.append(self.forward(d.cell, x, before, d.parameters, lengths,
+                                          reverse=d.reverse, keep_tape=False))  # fmt: skip
+            ends = zip(*[state for _, state, _ in found], strict=True)
+            return np.concatenate([y for y, _, _ in found], axis=2), tuple(map(np.stack, ends))
+
+        return run
 
     def stream(self, cell: Cell, parameters: dict[str, np.ndarray], m: int) -> Stepper:
         """Prepare to process m sequences step by step."""

@@ -29,7 +29,7 @@ class _NoChain(Exception):
 
 
 def network_of(
-    graph: GraphFile, directions: dict[int, list[recurrent.Direction]]
+    graph: GraphFile, directions: dict[int, recurrent.Directions]
 ) -> tuple[Network, dict[str, np.ndarray], bool] | None:
     """Return the network of a graph, its parameters, and whether x is (T, m, n); None if none.
 
@@ -37,7 +37,7 @@ def network_of(
     ----------
     graph : GraphFile
         Constants computed.
-    directions : dict of int to list of Direction
+    directions : dict of int to Directions
         Cells and parameters of the recurrent nodes, by the id of the node.
     """
     try:
@@ -57,7 +57,7 @@ def network_of(
 class _Chain:
     """Follows one value through a graph."""
 
-    def __init__(self, graph: GraphFile, directions: dict[int, list[recurrent.Direction]]):
+    def __init__(self, graph: GraphFile, directions: dict[int, recurrent.Directions]):
         self.graph, self.directions = graph, directions
         self.users: dict[str, list[Node]] = {}
         for node in graph.nodes:

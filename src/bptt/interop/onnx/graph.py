@@ -32,7 +32,7 @@ class Graph:
         self._file = model
         self.inputs: dict[str, Value] = {v.name: v for v in model.graph.inputs}
         self.outputs: dict[str, Value] = {v.name: v for v in model.graph.outputs}
-        self._directions: dict[int, list[recurrent.Direction]] = {}  # by id of the node
+        self._directions: dict[int, recurrent.Directions] = {}  # by id of the node
         self.modules: dict[str, Imported] = {}
         self.notes: list[str] = []
         _fold(model.graph, {}, model.opset, self._visit)

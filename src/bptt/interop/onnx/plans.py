@@ -83,11 +83,11 @@ class Plans:
     Parameters
     ----------
     opset : int
-    directions : dict of int to list of Direction
+    directions : dict of int to Directions
         Cells and parameters of the recurrent nodes with constant weights, by the id of the node.
     """
 
-    def __init__(self, opset: int, directions: dict[int, list[recurrent.Direction]]):
+    def __init__(self, opset: int, directions: dict[int, recurrent.Directions]):
         self.opset, self.directions = opset, directions
         self._plans: dict[tuple[Any, ...], Plan] = {}
         self._seen: dict[tuple[Any, ...], None] = {}  # keys in order
@@ -269,7 +269,7 @@ def _operator(node: Node, opset: int, *given: Any) -> Any:
 
 
 def _recurrent(
-    node: Node, directions: list[recurrent.Direction] | None, *given: Any
+    node: Node, directions: recurrent.Directions | None, *given: Any
 ) -> tuple[np.ndarray, ...]:
     return recurrent.run(node, list(given), directions)
 

@@ -157,8 +157,5 @@ def _recurrent(maker, node, given, results):
     if any(v.array.dtype != dtype for v in (x, *states)):
         return None
     batch_first = bool(attribute(node, "layout", 0))
-    run = partial(recurrent.compute, directions, batch_first, None)
-    m, steps = x.array.shape[:2] if batch_first else x.array.shape[1::-1]
-    if m and steps == len(directions) == 1:
-        run = recurrent.one_step(directions[0], m, [y.shape for y in results])
-    return maker.call(run, [x, *states], results)
+    run = directions.prepared(), len(directions), batch_first, None
+    return maker.call(partial(recurrent.compute, *run), [x, *states], results)

@@ -4,12 +4,10 @@ Source: the operators' documentation (versions 1 to 22). All attributes are read
 activations with alpha and beta, clip, input_forget, linear_before_reset, peepholes, layout.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import numpy as np
 
-from ...engine import Stepper, provider
+from ...engine import provider
+from ...engine.contract import Direction, Prepared
 from ...equations import Cell, variant
 from ...equations.nonlinearities import DEFAULTS, nonlinearity
 from ...errors import ConfigError, InteropError
@@ -35,12 +33,19 @@ _KINDS = {name.lower(): (kind, count) for kind, (name, count) in NAMES.items()}
 _NO_DEFAULTS = ("linear", "scaled_tanh", "thresholded_relu")
 
 
-class Direction(NamedTuple):
-    """One direction of a node: its cell and parameters."""
+class Directions(list[Direction]):
+    """The directions of a node. The engine packs their weights at the first call."""
 
-    cell: Cell
-    parameters: dict[str, np.ndarray]
-    reverse: bool
+    def __init__(self):
+        super().__init__()
+        self._prepared: dict[str, Prepared] = {}
+
+    def prepared(self) -> Prepared:
+        """Return the function of the engine in use."""
+        engine = provider()
+        if engine.name not in self._prepared:
+            self._prepared[engine.name] = engine.prepare(self)
+        return self._prepared[engine.name]
 
 
 def cells_of(node: Node) -> list[tuple[Cell, bool]]:
@@ -104,7 +109,7 @@ def _activation(name: str, numbers: dict[str, list[float]]):
 
 def directions_of(
     node: Node, W: np.ndarray, R: np.ndarray, B: np.ndarray | None, P: np.ndarray | None
-) -> list[Direction]:
+) -> Directions:
     """Return cells and parameters of a node from its weights.
 
     Parameters
@@ -125,7 +130,7 @@ def directions_of(
     for name, array, width in (("B", B, 2 * n_gates * n_a), ("P", P, 3 * n_a)):
         if array is not None and array.shape != (len(cells), width):
             raise InteropError(f"{name} is {array.shape}; expected {(len(cells), width)}.")
-    found = []
+    found = Directions()
     for k, (cell, reverse) in enumerate(cells):
         b, rb = (None, None) if B is None else np.split(B[k], 2)
         parameters = from_blocks(cell, Blocks(W[k], R[k], b, rb), "onnx", like=f"node {node.name}")
@@ -138,7 +143,7 @@ def directions_of(
 
 
 def run(
-    node: Node, inputs: list[np.ndarray | None], directions: list[Direction] | None = None
+    node: Node, inputs: list[np.ndarray | None], directions: Directions | None = None
 ) -> tuple[np.ndarray, ...]:
     """Compute a recurrent node: Y, Y_h and, for an LSTM, Y_c.
 
@@ -147,7 +152,7 @@ def run(
     node : Node
     inputs : list of (ndarray or None)
         X, W, R, B, sequence_lens, initial_h, initial_c, P.
-    directions : list of Direction, optional
+    directions : Directions, optional
         Of `directions_of`, where the weights are constants.
     """
     X, W, R, B, lengths, h0, c0, P = (*inputs, *[None] * 8)[:8]
@@ -180,64 +185,22 @@ def run(
                 f"an initial state is {given.shape}; expected {(*shape, sizes['n_a'])}."
             )
         states.append(given.astype(dtype, copy=False))
-    found = compute(directions, batch_first, lengths, x, *states)
+    found = compute(directions.prepared(), len(directions), batch_first, lengths, x, *states)
     return tuple(z.astype(X.dtype, copy=False) for z in found) if half else found
 
 
 def compute(
-    directions: list[Direction], batch_first: bool, lengths: np.ndarray | None, x: np.ndarray,
+    run: Prepared, n: int, batch_first: bool, lengths: np.ndarray | None, x: np.ndarray,
     *states: np.ndarray,
 ) -> tuple[np.ndarray, ...]:  # fmt: skip
-    """Return Y, Y_h and Y_c of a node whose inputs are known to fit, all states given."""
-    if not batch_first:
-        x = x.transpose(1, 0, 2)
-    forward, found = provider().forward, []
-    for k, d in enumerate(directions):
-        state0 = tuple([s[:, k] if batch_first else s[k] for s in states])
-        found.append(forward(d.cell, x, state0, d.parameters, lengths, reverse=d.reverse,
-                             keep_tape=False))  # fmt: skip
-    if len(found) == 1:
-        Y, ends = found[0][0][:, :, np.newaxis], [s[np.newaxis] for s in found[0][1]]
-    else:
-        (y, first, _), (reversed_y, second, _) = found
-        Y = np.concatenate((y, reversed_y), axis=2).reshape(*y.shape[:2], 2, y.shape[2])
-        ends = [np.concatenate(both).reshape(2, *both[0].shape)
-                for both in zip(first, second, strict=True)]  # fmt: skip
+    """Return Y, Y_h and Y_c of a node of n directions whose inputs are known to fit."""
+    n_a = states[0].shape[2]
     if batch_first:
-        return Y, *[s.transpose(1, 0, 2) for s in ends]
-    return Y.transpose(1, 2, 0, 3), *ends
-
-
-def one_step(
-    direction: Direction, m: int, shapes: list[tuple[int, ...]]
-) -> Callable[..., tuple[np.ndarray, ...]]:
-    """Return the function of X and all states for one step; the weights are packed once.
-
-    Parameters
-    ----------
-    direction : Direction
-    m : int
-        Sequences, at least 1.
-    shapes : list of tuple of int
-        Of Y, Y_h and Y_c.
-    """
-    idle: list[Stepper] = []  # one taken out is no other thread's
-    sizes = direction.cell.sizes(direction.parameters)
-    into, state = (m, sizes["n_x"]), (m, sizes["n_a"])
-    first, *others = shapes
-
-    def run(x: np.ndarray, *states: np.ndarray) -> tuple[np.ndarray, ...]:
-        try:
-            stepper = idle.pop()
-        except IndexError:
-            stepper = provider().stream(direction.cell, direction.parameters, m)
-        stepper.state = tuple([s.reshape(state) for s in states])
-        y = stepper.step(np.ascontiguousarray(x.reshape(into))).copy()
-        ends = stepper.state
-        idle.append(stepper)
-        return y.reshape(first), *[s.reshape(n) for s, n in zip(ends, others, strict=True)]
-
-    return run
+        y, ends = run(x, tuple([s.transpose(1, 0, 2) for s in states]), lengths)
+        return y.reshape(*x.shape[:2], n, n_a), *[s.transpose(1, 0, 2) for s in ends]
+    T_x, m, _ = x.shape
+    y, ends = run(x.transpose(1, 0, 2), states, lengths)
+    return y.reshape(m, T_x, n, n_a).transpose(1, 2, 0, 3), *ends
 
 
 def _n_x(direction: Direction) -> int:
