@@ -91,7 +91,7 @@ class Provider(Protocol):
         self,
         cell: Cell,
         x: np.ndarray,
-        state0: State,
+        state0: tuple[np.ndarray | None, ...],
         parameters: dict[str, np.ndarray],
         lengths: np.ndarray | None = None,
         *,
@@ -105,8 +105,8 @@ class Provider(Protocol):
         ----------
         cell : Cell
         x : ndarray, shape (m, T_x, n_x); with a table, ndarray of int64, shape (m, T_x)
-        state0 : tuple of ndarray, each (m, n_a)
-            The states before the first step, in the order of ``cell.states``.
+        state0 : tuple of (ndarray or None), each (m, n_a)
+            The states before the first step, in the order of ``cell.states``; None is zero.
         parameters : dict of str to ndarray
         lengths : ndarray of int64, shape (m,), optional
             Steps of each sequence, in 0..T_x; T_x where None.

@@ -20,6 +20,8 @@ from .threads import MOST, default_threads
 
 def _rows(z):
     """Make features contiguous, as the kernels need them; the other strides are free."""
+    if z is None:  # a state of zeros
+        return None
     if z.dtype.isnative and (z.shape[-1] <= 1 or z.strides[-1] == z.itemsize):
         return z
     return np.ascontiguousarray(z, z.dtype.newbyteorder("="))
@@ -121,7 +123,7 @@ class NativeProvider:
         self,
         cell: Cell,
         x: np.ndarray,
-        state0: State,
+        state0: tuple[np.ndarray | None, ...],
         parameters: dict[str, np.ndarray],
         lengths: np.ndarray | None = None,
         *,
@@ -181,8 +183,7 @@ class NativeProvider:
         try:
             return _native.backward(tape.tape, dy, dstate, need_dx)
         except _native.LayoutError:
-            dstate = tuple(None if ds is None else _rows(ds) for ds in dstate)
-            return _native.backward(tape.tape, _rows(dy), dstate, need_dx)
+            return _native.backward(tape.tape, _rows(dy), tuple(map(_rows, dstate)), need_dx)
         except _native.ChangedError as error:
             raise changed(str(error)) from None
 
@@ -214,13 +215,19 @@ class NativeProvider:
 
     def dense_forward(self, x: np.ndarray, W: np.ndarray, b: np.ndarray) -> np.ndarray:
         """Compute ``x @ W.T + b``."""
-        return _native.dense_forward(*map(_contiguous, (x, W, b)))
+        try:
+            return _native.dense_forward(x, W, b)
+        except _native.LayoutError:
+            return _native.dense_forward(*map(_contiguous, (x, W, b)))
 
     def dense_backward(
         self, dy: np.ndarray, x: np.ndarray, W: np.ndarray, *, need_dx: bool = True
     ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
         """Return the gradients of x, W and b of `dense_forward`."""
-        return _native.dense_backward(_contiguous(dy), _contiguous(x), _contiguous(W), need_dx)
+        try:
+            return _native.dense_backward(dy, x, W, need_dx)
+        except _native.LayoutError:
+            return _native.dense_backward(*map(_contiguous, (dy, x, W)), need_dx)
 
     def softmax_cross_entropy(
         self, logits: np.ndarray, ids: np.ndarray

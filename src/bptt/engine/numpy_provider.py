@@ -120,7 +120,7 @@ class NumpyProvider:
         self,
         cell: Cell,
         x: np.ndarray,
-        state0: State,
+        state0: tuple[np.ndarray | None, ...],
         parameters: dict[str, np.ndarray],
         lengths: np.ndarray | None = None,
         *,
@@ -133,11 +133,12 @@ class NumpyProvider:
         if table is not None:
             tokens = np.where(valid_steps(lengths, *x.shape), x, 0)  # padding may hold anything
             x = table[tokens]
+        zeros = np.zeros((cell.sizes(parameters)["n_a"], len(x)), x.dtype)
         turn = (lambda z: reverse_valid(z, lengths)) if reverse else (lambda z: z)
         states, final, caches = forward_through_time(
             cell,
             turn(_features_first(x)),
-            tuple(s.T for s in state0),
+            tuple(zeros if s is None else s.T for s in state0),
             parameters,
             lengths,
             keep_caches=keep_tape,

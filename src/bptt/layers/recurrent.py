@@ -224,7 +224,9 @@ class Recurrent(Layer):
                 y = self._features("x", y, "m T_x n_x", parameters)
             if lengths is not None:
                 lengths = ArrayChecker().lengths("lengths", lengths, *y.shape[:2])
-        state = self.checked_state(state, len(y), dtype)
+        before: Any = [(None,) * len(self.states)] * len(self.slots)  # zeros
+        if state is not None:
+            before = list(zip(*self.checked_state(state, len(y), dtype), strict=True))
         run, tapes, finals = provider().forward, [], []
         for k in range(self.n_layers):
             outputs = []
@@ -234,7 +236,7 @@ class Recurrent(Layer):
                 out, final, tape = run(
                     self.cell,
                     y,
-                    tuple([s[i] for s in state]),
+                    before[i],
                     by_slot[i],
                     lengths,
                     table=table if k == 0 else None,

@@ -145,7 +145,11 @@ class StepwiseLayer(Layer):
     def stepper(self, parameters: Parameters, m: int) -> Stepper:
         """Check the parameters and prepare to map one time step of m sequences."""
         own = {name: p.copy() for name, p in self._check(parameters)[0].items()}
-        return Stateless(lambda xt: self.step(xt, own, ())[0], m)
+
+        def step(xt):  # without a check of the parameters at each step
+            return self._map("xt", self._checked("xt", xt, "m", own), own, False)[0]
+
+        return Stateless(step, m)
 
 
 def packed(z: np.ndarray, valid: np.ndarray | None) -> np.ndarray:
