@@ -18,7 +18,7 @@ from .numpy_provider import NumpyProvider
 from .threads import MOST, default_threads
 
 
-def _rows(z):
+def _rows(z: Any) -> Any:
     """Make features contiguous, as the kernels need them; the other strides are free."""
     if z is None:  # a state of zeros
         return None
@@ -227,7 +227,7 @@ class NativeProvider:
         try:
             return _native.dense_backward(dy, x, W, need_dx)
         except _native.LayoutError:
-            return _native.dense_backward(*map(_contiguous, (dy, x, W)), need_dx)
+            return _native.dense_backward(_contiguous(dy), _contiguous(x), _contiguous(W), need_dx)
 
     def softmax_cross_entropy(
         self, logits: np.ndarray, ids: np.ndarray
