@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import operation
 from ..layers import Recurrent
 from ..network import Network
+from .inputs import blocks
 from .trace import Trace
 
 
@@ -61,10 +62,12 @@ def time_constants(trace: Trace, name: str) -> np.ndarray:
     ConfigError
         There is no such name.
     """
-    g = trace.flat(name).astype(np.float64)
-    f = 1 - g if name.endswith(".ut") else g
+    g, update = trace.flat(name), name.endswith(".ut")
+    total = np.zeros(g.shape[1])
     with np.errstate(divide="ignore"):
-        return np.abs(-1 / np.log(f).mean(axis=0))
+        for rows in blocks(g):
+            total += np.log(1 - rows if update else rows).sum(axis=0)
+        return np.abs(-len(g) / total)
 
 
 @operation

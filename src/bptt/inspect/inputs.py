@@ -1,6 +1,6 @@
 """What a model's network reads: data in the user's form becomes arrays."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,9 @@ from ..layers import Recurrent
 from ..models.base import Model
 from ..models.scikit_learn import check_fitted
 from ..network import Network
+
+
+_ROWS = 2**13  # of a block
 
 
 class Read(NamedTuple):
@@ -76,6 +79,12 @@ def need_counts(**counts: Any) -> None:
     for name, value in counts.items():
         if not is_whole(value) or value < 1:
             raise ConfigError(f"{name} is {value!r}; expected a whole number of at least 1.")
+
+
+def blocks(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield some rows of a long array at a time, in float64: a whole copy would take too much."""
+    for begin in range(0, len(values), _ROWS):
+        yield values[begin : begin + _ROWS].astype(np.float64)
 
 
 def name_list(names: Any) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 from ..layers import Recurrent
 from .drawings import GATES, MEMORY_GATES
 from .gates import Saturation, histogram, saturation, time_constants
+from .inputs import blocks
 from .trace import Trace, trace
 from .units import correlations
 
@@ -31,20 +32,25 @@ class Row(NamedTuple):
 
 def quantized(values: np.ndarray, levels: int) -> Row:
     """Return values (T, n) in bytes; of units with both signs, 0 stays exact."""
-    finite = np.isfinite(values)
-    low = np.where(finite, values, np.inf).min(axis=0, initial=np.inf).astype(np.float64)
-    high = np.where(finite, values, -np.inf).max(axis=0, initial=-np.inf).astype(np.float64)
+    n = values.shape[1]
+    low, high, total, squares = np.full(n, np.inf), np.full(n, -np.inf), np.zeros(n), np.zeros(n)
+    for rows in blocks(values):
+        low = np.minimum(low, rows.min(axis=0, where=(known := np.isfinite(rows)), initial=np.inf))
+        high = np.maximum(high, rows.max(axis=0, where=known, initial=-np.inf))
+        total += rows.sum(axis=0, where=known)
     low, high = np.where(np.isfinite(low), low, 0), np.where(np.isfinite(high), high, 0)
-    both = (low < 0) & (high > 0)
-    most = np.maximum(-low, high)
+    both, most = (low < 0) & (high > 0), np.maximum(-low, high)
     low, high = np.where(both, -most, low), np.where(both, most, high)
     scale = levels / np.where(high > low, high - low, 1)
-    found = np.empty(values.shape, np.uint8)
-    for begin in range(0, len(values), 4096):
-        part = slice(begin, begin + 4096)
-        scaled = np.round((np.where(finite[part], values[part], 0) - low) * scale)
-        found[part] = np.where(finite[part], scaled, NONE)
-    return Row(found, low, high, levels, np.nan_to_num(values).std(axis=0))
+    found, begin = np.empty(values.shape, np.uint8), 0
+    for rows in blocks(values):
+        known = np.isfinite(rows)
+        rows = np.where(known, rows, 0)
+        squares += ((rows - total / len(values)) ** 2).sum(axis=0)
+        scaled = np.round((rows - low) * scale)
+        found[begin : begin + len(rows)] = np.where(known, scaled, NONE)
+        begin += len(rows)
+    return Row(found, low, high, levels, np.sqrt(squares / len(values)))
 
 
 def embedded(array: np.ndarray) -> str:

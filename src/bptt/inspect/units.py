@@ -8,11 +8,10 @@ import numpy as np
 
 from ..checks import is_whole
 from ..errors import ConfigError, ShapeError, operation
-from .inputs import name_list, need_counts
+from .inputs import blocks, name_list, need_counts
 from .trace import Trace
 
 Labels = Sequence[Any] | Callable[[Sequence[str]], Any]
-_ROWS = 2**14  # steps that are converted to float64 at a time
 
 
 class Follower(NamedTuple):
@@ -124,10 +123,12 @@ def correlations(values: np.ndarray, y: np.ndarray) -> np.ndarray:
     mean = values.mean(axis=0, dtype=np.float64)
     y = y - y.mean()
     products, squares = np.zeros(values.shape[1]), np.zeros(values.shape[1])
-    for begin in range(0, len(y), _ROWS):
-        z = values[begin : begin + _ROWS] - mean
-        products += y[begin : begin + _ROWS] @ z
+    begin = 0
+    for rows in blocks(values):
+        z = rows - mean
+        products += y[begin : begin + len(z)] @ z
         squares += (z * z).sum(axis=0)
+        begin += len(z)
     scale = np.sqrt(squares * (y @ y))
     return np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
 
