@@ -84,7 +84,7 @@ def classifier(browser, folder):
     y = ["up" if x[:, 0].sum() > 0 else "down" for x in X]
     model = SequenceClassifier(units=8, epochs=8).fit(X, y, progress="silent")
     path = folder / "classifier.html"
-    path.write_text(report(model, X, example=2), encoding="utf-8")
+    path.write_text(report(model, X, y=y, example=2), encoding="utf-8")
     ready(browser, path)
     found = inspect.attribute(model, [X[2]]).values[0]
     browser.value("go(4)")

@@ -1,5 +1,7 @@
 """Gradient flow, Jacobians, memory and neighbors, against cases with known answers."""
 
+from importlib import import_module
+
 import numpy as np
 import pytest
 
@@ -95,13 +97,20 @@ def test_gates_have_known_statistics():
     assert parts["lstm0.Wf.input"].shape == (4, 3)
 
 
-def test_neighbors_find_a_planted_stretch_and_maps_keep_distances():
+def test_neighbors_find_a_planted_stretch_and_maps_keep_distances(monkeypatch):
     states = RNG.normal(size=(60, 2))
     states[40:44] = states[10:14] + 0.001
     found = inspect.Trace({"lstm0.c": states}, np.array([30, 30]))
     first = inspect.neighbors(found, "lstm0.c", 0, 10, 14)[0]
     assert first[:2] == (1, 10)
     assert np.isclose(first.distance, 0.001)
+    whole = inspect.neighbors(found, "lstm0.c", 0, 10, 14, units=[1])
+    for match in whole:
+        own = found["lstm0.c"][match.sequence][match.start : match.start + 4, 1]
+        assert np.isclose(match.distance, np.sqrt(((own - states[10:14, 1]) ** 2).mean()))
+    assert all(abs(m.start - 10) >= 4 for m in whole if m.sequence == 0)
+    monkeypatch.setattr(import_module("bptt.inspect.neighbors"), "_ROWS", 7)  # the same in blocks
+    assert inspect.neighbors(found, "lstm0.c", 0, 10, 14, units=[1]) == whole
     xy = inspect.map_states(found, "lstm0.c")
     assert np.allclose(np.linalg.norm(xy[0] - xy[1]), np.linalg.norm(states[0] - states[1]))
 

@@ -1,5 +1,6 @@
 """The page of a report: what it holds is what was computed."""
 
+import csv
 import json
 import re
 from base64 import b64decode
@@ -9,7 +10,7 @@ import numpy as np
 import pandas
 import pytest
 
-from bptt import LSTM, Dense, Embedding, Network
+from bptt import LSTM, Dense, Embedding, Network, inspect
 from bptt.cli import main
 from bptt.errors import ConfigError
 from bptt.inspect import attribute, error_split, probabilities, trace
@@ -157,6 +158,63 @@ def test_bars_stand_on_the_axis_and_are_as_high_as_their_counts():
     np.testing.assert_allclose(height / height.max(), [1 / 4, 3 / 4, 0, 1], atol=1e-3)
 
 
+def _csv(page, name):
+    """Return the rows of a figure's table, without its header, as texts."""
+    found = re.search(rf'download="{name}" href="data:text/csv;base64,(.*?)"', page)
+    return [*csv.reader(b64decode(found[1]).decode().splitlines())][1:]
+
+
+def test_the_page_maps_the_states_of_the_steps_and_finds_those_that_are_alike(language):
+    text = TEXT[:200] + "cat" + TEXT[:67]
+    page, a = report(language, text), trace(language, text)["lstm0.a"][0]
+    rows = _csv(page, "map_of_states.csv")
+    assert [int(row[0]) for row in rows] == [*range(len(text))]
+    kinds = {" ": "space", "t": "letter", "<": "other sign"}
+    assert all(row[1] == kinds.get(c, row[1]) for row, c in zip(rows, text, strict=True))
+    points = np.array([row[2:] for row in rows], float)
+    u, s, _ = np.linalg.svd(a - a.mean(axis=0), full_matrices=False)
+    np.testing.assert_allclose(np.abs(points), np.abs(u[:, :2] * s[:2]), atol=1e-4)
+    share = (s[:2] ** 2).sum() / (s**2).sum()
+    assert f"the two directions hold {share:.0%} of the variance" in page
+    drawn = r'd="M([\d.]+) ([\d.]+)m[^"]*" class="point[^"]*" data-go="(\d+)"><title>step (\d+)<'
+    x, y, goes, titles = np.array(re.findall(drawn, page), float).T
+    assert sorted(goes) == [*range(len(text))]  # a click goes to the step
+    np.testing.assert_array_equal(goes, titles)
+    assert np.corrcoef(x, points[goes.astype(int), 0])[0, 1] > 0.9999
+    assert np.corrcoef(-y, points[goes.astype(int), 1])[0, 1] > 0.9999
+    found = _csv(page, "nearest_stretches.csv")
+    assert found[0][1:3] == [str(len(text) - 20), "0"]
+    best = inspect.neighbors(trace(language, text), "lstm0.a", 0, len(text) - 20, len(text))
+    for row, match in zip(found[1:], best, strict=False):
+        assert (int(row[1]), float(row[2])) == (match.start, pytest.approx(match.distance, 1e-4))
+        assert row[4] == text[match.start : match.start + 20]
+        assert f'data-go="{match.start}"' in page
+    lines = _csv(page, "stretches.csv")
+    own = np.array([row[2] for row in lines if row[0] == "the last 20 steps"], float)
+    unit = int(np.ptp(a[-20:], axis=0).argmax())
+    np.testing.assert_allclose(own, a[-30:, unit], rtol=1e-4)
+
+
+def test_the_page_compares_sequences_and_their_losses_by_length():
+    X = [RNG.normal(size=(n, 2)) for n in (5, 9, 7, 6, 9, 12)]
+    y = list("ababab")
+    model = SequenceClassifier(units=3, epochs=1).fit(X, y, progress="silent")
+    page = report(model, Data(X, y), example=2)
+    states = trace(model, X).flat("pool0.y").astype(float)
+    rows = _csv(page, "nearest_sequences.csv")
+    distance = np.sqrt(((states - states[2]) ** 2).mean(axis=1))
+    assert [int(row[0]) for row in rows] == np.argsort(distance).tolist()
+    np.testing.assert_allclose([float(r[1]) for r in rows], np.sort(distance), rtol=1e-4)
+    assert all([p, label] == [model.predict([X[int(i)]])[0], y[int(i)]] for i, _, p, label in rows)
+    assert [row[1] for row in _csv(page, "map_of_states.csv")] == model.predict(X).tolist()
+    losses = inspect.loss_by_length(model, X, y)
+    shown = np.array(_csv(page, "loss_by_length.csv"), float)
+    np.testing.assert_allclose(shown[:, 2], losses.mean, rtol=1e-5)
+    np.testing.assert_array_equal(shown[:, 3], losses.counts)
+    assert "Not computed: loss_by_length: y has no labels" in report(model, X)
+    assert "Loss by length" not in report(model, [x[:5] for x in X])
+
+
 def test_names_of_features_are_escaped():
     frame = pandas.DataFrame({"<b>&": np.sin(np.arange(60)), "id": np.arange(60) // 20})
     model = SequenceClassifier(units=2, epochs=1)
@@ -200,6 +258,23 @@ def test_the_command_writes_the_page(language, tmp_path, capsys):
         main(["inspect", *files, "--out", str(out)])
     assert not status.value.code, capsys.readouterr().err
     assert out.read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_the_command_reads_labels_where_there_are_some(tmp_path, capsys):
+    X, y = ["ab", "abc", "a", "abcd"], list("xyxy")
+    SequenceClassifier(units=2, epochs=1).fit(X, y, progress="silent").save(tmp_path / "m.bptt")
+    out = tmp_path / "page.html"
+    for labeled in (True, False):
+        pairs = zip(X, y, strict=True)
+        rows = [{"sequence": x, "label": k} if labeled else {"sequence": x} for x, k in pairs]
+        (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        with pytest.raises(SystemExit) as status:
+            main(
+                ["inspect", *(str(tmp_path / n) for n in ("m.bptt", "x.jsonl")), "--out", str(out)]
+            )
+        assert not status.value.code, capsys.readouterr().err
+        assert ("loss_by_length.csv" in out.read_text(encoding="utf-8")) == labeled
+        out.unlink()
 
 
 def test_the_command_reads_networks_of_other_programs(tmp_path, capsys):

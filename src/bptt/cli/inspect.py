@@ -7,7 +7,7 @@ import numpy as np
 import typer
 
 from .. import corpus
-from ..errors import ConfigError, DataError, operation
+from ..errors import BpttError, ConfigError, DataError, operation
 from ..interop import load as load_foreign
 from ..interop.npz_files import npy_array
 from ..models import load
@@ -57,7 +57,7 @@ def inspect(
         m = load(model)
         if given["module"] is not None:
             raise ConfigError(f"--module is given, and {model} is a model of bptt; leave it out.")
-        data = data_files.read(m, [file], given, labeled=False)
+        data = _data(m, file, given)
         content = data.X if isinstance(data.X, str) else data
     text = report(
         m,
@@ -70,6 +70,14 @@ def inspect(
     )
     put_bytes(text.encode(), out)
     Console().say(f"Saved the report to {out}.")
+
+
+def _data(model, file, given):
+    """Return the data of a file, with labels if it has some: the loss by length needs them."""
+    try:
+        return data_files.read(model, [file], given)
+    except BpttError:
+        return data_files.read(model, [file], given, labeled=False).but(y=None)
 
 
 class _Sequences:

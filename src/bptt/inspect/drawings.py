@@ -121,6 +121,7 @@ def of_memory(memory: Memory, tolerance: float = 0.05) -> Drawing:
         [Series("change", np.arange(len(share)), share)],
         x_lines=marks,
         y_lines=((tolerance, f"{tolerance:.0%}"),),
+        y_range=(0.0, 1.02 * max(1.0, float(share.max()))),
     )
 
 

@@ -12,7 +12,6 @@ from ..models.base import Model
 from ..models.scikit_learn import check_fitted
 from ..network import Network
 
-
 _ROWS = 2**13  # of a block
 
 

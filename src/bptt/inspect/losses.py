@@ -10,7 +10,7 @@ from ..models import LanguageModel, SequenceClassifier, SequenceRegressor, Seque
 from ..models.scikit_learn import check_fitted
 from ..readers import Data
 
-_KINDS = (SequenceClassifier, SequenceTagger, SequenceRegressor, LanguageModel)
+WITH_LOSS = (SequenceClassifier, SequenceTagger, SequenceRegressor, LanguageModel)
 
 
 class LossByLength(NamedTuple):
@@ -52,7 +52,7 @@ def loss_by_length(
     ShapeError
         There are more or fewer labels than sequences.
     """
-    if not isinstance(model, _KINDS):
+    if not isinstance(model, WITH_LOSS):
         raise ConfigError(
             f"the model is a {type(model).__name__}; expected a classifier, tagger, regressor or "
             f"language model."

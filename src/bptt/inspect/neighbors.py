@@ -8,6 +8,8 @@ from .. import extras
 from ..errors import ConfigError, operation
 from .trace import Trace
 
+_ROWS = 1024  # steps that are compared at a time: they stay in the processor's cache
+
 
 class Match(NamedTuple):
     """A stretch of steps with the distance of its states."""
@@ -52,12 +54,8 @@ def neighbors(
     given, n = states[sequence][start:stop][:, chosen].astype(np.float64), stop - start
     found = []
     for i, rows in enumerate(states):
-        if len(rows) < n:
-            continue
-        rows, squares = rows[:, chosen].astype(np.float64), np.zeros(len(rows) - n + 1)
-        for k in range(n):  # a step of the stretch at a time: memory of one array
-            squares += ((rows[k : k + len(squares)] - given[k]) ** 2).sum(axis=1)
-        found += [Match(i, j, float(s)) for j, s in enumerate(np.sqrt(squares / given.size))]
+        own = np.sqrt(_squares(rows[:, chosen], given) / given.size)
+        found += [Match(i, j, float(distance)) for j, distance in enumerate(own)]
     kept: list[Match] = [Match(sequence, start, 0.0)]
     for match in sorted(found, key=lambda m: m.distance):
         if all(m.sequence != match.sequence or abs(m.start - match.start) >= n for m in kept):
@@ -65,6 +63,17 @@ def neighbors(
             if len(kept) > count:
                 break
     return kept[1:]
+
+
+def _squares(rows, given):
+    """Return the squared distance of every stretch of rows from the given one."""
+    n, found = len(given), np.zeros(max(0, len(rows) - len(given) + 1))
+    for begin in range(0, len(found), _ROWS):
+        part = rows[begin : begin + _ROWS + n - 1].astype(np.float64)
+        own = found[begin : begin + _ROWS]
+        for k in range(n):
+            own += ((part[k : k + len(own)] - given[k]) ** 2).sum(axis=1)
+    return found
 
 
 @operation

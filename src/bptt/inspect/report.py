@@ -8,12 +8,14 @@ from ..equations.losses import softmax
 from ..errors import ConfigError, operation
 from ..models import Forecaster, LanguageModel
 from ..network import Network
+from ..readers import Data
 from . import report_figures as figures
 from .attribution import Attribution, attribute
 from .error_split import error_split
 from .language import Probabilities, predicted, token_names
 from .report_example import BANDS, STATISTICS, beginning, example_of, labels_of
 from .report_page import Page
+from .report_states import alike
 from .report_values import NONE, embedded, packed, values_of
 from .trace import Trace, one_way
 from .units import contexts
@@ -32,6 +34,7 @@ def report(
     X: Any,
     parameters: Any = None,
     *,
+    y: Any = None,
     example: int = 0,
     unit: str | None = None,
     compare: Any = None,
@@ -49,6 +52,8 @@ def report(
     X : as the model's ``predict`` takes it; text for a language model
     parameters : dict of str to ndarray
         Required for a network, such as ``network, parameters = bptt.interop.load(path)``.
+    y : labels or targets, optional
+        As ``score`` takes them, for the loss by length; those of `Data`.
     example : int
         Number of the sequence that is shown, at most its first 150,000 steps.
     unit : str, optional
@@ -68,6 +73,7 @@ def report(
     ConfigError, ShapeError
         As for `trace`; there is no such example or unit; the other model has other steps.
     """
+    y = X.y if y is None and isinstance(X, Data) else y
     shown = example_of(model, X, parameters, example)
     found = values_of(shown.source, shown.which, len(shown.x), labels_of(shown), shown.logits)
     notes, top, likely, drawn = [], None, None, None
@@ -98,7 +104,7 @@ def report(
         at=len(shown.x) - 1 if chosen[0].startswith("attribution") else 0,
         top=top,
         groups=_groups(
-            shown, found, active, [] if train is None else [_split(shown, likely, train)]
+            shown, found, active, y, [] if train is None else [_split(shown, likely, train)]
         ),
     )
     room = max(SIZE // 10, SIZE - len(page.html().encode()))
@@ -106,7 +112,7 @@ def report(
     return page.html()
 
 
-def _groups(shown, found, active, errors):
+def _groups(shown, found, active, y, errors):
     """Return the figures by heading."""
     source = shown.source
     lags = max(1, min(LAGS, max(map(len, source.arrays)) - 1))
@@ -114,7 +120,8 @@ def _groups(shown, found, active, errors):
     reach = figures.reach(source.network, short, source.parameters, lags)
     return {
         "What units follow": [*figures.following(found), *figures.top_contexts(active)],
-        "Errors": errors,
+        "Errors": [*errors, *figures.losses(shown, y)],
+        "States that are alike": [*alike(shown, y)],
         "How far it reaches back": [*figures.constants(found), *reach],
         "Gates": [*figures.saturations(found)],
         "Values": [*figures.histograms(found)],

@@ -1,7 +1,8 @@
 """The example that a report shows, and what its units may follow."""
 
+from collections.abc import Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -28,6 +29,9 @@ class Example(NamedTuple):
     tokens: list[str] | None  # None: numbers
     characters: bool  # whether they are: else words or ids
     total: int  # steps of the example
+    numbers: list[int]  # of the sequences of the statistics, in the data
+    whole: list[int]  # those of them that are not cut
+    values: Any  # the data as they were given
 
     @property
     def language(self) -> bool:
@@ -38,6 +42,28 @@ class Example(NamedTuple):
     def logits(self) -> str | None:
         """Name of the logits of a language model, whose probabilities are shown instead."""
         return f"{list(self.source.network.layers)[-1]}.y" if self.language else None
+
+    def some(self, which: list[int], values: Any = None) -> Any:
+        """Return some sequences of the data as they were given, or their labels, by number."""
+        values = self.values if values is None else values
+        if isinstance(values, (list, tuple)):
+            return [values[i] for i in which]
+        return values.iloc[which] if hasattr(values, "iloc") else values[which]
+
+    def text(self, i: int, begin: int, end: int) -> str | None:
+        """Return the text of some steps of a sequence of the statistics; None for numbers."""
+        x = self.source.arrays[i][max(0, begin) : end]
+        own = self.values[self.numbers[i]] if isinstance(self.values, (list, tuple)) else None
+        if self.language:
+            names = token_names(self.model)
+            tokens = [names[k] for k in x]
+        elif _is_text(own):
+            tokens = list(own[max(0, begin) : end])
+        elif x.ndim == 1:
+            tokens = list(map(str, x))
+        else:
+            return None
+        return ("" if self.characters else " ").join(tokens)
 
     @property
     def features(self) -> list[str]:
@@ -72,18 +98,25 @@ def example_of(model: Any, X: Any, parameters: Any, example: int) -> Example:
     else:
         values = X.X if isinstance(X, Data) else X
         own = values[example] if isinstance(values, (list, tuple)) else None
-        texts = isinstance(own, str) or (
-            isinstance(own, (list, tuple)) and bool(own) and all(isinstance(w, str) for w in own)
-        )
-        if texts and own is not None and len(own) == len(x):
+        if _is_text(own) and len(own) == len(x):
             tokens, characters = list(own)[:SHOWN], isinstance(own, str)
         elif x.ndim == 1:
             tokens, characters = list(map(str, x[:SHOWN])), False  # ids
     kept = beginning(found.arrays, STATISTICS)
     which = min(example, len(kept))
     kept[which : which + 1] = [x[:SHOWN]]
-    source = found._replace(arrays=kept)
-    return Example(model, source, which, x[:SHOWN], tokens, characters, len(x))
+    numbers = [*range(which), example, *range(which + 1, len(kept))]
+    return Example(
+        model, found._replace(arrays=kept), which, x[:SHOWN], tokens, characters, len(x), numbers,
+        [k for k, own in zip(numbers, kept, strict=True) if len(own) == len(found.arrays[k])],
+        X.X if isinstance(X, Data) else X,
+    )  # fmt: skip
+
+
+def _is_text(own: Any) -> TypeGuard[Sequence[str]]:
+    """Return whether a sequence is a text, or a list of words."""
+    several = isinstance(own, (list, tuple)) and bool(own)
+    return isinstance(own, str) or (several and all(isinstance(w, str) for w in own))
 
 
 def beginning(arrays: list[np.ndarray], steps: int) -> list[np.ndarray]:

@@ -6,12 +6,21 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError
-from .drawings import of_flow, of_histograms, of_memory, of_saturation, of_time_constants
+from ..errors import BpttError, ConfigError
+from .drawings import (
+    of_flow,
+    of_histograms,
+    of_loss_by_length,
+    of_memory,
+    of_saturation,
+    of_time_constants,
+)
 from .error_split import ErrorSplit
 from .flow import effective_memory, gradient_flow
 from .gates import Saturation
-from .report_drawings import Figure, bar, csv_of, pick, svg, table
+from .losses import WITH_LOSS, loss_by_length
+from .report_drawings import Figure, bar, csv_of, go, pick, svg, table
+from .report_example import Example
 from .report_values import Values
 from .units import Context
 
@@ -23,7 +32,7 @@ def saturations(found: Values) -> Iterator[Figure]:
         drawing = svg(
             of_saturation({name: Saturation(open_, closed)}),
             titles=[f"unit {i}: {open_[i]:.0%} above, {closed[i]:.0%} below" for i in units],
-            picks=[f"{name}:{i}" for i in units],
+            links=[f'data-pick="{escape(name)}:{i}"' for i in units],
         )
         yield Figure(
             f"Saturation of {name}",
@@ -118,7 +127,6 @@ def following(found: Values) -> Iterator[Figure]:
         "Pearson correlation over all steps of the data, largest first.",
         csv_of(["what", "name", "unit", "correlation"], rows),
         "followers.csv",
-        wide=True,
     )
 
 
@@ -128,7 +136,7 @@ def top_contexts(found: Mapping[tuple[str, int], list[Context]]) -> Iterator[Fig
     if not rows:
         return
     shown = [
-        (pick(name, unit), c.step, c.value, f"<code>{_visible(c.before)}<mark>"
+        (pick(name, unit), go(c.step), c.value, f"<code>{_visible(c.before)}<mark>"
          f"{_visible(c.token)}</mark>{_visible(c.after)}</code>")
         for name, unit, c in rows
     ]  # fmt: skip
@@ -163,4 +171,28 @@ def errors(split: ErrorSplit) -> Figure:
         f"counts for the first that removes it (Karpathy, Johnson and Li 2015, section 4.4).",
         csv_of(["removed_by", "errors"], rows),
         "error_split.csv",
+    )
+
+
+def losses(shown: Example, y: Any) -> Iterator[Figure]:
+    """Yield the mean loss of the sequences by their length, where they have losses and lengths."""
+    lengths = {len(x) for x in shown.source.arrays}
+    listed = isinstance(shown.values, (list, tuple))
+    if len(lengths) < 2 or not listed or not isinstance(shown.model, WITH_LOSS):
+        return
+    heading = "Loss by length"
+    try:
+        labels = None if y is None or len(y) < len(shown.values) else shown.some(shown.whole, y)
+        found = loss_by_length(shown.model, shown.some(shown.whole), labels)
+    except BpttError as error:
+        yield Figure(heading, "", f"Not computed: {error}")
+        return
+    columns = found.edges[:-1], found.edges[1:], found.mean, found.counts
+    yield Figure(
+        heading,
+        svg(of_loss_by_length(found)),
+        f"Mean loss of {found.counts.sum():,} sequences in intervals of their lengths, with about "
+        f"as many in each; over all {np.nanmean(found.losses):.4g}.",
+        csv_of(["from", "below", "mean_loss", "sequences"], zip(*columns, strict=True)),
+        "loss_by_length.csv",
     )

@@ -36,7 +36,17 @@ svg{max-width:100%;height:auto;display:block}svg text{fill:currentColor;font:12p
 .mark{stroke:currentColor;fill:none;stroke-dasharray:4 3}
 .line{fill:none;stroke:currentColor;stroke-width:2}.band{fill:rgba(var(--plus),.25)}
 .bar{fill:rgba(var(--plus),.75);stroke:var(--back);stroke-width:.5}
-circle{fill:rgba(var(--plus),.35);stroke:currentColor}circle[data-pick]{cursor:pointer}
+circle{fill:rgba(var(--plus),.35);stroke:currentColor}svg [data-pick],svg [data-go]{cursor:pointer}
+.point{fill:var(--s);stroke:var(--s);fill-opacity:.35}.line[class*=" s"]{stroke:var(--s)}
+.line.strong{stroke-width:4}.s0{--s:#0072b2}.s1{--s:#d55e00}.s2{--s:#009e73}.s3{--s:#b8578e}
+.s4{--s:#56b4e9}.s5{--s:#b07d00}.s6{--s:currentColor}.s7{--s:#8c6d31}
+@media(prefers-color-scheme:dark){.s0{--s:#4da3ff}.s1{--s:#ff8c28}.s3{--s:#e59ac6}
+.s5{--s:#f0b840}.s7{--s:#c8a868}}
+.line.s1{stroke-dasharray:7 4}.line.s2{stroke-dasharray:2 3}.line.s3{stroke-dasharray:8 3 2 3}
+.line.s4{stroke-dasharray:12 3}.line.s5{stroke-dasharray:1 2}.line.s6{stroke-dasharray:5 2 1 2 1 2}
+.line.s7{stroke-dasharray:14 6}
+.key{list-style:none;display:flex;flex-wrap:wrap;gap:.1rem .9rem;margin:.2rem 0;padding:0;
+font-size:.85rem}.key svg{display:inline;width:2rem;height:1rem;vertical-align:-.15rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}
 td,th{padding:.15rem .6rem;border-bottom:1px solid var(--soft);text-align:left;white-space:nowrap}
 td.n{text-align:right;font-variant-numeric:tabular-nums}
@@ -127,7 +137,8 @@ box.onkeydown=async e=>{const i=+at.value,k={ArrowLeft:i-1,ArrowRight:i+1,PageUp
  if(e.key=='ArrowUp'||e.key=='ArrowDown'){e.preventDefault();
   const n=num.options.length;
   num.selectedIndex=(num.selectedIndex+(e.key=='ArrowUp'?n-1:1))%n;await paint()}};
-document.addEventListener('click',e=>{const p=e.target.dataset?.pick;
+document.addEventListener('click',e=>{const p=e.target.dataset?.pick,g=e.target.dataset?.go;
+ if(g){go(+g);box.scrollIntoView({block:'center'})}
  if(p){const k=p.lastIndexOf(':');choose(p.slice(0,k),p.slice(k+1));
   if(e.target.tagName!='A')box.scrollIntoView({block:'center'})}});
 el('csv').onclick=()=>{let s='step,token,value\n';const q=t=>'"'+t.replace(/"/g,'""')+'"';
