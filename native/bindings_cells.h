@@ -113,11 +113,14 @@ struct StatesOut {
   nb::object arrays[kMaxStates];
   int n;
   StateRows<T> rows;
-  StatesOut(const CellInfo& cell, std::initializer_list<index> shape) : n(cell.n_states) {
+  StatesOut(const CellInfo& cell, std::initializer_list<index> shape)
+      : StatesOut(cell, shape, [](std::initializer_list<index> s, T** to) { return new_array<T>(s, to); }) {}
+  template <class F>
+  StatesOut(const CellInfo& cell, std::initializer_list<index> shape, F&& made) : n(cell.n_states) {
     const index n_a = shape.end()[-1], m = shape.end()[-2];
     for (int i = 0; i < n; ++i) {
       T* to;
-      arrays[i] = new_array<T>(shape, &to);
+      arrays[i] = made(shape, &to);
       rows.of[i] = shape.size() == 2 ? Rows<T>{to, n_a, 0} : Rows<T>{to, m * n_a, n_a};
     }
   }

@@ -35,7 +35,8 @@ class Layer {
       refuse("the directions differ in n_x, n_a or their states; expected the same.");
     directions_.push_back(std::move(d));
   }
-  nb::object forward(nb::object x, nb::tuple state0, nb::object lengths) const {
+  // Into `out`, (y, *final state), or None for new arrays.
+  nb::object forward(nb::object x, nb::tuple state0, nb::object lengths, nb::object out) const {
     const View from(x, "x");
     Array<T> own;
     Problem p = directions_[0].problem;
@@ -47,9 +48,18 @@ class Layer {
     View given;
     if (!lengths.is_none()) given = View(lengths, "lengths"), p.lengths = given.data<const index>({m});
     const StatesIn<T> start(info(p.cell), state0, {n, m, n_a});
+    std::vector<View> views;
+    const auto result = [&](std::initializer_list<index> shape, T** to) {
+      if (out.is_none()) return new_array<T>(shape, to);
+      nb::object array = out[views.size()];
+      views.emplace_back(array, "out", true);
+      *to = views.back().data<T>(shape);
+      views.back().need_contiguous();
+      return array;
+    };
     T* y;
-    nb::object out = new_array<T>({m, T_x, width}, &y);
-    const StatesOut<T> end(info(p.cell), {n, m, n_a});
+    const nb::object outputs = result({m, T_x, width}, &y);
+    const StatesOut<T> end(info(p.cell), {n, m, n_a}, result);
     const auto run = [&](Watch watch) {
       for (index k = 0; k < n; ++k) {
         const Direction& d = directions_[k];
@@ -65,7 +75,7 @@ class Layer {
       WithoutLock release;
       run(release.watch());
     }
-    return nb::make_tuple(out, end.tuple());
+    return nb::make_tuple(outputs, end.tuple());
   }
 
  private:
@@ -100,8 +110,8 @@ class PyLayer {
     }
     if (!f_ && !d_) refuse("there is no direction; expected one or more.");
   }
-  nb::object forward(nb::object x, nb::tuple state0, nb::object lengths) const {
-    return f_ ? f_->forward(x, state0, lengths) : d_->forward(x, state0, lengths);
+  nb::object forward(nb::object x, nb::tuple state0, nb::object lengths, nb::object out) const {
+    return f_ ? f_->forward(x, state0, lengths, out) : d_->forward(x, state0, lengths, out);
   }
 
  private:
@@ -189,10 +199,11 @@ void bind_packed(nb::module_& m) {
            nb::sig("def __init__(self, directions: list[tuple[str, dict[str, numpy.ndarray], "
                    "tuple[tuple[str, tuple[float, ...]], ...] | None, bool]]) -> None"),
            "directions: (cell, parameters, activations, reverse) of each.")
-      .def("forward", &PyLayer::forward, nb::arg(), nb::arg(), nb::arg().none(),
+      .def("forward", &PyLayer::forward, nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(),
            nb::sig("def forward(self, x: numpy.ndarray, state0: tuple[numpy.ndarray, ...], "
-                   "lengths: numpy.ndarray | None, /) -> tuple[numpy.ndarray, tuple[numpy.ndarray, ...]]"),
-           "Returns (y, final state): see bptt.engine.Provider.prepare.");
+                   "lengths: numpy.ndarray | None, out: tuple[numpy.ndarray, ...] | None, /) "
+                   "-> tuple[numpy.ndarray, tuple[numpy.ndarray, ...]]"),
+           "Returns (y, final state), new or those of `out`: see bptt.engine.Provider.prepare.");
   nb::class_<PyStream>(m, "Stream", "A cell that processes m sequences step by step. The weights are copied.")
       .def(nb::init<const std::string&, nb::dict, int, nb::object>(), "cell"_a, "parameters"_a, "m"_a,
            "activations"_a.none() = nb::none(),

@@ -102,6 +102,9 @@ def test_prepared_directions_equal_forward(name, ragged, layout):
     np.testing.assert_array_equal(y, np.concatenate([y for y, _ in expected], axis=2))
     for end, *parts in zip(ends, *[state for _, state in expected], strict=True):
         np.testing.assert_array_equal(end, parts)
+    out = tuple(np.full_like(z, np.nan, order="C") for z in (y, *ends))
+    run(x, states, lengths, out)
+    assert all(same_bits(a, b) for a, b in zip(out, (y, *ends), strict=True))
 
 
 @pytest.mark.parametrize("reverse", [False, True], ids=["ahead", "reverse"])

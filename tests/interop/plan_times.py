@@ -1,8 +1,9 @@
 """Say where the time of imported graphs goes: python -m tests.interop.plan_times [TASK ...]
 
-Not collected by pytest: needs the corpus. Each step of a file's plan is timed by itself, the least
-of many runs, and counted as engine (recurrent nodes), products (Conv, MatMul) or other NumPy calls.
-What is left of a call of `Graph.run` is Python's: the loop over steps, the look-up of the plan.
+Not collected by pytest: needs the corpus. Each call of a file's plan is timed by itself, the least
+of many runs, and counted as engine (recurrent nodes), matrix products (of Conv too) or other NumPy
+calls. What is left of a call of `Graph.run` is Python's (loop, look-up of the plan, copies of
+inputs and outputs), or that of caches: a call by itself finds its weights there.
 """
 
 import sys
@@ -11,24 +12,24 @@ from functools import partial
 
 import numpy as np
 
+import bptt
 from bptt.interop import load
-from bptt.interop.onnx import recurrent
+from bptt.interop.onnx.product_steps import _recurrent
 from tests.interop.peer_speed import ONNX, inputs, path_of
 
 ROUNDS = 200
 
 
-def kind_of(function):
-    while isinstance(function, partial):
-        function = function.func
-    module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
-    if module == recurrent.__name__:
+def kind_of(call):
+    """Return what a call of a workspace counts as."""
+    functions = [call]
+    while isinstance(functions[-1], partial):
+        inner = functions[-1]
+        functions += [arg for arg in inner.args[:1] if callable(arg)] or [inner.func]
+    function = functions[-1]
+    if getattr(function, "__qualname__", "").startswith(_recurrent.__qualname__):
         return "engine"
-    return (
-        "products"
-        if function is np.matmul or "conv" in name or name in ("_biased", "_product.<locals>.run")
-        else "other"
-    )
+    return "products" if function in (np.matmul, np.dot) else "other"
 
 
 def least(call, rounds=ROUNDS):
@@ -45,26 +46,23 @@ def row(task):
     for _ in range(3):
         graph.run(given)
     (plan,) = graph._plans._plans.values()
-    values = plan._start.copy()
-    arrays = [np.asarray(given[name]) for name in graph.inputs]
-    values[: len(arrays)] = arrays
+    workspace = plan.workspace()
+    for own, name in zip(workspace.values, graph.inputs, strict=False):
+        np.copyto(own, given[name])
     times = {"engine": 0.0, "products": 0.0, "other": 0.0}
     empty = least(lambda: None)
-    for function, take, place in plan._steps:
-        own = take(values)
-        taken = least(lambda own=own, function=function: function(*own), ROUNDS // 4)
-        times[kind_of(function)] += taken - empty
-        values[place] = function(*own)
+    for call in workspace.calls:
+        times[kind_of(call)] += least(call, ROUNDS // 4) - empty
     whole = least(lambda: graph.run(given))
     shown = " | ".join(f"{t:.0f} ({t / whole:.0%})" for t in times.values())
     left = whole - sum(times.values())
-    return (
-        f"| {task} | {len(plan._steps)} | {whole:.0f} | {shown} | {left:.0f} ({left / whole:.0%}) |"
-    )
+    rest = f"{left:.0f} ({left / whole:.0%})"
+    return f"| {task} | {len(workspace.calls)} | {whole:.0f} | {shown} | {rest} |"
 
 
 def main():
-    print("| task | steps | whole, us | engine | products | other NumPy calls | Python |")
+    bptt.set_num_threads(1)
+    print("| task | calls | whole, us | engine | products | other NumPy calls | left |")
     print("| --- | ---: | ---: | ---: | ---: | ---: | ---: |")
     for task in sys.argv[1:] or ONNX:
         print(row(task), flush=True)

@@ -62,8 +62,10 @@ class Layer:
     def __init__(self, directions: list[tuple[str, dict[str, numpy.ndarray], tuple[tuple[str, tuple[float, ...]], ...] | None, bool]]) -> None:
         """directions: (cell, parameters, activations, reverse) of each."""
 
-    def forward(self, x: numpy.ndarray, state0: tuple[numpy.ndarray, ...], lengths: numpy.ndarray | None, /) -> tuple[numpy.ndarray, tuple[numpy.ndarray, ...]]:
-        """Returns (y, final state): see bptt.engine.Provider.prepare."""
+    def forward(self, x: numpy.ndarray, state0: tuple[numpy.ndarray, ...], lengths: numpy.ndarray | None, out: tuple[numpy.ndarray, ...] | None, /) -> tuple[numpy.ndarray, tuple[numpy.ndarray, ...]]:
+        """
+        Returns (y, final state), new or those of `out`: see bptt.engine.Provider.prepare.
+        """
 
 class Stream:
     """

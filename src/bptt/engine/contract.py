@@ -78,8 +78,30 @@ class Direction(NamedTuple):
     reverse: bool
 
 
-# (x, states, lengths) -> (y, final states): see `Provider.prepare`
-Prepared = Callable[[np.ndarray, State, np.ndarray | None], tuple[np.ndarray, State]]
+class Prepared(Protocol):
+    """A layer for repeated inference: see `Provider.prepare`."""
+
+    def __call__(
+        self, x: np.ndarray, states: State, lengths: np.ndarray | None = None,
+        out: tuple[np.ndarray, ...] | None = None,
+    ) -> tuple[np.ndarray, State]:  # fmt: skip
+        """Run a batch of sequences.
+
+        Parameters
+        ----------
+        x, lengths
+            As in `Provider.forward`.
+        states : tuple of ndarray, each (n_directions, m, n_a)
+        out : tuple of ndarray, optional
+            C-contiguous arrays into which y and the final states are written.
+
+        Returns
+        -------
+        y : ndarray, shape (m, T_x, n_directions * n_a)
+            One direction after the other.
+        states : tuple of ndarray, each (n_directions, m, n_a)
+        """
+        ...
 
 
 class Provider(Protocol):
@@ -176,9 +198,7 @@ class Provider(Protocol):
 
         Returns
         -------
-        callable (x, states, lengths) -> (y, states)
-            x and lengths as in `forward`; each of the states (n_directions, m, n_a); y
-            (m, T_x, n_directions * n_a), one direction after the other.
+        Prepared
         """
         ...
 

@@ -198,11 +198,14 @@ class NativeProvider:
             rows.append((native.name, own, native.activations, reverse))
         forward = _native.Layer(rows).forward
 
-        def run(x: np.ndarray, states: State, lengths: np.ndarray | None):
+        def run(
+            x: np.ndarray, states: State, lengths: np.ndarray | None = None,
+            out: tuple[np.ndarray, ...] | None = None,
+        ) -> tuple[np.ndarray, State]:  # fmt: skip
             try:
-                return forward(x, states, lengths)
+                return forward(x, states, lengths, out)
             except _native.LayoutError:
-                return forward(_rows(x), tuple(map(_rows, states)), lengths)
+                return forward(_rows(x), tuple(map(_rows, states)), lengths, out)
 
         return run
 

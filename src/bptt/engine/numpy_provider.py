@@ -177,14 +177,22 @@ class NumpyProvider:
         own = [d._replace(parameters={k: p.copy() for k, p in d.parameters.items()})
                for d in directions]  # fmt: skip
 
-        def run(x: np.ndarray, states: State, lengths: np.ndarray | None):
+        def run(
+            x: np.ndarray, states: State, lengths: np.ndarray | None = None,
+            out: tuple[np.ndarray, ...] | None = None,
+        ) -> tuple[np.ndarray, State]:  # fmt: skip
             found = []
             for k, d in enumerate(own):
                 before = tuple([s[k] for s in states])
                 found.append(self.forward(d.cell, x, before, d.parameters, lengths,
                                           reverse=d.reverse, keep_tape=False))  # fmt: skip
             ends = zip(*[state for _, state, _ in found], strict=True)
-            return np.concatenate([y for y, _, _ in found], axis=2), tuple(map(np.stack, ends))
+            y = np.concatenate([of_one for of_one, _, _ in found], axis=2)
+            results = y, *map(np.stack, ends)
+            if out is not None:
+                for to, z in zip(out, results, strict=True):
+                    np.copyto(to, z)
+            return results[0], results[1:]
 
         return run
 

@@ -2,7 +2,9 @@
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from functools import partial
+from operator import methodcaller
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,10 +12,16 @@ from ...errors import InteropError
 from .operators import Attributes, need_room, operator, padded
 
 
-def convolution(
-    shape: tuple[int, ...], W: np.ndarray, attributes: Attributes
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the function that convolves x of a shape (N, C, ...) with W (M, C / groups, ...).
+class Stage(NamedTuple):
+    """A part of a convolution: see `runs.Step`."""
+
+    kind: str
+    function: Callable[..., Any]
+    shape: tuple[int, ...] = ()  # of the result of a call
+
+
+def convolution(shape: tuple[int, ...], W: np.ndarray, attributes: Attributes) -> list[Stage]:
+    """Return the stages that convolve x of a shape (N, C, ...) with W (M, C / groups, ...).
 
     Raises
     ------
@@ -41,8 +49,8 @@ def convolution(
 
 def transposed_convolution(
     shape: tuple[int, ...], W: np.ndarray, attributes: Attributes
-) -> Callable[[np.ndarray], np.ndarray]:
-    """Return the function that spreads x (N, C, ...) by W (C, M / groups, ...): Conv's gradient.
+) -> list[Stage]:
+    """Return the stages that spread x (N, C, ...) by W (C, M / groups, ...): Conv's gradient.
 
     It is a convolution of x, with zeros between and around its elements, with the kernel reversed.
 
@@ -89,7 +97,7 @@ def _common(n: int, attributes: Attributes) -> tuple[list[int], list[int], int]:
 def _product(
     shape: Sequence[int], W: np.ndarray, groups: int, room: list[int], place: list[slice],
     strides: list[int], dilations: list[int], kept: Sequence[slice] = (),
-) -> Callable[[np.ndarray], np.ndarray]:  # fmt: skip
+) -> list[Stage]:  # fmt: skip
     """Put what is kept of x at a place in zeros; multiply W with the windows under the kernel."""
     N, M, kernel = shape[0], W.shape[0], W.shape[2:]
     out = [
@@ -110,30 +118,33 @@ def _product(
     if groups == 1:
         windows, jumps = (shape[1], *kernel, N, *out), (volume, *taken, shape[1] * volume, *moved)
         columns, weights, product = (taps, N * steps), W.reshape(M, taps), (M, N, *out)
+        multiply, products = np.dot, (M, N * steps)  # faster than matmul
     else:
         windows = (N, groups, W.shape[1], *kernel, *out)
         jumps = (shape[1] * volume, W.shape[1] * volume, volume, *taken, *moved)
         columns, product = (N, groups, taps, steps), (N, M, *out)
         weights = W.reshape(groups, M // groups, taps)
-    weights, dtype = np.ascontiguousarray(weights), W.dtype
-    jumps = tuple(j * dtype.itemsize for j in jumps)
-    whole = list(shape[2:]) == room
-    full, into, of = (*shape[:2], *room), (..., *place), (..., *kept)
-    if N == groups == taps // shape[1] == 1 and whole and steps == volume:  # a kernel of 1
-        return lambda x: np.matmul(weights, x.reshape(columns)).reshape(1, M, *out)
+        multiply, products = np.matmul, (N, groups, M // groups, steps)
+    weights, jumps = np.ascontiguousarray(weights), tuple(j * W.itemsize for j in jumps)
+    if list(shape[2:]) == room:
+        first = Stage("view", np.ascontiguousarray)
+    else:
+        padding = partial(placed, 0, (..., *place), (..., *kept))
+        first = Stage("call", padding, (*shape[:2], *room))
+    stages = [
+        first,
+        Stage("view", lambda x: np.ndarray(windows, W.dtype, x, 0, jumps)),
+        Stage("reshape", methodcaller("reshape", columns)),
+        Stage("call", partial(multiply, weights), products),
+        Stage("reshape", methodcaller("reshape", product)),
+    ]  # fmt: skip
+    return [*stages, Stage("view", methodcaller("swapaxes", 0, 1))] if groups == 1 else stages
 
-    def run(x: np.ndarray) -> np.ndarray:
-        if whole:
-            x = np.ascontiguousarray(x)
-        else:
-            zeros = np.zeros(full, dtype)
-            zeros[into] = x[of]
-            x = zeros
-        own = np.ndarray(windows, dtype, x, 0, jumps)
-        y = np.matmul(weights, own.reshape(columns)).reshape(product)
-        return y.swapaxes(0, 1) if groups == 1 else y
 
-    return run
+def placed(value: Any, into: Any, of: Any, x: np.ndarray, out: np.ndarray) -> None:
+    """Put a part of x at a place in `out`, which is a constant elsewhere."""
+    out.fill(value)
+    out[into] = x[of]
 
 
 def _operator(make: Any) -> Any:
@@ -144,7 +155,11 @@ def _operator(make: Any) -> Any:
                 f"x is {x.shape} of {x.dtype} and W {W.shape} of {W.dtype}; expected one dtype, "
                 f"and a batch, channels and one or more axes in both."
             )
-        y = make(x.shape, W, attributes)(x)
+        y = x
+        for kind, function, shape in make(x.shape, W, attributes):
+            y, given = np.empty(shape, W.dtype) if kind == "call" else function(y), y
+            if kind == "call":
+                function(given, out=y)
         return y if b is None else y + b.reshape(-1, *[1] * (x.ndim - 2))
 
     return computed

@@ -1,14 +1,14 @@
-"""Plans: a graph for inputs of given shapes, as a list of NumPy calls.
+"""Plans: a graph for inputs of given shapes, as a list of NumPy calls (`runs.Plan`).
 
 A graph is computed node by node, with every check. When shapes of inputs come for the second time,
 this also makes a plan: values that depend on constants and shapes alone are kept; each other node
-becomes a step in the form that its operator has in `steps` and `product_steps`.
+becomes steps in the form that its operator has in `steps` and `product_steps`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from operator import itemgetter, methodcaller
+from operator import methodcaller
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from ...errors import InteropError
 from . import recurrent
 from .files import GraphFile, Node
 from .operators import MISFITS, SHAPED_BY, compute, naming
+from .runs import Plan, Step
 
 MOST_PLANS, MOST_SEEN = 8, 64  # plans, and shapes without a plan; the oldest are dropped
 
@@ -29,8 +30,6 @@ class Known:
     array: Any  # in the run that is followed
     fixed: bool = False  # the same in every run
     shaped: bool = True  # of the same shape in every run
-    source: "Known | None" = None  # the value of which it is a reshaping
-    reshaped: dict[tuple[int, ...], "Known"] = field(default_factory=dict)  # its reshapings
     origin: "tuple[Node, Sequence[Known]] | None" = None  # the Conv whose output it is, its inputs
     slot: int = -1  # its place in a run
 
@@ -41,7 +40,8 @@ class Known:
 
 
 # (maker, node, inputs, outputs) -> the outputs of the step or steps that it adds, or None where it
-# does not fit. Inputs and outputs are those of the run that is followed, computed and checked.
+# does not fit. Inputs and outputs are those of the run that is followed, computed and checked. What
+# it returns has the shapes and dtypes of the outputs.
 Form = Callable[["Maker", Node, list[Known], Sequence[np.ndarray]], Any]
 FORMS: dict[str, Form] = {}
 
@@ -54,27 +54,6 @@ def form(*names: str) -> Callable[[Form], Form]:
         return function
 
     return register
-
-
-class Plan:
-    """Steps (function, slots of its arguments, slot or slots of its results) over a list of values.
-
-    A value without axes may be a NumPy number instead of an array; outputs are arrays.
-    A plan holds no state of a run: threads may run it at the same time.
-    """
-
-    def __init__(self, steps: list[Any], start: list[Any], outputs: list[Known]):
-        self._steps, self._start = steps, start
-        self._outputs = [(v.slot, v.fixed) for v in outputs]
-
-    def run(self, arrays: list[np.ndarray]) -> list[np.ndarray]:
-        """Compute the outputs for inputs of the plan's shapes and dtypes."""
-        values = self._start.copy()
-        values[: len(arrays)] = arrays
-        for function, given, place in self._steps:
-            values[place] = function(*given(values))
-        return [np.array(values[k]) if fixed else np.asarray(values[k])
-                for k, fixed in self._outputs]  # fmt: skip
 
 
 class Plans:
@@ -149,7 +128,7 @@ class Maker:
     def __init__(self, plans: Plans, *, makes: bool):
         self.makes = makes
         self.plans, self.opset, self.directions = plans, plans.opset, plans.directions
-        self.steps: list[tuple[Callable[..., Any], Sequence[Known], list[Known]]] = []
+        self.steps: list[tuple[str, Callable[..., Any], Sequence[Known], list[Known]]] = []
 
     def follow(self, graph: GraphFile, values: dict[str, Known]) -> None:
         """Compute all nodes; add their outputs to the values."""
@@ -184,28 +163,42 @@ class Maker:
             except MISFITS:  # what the operator itself accepts
                 found = None
             if found is not None:
-                return [found] if isinstance(found, Known) else found
-        return self.call(run, given, results, shaped=shaped)
+                found = [found] if isinstance(found, Known) else found
+                for v, array in zip(found, results, strict=True):
+                    v.array = array  # a form knows the shape of what it adds, not the elements
+                return found
+        return self.fresh(run, given, results, shaped=shaped)
+
+    def add(
+        self, kind: str, function: Callable[..., Any], given: Sequence[Known],
+        results: Sequence[np.ndarray], *, shaped: bool = True,
+    ) -> list[Known]:  # fmt: skip
+        """Add a step of a kind that `runs.Step` describes."""
+        outputs = [Known(array, shaped=shaped) for array in results]
+        self.steps.append((kind, function, given, outputs))
+        return outputs
 
     def call(
+        self, function: Callable[..., Any], given: Sequence[Known], result: np.ndarray
+    ) -> Known:
+        """Add a step: a function (arrays, out), which computes an array like the result."""
+        return self.add("call", function, given, [result])[0]
+
+    def view(self, function: Callable[[np.ndarray], np.ndarray], x: Known) -> Known:
+        """Add a step that returns a view of x, or a copy where the layout of x has none."""
+        return self.add("view", function, [x], [function(x.array)])[0]
+
+    def reshape(self, x: Known, shape: tuple[int, ...]) -> Known:
+        """Add a reshaping."""
+        function = methodcaller("reshape", shape)
+        return self.add("reshape", function, [x], [function(x.array)])[0]
+
+    def fresh(
         self, function: Callable[..., Any], given: Sequence[Known], results: Sequence[np.ndarray],
         *, shaped: bool = True,
     ) -> list[Known]:  # fmt: skip
-        """Add a step: a function of arrays that returns one array, or a tuple for several."""
-        outputs = [Known(array, shaped=shaped) for array in results]
-        self.steps.append((function, given, outputs))
-        return outputs
-
-    def reshape(self, x: Known, array: np.ndarray) -> Known:
-        """Add a reshaping of a value, or of what that is a reshaping of; none where none is due."""
-        x = x.source or x
-        if x.array.shape == array.shape:
-            return x
-        if (y := x.reshaped.get(array.shape)) is None:
-            (y,) = self.call(methodcaller("reshape", array.shape), [x], [array])
-            y.source = x
-            x.reshaped[array.shape] = y
-        return y
+        """Add a step: a function (arrays), which returns an array, or a tuple of several."""
+        return self.add("fresh", function, given, results, shaped=shaped)
 
     def _if(self, node: Node, values: dict[str, Known]) -> Sequence[Known]:
         chosen = values[node.inputs[0]]
@@ -220,47 +213,32 @@ class Maker:
         run = partial(_branch, self.plans, node, names)
         results = run(*(v.array for v in given))
         results = results if isinstance(results, tuple) else (results,)
-        return self.call(run, given, results, shaped=False)
+        return self.fresh(run, given, results, shaped=False)
 
     def plan(self, inputs: list[Known], outputs: list[Known]) -> Plan:
-        """Leave out what no output needs; give each value a slot, which is used again when free."""
+        """Leave out what no output needs; number the values."""
         needed, kept = {id(v) for v in outputs}, []
         for step in reversed(self.steps):
-            if any(id(v) in needed for v in step[2]):
+            if any(id(v) in needed for v in step[3]):
                 kept.append(step)
-                needed.update(id(v) for v in step[1])
+                needed.update(id(v) for v in step[2])
         kept.reverse()
-        last = {id(v): i for i, (_, given, _) in enumerate(kept) for v in given}
-        last |= {id(v): len(kept) for v in outputs}
-        start: list[Any] = []
-        free: list[int] = []
+        constants: list[Any] = []
 
-        def place(v: Known, array: Any = None) -> None:
-            v.slot = len(start)
-            start.append(array)
+        def numbers(values: Sequence[Known]) -> list[int]:
+            for v in values:
+                if v.slot < 0:
+                    v.slot = len(constants)
+                    constants.append(v.array if v.fixed else None)
+            return [v.slot for v in values]
 
-        for v in inputs:
-            place(v)
-        for v in [*(v for _, given, _ in kept for v in given), *outputs]:
-            if v.fixed and v.slot < 0:
-                place(v, v.array)
-        steps = []
-        for i, (function, given, results) in enumerate(kept):
-            slots = [v.slot for v in given]
-            free += {v.slot for v in given if not v.fixed and last[id(v)] == i}
-            if len(results) == 1 and free:
-                results[0].slot = free.pop()
-            else:
-                for v in results:
-                    place(v)
-            first = results[0].slot
-            free += [v.slot for v in results if id(v) not in last]
-            steps.append((
-                function,
-                itemgetter(*slots) if len(slots) > 1 else itemgetter(slice(slots[0], slots[0] + 1)),
-                first if len(results) == 1 else slice(first, first + len(results)),
-            ))  # fmt: skip
-        return Plan(steps, start, outputs)
+        def shapes(values: Sequence[Known]) -> list[tuple[tuple[int, ...], np.dtype]]:
+            return [(v.array.shape, v.array.dtype) for v in values if v.shaped]
+
+        numbers(inputs)
+        steps = [Step(kind, function, numbers(given), numbers(results), shapes(results))
+                 for kind, function, given, results in kept]  # fmt: skip
+        return Plan(steps, constants, shapes(inputs), numbers(outputs))
 
 
 def _operator(node: Node, opset: int, *given: Any) -> Any:

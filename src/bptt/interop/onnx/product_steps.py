@@ -1,7 +1,7 @@
 """The operators in plans that sum and multiply: reductions, MatMul, Gemm, Conv, normalizations."""
 
 import math
-from functools import partial
+from operator import methodcaller
 
 import numpy as np
 
@@ -9,7 +9,9 @@ from . import recurrent
 from .convolutions import convolution, transposed_convolution
 from .operators import axes_of
 from .plans import Known, form
-from .steps import attribute, fixed
+from .steps import attribute, elementwise, fixed
+
+ROWS_FIRST = methodcaller("transpose", (1, 0, 2))  # exchanged with time, or with directions
 
 
 @form("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin")
@@ -22,13 +24,13 @@ def _reduce(maker, node, given, results):
     kept = bool(attribute(node, "keepdims", 1))
     if node.op == "ReduceMean" and over in ((-1,), (x.ndim - 1,)) and 0 < x.shape[-1] < 1024:
         share = np.full((x.shape[-1], 1), 1 / x.shape[-1], x.dtype)  # a third of the time of a sum
-        return maker.call(np.matmul, [given[0], fixed(share if kept else share[:, 0])], results)
+        return maker.call(np.matmul, [given[0], fixed(share if kept else share[:, 0])], results[0])
     ufunc = {"ReduceMax": np.maximum, "ReduceMin": np.minimum}.get(node.op, np.add)
-    (y,) = maker.call(partial(ufunc.reduce, axis=over, keepdims=kept), given[:1], results)
+    y = maker.call(lambda x, out: ufunc.reduce(x, over, None, out, kept), given[:1], results[0])
     if node.op != "ReduceMean":
         return y
-    return maker.call(np.divide, [y, fixed(x.dtype.type(x.size // max(results[0].size, 1)))],
-                      results)  # fmt: skip
+    count = fixed(x.dtype.type(x.size // max(results[0].size, 1)))
+    return maker.call(np.divide, [y, count], results[0])
 
 
 @form("Softmax")
@@ -39,22 +41,27 @@ def _softmax(maker, node, given, results):
     else:
         axis = attribute(node, "axis", -1)
 
-    def softmax(x):
-        y = np.exp(x - np.maximum.reduce(x, axis, keepdims=True))
-        y /= np.add.reduce(y, axis, keepdims=True)
-        return y
+    def softmax(x, out):
+        np.subtract(x, np.maximum.reduce(x, axis, keepdims=True), out=out)
+        np.exp(out, out=out)
+        np.divide(out, np.add.reduce(out, axis, keepdims=True), out=out)
 
-    return maker.call(softmax, given, results) if x.size else None
+    return maker.call(softmax, given, results[0]) if x.size else None
 
 
 @form("MatMul")
 def _matmul(maker, node, given, results):
     a, W = given
     if W.array.ndim != 2 or a.array.ndim < 3 or not a.array.size:
-        return maker.call(np.matmul, given, results)
-    rows = a.array.reshape(-1, a.array.shape[-1])  # one product in place of one for each matrix
-    product = maker.call(np.matmul, [maker.reshape(a, rows), W], [rows @ W.array])
-    return maker.reshape(product[0], results[0])
+        return _product(maker, a, W, results[0])
+    rows = maker.reshape(a, (-1, a.array.shape[-1]))  # one product in place of one for each matrix
+    product = _product(maker, rows, W, rows.array @ W.array)
+    return maker.reshape(product, results[0].shape)
+
+
+def _product(maker, a, b, result):
+    """Multiply; by np.dot, which is called faster, where both are matrices."""
+    return maker.call(np.dot if a.array.ndim == b.array.ndim == 2 else np.matmul, [a, b], result)
 
 
 @form("Gemm")
@@ -67,12 +74,12 @@ def _gemm(maker, node, given, results):
     W = b.array.T if attribute(node, "transB", 0) else b.array
     W = fixed(W if alpha == 1 else W * dtype(alpha))
     if attribute(node, "transA", 0):
-        a = maker.call(np.transpose, [a], [a.array.T])[0]
-    (y,) = maker.call(np.matmul, [a, W], results)
+        a = maker.view(np.transpose, a)
+    y = _product(maker, a, W, results[0])
     if not c or c[0].array is None:
         return y
     bias = c[0].array if beta == 1 else c[0].array * dtype(beta)
-    return maker.call(np.add, [y, fixed(bias)], results)
+    return elementwise(maker, np.add, [y, fixed(bias)], results[0])
 
 
 @form("Conv", "ConvTranspose")
@@ -81,19 +88,16 @@ def _conv(maker, node, given, results):
     if not all(v.fixed for v in given[1:]) or not results[0].size or not x.array.size:
         return None
     make = convolution if node.op == "Conv" else transposed_convolution
-    run = make(x.array.shape, W.array, node.attributes)
-    if not b or b[0].array is None:
-        (y,) = maker.call(run, [x], results)
-    else:
+    y = x
+    for stage in make(x.array.shape, W.array, node.attributes):
+        calls = stage.kind == "call"
+        array = np.empty(stage.shape, W.array.dtype) if calls else stage.function(y.array)
+        (y,) = maker.add(stage.kind, stage.function, [y], [array])
+    if b and b[0].array is not None:
         bias = b[0].array.reshape(-1, *[1] * (x.array.ndim - 2))
-        (y,) = maker.call(partial(_biased, run), [x, fixed(bias)], results)
+        y = elementwise(maker, np.add, [y, fixed(bias)], results[0])
     y.origin = node, given
     return y
-
-
-def _biased(run, x, bias):
-    y = run(x)
-    return np.add(y, bias, out=y)
 
 
 @form("BatchNormalization")
@@ -108,7 +112,8 @@ def _batch_normalization(maker, node, given, results):
         return _scaled_conv(maker, conv, own, factor, shift, results)
     shape = (-1, *[1] * (x.ndim - 2))
     own = [fixed(v.reshape(shape)) for v in (factor, shift)]
-    return maker.call(lambda x, factor, shift: x * factor + shift, [given[0], *own], results)
+    scaled = elementwise(maker, np.multiply, [given[0], own[0]], results[0])
+    return elementwise(maker, np.add, [scaled, own[1]], results[0])
 
 
 def _scaled_conv(maker, node, given, factor, shift, results):
@@ -133,14 +138,15 @@ def _layer_normalization(maker, node, given, results):
         return None
     count = x.dtype.type(math.prod(x.shape[over[0] :]))
 
-    def normalized(x, scale, bias=None):
-        y = x - np.add.reduce(x, over, keepdims=True) / count
-        variance = np.add.reduce(y * y, over, keepdims=True) / count
-        y /= np.sqrt(variance + epsilon)
-        y *= scale
-        return y if bias is None else y + bias
+    def normalized(x, out):
+        np.subtract(x, np.add.reduce(x, over, keepdims=True) / count, out=out)
+        variance = np.add.reduce(out * out, over, keepdims=True) / count
+        np.divide(out, np.sqrt(variance + epsilon), out=out)
 
-    return maker.call(normalized, given, results)
+    y = maker.call(normalized, given[:1], results[0])
+    for ufunc, v in zip((np.multiply, np.add), given[1:], strict=False):
+        y = y if v.array is None else elementwise(maker, ufunc, [y, v], results[0])
+    return y
 
 
 @form(*recurrent.OPERATORS)
@@ -156,6 +162,20 @@ def _recurrent(maker, node, given, results):
             states[k] = fixed(np.zeros(results[1].shape, x.array.dtype))
     if any(v.array.dtype != dtype for v in (x, *states)):
         return None
-    batch_first = bool(attribute(node, "layout", 0))
-    run = directions.prepared(), len(directions), batch_first, None
-    return maker.call(partial(recurrent.compute, *run), [x, *states], results)
+    run = directions.prepared()
+    if batch_first := bool(attribute(node, "layout", 0)):
+        states = [maker.view(ROWS_FIRST, s) for s in states]
+    else:
+        x = maker.view(ROWS_FIRST, x)
+    m, T_x, _ = x.array.shape
+    n, _, n_a = states[0].array.shape
+    arrays = [np.empty((m, T_x, n * n_a), dtype), *[s.array for s in states]]
+
+    def computed(x, *states, out):
+        run(x, states, None, out)
+
+    y, *ends = maker.add("call", computed, [x, *states], arrays)
+    y = maker.reshape(y, (m, T_x, n, n_a))
+    if batch_first:
+        return [y, *[maker.view(ROWS_FIRST, s) for s in ends]]
+    return [maker.view(methodcaller("transpose", (1, 2, 0, 3)), y), *ends]

@@ -185,22 +185,17 @@ def run(
                 f"an initial state is {given.shape}; expected {(*shape, sizes['n_a'])}."
             )
         states.append(given.astype(dtype, copy=False))
-    found = compute(directions.prepared(), len(directions), batch_first, lengths, x, *states)
-    return tuple(z.astype(X.dtype, copy=False) for z in found) if half else found
-
-
-def compute(
-    run: Prepared, n: int, batch_first: bool, lengths: np.ndarray | None, x: np.ndarray,
-    *states: np.ndarray,
-) -> tuple[np.ndarray, ...]:  # fmt: skip
-    """Return Y, Y_h and Y_c of a node of n directions whose inputs are known to fit."""
-    n_a = states[0].shape[2]
     if batch_first:
-        y, ends = run(x, tuple([s.transpose(1, 0, 2) for s in states]), lengths)
-        return y.reshape(*x.shape[:2], n, n_a), *[s.transpose(1, 0, 2) for s in ends]
-    T_x, m, _ = x.shape
-    y, ends = run(x.transpose(1, 0, 2), states, lengths)
-    return y.reshape(m, T_x, n, n_a).transpose(1, 2, 0, 3), *ends
+        states = [s.transpose(1, 0, 2) for s in states]
+    else:
+        x = x.transpose(1, 0, 2)
+    y, ends = directions.prepared()(x, tuple(states), lengths)
+    Y = y.reshape(m, T_x, len(directions), sizes["n_a"])
+    if batch_first:
+        found = Y, *[s.transpose(1, 0, 2) for s in ends]
+    else:
+        found = Y.transpose(1, 2, 0, 3), *ends
+    return tuple(z.astype(X.dtype, copy=False) for z in found) if half else found
 
 
 def _n_x(direction: Direction) -> int:

@@ -4,16 +4,17 @@ A form adds a step with the same result as the operator of `operators`, `shapes`
 `convolutions`: see `plans.Form`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import itemgetter, methodcaller
 from typing import Any
 
 import numpy as np
 
+from .convolutions import placed
 from .files import Node
 from .operators import ELEMENTWISE
-from .plans import FORMS, Form, Known, form
+from .plans import FORMS, Form, Known, Maker, form
 from .shapes import pad_arguments, slice_index
 
 
@@ -29,9 +30,26 @@ def attribute(node: Node, name: str, default: Any) -> Any:
 
 # ---- element by element ----
 
+_SPREAD = 2**14  # elements up to which a constant is made as large as the result
+
+
+def elementwise(maker: Maker, ufunc: np.ufunc, given: Sequence[Known], result: np.ndarray) -> Known:
+    """Add a ufunc. Its constants are not broadcast in each run, which takes twice the time."""
+
+    def spread(v: Known) -> Known:
+        if not v.fixed or v.array.shape == result.shape:
+            return v
+        if v.array.size == 1:
+            return fixed(v.array.reshape(()))
+        return fixed(np.broadcast_to(v.array, result.shape).copy()) if result.size < _SPREAD else v
+
+    return maker.call(ufunc, [spread(v) for v in given], result)
+
 
 def _direct(function: Callable[..., np.ndarray]) -> Form:
-    return lambda maker, node, given, results: maker.call(function, given, results)
+    if isinstance(function, np.ufunc):
+        return lambda maker, node, given, results: elementwise(maker, function, given, results[0])
+    return lambda maker, node, given, results: maker.fresh(function, given, results)
 
 
 FORMS |= {name: _direct(function) for name, function in ELEMENTWISE.items()}
@@ -39,12 +57,14 @@ FORMS |= {name: _direct(function) for name, function in ELEMENTWISE.items()}
 
 @form("Div")
 def _divide(maker, node, given, results):
-    return maker.call(np.divide, given, results) if results[0].dtype.kind == "f" else None
+    return (
+        elementwise(maker, np.divide, given, results[0]) if results[0].dtype.kind == "f" else None
+    )
 
 
 @form("Relu")
 def _relu(maker, node, given, results):
-    return maker.call(np.maximum, [given[0], fixed(results[0].dtype.type(0))], results)
+    return maker.call(np.maximum, [given[0], fixed(results[0].dtype.type(0))], results[0])
 
 
 @form("Pow")
@@ -54,24 +74,25 @@ def _power(maker, node, given, results):
         return None
     if results[0].shape != given[0].array.shape:
         return None
-    return maker.call(np.square, given[:1], results)
+    return maker.call(np.square, given[:1], results[0])
 
 
 @form("Sigmoid")
 def _sigmoid(maker, node, given, results):
-    return maker.call(partial(sigmoid, np.log(np.finfo(results[0].dtype).tiny)), given, results)
+    lowest = np.log(np.finfo(results[0].dtype).tiny)
+    return maker.call(partial(sigmoid, lowest), given, results[0])
 
 
-def sigmoid(lowest: np.floating[Any], x: np.ndarray) -> np.ndarray:
-    """Return the logistic function; below `lowest`, where exp(-x) is too large, its value there.
+def sigmoid(lowest: np.floating[Any], x: np.ndarray, out: np.ndarray) -> None:
+    """Compute the logistic function; below `lowest`, where exp(-x) overflows, its value there.
 
     That of `equations.activations`, exact there too, takes three times as long.
     """
-    y = np.maximum(x, lowest)
-    np.negative(y, out=y)
-    np.exp(y, out=y)
-    y += 1
-    return np.reciprocal(y, out=y)
+    np.maximum(x, lowest, out=out)
+    np.negative(out, out=out)
+    np.exp(out, out=out)
+    np.add(out, 1, out=out)
+    np.reciprocal(out, out=out)
 
 
 @form("PRelu", "LeakyRelu")
@@ -83,13 +104,13 @@ def _leaky(maker, node, given, results):
     if not slope.fixed or slope.array.dtype != given[0].array.dtype:
         return None
     if (slope.array > 0).all() and (slope.array <= 1).all():
-        return maker.call(lambda x, slope: np.maximum(x, x * slope), [given[0], slope], results)
-    return maker.call(_two_slopes, [given[0], slope, fixed(results[0].dtype.type(0))], results)
-
-
-def _two_slopes(x, slope, zero):
-    y = np.minimum(x, zero)
-    return np.maximum(x, zero) + y * slope
+        scaled = elementwise(maker, np.multiply, [given[0], slope], results[0])
+        return maker.call(np.maximum, [given[0], scaled], results[0])
+    zero = fixed(results[0].dtype.type(0))
+    below = maker.call(np.minimum, [given[0], zero], given[0].array)
+    scaled = elementwise(maker, np.multiply, [below, slope], results[0])
+    above = maker.call(np.maximum, [given[0], zero], given[0].array)
+    return maker.call(np.add, [above, scaled], results[0])
 
 
 @form("Cast", "CastLike")
@@ -99,7 +120,7 @@ def _cast(maker, node, given, results):
         return given[0]
     if old.kind not in "biuf" or (old.kind == "f" and not np.can_cast(old, new)):
         return None  # a number may not fit, which NumPy warns of
-    return maker.call(methodcaller("astype", new), given[:1], results)
+    return maker.call(lambda x, out: np.copyto(out, x, "unsafe"), given[:1], results[0])
 
 
 # ---- shapes ----
@@ -107,35 +128,23 @@ def _cast(maker, node, given, results):
 
 @form("Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity")
 def _reshape(maker, node, given, results):
-    return maker.reshape(given[0], results[0])
+    return maker.reshape(given[0], results[0].shape)
 
 
 @form("Dropout")
 def _dropout(maker, node, given, results):
-    return [maker.reshape(given[0], results[0]), fixed(results[1])]
+    return [given[0], fixed(results[1])]
 
 
 @form("Transpose")
 def _transpose(maker, node, given, results):
-    x = given[0].array
-    order = attribute(node, "perm", list(range(x.ndim))[::-1])
-    moved = [i for i in order if x.shape[i] != 1]
-    if moved == sorted(moved):  # axes of one element alone change places
-        return maker.reshape(given[0], results[0])
-    return maker.call(methodcaller("transpose", order), given, results)
+    return maker.view(methodcaller("transpose", attribute(node, "perm", None)), given[0])
 
 
 @form("Slice")
 def _slice(maker, node, given, results):
     index = slice_index([v.array for v in given], node.attributes)
-    return _part(maker, given[0], index, results[0])
-
-
-def _part(maker, x, index, result):
-    """Take a basic index of x; nothing where it takes all."""
-    if x.array.shape == result.shape and all((s.step or 1) > 0 for s in index):
-        return x
-    return maker.call(itemgetter(tuple(index)), [x], [result])[0]
+    return maker.view(itemgetter(tuple(index)), given[0])
 
 
 @form("Split")
@@ -144,7 +153,7 @@ def _split(maker, node, given, results):
     axis = attribute(node, "axis", 0) % x.array.ndim
     for part in results:
         index = (slice(None),) * axis + (slice(first, first + part.shape[axis]),)
-        parts.append(_part(maker, x, index, part))
+        parts.append(maker.view(itemgetter(index), x))
         first += part.shape[axis]
     return parts
 
@@ -158,36 +167,37 @@ def _gather(maker, node, given, results):
         steps = np.unique(np.diff(numbers)).tolist() or [1]
         if len(steps) == 1 and steps[0] > 0:
             part = slice(int(numbers[0]), int(numbers[-1]) + 1, steps[0])
-            taken = x.array[index := (slice(None),) * axis + (part,)]
-            return maker.reshape(_part(maker, x, index, taken), results[0])
-    return maker.call(np.ndarray.take, [x, indices, fixed(axis)], results)
+            taken = maker.view(itemgetter((slice(None),) * axis + (part,)), x)
+            return maker.reshape(taken, results[0].shape)
+    if indices.fixed:
+        return maker.call(partial(_taken, axis), given, results[0])
+    return maker.fresh(lambda x, indices: x.take(indices, axis), given, results)
+
+
+def _taken(axis, x, indices, out):
+    """Take elements of x by indices that are known to fit."""
+    x.take(indices, axis, out, "wrap")
 
 
 @form("Concat")
 def _concat(maker, node, given, results):
     axis = node.attributes["axis"]
-    return maker.call(lambda *xs: np.concatenate(xs, axis), given, results)
+    return maker.call(lambda *xs, out: np.concatenate(xs, axis, out), given, results[0])
 
 
 @form("Pad")
 def _pad(maker, node, given, results):
     cut, widths, mode, value = pad_arguments([v.array for v in given], node.attributes)
-    x = _part(maker, given[0], cut, given[0].array[cut])
+    x = maker.view(itemgetter(cut), given[0])
     if mode == "constant":
         place = tuple(slice(b, b + n) for (b, _), n in zip(widths, x.array.shape, strict=True))
-        return maker.call(partial(_placed, results[0].shape, value, place), [x], results)
+        return maker.call(partial(placed, value, place, ...), [x], results[0])
     for axis, (size, width) in enumerate(zip(x.array.shape, widths, strict=True)):
         if any(width):
             index = np.pad(np.arange(size), width, mode)
             array = x.array.take(index, axis)
-            (x,) = maker.call(np.ndarray.take, [x, fixed(index), fixed(axis)], [array])
+            x = maker.call(partial(_taken, axis), [x, fixed(index)], array)
     return x
-
-
-def _placed(shape, value, place, x):
-    y = np.full(shape, value, x.dtype) if value else np.zeros(shape, x.dtype)
-    y[place] = x
-    return y
 
 
 @form("ScatterND")
@@ -202,10 +212,10 @@ def _scatter(maker, node, given, results):
     if not np.array_equal(box, rows):
         return None
     place = tuple(slice(a, b) for a, b in zip(first.tolist(), end.tolist(), strict=True))
-    return maker.call(partial(_replaced, place, x.array[place].shape), [x, updates], results)
+    updates = maker.reshape(updates, x.array[place].shape)
+    return maker.call(partial(_replaced, place), [x, updates], results[0])
 
 
-def _replaced(place, shape, x, updates):
-    y = x.copy()
-    y[place] = updates.reshape(shape)
-    return y
+def _replaced(place, x, updates, out):
+    np.copyto(out, x)
+    out[place] = updates
