@@ -26,12 +26,30 @@ def test_a_whole_file_passes(tmp_path):
     assert load(path).network.layers
 
 
-def test_a_damaged_file_passes_for_this_process_to_refuse(tmp_path):
+def test_a_damaged_file_is_refused_by_the_process(tmp_path, monkeypatch):
     path = tmp_path / "a.h5"
     path.write_bytes(FILES[KEY].tobytes()[:3000])
-    hdf5_trial.try_out(str(path))
+    monkeypatch.setattr("bptt.interop.keras_files.opened", None)  # it is not opened here
     with pytest.raises(InteropError, match="is a damaged HDF5 file"):
         load(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits memory as Linux does")
+def test_a_size_of_gigabytes_is_not_allocated(tmp_path):
+    """Found by the fuzzer: a text in a heap that declares a length that the file does not have."""
+    data = bytearray(FILES["lstm_sequences/.h5"].tobytes())
+    heap = data.index(b"GCOL").to_bytes(8, "little")
+    at = data.index(len("3.15.1").to_bytes(4, "little") + heap)  # keras_version
+    data[at + 3] = 0xBE
+    (path := tmp_path / "a.h5").write_bytes(data)
+    code = (
+        "import resource, sys; from bptt.interop.hdf5_trial import refusal_of\n"
+        "print(refusal_of(sys.argv[1], 5))\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss < 2**20)"  # KiB
+    )
+    done = started("-c", code, str(path))
+    assert "is a damaged HDF5 file" in done[0]
+    assert done[-1] == "True"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="needs a shell")
@@ -56,9 +74,14 @@ def test_a_process_limits_its_own_processor_time():
     code = (
         "import resource; from bptt.interop import hdf5_trial, keras_files\n"
         "keras_files.content = lambda path, tried: print(resource.getrlimit(resource.RLIMIT_CPU))\n"
-        "hdf5_trial._main('a.h5', 7)"
+        "hdf5_trial.refusal_of('a.h5', 7)"
     )
+    assert started("-c", code) == ["(7, 8)"]
+
+
+def started(*arguments):
+    """Return the lines that a new interpreter prints."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True,
+    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True,
                           text=True, check=True)  # fmt: skip
-    assert done.stdout.strip() == "(7, 8)"
+    return done.stdout.splitlines()
