@@ -54,6 +54,7 @@ from bptt.layers import (
     Repeat,
     Reverse,
     Unflatten,
+    Windows,
     WordEmbedding,
     rearrange,
     stepwise,
@@ -279,7 +280,7 @@ TARGETS = [
         ("words place", "n_x n_a", "dWe dtable da", "d_rows d_spelled", "add subtract"),
     ),
     Target(Activation._map_backward, cases.activation_cases, ("kept d_rows through",)),
-    Target(Merge._map_backward, cases.merge_cases, ("a b", "d_rows d_half")),
+    Target(Merge._map_backward, cases.merge_cases, ("d_rows dx", "kept first")),
     Target(
         BatchNorm._map_backward,
         cases.normalize_cases,
@@ -293,7 +294,7 @@ TARGETS = [
     Target(rearrange._Rearrangement.backward, cases.rearrange_cases, ("dy lengths",)),
     *(
         Target(layer._move_back, cases.rearrange_cases)
-        for layer in (Flatten, Unflatten, Repeat, Reverse)
+        for layer in (Flatten, Unflatten, Repeat, Reverse, Windows)
     ),
     Target(
         Recurrent.backward,

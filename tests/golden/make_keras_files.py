@@ -95,6 +95,22 @@ MODELS = {  # name -> (input, layers from below)
     "dense_only": (STEP, lambda: [L.Dense(4, activation="relu"), L.Dense(2), L.Softmax()]),
     "functional": (X, functional),
     "branched": (X, branched),
+    "convolution": (
+        X,
+        lambda: [L.Conv1D(4, 3, activation="relu", padding="causal", dilation_rate=2), L.LSTM(3),
+                 L.Dense(2)],
+    ),
+    "convolution_pools": (
+        X,
+        lambda: [L.Conv1D(4, 4, strides=2, padding="same"), L.GRU(4, **SEQ),
+                 L.MaxPooling1D(2, strides=1), L.AveragePooling1D(2), L.LSTM(2)],
+    ),
+    "convolution_groups": (
+        X[:, :, :2], lambda: [L.Conv1D(6, 2, groups=2, use_bias=False), L.GRU(2)]
+    ),
+    "convolution_mask": (
+        GAPS, lambda: [L.Masking(0.5), L.GRU(4, **SEQ), L.Conv1D(3, 2), L.LSTM(2, **SEQ)]
+    ),
 }  # fmt: skip
 
 
@@ -116,17 +132,23 @@ def build(make, x):
 
 
 def main():
-    stored = {}
+    """Write the models that are not in the file yet: the others keep their weights."""
+    target = Path(__file__).with_name("keras_files.npz")
+    stored = dict(np.load(target)) if target.exists() else {}
+    made = stored.get("versions")
     with tempfile.TemporaryDirectory() as folder:
         for name, (x, make) in MODELS.items():
+            if f"{name}/x" in stored:
+                continue
             model = build(make, x)
             stored[f"{name}/x"], stored[f"{name}/y"] = x, np.asarray(model.predict(x, verbose=0))
             for ending in (".keras", ".h5", ".weights.h5")[: 3 if name in IN_EVERY_FORM else 1]:
                 path = Path(folder) / f"model{ending}"
                 (model.save_weights if "weights" in ending else model.save)(path)
                 stored[f"{name}/{ending}"] = np.frombuffer(path.read_bytes(), np.uint8)
-    stored["versions"] = np.array(f"keras {keras.__version__}, backend {keras.backend.backend()}")
-    np.savez_compressed(Path(__file__).with_name("keras_files.npz"), **stored)
+    own = f"keras {keras.__version__}, backend {keras.backend.backend()}"
+    stored["versions"] = np.array(own if made in (None, own) else f"{made}; {own}")
+    np.savez_compressed(target, **stored)
 
 
 if __name__ == "__main__":

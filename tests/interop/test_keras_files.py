@@ -339,6 +339,10 @@ CONFIGS = {
     "time_major": ([("LSTM", {"time_major": True})], "has time_major = true"),
     "activation": ([("LSTM", {"activation": "gelu"})], "has the activation 'gelu'"),
     "flatten": ([("LSTM", {"return_sequences": True}), ("Flatten", {})], "a fixed number of steps"),
+    "kernel": ([("Conv1D", {"groups": 3})], r"a kernel of \(2, 3, 4\) and 3 groups"),
+    "padding": ([("Conv1D", {"padding": "full"})], "padding 'full'; expected one of valid"),
+    "pool": ([("Conv1D", {"batch_input_shape": [None, None, 3]}),
+              ("MaxPooling1D", {"padding": "same"})], "an unknown number of steps"),
     "axis": ([("BatchNormalization", {"axis": 1})], "normalizes along axis 1"),
 }  # fmt: skip
 
@@ -346,7 +350,12 @@ CONFIGS = {
 @pytest.mark.parametrize("name", CONFIGS)
 def test_what_bptt_cannot_compute_is_refused_by_name(name):
     rows, words = CONFIGS[name]
-    arrays = {"LSTM": lstm_arrays(), "Bidirectional": lstm_arrays() * 2, "Dense": [np.eye(3)]}
+    arrays = {
+        "LSTM": lstm_arrays(),
+        "Bidirectional": lstm_arrays() * 2,
+        "Dense": [np.eye(3)],
+        "Conv1D": [np.ones((2, 3, 4))],
+    }
     config = [
         {"class_name": k, "config": {"name": f"{k}{i}", **c}} for i, (k, c) in enumerate(rows)
     ]

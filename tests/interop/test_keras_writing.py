@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from bptt import LSTM, Dense, Network
+from bptt import layers as L
 from bptt.errors import InteropError
-from bptt.interop import from_keras, load, to_keras
-from bptt.layers import Recurrent
+from bptt.interop import from_keras, load, save, to_keras
 from tests.support.interop import GOLDEN
 
 pytest.importorskip("h5py")
@@ -54,14 +54,66 @@ def test_gates_of_keras_2_are_scaled_to_the_slope_of_keras_3(kind, tmp_path):
     np.testing.assert_allclose(new.run(x), old.run(x), rtol=1e-12, atol=1e-13)
 
 
+STEPS = [  # layers, and Keras' classes
+    ([LSTM(3, 4), L.Dropout(4, 0.2), L.Pool(4, "last"), Dense(4, 5), L.Activation(5, "softmax")],
+     ["LSTM", "Dropout", "Dense", "Activation"]),
+    ([LSTM(3, 4), Dense(4, 5), L.Activation(5, "elu_0p5"), L.Pool(5, "last")],
+     ["LSTM", "Dense", "ELU"]),
+    ([LSTM(3, 4, bidirectional=True), L.Dropout(8, 0.2), L.Pool(8, "last", bidirectional=True)],
+     ["Bidirectional", "Dropout"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("layers", "kinds"), STEPS)
+def test_the_last_step_is_taken_below_layers_that_map_every_step(layers, kinds, tmp_path):
+    network = Network(layers)
+    parameters = network.init(np.random.default_rng(0))
+    to_keras((network, parameters), path := tmp_path / "m.keras")
+    found = load(path)
+    assert [kind for kind, _ in found.metadata["layers"]] == ["InputLayer", *kinds]
+    x = np.random.default_rng(1).standard_normal((2, 5, 3)).astype(np.float32)
+    y = network.forward(x, parameters)[0][:, 0]
+    np.testing.assert_allclose(found.run(x), y, rtol=1e-6, atol=1e-7)
+
+
+REFUSED = {
+    "both ends at the last step": ([LSTM(3, 4, bidirectional=True), L.Pool(8, "last")],
+                                   r"the last step of each direction, Pool\(8, 'last', bi"),
+    "mixed before the ends": ([LSTM(3, 4, bidirectional=True), Dense(8, 4),
+                               L.Pool(4, "last", bidirectional=True)], "a recurrent layer below"),
+    "no recurrent layer": ([Dense(3, 4), L.Pool(4, "last")], "expected a recurrent layer below"),
+    "windows alone": ([L.Windows(3, 2)], r"the last layer is Windows\(3, 2\)"),
+    "windows and a pool": ([L.Windows(3, 2), L.Pool(6, "max")], "a convolution"),
+    "maximum of halves": ([LSTM(3, 4, bidirectional=True), L.Merge(8, "max")], "merges by max"),
+    "peephole": ([L.Recurrent("lstm_peephole", 3, 3)], "is lstm_peephole; expected a cell that"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_networks_that_keras_lacks_are_refused(name, tmp_path):
+    layers, words = REFUSED[name]
+    network = Network(layers)
+    with pytest.raises(InteropError, match=words):
+        to_keras((network, network.init(np.random.default_rng(0))), tmp_path / "m.keras")
+
+
+def test_a_learned_initial_state_is_refused(tmp_path):
+    network = Network([LSTM(3, 4)], initial_state="learned")
+    with pytest.raises(InteropError, match="the initial state is learned"):
+        to_keras((network, network.init(np.random.default_rng(0))), tmp_path / "m.keras")
+
+
+def test_a_mask_that_stays_behind_is_told(tmp_path):
+    (tmp_path / "a.keras").write_bytes(FILES["masking/.keras"].tobytes())
+    (note,) = save(load(tmp_path / "a.keras"), tmp_path / "m.pt")[-1:]
+    assert "The mask stays behind (steps of features 0.5)" in note
+
+
 def test_what_keras_lacks_is_refused(tmp_path):
     old = from_keras(
         "SimpleRNN", [np.ones((3, 2)), np.ones((2, 2))], version="2.1", activation="hard_sigmoid"
     )
     with pytest.raises(InteropError, match="has the activation hard_sigmoid"):
         to_keras(old, tmp_path / "m.keras")
-    network = Network([Recurrent("lstm_peephole", 2, 3)])
-    with pytest.raises(InteropError, match="is lstm_peephole; expected a cell that Keras has"):
-        to_keras((network, network.init(np.random.default_rng(0))), tmp_path / "m.keras")
     with pytest.raises(InteropError, match=r"expected .keras or .weights.h5"):
         to_keras(old, tmp_path / "m.h5")

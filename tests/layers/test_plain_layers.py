@@ -19,6 +19,7 @@ from bptt.layers import (
     Repeat,
     Reverse,
     Unflatten,
+    Windows,
 )
 from tests.support.cases import copies, same_bits
 from tests.support.gradient_cases import (
@@ -39,8 +40,17 @@ STEPWISE = [
     BatchNorm(6),
     LayerNorm(6),
     *(Merge(6, how) for how in ("sum", "mean", "product")),
+    Merge(6, "max", parts=3),
 ]
-OTHERS = [Flatten(6, T_X), Unflatten(6, 2), Repeat(6, 3), Reverse(6)]
+OTHERS = [
+    Flatten(6, T_X),
+    Unflatten(6, 2),
+    Repeat(6, 3),
+    Reverse(6),
+    Windows(6, 2),
+    Windows(6, 3, stride=2, padding="same"),
+    Windows(6, 2, padding="causal"),
+]
 every = pytest.mark.parametrize("layer", [*STEPWISE, *OTHERS], ids=repr)
 
 
@@ -119,7 +129,27 @@ def test_values():
     assert np.array_equal(merged["sum"], a + b)
     assert np.array_equal(merged["mean"], (a + b) / 2)
     assert np.array_equal(merged["product"], a * b)
+    most = Merge(6, "max", parts=3).forward(x, {})[0]
+    assert np.array_equal(most, x.reshape(M, T_X, 3, 2).max(axis=2))
     assert_close(Activation(6, "softmax").forward(x, {})[0].sum(axis=2), np.ones((M, T_X)), "rows")
+
+
+@pytest.mark.parametrize("layer", [x for x in OTHERS if isinstance(x, Windows)], ids=repr)
+def test_windows_are_those_of_each_sequence_alone(layer):
+    x, _ = call(layer)
+    y = layer.forward(x, {}, None, RAGGED)[0]
+    for i, T in enumerate(RAGGED):
+        n, before = -(-T // layer.stride), layer.size - 1
+        if layer.padding == "valid":
+            n, before = max(0, T - layer.size + 1), 0
+        elif layer.padding == "same":
+            before = max(0, (n - 1) * layer.stride + layer.size - T) // 2
+        rows = np.concatenate([np.zeros((before, 6)), x[i, :T], np.zeros((layer.size, 6))])
+        starts = [t * layer.stride for t in range(n)]
+        expected = [rows[s : s + layer.size].reshape(-1) for s in starts]
+        assert np.array_equal(y[i, :n], np.reshape(expected, (n, layer.n_out)))
+        assert layer.lengths_after(RAGGED)[i] == n
+        assert not y[i, n:].any()
 
 
 def test_normalization_gives_mean_0_and_variance_1():
@@ -153,8 +183,14 @@ def test_a_network_knows_the_lengths_after_each_layer():
     [
         (lambda: Activation(3, "relax"), "activation is 'relax'; expected one of sigmoid"),
         (lambda: Activation(3, None), "activation is None; expected softmax or one of"),
-        (lambda: Merge(3), "n_x is 3; expected an even number"),
-        (lambda: Merge(4, "max"), "how is 'max'; expected one of sum, mean, product"),
+        (lambda: Merge(3), "n_x is 3; expected a multiple of parts = 2"),
+        (lambda: Merge(4, "most"), "how is 'most'; expected one of sum, mean, product"),
+        (lambda: Windows(5, 0), "size is 0; expected a whole number >= 1"),
+        (lambda: Windows(5, 2, padding="full"), "padding is 'full'; expected one of valid, same"),
+        (
+            lambda: Windows(5, 9).forward(np.ones((2, 8, 5)), {}),
+            "8 time steps; expected at least 9",
+        ),
         (lambda: Unflatten(5, 2), "n_x is 5; expected a multiple of steps = 2"),
         (lambda: Repeat(5, 0), "times is 0; expected a whole number >= 1"),
         (lambda: BatchNorm(5, epsilon=-1), "epsilon is -1; expected a number >= 0"),

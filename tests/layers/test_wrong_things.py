@@ -122,7 +122,7 @@ def test_backward_refuses_wrong_things(row):
 
 
 def streams(layer):
-    whole = (layers.Flatten, layers.Unflatten, layers.Repeat, layers.Reverse)
+    whole = (layers.Flatten, layers.Unflatten, layers.Repeat, layers.Reverse, layers.Windows)
     return not (getattr(layer, "bidirectional", False) or isinstance(layer, whole))
 
 

@@ -69,6 +69,11 @@ LAYERS = {
     "Unflatten": LayerRow(lambda: layers.Unflatten(3, 3), X, "Unflatten(3, 3)"),
     "Repeat": LayerRow(lambda: layers.Repeat(3, 2), X, "Repeat(3, 2)"),
     "Reverse": LayerRow(lambda: layers.Reverse(3), X, "Reverse(3)"),
+    "Windows": LayerRow(
+        lambda: layers.Windows(3, 2, stride=2, padding="same"),
+        X,
+        "Windows(3, 2, stride=2, padding='same')",
+    ),
     "Recurrent": LayerRow(lambda: layers.Recurrent("gru", 3, 4), X, "Recurrent('gru', 3, 4)"),
     "RNN": LayerRow(lambda: bptt.RNN(3, 4), X, "RNN(3, 4)"),
     "RNN relu": LayerRow(lambda: bptt.RNN(3, 4, cell="rnn_relu"), X, "RNN(3, 4, cell='rnn_relu')"),

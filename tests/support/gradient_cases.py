@@ -26,6 +26,7 @@ from bptt.layers import (
     Repeat,
     Reverse,
     Unflatten,
+    Windows,
     WordEmbedding,
 )
 from tests.support.cases import (
@@ -483,7 +484,8 @@ def activation_cases():
 
 @cache
 def merge_cases():
-    return both_lengths(*(Merge(N_Y, how) for how in ("sum", "mean", "product")))
+    two = (Merge(N_Y, how) for how in ("sum", "mean", "product"))
+    return both_lengths(*two, *(Merge(N_Y, how, parts=3) for how in ("product", "max")))
 
 
 @cache
@@ -497,7 +499,18 @@ def normalize_cases():
 
 @cache
 def rearrange_cases():
-    return both_lengths(Flatten(N_X, 4), Unflatten(N_Y, 3), Repeat(N_X, 2), Reverse(N_X))
+    return both_lengths(
+        Flatten(N_X, 4), Unflatten(N_Y, 3), Repeat(N_X, 2), Reverse(N_X), *windows()
+    )
+
+
+def windows():
+    """Windows with each padding; some steps are in no window, and some windows outside."""
+    return (
+        Windows(N_X, 2),
+        Windows(N_X, 2, dilation=2, padding="causal"),
+        Windows(N_X, 3, stride=2, padding="same"),
+    )
 
 
 @cache

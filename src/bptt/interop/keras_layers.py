@@ -20,7 +20,6 @@ from ..layers import (
     Embedding,
     Flatten,
     LayerNorm,
-    Pool,
     Repeat,
     Unflatten,
 )
@@ -33,11 +32,11 @@ from .keras_building import (
     activate,
     activation_name,
     number,
-    refuse,
     shown,
 )
 from .keras_config import KerasLayer, layer_of
 from .keras_recurrent import RECURRENT, add_recurrent
+from .keras_windows import add_convolution, add_global_pool, add_pool
 
 __all__ = ["KINDS", "add"]
 
@@ -256,16 +255,6 @@ def _repeat(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
     b.dims = (times, n)
 
 
-def _pool(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
-    refuse(b, layer, "keepdims")
-    steps_first = layer.config.get("data_format", "channels_last") == "channels_last"
-    if not steps_first or (b.dims is not None and len(b.dims) != 2):
-        raise InteropError(f"{b.where}: {shown(layer)} takes {b.dims}; expected steps, features.")
-    n = b.features(layer)
-    b.put(layer.name, Pool(n, "mean" if "Average" in layer.kind else "max"))
-    b.masked, b.dims = False, (n,)
-
-
 _PARAMETRIC = ("ReLU", "LeakyReLU", "ELU", "ThresholdedReLU", "Softmax")
 _IDENTITIES = (
     "InputLayer", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout",
@@ -290,8 +279,9 @@ _BUILDERS: Mapping[str, Callable[[Building, KerasLayer, Arrays], None]] = {
     "Flatten": _flatten,
     "Reshape": _reshape,
     "RepeatVector": _repeat,
-    "GlobalAveragePooling1D": _pool,
-    "GlobalMaxPooling1D": _pool,
+    "Conv1D": add_convolution,
+    **dict.fromkeys(("MaxPooling1D", "AveragePooling1D"), add_pool),
+    **dict.fromkeys(("GlobalMaxPooling1D", "GlobalAveragePooling1D"), add_global_pool),
 }
 KINDS = tuple(_BUILDERS)
 """Classes of Keras that are read."""

@@ -11,7 +11,7 @@ from ..layers.recurrent import Recurrent
 from ..network import Network
 from .imported import Mask, compacted, repeated
 
-__all__ = ["run_network"]
+__all__ = ["gives_one_step", "run_network"]
 
 Parameters = dict[str, np.ndarray]
 
@@ -47,10 +47,10 @@ def run_network(
         y = network.forward(x, parameters, state, lengths, keep_tape=False)[0]
     else:
         y = _run_masked(network, parameters, x, lengths, mask, state)
-    return y[:, 0] if _gives_one_step(layers, one_step) else y
+    return y[:, 0] if gives_one_step(layers, one_step) else y
 
 
-def _gives_one_step(layers: list[Layer], one_step: bool) -> bool:
+def gives_one_step(layers: list[Layer], one_step: bool = False) -> bool:
     """Return whether one output is left of a sequence, or a sequence was one step."""
     for layer in layers:
         one_step = (one_step or layer.pools) and not layer.expands

@@ -65,7 +65,14 @@ def save(model: Any, path: str | os.PathLike[str], **options: Any) -> tuple[str,
             f"{name} has no place for a network whose input is added to its output; expected .json "
             f"or .aidax."
         )
-    return writer.write(imported, name, **options)
+    notes = writer.write(imported, name, **options)
+    if imported.mask is not None and not getattr(writer, "MASKS", False):
+        skipped = "token" if imported.mask.kind == "id" else "steps of features"
+        notes += (
+            f"The mask stays behind ({skipped} {imported.mask.value:g}): masked steps count there. "
+            f"Cut them off, or pass lengths where the other program reads them.",
+        )
+    return notes
 
 
 def imported_of(model: Any) -> Imported:

@@ -9,7 +9,8 @@ Every layer has the same interface::
 
 Recurrent layers have a state, a tuple (a,) or (a, c), and `Pool` a running total or maximum; the
 others have the empty tuple. `Activation`, `BatchNorm`, `LayerNorm`, `Merge`, `Flatten`,
-`Unflatten`, `Repeat` and `Reverse` are those that models of other programs need (`bptt.interop`).
+`Unflatten`, `Repeat`, `Reverse` and `Windows` are those that models of other programs need
+(`bptt.interop`).
 
 Parameters have the names of the cell's record (``Wf``, ``bf``, ...), with ``reverse.`` in front for
 the second direction of a bidirectional layer and ``layer0.``, ``layer1.``, ... in front of that if
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .merge import Merge
     from .normalize import BatchNorm, LayerNorm
     from .rearrange import Flatten, Repeat, Reverse, Unflatten
+    from .windows import Windows
 
 __all__ = [
     "GRU",
@@ -53,6 +55,7 @@ __all__ = [
     "Repeat",
     "Reverse",
     "Unflatten",
+    "Windows",
     "WordEmbedding",
 ]
 
@@ -65,6 +68,7 @@ _LATER = {  # name -> its file: `import bptt` needs none of them
     "Repeat": "rearrange",
     "Reverse": "rearrange",
     "Unflatten": "rearrange",
+    "Windows": "windows",
 }
 
 

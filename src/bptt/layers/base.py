@@ -40,7 +40,7 @@ class Layer(ABC):
     takes_table = False  # whether `forward` takes tokens and the table of the layer below
     takes_rng = False  # whether `forward` takes a generator when training
     pools = False  # whether the output is one step for a whole sequence
-    expands = False  # whether the output has several steps for each of the input
+    expands = False  # whether the output has another number of steps, and not one
 
     @abstractmethod
     def shapes(self) -> dict[str, tuple[int, ...]]:

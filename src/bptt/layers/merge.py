@@ -8,18 +8,21 @@ from ..errors import ConfigError, operation
 from .activation import PlainStepwise
 from .base import whole_number
 
-Merging = Literal["sum", "mean", "product"]
+Merging = Literal["sum", "mean", "product", "max"]
 MERGINGS: tuple[Merging, ...] = get_args(Merging)
 
 
 class Merge(PlainStepwise):
-    """Add, average or multiply the two halves of the features, such as the two directions.
+    """Add, average or multiply parts of the features, such as the two directions of a layer.
+
+    y[k] = sum over j of x[j n_y + k], or their mean, product or maximum, where n_y = n_x / parts
 
     Parameters
     ----------
     n_x : int
-        Features, an even number; the output has n_x / 2.
-    how : {"sum", "mean", "product"}
+        Features, a multiple of `parts`.
+    how : {"sum", "mean", "product", "max"}
+    parts : int
 
     Examples
     --------
@@ -29,30 +32,39 @@ class Merge(PlainStepwise):
     """
 
     @operation
-    def __init__(self, n_x: int, how: Merging = "sum"):
+    def __init__(self, n_x: int, how: Merging = "sum", *, parts: int = 2):
         self.n_in: int = whole_number("n_x", n_x)
-        if self.n_in % 2:
-            raise ConfigError(f"n_x is {n_x}; expected an even number, two halves.")
+        self.parts: int = whole_number("parts", parts)
+        if self.n_in % self.parts:
+            raise ConfigError(f"n_x is {n_x}; expected a multiple of parts = {parts}.")
         if not isinstance(how, str) or how not in MERGINGS:
             raise ConfigError(f"how is {how!r}; expected one of {', '.join(MERGINGS)}.")
-        self.n_out: int = self.n_in // 2
+        self.n_out: int = self.n_in // self.parts
         self.how = how
 
     def __repr__(self) -> str:
-        return f"Merge({self.n_in}, {self.how!r})"
+        parts = f", parts={self.parts}" * (self.parts != 2)
+        return f"Merge({self.n_in}, {self.how!r}{parts})"
 
     def _of(self):
-        return type(self), self.n_in, self.how
+        return type(self), self.n_in, self.how, self.parts
 
     def _map(self, name, rows, own, keep_tape):
-        a, b = rows[:, : self.n_out], rows[:, self.n_out :]
-        if self.how == "product":
-            return a * b, rows.copy() if keep_tape else None
-        return (a + b if self.how == "sum" else (a + b) / 2), None
+        x = rows.reshape(len(rows), self.parts, self.n_out)
+        if self.how in ("sum", "mean"):
+            y = x.sum(axis=1)
+            return y if self.how == "sum" else y / self.parts, None
+        y = x.prod(axis=1) if self.how == "product" else x.max(axis=1)
+        return y, x.copy() if keep_tape else None
 
     def _map_backward(self, kept, d_rows, own, need_dx):
-        if self.how == "product":
-            a, b = kept[:, : self.n_out], kept[:, self.n_out :]
-            return np.concatenate([d_rows * b, d_rows * a], axis=1), {}
-        d_half = d_rows if self.how == "sum" else d_rows / 2
-        return np.concatenate([d_half, d_half], axis=1), {}
+        dx = np.repeat(d_rows[:, np.newaxis], self.parts, axis=1)
+        if self.how == "mean":
+            dx /= self.parts
+        elif self.how == "product":
+            for j in range(self.parts):
+                dx[:, j] *= np.delete(kept, j, axis=1).prod(axis=1)
+        elif self.how == "max":  # to the first part that has it
+            first = kept.argmax(axis=1)[:, np.newaxis]
+            dx *= np.arange(self.parts)[:, np.newaxis] == first
+        return dx.reshape(-1, self.n_in), {}

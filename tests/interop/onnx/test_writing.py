@@ -78,6 +78,33 @@ def test_networks_at_any_size(name, learned, tmp_path):
             assert_close(again.reshape(ours.shape), ours, "float32")
 
 
+STEPS = {
+    "windows": [L.Windows(3, 2, stride=2, dilation=2, padding="causal"), L.Dense(6, 4),
+                L.GRU(4, 2), L.Windows(2, 3, stride=2), L.Merge(6, "max", parts=3)],
+    "windows, last": [L.Windows(3, 4, stride=3, padding="same"), L.Merge(12, "mean", parts=4),
+                      L.LSTM(3, 2), L.Pool(2, "last")],
+    "repeat": [L.GRU(3, 4), L.Pool(4, "last"), L.Repeat(4, 5), L.GRU(4, 2)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_networks_that_change_the_number_of_steps(name, tmp_path):
+    rng, path = np.random.default_rng(5), tmp_path / "m.onnx"
+    network = bptt.Network(STEPS[name])
+    parameters = network.init(rng)
+    interop.to_onnx((network, parameters), path)
+    for m, T_x in ((1, 6), (3, 13)):
+        x = drawn(name, rng, m, T_x)
+        ours, _, _ = network.forward(x, parameters)
+        theirs = models.runtime(path, {"x": x}, None)[0]
+        assert theirs.shape == (ours[:, 0] if "last" in name else ours).shape
+        assert_close(theirs.reshape(ours.shape), ours, "float32")
+        assert_close(interop.load(path).run(x).reshape(ours.shape), ours, "float32")
+    if "windows" in name:
+        with pytest.raises(InteropError, match="the number of steps; expected lengths=False"):
+            interop.to_onnx((network, parameters), path, lengths=True)
+
+
 @pytest.mark.parametrize("layer", [L.LSTM(3, 4), L.GRU(3, 4, n_layers=2), L.RNN(3, 4)])
 def test_states_as_inputs_and_outputs_continue_a_stream(layer, tmp_path):
     rng, path = np.random.default_rng(4), tmp_path / "m.onnx"

@@ -18,6 +18,7 @@ class Builder:
         self.constants: dict[str, np.ndarray] = {}
         self.inputs: list[Any] = []
         self.outputs: list[Any] = []
+        self.sizes = dict(SIZES)
         self._count = 0
 
     def name(self, what: str) -> str:
@@ -70,7 +71,7 @@ class Builder:
 
     def _value(self, name, dtype, shape):
         kind = {"float": 1, "int32": 6, "int64": 7}[dtype]
-        sizes = [SIZES.get(n, n) if isinstance(n, str) else n for n in shape]
+        sizes = [self.sizes.get(n, n) if isinstance(n, str) else n for n in shape]
         return self.onnx.helper.make_tensor_value_info(name, kind, sizes)
 
     def model(self, opset: int, version: str, metadata: dict[str, str]) -> bytes:

@@ -26,6 +26,7 @@ from ...layers import (
     Repeat,
     Reverse,
     Unflatten,
+    Windows,
     WordEmbedding,
 )
 from ..conventions import to_blocks
@@ -114,12 +115,25 @@ def _layer_norm(b: Builder, layer: LayerNorm, x: str, p: Parameters, scope: Scop
 
 
 def _merge(b: Builder, layer: Merge, x: str, p: Parameters, scope: Scope) -> str:
-    half = layer.n_out
-    both = [_columns(b, x, range(half)), _columns(b, x, range(half, 2 * half))]
-    if layer.how == "product":
-        return b.add("Mul", *both)
-    total = b.add("Add", *both)
-    return total if layer.how == "sum" else b.add("Mul", total, _number(b, 0.5))
+    op = {"product": "Mul", "max": "Max"}.get(layer.how, "Add")
+    n = layer.n_out
+    merged, *rest = (_columns(b, x, range(j * n, (j + 1) * n)) for j in range(layer.parts))
+    for part in rest:
+        merged = b.add(op, merged, part)
+    return b.add("Div", merged, _number(b, layer.parts)) if layer.how == "mean" else merged
+
+
+def _windows(b: Builder, layer: Windows, x: str, p: Parameters, scope: Scope) -> str:
+    """A convolution whose kernel takes each feature at each place of the window as it is."""
+    if scope.lengths is not None:
+        raise InteropError(f"{scope.name} changes the number of steps; expected lengths=False.")
+    pads: dict[str, Any] = {"pads": [(layer.padding == "causal") * (layer.reach - 1), 0]}
+    if layer.padding == "same":
+        pads = {"auto_pad": "SAME_UPPER"}
+    kernel = np.eye(layer.n_out, dtype=np.float32).reshape(layer.n_out, layer.size, layer.n_in)
+    y = b.add("Conv", b.add("Transpose", x, perm=[0, 2, 1]), b.constant(kernel.swapaxes(1, 2)),
+              strides=[layer.stride], dilations=[layer.dilation], **pads)  # fmt: skip
+    return b.add("Transpose", y, perm=[0, 2, 1])
 
 
 def _columns(b: Builder, x: str, columns: Any) -> str:
@@ -321,5 +335,6 @@ LAYERS: dict[type, Function] = {
     Repeat: _repeat,
     Reverse: _reverse,
     Unflatten: _unflatten,
+    Windows: _windows,
     WordEmbedding: _word_embedding,
 }

@@ -13,6 +13,7 @@ from ...models import LanguageModel
 from ...models.supervised import SequenceModel
 from ...network import Network
 from ..imported import Imported
+from ..running import gives_one_step
 from ..writing import put, save
 from .building import Builder
 from .layers import LAYERS, Scope
@@ -105,8 +106,10 @@ def write(
     learned = _learned(imported)
     graph = _Graph(b, network, parameters, lengths=lengths, states=states)
     y = graph.run(what, learned)
-    pools = any(layer.pools for layer in network.layers.values())
-    what.finish(b, y, list(network.layers.values())[-1].n_out, pools)
+    layers = list(network.layers.values())
+    if any(layer.expands for layer in layers):
+        b.sizes["T"] = "time_out"
+    what.finish(b, y, layers[-1].n_out, gives_one_step(layers))
     for name, value, shape in graph.final_states:
         b.rename(value, name)
         b.output(name, "float", *shape)
