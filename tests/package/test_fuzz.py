@@ -32,8 +32,8 @@ def test_changed_files_are_loaded_rightly_or_refused(target, tmp_path):
 
 @pytest.mark.slow
 def test_the_fuzzer_sees_faults_and_keeps_their_files(tmp_path):
-    rows = runner.fuzz("faults", 10, 5, folder=tmp_path, memory=256, seconds=1, wait=3)
-    assert [row["k"] for row in rows] == list(range(10))
+    rows = runner.fuzz("faults", 9, 5, folder=tmp_path, memory=256, seconds=1, wait=3)
+    assert [row["k"] for row in rows] == list(range(9))
     assert {row["seed"]: row["what"] for row in rows} == {
         "dies": "crash",
         "another error": "crash",
@@ -41,7 +41,6 @@ def test_the_fuzzer_sees_faults_and_keeps_their_files(tmp_path):
         "loops": "hang",
         "sleeps": "hang",
         "deaf": "hang",
-        "deaf and loops": "hang",
         "greedy": "memory",
         "refuses": "refused",
         "loads": "loaded",
@@ -51,7 +50,7 @@ def test_the_fuzzer_sees_faults_and_keeps_their_files(tmp_path):
         f"{k}-case" for k in faults
     }
     table = runner.table("faults", rows)
-    assert f"| all faults | 10 | {sum(row['what'] == 'loaded' for row in rows)} |" in table
+    assert f"| all faults | 9 | {sum(row['what'] == 'loaded' for row in rows)} |" in table
 
 
 def test_the_same_seed_draws_the_same_files(tmp_path):

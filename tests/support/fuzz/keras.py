@@ -28,6 +28,7 @@ MODELS = {  # of Keras 3 -> endings
     "reshape": (".keras",),
     "repeat": (".keras", ".h5"),
     "functional": (".keras", ".h5"),
+    "convolution_pools": (".keras",),
     "branched": (".keras", ".h5", ".weights.h5"),
 }
 SECONDS = 2  # of processor time to read a small file: nothing has to be started
