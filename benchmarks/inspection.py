@@ -191,19 +191,22 @@ def torch_training(X, y, every):
 
 
 def reports(rng):
-    """Time a report on a text of 100,000 characters."""
+    """Time reports on a text of 100,000 characters."""
     letters = np.array(list("abcdefghijklmnopqrstuvwxyz      .\n"))
     text = "".join(rng.choice(letters, 100_000))
     model = LanguageModel(units=UNITS, embedding=FEATURES, epochs=1, seq_length=64, verbose=0)
     model.fit(text[:20_000], progress="silent")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    began = time.perf_counter()
-    page = report(model, text)
-    seconds = time.perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
-    print(f"\nreport on {UNITS} units, 100,000 characters")
-    print(f"  {seconds:.1f} s, page of {len(page.encode()) / 1e6:.2f} MB, ", end="")
-    print(f"peak of the process {peak:.0f} MB ({before:.0f} MB before)", flush=True)
+    other = LanguageModel(
+        units=UNITS, embedding=FEATURES, epochs=1, seq_length=64, verbose=0, seed=1
+    )
+    other.fit(text[:20_000], progress="silent")
+    print(f"\nreport on {UNITS} units, 100,000 characters ({_peak():.0f} MB before)")
+    for name, compare in (("alone", None), ("compared with another model", other)):
+        began = time.perf_counter()
+        page = report(model, text, compare=compare)
+        seconds = time.perf_counter() - began
+        print(f"  {name}: {seconds:.1f} s, page of {len(page.encode()) / 1e6:.2f} MB, ", end="")
+        print(f"peak of the process {_peak():.0f} MB", flush=True)
     if TORCH:
         peer = Torch(model.parameters_)
         ids = model.network_inputs(text[:2000])[0][np.newaxis]
@@ -211,6 +214,10 @@ def reports(rng):
         peer.trace(ids, True)
         seconds = 50 * (time.perf_counter() - began)
         print(f"  torch LSTMCell, hook: states and gates alone {seconds:.1f} s (2,000 steps x 50)")
+
+
+def _peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
 def main():
