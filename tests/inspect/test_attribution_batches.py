@@ -5,7 +5,9 @@ import pytest
 
 from bptt import GRU, LSTM, RNN, Dense, LanguageModel, Network, SequenceClassifier, inspect
 from bptt.errors import ConfigError, ShapeError
+from bptt.inspect.parts import _spelled
 from bptt.layers import Embedding, FeatureEmbedding
+from bptt.models import SequenceTagger
 from tests.inspect.test_attribution import METHODS, summing
 from tests.support.sequence_models import QUIET
 
@@ -194,6 +196,51 @@ def test_words_of_a_language_model_get_the_sum_of_their_characters():
     assert gone.values[0].shape == (3,)
 
 
+def test_tokens_that_are_words_are_parts_of_their_own():
+    text = "the cat sat on the mat . \n " * 20
+    given = {"units": 4, "seq_length": 16, "batch_size": 4, "epochs": 1}
+    model = LanguageModel(tokenizer="whitespace", **given).fit(text, **QUIET)
+    found = [inspect.attribute(model, "the cat sat", per=per).values[0] for per in ("word", "step")]
+    assert found[0].shape == (3,)
+    np.testing.assert_array_equal(*found)
+    model = LanguageModel(tokenizer="words", **given).fit(text, **QUIET)  # white space is a token
+    tokens = inspect.tokens(model, "the cat sat")[0]
+    found = [inspect.attribute(model, "the cat sat", per=per).values[0] for per in ("word", "step")]
+    assert "".join(tokens) == "the cat sat"
+    words = inspect.word_groups(tokens)
+    assert words.tolist() == np.cumsum([t in ("cat", "sat") for t in tokens]).tolist()
+    np.testing.assert_allclose(found[0], np.bincount(words, found[1]))
+    spelled = _spelled(["\u0120the", "\u0120c", "at", "\u010a", "\u2581sat"])
+    assert inspect.word_groups(spelled).tolist() == [0, 1, 1, 1, 2]
+    assert inspect.word_groups(_spelled(["the", "c", "##at"])).tolist() == [0, 1, 1]
+    tagger = SequenceClassifier(units=3, epochs=1).fit([["a", "b"], ["b"]], [0, 1], **QUIET)
+    assert inspect.attribute(tagger, [["a", "b", "b"]], per="word").values[0].shape == (3,)
+
+
+def test_a_target_is_a_class_or_a_token_by_its_name():
+    X = [RNG.normal(size=(n, 2)) for n in (4, 6, 5)]
+    given = {"units": 3, "epochs": 1}
+    model = SequenceClassifier(**given).fit(X, ["up", "down", "left"], **QUIET)
+    found = inspect.attribute(model, X, target=["up", "down", "up"])
+    same = inspect.attribute(model, X, target=[2, 0, 2])  # numbers of sorted classes
+    assert found.targets.tolist() == [2, 0, 2]
+    assert all(map(np.array_equal, found.values, same.values))
+    with pytest.raises(
+        ConfigError, match="target is 'sideways'; expected one of 'down', 'left', 'up'"
+    ):
+        inspect.attribute(model, X, target="sideways")
+    numbered = SequenceClassifier(**given).fit(X, [1, 2, 5], **QUIET)
+    assert inspect.attribute(numbered, X, target=2).targets.tolist() == [1, 1, 1]
+    with pytest.raises(ConfigError, match=r"target is 0; expected one of 1, 2, 5\.$"):
+        inspect.attribute(numbered, X, target=0)
+    tagger = SequenceTagger(**given).fit(["ab", "b"], [["N", "V"], ["V"]], **QUIET)
+    assert inspect.attribute(tagger, ["ab"], target="V", step=0).targets.tolist() == [1]
+    language = LanguageModel(batch_size=1, **given).fit("abcabcabd" * 9, **QUIET)
+    assert inspect.attribute(language, "abc", target="c").targets.tolist() == [3]
+    with pytest.raises(ConfigError, match="target is 'x'; expected one of '\ufffd', 'a', 'b'"):
+        inspect.attribute(language, "abc", target="x")
+
+
 def test_a_target_for_each_sequence_at_a_step():
     net, p = network()
     tagged = inspect.attribute(net, X, p, step=1, target=[0, 1, 0])
@@ -210,7 +257,7 @@ def test_a_target_for_each_sequence_at_a_step():
         ({"per": [np.zeros(5, int)] * 3}, r"per\[0\] has the shape \(5,\)"),
         ({"window": 0}, "window is 0"),
         ({"draws": 0}, "draws is 0"),
-        ({"target": [0, 1]}, "expected a number, or 3 of them"),
+        ({"target": [0, 1]}, "target has 2 values; expected one, or 3 of them"),
         ({"baseline": X[:2]}, "baseline has 2 sequences; expected 1, or 3"),
         ({"baseline": np.full(3, np.nan)}, "baseline has a value that is not finite"),
         ({"step": 4}, r"step is 4; expected one of the 2 steps of X\[1\]"),

@@ -1,6 +1,7 @@
 """The page of a report: what it holds is what was computed."""
 
 import csv
+import html
 import json
 import re
 from base64 import b64decode
@@ -264,17 +265,22 @@ def test_the_command_reads_labels_where_there_are_some(tmp_path, capsys):
     X, y = ["ab", "abc", "a", "abcd"], list("xyxy")
     SequenceClassifier(units=2, epochs=1).fit(X, y, progress="silent").save(tmp_path / "m.bptt")
     out = tmp_path / "page.html"
+    given = ["inspect", *(str(tmp_path / n) for n in ("m.bptt", "x.jsonl")), "--out", str(out)]
     for labeled in (True, False):
         pairs = zip(X, y, strict=True)
         rows = [{"sequence": x, "label": k} if labeled else {"sequence": x} for x, k in pairs]
         (tmp_path / "x.jsonl").write_text("\n".join(map(json.dumps, rows)))
         with pytest.raises(SystemExit) as status:
-            main(
-                ["inspect", *(str(tmp_path / n) for n in ("m.bptt", "x.jsonl")), "--out", str(out)]
-            )
+            main([*given, "--target", "y"])
         assert not status.value.code, capsys.readouterr().err
-        assert ("loss_by_length.csv" in out.read_text(encoding="utf-8")) == labeled
+        page = out.read_text(encoding="utf-8")
+        assert ("loss_by_length.csv" in page) == labeled
+        assert "Attribution explains the output 'y'" in html.unescape(page)
         out.unlink()
+    with pytest.raises(SystemExit) as status:
+        main([*given, "--target", "z"])
+    assert status.value.code
+    assert "target is 'z'; expected one of 'x', 'y'" in " ".join(capsys.readouterr().err.split())
 
 
 def test_the_command_reads_networks_of_other_programs(tmp_path, capsys):

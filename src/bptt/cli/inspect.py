@@ -21,6 +21,7 @@ _OPTIONS = options.panel(
     ("out", "Page to write.", Path, Path("report.html")),
     ("example", "Number of the sequence that is shown, from 0.", int, 0),
     ("unit", "Value that colors the steps at first: lstm0.c:3 is unit 3 of the cell state."),
+    ("target", "Class or token whose output is attributed. Without: the likeliest one."),
     ("compare", "Another model, whose values are added.", Path, None, "MODEL"),
     ("training", "Training text of a character model, to split its errors.", Path, None, "FILE"),
     ("module", "Part to read of a file of another program that holds several.", str, None, "NAME"),
@@ -65,6 +66,7 @@ def inspect(
         parameters,
         example=given["example"],
         unit=given["unit"],
+        target=_target(m, given["target"]),
         compare=None if compare is None else load(compare),
         train=None if training is None else corpus.read_text([training], given["encoding"]),
     )
@@ -78,6 +80,16 @@ def _data(model, file, given):
         return data_files.read(model, [file], given)
     except BpttError:
         return data_files.read(model, [file], given, labeled=False).but(y=None)
+
+
+def _target(model, text):
+    """Return the class or token that a text stands for; a number where outputs have no names."""
+    from ..inspect.inputs import output_names
+
+    names = output_names(model)
+    if names is None and text is not None and text.isdigit():
+        return int(text)
+    return next((name for name in names or () if str(name) == text), text)
 
 
 class _Sequences:

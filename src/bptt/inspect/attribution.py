@@ -1,6 +1,6 @@
 """How much each input contributes to a prediction."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from ..errors import ConfigError, operation
 from ..models import Forecaster, SequenceRegressor
 from .attributed import Occluded, Outputs, Straight
 from .baselines import Baseline, Baselines, Vectors, vectors
-from .inputs import need_counts, read
+from .inputs import need_counts, output_index, output_names, read
 from .parts import Per, parts_of
 from .passes import run
 from .trace import one_way
@@ -62,7 +62,7 @@ def attribute(
     parameters: Mapping[str, np.ndarray] | None = None,
     *,
     method: Method = "integrated_gradients",
-    target: int | Sequence[int] | None = None,
+    target: Any = None,
     step: int = -1,
     per: Per | None = None,
     baseline: Baseline = "zero",
@@ -86,16 +86,17 @@ def attribute(
         from the baseline. "integrated_gradients": the mean of the gradients on the straight line
         from the baseline, times that difference. "occlusion": the change of the output when the
         baseline takes the place of a part. "permutation": the same, with parts of other examples.
-    target : int, or one for each sequence, optional
-        Which output. Default: the first one of a regressor or forecaster; else for each sequence
-        the largest one.
+    target : class, token or int, or a list with one for each sequence, optional
+        Which output: a class of a classifier or tagger, a token of a language model, or the number
+        of an output where it has no name or its name is a text. Default: the first one of a
+        regressor or forecaster; else for each sequence the largest one.
     step : int
         Time step of the output, of networks that have one for each step; -1: the last.
     per : {"value", "step", "feature", "word"} or list of ndarray of int, optional
         What gets a number: each feature of each step, (T_i, n_x), or (T_i,) of tokens; each step,
-        (T_i,); each feature over all steps, (n_x,); each word of a text, of its characters and the
-        white space behind them (see `word_groups`); or groups of steps, given for each sequence as
-        the group 0, 1, ... of every step. Default: "value"; "step" for occlusion
+        (T_i,); each feature over all steps, (n_x,); each word of a text, of its characters or
+        tokens and the white space behind them (see `word_groups`); or groups of steps, given for
+        each sequence as the group 0, 1, ... of every step. Default: "value"; "step" for occlusion
         and permutation.
     baseline : {"zero", "mean", "example"}, ndarray of shape (n_x,), or list of sequences
         Input that contributions are measured against. "mean": the mean step of `X`, or the mean
@@ -153,7 +154,7 @@ def attribute(
         others = [base.of(i, k)[begin:end] for k in range(draws)]
         jobs.append(Outputs(x[begin:end], others, (start, state), at))
     run(network, own_parameters, jobs)
-    targets = _targets(target, jobs, isinstance(model, (Forecaster, SequenceRegressor)))
+    targets = _targets(target, jobs, model)
     results = []
     for job, k, cells, (begin, end, _) in zip(jobs, targets, parts.cells, stretches, strict=True):
         kind = Occluded if replaced else Straight
@@ -194,14 +195,14 @@ def _stretches(network, whole: Vectors, step, window):
     return stretches
 
 
-def _targets(target, jobs, first: bool) -> list[int]:
-    n = jobs[0].y.shape[1]
+def _targets(target, jobs, model) -> list[int]:
+    """Return which output is explained of each sequence."""
     if target is None:
+        first = isinstance(model, (Forecaster, SequenceRegressor))
         return [0 if first else int(job.y[0].argmax()) for job in jobs]
-    given = [target] * len(jobs) if is_whole(target) else target
-    if not isinstance(given, (list, tuple, np.ndarray)) or len(given) != len(jobs):
-        raise ConfigError(f"target is {target!r:.60}; expected a number, or {len(jobs)} of them.")
-    for k in given:
-        if not is_whole(k) or not 0 <= k < n:
-            raise ConfigError(f"target is {k!r}; expected 0 to {n - 1}.")
-    return [int(k) for k in given]
+    several = isinstance(target, (list, tuple, np.ndarray))
+    given = list(target) if several else [target] * len(jobs)
+    if len(given) != len(jobs):
+        raise ConfigError(f"target has {len(given)} values; expected one, or {len(jobs)} of them.")
+    names = output_names(model)
+    return [output_index(k, names, jobs[0].y.shape[1]) for k in given]

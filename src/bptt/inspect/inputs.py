@@ -8,10 +8,12 @@ import numpy as np
 from ..checks import is_whole
 from ..errors import ConfigError, ShapeError
 from ..layers import Recurrent
+from ..models import LanguageModel
 from ..models.base import Model
 from ..models.scikit_learn import check_fitted
 from ..network import Network
 
+END, UNKNOWN = "", "\ufffd"  # tokens of a language model without a text of their own
 _ROWS = 2**13  # of a block
 
 
@@ -84,6 +86,31 @@ def blocks(values: np.ndarray) -> Iterator[np.ndarray]:
     """Yield some rows of a long array at a time, in float64: a whole copy would take too much."""
     for begin in range(0, len(values), _ROWS):
         yield values[begin : begin + _ROWS].astype(np.float64)
+
+
+def output_names(model: Any) -> list[Any] | None:
+    """Return what the outputs of a model stand for: classes, or tokens; None where they do not."""
+    if isinstance(model, LanguageModel):
+        return [UNKNOWN, *model.vocabulary_, *[END] * model.documents_]
+    return model.classes_.tolist() if hasattr(model, "classes_") else None
+
+
+def output_index(target: Any, names: list[Any] | None, n: int) -> int:
+    """Return the index of an output that is given by name, or by number where names are texts.
+
+    Raises
+    ------
+    ConfigError
+        There is no such output.
+    """
+    if names is not None and target in names:
+        return names.index(target)
+    by_number = names is None or all(isinstance(name, str) for name in names)
+    if by_number and is_whole(target) and 0 <= target < n:
+        return int(target)
+    listed = f"{', '.join(map(repr, (names or [])[:20]))}{', ...' * (len(names or []) > 20)}"
+    expected = [f"one of {listed}"] * bool(names) + [f"0 to {n - 1}"] * by_number
+    raise ConfigError(f"target is {target!r:.60}; expected {', or '.join(expected)}.")
 
 
 def name_list(names: Any) -> tuple[str, ...]:

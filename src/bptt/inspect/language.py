@@ -12,11 +12,10 @@ from ..errors import ConfigError, operation
 from ..models import LanguageModel
 from ..models.scikit_learn import check_fitted
 from ..safe_files import replacing
-from .inputs import Read, need_counts, read
+from .inputs import Read, need_counts, output_names, read
 from .trace import LIMIT, trace
 
 _ROWS = 4096  # steps whose probabilities are computed at a time
-END, UNKNOWN = "", "\ufffd"  # tokens without a text of their own
 
 
 class Probabilities(NamedTuple):
@@ -66,7 +65,7 @@ def token_names(model: Any) -> list[str]:
     if not isinstance(model, LanguageModel):
         raise ConfigError(f"the model is a {type(model).__name__}; expected a LanguageModel.")
     check_fitted(model)
-    return [UNKNOWN, *model.vocabulary_, *[END] * model.documents_]
+    return output_names(model) or []
 
 
 @operation

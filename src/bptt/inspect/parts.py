@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import ConfigError, ShapeError
 from ..models import LanguageModel
+from ..models.subwords import Subwords
 from ..readers import Data
 from .baselines import Vectors
 from .inputs import Read
@@ -42,8 +43,8 @@ def parts_of(model: Any, X: Any, own: Read, whole: Vectors, per: Per) -> Parts:
     if not isinstance(per, str):
         return _grouped(per, lengths)
     if per == "word":
-        texts = step_texts(model, X, own)
-        return _grouped([word_groups(text) for text in texts], lengths)
+        texts, apart = _step_texts(model, X, own)
+        return _grouped([np.arange(len(t)) if apart else word_groups(t) for t in texts], lengths)
     if per == "step" or (per == "value" and tokens):
         return Parts(steps, [(k,) for k in lengths])
     if per == "value":
@@ -74,22 +75,25 @@ def _grouped(groups, lengths):
 
 
 def word_groups(text: Sequence[str]) -> np.ndarray:
-    """Return the number of the word that each character of a text is in.
+    """Return the number of the word that each character of a text, or each token, is in.
 
-    White space belongs to the word before it.
+    White space belongs to the word before it, but for that with which a token begins a word.
 
     Examples
     --------
     >>> word_groups("the cat  sat")
     array([0, 0, 0, 0, 1, 1, 1, 1, 1, 2, 2, 2])
+    >>> word_groups(["the", " ca", "t", " ", "sat"])
+    array([0, 1, 1, 1, 2])
     """
-    space = np.array([token.isspace() for token in text], bool)
-    begins = ~space & np.append(True, space[:-1])
-    return np.maximum(np.cumsum(begins) - 1, 0)
+    words = np.array([bool(t) and not t.isspace() for t in text], bool)
+    first = np.array([t[:1].isspace() for t in text], bool)
+    after = np.append(True, [t[-1:].isspace() for t in text][:-1])
+    return np.maximum(np.cumsum(words & (first | after)) - 1, 0)
 
 
-def step_texts(model: Any, X: Any, own: Read) -> list[list[str]]:
-    """Return the text of every step: the tokens of a language model, or characters, or words.
+def _step_texts(model: Any, X: Any, own: Read) -> tuple[list[list[str]], bool]:
+    """Return the text of every step, and whether each step is a word, without white space.
 
     Raises
     ------
@@ -97,10 +101,20 @@ def step_texts(model: Any, X: Any, own: Read) -> list[list[str]]:
         X holds numbers, or the model is a network.
     """
     if isinstance(model, LanguageModel):
-        names = token_names(model)
-        return [[names[i] for i in x] for x in own.arrays]
+        names, splitter = token_names(model), model.encoder_.splitter
+        if isinstance(splitter, Subwords):
+            names = _spelled(names)
+        apart = getattr(splitter, "separator", "") != ""
+        return [[names[i] for i in x] for x in own.arrays], apart
     values = X.X if isinstance(X, Data) else X
     texts = [list(row) for row in values] if isinstance(values, (list, tuple, np.ndarray)) else []
     if not texts or not all(isinstance(t, str) for row in texts for t in row):
         raise ConfigError("per is 'word', and X holds no text; expected texts, or groups of steps.")
-    return texts
+    return texts, not isinstance(values[0], str)
+
+
+def _spelled(subwords):
+    """Return subwords with the white space that their marks stand for."""
+    if any(token.startswith("##") for token in subwords):  # WordPiece marks what goes on
+        return [t[2:] if t.startswith("##") else f" {t}" for t in subwords]
+    return [t.translate({0x120: " ", 0x10A: "\n", 0x2581: " "}) for t in subwords]

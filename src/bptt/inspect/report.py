@@ -6,12 +6,13 @@ import numpy as np
 
 from ..equations.losses import softmax
 from ..errors import ConfigError, operation
-from ..models import Forecaster, LanguageModel
+from ..models import Forecaster
 from ..network import Network
 from ..readers import Data
 from . import report_figures as figures
 from .attribution import Attribution, attribute
 from .error_split import error_split
+from .inputs import output_index, output_names
 from .language import Probabilities, predicted, token_names
 from .report_example import BANDS, STATISTICS, beginning, example_of, labels_of
 from .report_page import Page
@@ -37,6 +38,7 @@ def report(
     y: Any = None,
     example: int = 0,
     unit: str | None = None,
+    target: Any = None,
     compare: Any = None,
     train: Any = None,
 ) -> str:
@@ -59,6 +61,8 @@ def report(
     unit : str, optional
         What colors it at first: "lstm0.c:3" is unit 3 of the cell state. Default: the probability
         of the tokens of a language model, else the attribution.
+    target : class or token, optional
+        Whose output is attributed to the inputs, as of `attribute`. Default: the likeliest one.
     compare : a fitted model, optional
         Its values of the same example are added, with the prefix "other/".
     train : str or list of str, optional
@@ -83,9 +87,9 @@ def report(
     if shown.language and len(shown.x) > 1:
         likely, top = _likely(shown, found)
         notes.append("Probability is that of the token shown, given those before it.")
-    notes += _attributed(shown, found)
+    notes += _attributed(shown, found, target)
     if compare is not None:
-        notes += _compared(compare, X, example, shown, found)
+        notes += _compared(compare, X, example, shown, found, target)
     chosen = _chosen(found, unit, _first(found, "probability" if shown.language else "x"))
     active = _active(shown, found, chosen)
     page = Page(
@@ -173,33 +177,31 @@ def _likely(shown, found) -> tuple[Probabilities, dict[str, Any]]:
     return likely, top
 
 
-def _attributed(shown, found, prefix="") -> list[str]:
+def _attributed(shown, found, target) -> list[str]:
     """Add the attribution of the output at the last step; return sentences about it."""
     x, source = shown.x, shown.source
     window = EXPLAINED if len(x) > LONG else None
     if window and not one_way(source.network):
         return [f"No attribution: the example has {len(x):,} steps, more than {LONG:,}."]
+    if target is not None:
+        n = list(source.network.layers.values())[-1].n_out
+        target = output_index(target, output_names(shown.model), n)
+    elif not (shown.language or isinstance(shown.model, Network) or output_names(shown.model)):
+        target = 0
     try:
-        target = _target(shown.model)
         own = attribute(source.network, [x], source.parameters, window=window, target=target)
     except ConfigError as error:
         return [f"No attribution: {error}"]
     values = own.values[0]
     if values.ndim == 2:
-        found.put(f"{prefix}{SPLIT}", values[:, :BANDS])
-    found.put(f"{prefix}attribution", values.reshape(len(x), -1).sum(axis=1, keepdims=True))
-    return [] if prefix else [_explained(shown, own, window)]
-
-
-def _target(model):
-    """Return which output is explained; None: the largest one."""
-    some = isinstance(model, (LanguageModel, Network)) or hasattr(model, "classes_")
-    return None if some else 0
+        found.put(SPLIT, values[:, :BANDS])
+    found.put("attribution", values.reshape(len(x), -1).sum(axis=1, keepdims=True))
+    return [_explained(shown, own, window)]
 
 
 def _explained(shown, own: Attribution, window) -> str:
     k = int(own.targets[0])
-    names = token_names(shown.model) if shown.language else getattr(shown.model, "classes_", None)
+    names = output_names(shown.model)
     named = f"{str(names[k])!r}" if names is not None and k < len(names) else f"number {k}"
     if isinstance(shown.model, Forecaster):
         named += " (first value, first step of the forecast, scaled)"
@@ -217,7 +219,7 @@ def _explained(shown, own: Attribution, window) -> str:
     )
 
 
-def _compared(compare, X, example, shown, found) -> list[str]:
+def _compared(compare, X, example, shown, found, target) -> list[str]:
     """Add the values of another model of the same steps; return sentences about them."""
     other = example_of(compare, X, None, example)
     if len(other.x) != len(shown.x):
@@ -227,7 +229,7 @@ def _compared(compare, X, example, shown, found) -> list[str]:
     own = values_of(other.source, other.which, len(other.x), {}, other.logits)
     if other.language and len(other.x) > 1:
         _likely(other, own)
-    _attributed(other, own)
+    _attributed(other, own, target)
     found.rows |= {f"other/{name}": row for name, row in own.rows.items()}
     if "probability" in found.rows and "probability" in own.rows:
         difference = _values(found, ("probability", 0)) - _values(own, ("probability", 0))
