@@ -28,23 +28,30 @@ def convolution(shape: tuple[int, ...], W: np.ndarray, attributes: Attributes) -
     InteropError
         W, the attributes and the shape do not fit.
     """
-    n, (strides, dilations, groups) = len(shape) - 2, _common(len(shape) - 2, attributes)
+    n, (strides, dilations, groups) = len(shape) - 2, common(len(shape) - 2, attributes)
     reach = [(k - 1) * d + 1 for k, d in zip(W.shape[2:], dilations, strict=True)]
-    pads = attributes.get("pads", [0] * 2 * n)
-    if attributes.get("auto_pad", "NOTSET") in ("SAME_UPPER", "SAME_LOWER"):
-        total = [
-            max((-(-size // s) - 1) * s + r - size, 0)
-            for size, s, r in zip(shape[2:], strides, reach, strict=True)
-        ]
-        lower = attributes["auto_pad"] == "SAME_LOWER"
-        first = [(t + lower) // 2 for t in total]
-        pads = [*first, *(t - f for t, f in zip(total, first, strict=True))]
+    pads = pads_of(shape[2:], reach, strides, attributes)
     fits = shape[1] == W.shape[1] * groups and not W.shape[0] % groups and len(pads) == 2 * n
     if not fits or min(pads) < 0:
         raise InteropError(f"Conv of x {shape} with W {W.shape} and {groups} groups do not fit.")
     room = [s + a + b for s, a, b in zip(shape[2:], pads[:n], pads[n:], strict=True)]
     place = [slice(p, p + s) for p, s in zip(pads, shape[2:], strict=False)]
     return _product(shape, W, groups, room, place, strides, dilations)
+
+
+def pads_of(
+    sizes: Sequence[int], reach: Sequence[int], strides: Sequence[int], attributes: Attributes
+) -> list[int]:
+    """Return the elements before each axis, then those after, for kernels that reach so far."""
+    if attributes.get("auto_pad", "NOTSET") not in ("SAME_UPPER", "SAME_LOWER"):
+        return attributes.get("pads", [0] * 2 * len(sizes))
+    total = [
+        max((-(-size // s) - 1) * s + r - size, 0)
+        for size, s, r in zip(sizes, strides, reach, strict=True)
+    ]
+    lower = attributes["auto_pad"] == "SAME_LOWER"
+    first = [(t + lower) // 2 for t in total]
+    return [*first, *(t - f for t, f in zip(total, first, strict=True))]
 
 
 def transposed_convolution(
@@ -59,7 +66,7 @@ def transposed_convolution(
     InteropError
         W, the attributes and the shape do not fit.
     """
-    n, (strides, dilations, groups) = len(shape) - 2, _common(len(shape) - 2, attributes)
+    n, (strides, dilations, groups) = len(shape) - 2, common(len(shape) - 2, attributes)
     pads = attributes.get("pads", [0] * 2 * n)
     extra = attributes.get("output_padding", [0] * n)
     if attributes.get("auto_pad", "NOTSET") != "NOTSET" or "output_shape" in attributes:
@@ -82,7 +89,8 @@ def transposed_convolution(
     return _product(shape, kernel, groups, room, place, [1] * n, dilations, kept)
 
 
-def _common(n: int, attributes: Attributes) -> tuple[list[int], list[int], int]:
+def common(n: int, attributes: Attributes) -> tuple[list[int], list[int], int]:
+    """Return strides, dilations and groups of n axes."""
     strides = attributes.get("strides", [1] * n)
     dilations = attributes.get("dilations", [1] * n)
     groups = attributes.get("group", 1)

@@ -8,11 +8,12 @@ import numpy as np
 from ...errors import InteropError, operation
 from ...network import Network
 from ..imported import Imported
-from . import product_steps, products, recurrent, shapes  # noqa: F401  (they register operators)
+from . import functions, pools, product_steps, products, recurrent, shapes  # noqa: F401  (operators)
 from .chain import network_of
 from .files import GraphFile, ModelFile, Node, Value
 from .operators import MISFITS, MOST_ELEMENTS, OPERATORS, compute, naming
 from .plans import Plans
+from .subgraphs import GRAPHS
 
 _FOLDED = 2**24  # elements of an array that is computed when a file is read
 
@@ -123,11 +124,11 @@ def _check(array: np.ndarray, value: Value) -> None:
 def _unknown(graph: GraphFile) -> set[str]:
     found = set()
     for node in graph.nodes:
-        if node.op == "If":
-            for key in ("then_branch", "else_branch"):
-                if not isinstance(branch := node.attributes.get(key), GraphFile):
-                    raise InteropError(f"If {node.name!r} has no {key}; expected a graph.")
-                found |= _unknown(branch)
+        if node.op in GRAPHS:
+            for key in GRAPHS[node.op]:
+                if not isinstance(inner := node.attributes.get(key), GraphFile):
+                    raise InteropError(f"{node.op} {node.name!r} has no {key}; expected a graph.")
+                found |= _unknown(inner)
         elif node.op not in OPERATORS and node.op not in recurrent.OPERATORS:
             found.add(node.op)
     return found
@@ -135,6 +136,10 @@ def _unknown(graph: GraphFile) -> set[str]:
 
 def _fold(graph: GraphFile, outer: dict[str, Any], opset: int, visit: Any) -> None:
     """Compute what depends on constants alone, in branches too; visit the recurrent nodes."""
+    read = {name for node in graph.nodes for name in node.inputs}
+    read |= {v.name for v in graph.outputs}
+    inside = {v.name for v in graph.inputs} | {n for node in graph.nodes for n in node.outputs}
+    graph.constants.update((n, outer[n]) for n in read & outer.keys() - inside - {""})
     known = {**outer, **graph.constants, "": None}
     for value in graph.inputs:
         known.pop(value.name, None)

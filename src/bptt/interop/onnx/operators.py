@@ -112,7 +112,9 @@ def padded(inputs: list[Any], n: int) -> list[Any]:
 # ---- one element at a time ----
 
 
-def _elementwise(f: Callable[..., np.ndarray]) -> Operator:
+def broadcasting(f: Callable[..., np.ndarray]) -> Operator:
+    """Return the operator that computes a function element by element."""
+
     def computed(inputs: list[Any], attributes: Attributes, opset: int) -> np.ndarray:
         if len(inputs) > 1:
             need_room(*np.broadcast_shapes(*(np.shape(x) for x in inputs)))
@@ -151,7 +153,7 @@ ELEMENTWISE: dict[str, Callable[..., np.ndarray]] = {
         "Identity": lambda x: x,
 }  # fmt: skip
 for _name, _f in ELEMENTWISE.items():
-    operator(_name, shaped_by=())(_elementwise(_f))
+    operator(_name, shaped_by=())(broadcasting(_f))
 
 
 def _reduced(f: Callable[[Sequence[np.ndarray]], np.ndarray]) -> Operator:

@@ -19,6 +19,7 @@ from . import recurrent
 from .files import GraphFile, Node
 from .operators import MISFITS, SHAPED_BY, compute, naming
 from .runs import Plan, Step
+from .subgraphs import names_in, run_branch, run_loop
 
 MOST_PLANS, MOST_SEEN = 8, 64  # plans, and shapes without a plan; the oldest are dropped
 
@@ -139,7 +140,12 @@ class Maker:
                     if name not in values:
                         raise InteropError(f"its input {name!r} is computed nowhere before.")
                 given = [values[name] for name in node.inputs]
-                results = self._if(node, values) if node.op == "If" else self._node(node, given)
+                if node.op == "If":
+                    results = self._if(node, values)
+                elif node.op == "Loop":
+                    results = self._with_graphs(node, values, given, run_loop)
+                else:
+                    results = self._node(node, given)
                 values.update(zip(node.outputs, results, strict=False))
                 values[""] = Known.left_out()
 
@@ -197,7 +203,7 @@ class Maker:
         self, function: Callable[..., Any], given: Sequence[Known], results: Sequence[np.ndarray],
         *, shaped: bool = True,
     ) -> list[Known]:  # fmt: skip
-        """Add a step: a function (arrays), which returns an array, or a tuple of several."""
+        """Add a step: a function (arrays), which returns a tuple of arrays."""
         return self.add("fresh", function, given, results, shaped=shaped)
 
     def _if(self, node: Node, values: dict[str, Known]) -> Sequence[Known]:
@@ -207,13 +213,18 @@ class Maker:
             inside = dict(values)
             self.follow(branch, inside)
             return [inside[v.name] for v in branch.outputs]
-        needed = _names(node) & values.keys()
-        names = sorted(name for name in needed if values[name].array is not None)
-        given = [chosen, *(values[name] for name in names)]
-        run = partial(_branch, self.plans, node, names)
-        results = run(*(v.array for v in given))
-        results = results if isinstance(results, tuple) else (results,)
-        return self.fresh(run, given, results, shaped=False)
+        return self._with_graphs(node, values, [chosen], run_branch)
+
+    def _with_graphs(
+        self, node: Node, values: dict[str, Known], given: Sequence[Known],
+        function: Callable[..., tuple[np.ndarray, ...]],
+    ) -> list[Known]:  # fmt: skip
+        """Add a step that runs the graphs in a node by plans of their own."""
+        names = sorted(names_in(node) & values.keys() - {""})
+        names = [name for name in names if values[name].array is not None]
+        given = [*given, *(values[name] for name in names)]
+        run = partial(function, self.plans, node, names)
+        return self.fresh(run, given, run(*(v.array for v in given)), shaped=False)
 
     def plan(self, inputs: list[Known], outputs: list[Known]) -> Plan:
         """Leave out what no output needs; number the values."""
@@ -241,33 +252,11 @@ class Maker:
         return Plan(steps, constants, shapes(inputs), numbers(outputs))
 
 
-def _operator(node: Node, opset: int, *given: Any) -> Any:
-    results = compute(node, given, opset)
-    return results[0] if len(results) == 1 else results
+def _operator(node: Node, opset: int, *given: Any) -> tuple[Any, ...]:
+    return compute(node, given, opset)
 
 
 def _recurrent(
     node: Node, directions: recurrent.Directions | None, *given: Any
 ) -> tuple[np.ndarray, ...]:
     return recurrent.run(node, list(given), directions)
-
-
-def _branch(plans: Plans, node: Node, names: list[str], chosen: np.ndarray, *arrays: Any) -> Any:
-    """Compute the branch that a condition chooses, by a plan of its own."""
-    branch = node.attributes["then_branch" if chosen.all() else "else_branch"]
-    wanted, given = tuple(v.name for v in branch.outputs), list(arrays)
-    found = plans.repeat(branch, given, wanted)
-    if found is None:
-        found = plans.follow(branch, names, given, wanted)
-    return found[0] if len(found) == 1 else tuple(found)
-
-
-def _names(node: Node) -> set[str]:
-    """Return the names that the branches of a node read or give."""
-    found: set[str] = set()
-    for branch in node.attributes.values():
-        if isinstance(branch, GraphFile):
-            found |= {v.name for v in branch.outputs}
-            for inner in branch.nodes:
-                found |= {*inner.inputs, *_names(inner)}
-    return found - {""}

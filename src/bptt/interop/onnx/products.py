@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from ...errors import InteropError
 from .operators import Attributes, need_room, operator, padded
 
 
@@ -51,3 +52,27 @@ def _layer_normalization(inputs: list[Any], attributes: Attributes, opset: int) 
         * scale
     )
     return y if bias is None else y + bias
+
+
+@operator("InstanceNormalization", shaped_by=())
+def _instance_normalization(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
+    x, scale, bias = inputs
+    over, shape = tuple(range(2, x.ndim)), (-1, *[1] * (x.ndim - 2))
+    centered = x - x.mean(axis=over, keepdims=True)
+    variance = (centered**2).mean(axis=over, keepdims=True)
+    y = centered / np.sqrt(variance + np.asarray(attributes.get("epsilon", 1e-5), x.dtype))
+    return y * scale.reshape(shape) + bias.reshape(shape)
+
+
+@operator("Einsum", shaped_by=())
+def _einsum(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
+    equation = attributes.get("equation", "").replace(" ", "")
+    terms = equation.split("->")[0].split(",")
+    if "." in equation or any(len(t) != x.ndim for t, x in zip(terms, inputs, strict=True)):
+        raise InteropError(
+            f"Einsum has the equation {equation!r}; expected a letter for each axis."
+        )
+    sizes = {letter: n for t, x in zip(terms, inputs, strict=True)
+             for letter, n in zip(t, x.shape, strict=True)}  # fmt: skip
+    need_room(*sizes.values())  # the number of products
+    return np.einsum(equation, *inputs)

@@ -24,7 +24,7 @@ class Step(NamedTuple):
         tuple of arrays for several results.
         "view": function (array), which returns a view of it, or a copy where its layout has none.
         "reshape": the same, of a function that reshapes.
-        "fresh": function (*arrays), which returns a new array, or a tuple of several.
+        "fresh": function (*arrays), which returns a tuple of new arrays.
     function : callable
     given, results : list of int
         Values.
@@ -122,7 +122,7 @@ class Workspace:
             if kind == "reshape":
                 self.calls.append(partial(np.copyto, y.reshape(x.shape), x))
             else:
-                self.calls.append(partial(_copied, function, arrays, [y]))
+                self.calls.append(lambda: np.copyto(y, function(x)))
             return
         out = [self.buffer(*own) for own in shapes]
         for k, array in zip(results, out, strict=True):
@@ -139,8 +139,7 @@ def _copied(
     function: Callable[..., Any], arrays: Sequence[np.ndarray], out: Sequence[np.ndarray]
 ) -> None:
     """Copy what a function returns."""
-    found = function(*arrays)
-    for y, own in zip(found if len(out) > 1 else (found,), out, strict=True):
+    for y, own in zip(function(*arrays), out, strict=True):
         if np.shape(y) != own.shape:  # which copyto would broadcast
             raise ValueError(f"a result is {np.shape(y)}; expected {own.shape}")
         np.copyto(own, y)
@@ -150,6 +149,5 @@ def _anew(
     function: Callable[..., Any], values: list[Any], given: Sequence[int], results: Sequence[int]
 ) -> None:
     """Compute values whose shapes change from run to run."""
-    found = function(*[values[k] for k in given])
-    for k, y in zip(results, found if len(results) > 1 else (found,), strict=True):
+    for k, y in zip(results, function(*[values[k] for k in given]), strict=True):
         values[k] = y

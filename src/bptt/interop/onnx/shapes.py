@@ -139,7 +139,14 @@ def _gather(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
 
 @operator("GatherElements", shaped_by=())
 def _gather_elements(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
-    return np.take_along_axis(*inputs, axis=attributes.get("axis", 0))
+    x, indices = inputs
+    axis = attributes.get("axis", 0) % x.ndim
+    return np.take_along_axis(x[_beside(indices, axis)], indices, axis)
+
+
+def _beside(indices: np.ndarray, axis: int) -> tuple[slice, ...]:
+    """Return the part of an array that indices along an axis, one for each element, belong to."""
+    return tuple(slice(None if k == axis else n) for k, n in enumerate(indices.shape))
 
 
 @operator("OneHot")
@@ -198,6 +205,36 @@ def _scatter_nd(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     y = x.copy()
     y[tuple(np.moveaxis(indices, -1, 0))] = updates
     return y
+
+
+@operator("ScatterElements", "Scatter", shaped_by=())
+def _scatter_elements(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
+    x, indices, updates = inputs
+    if attributes.get("reduction", "none") != "none":
+        raise InteropError("ScatterElements has a reduction; expected none.")
+    y, axis = x.copy(), attributes.get("axis", 0) % x.ndim
+    np.put_along_axis(y[_beside(indices, axis)], indices, updates, axis)
+    return y
+
+
+@operator("GatherND", shaped_by=())
+def _gather_nd(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
+    x, indices = inputs
+    if attributes.get("batch_dims"):
+        raise InteropError("GatherND has batch_dims; expected none.")
+    need_room(*indices.shape[:-1], *x.shape[indices.shape[-1] :])
+    return x[tuple(np.moveaxis(indices, -1, 0))]
+
+
+@operator("NonZero", shaped_by=(0,))
+def _non_zero(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
+    return np.array(np.nonzero(inputs[0]), np.int64)
+
+
+@operator("Trilu", shaped_by=())
+def _trilu(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
+    k = int(np.ravel(inputs[1])[0]) if len(inputs) > 1 and inputs[1] is not None else 0
+    return (np.triu if attributes.get("upper", 1) else np.tril)(inputs[0], k)
 
 
 @operator("TopK")

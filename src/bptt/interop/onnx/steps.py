@@ -49,7 +49,9 @@ def elementwise(maker: Maker, ufunc: np.ufunc, given: Sequence[Known], result: n
 def _direct(function: Callable[..., np.ndarray]) -> Form:
     if isinstance(function, np.ufunc):
         return lambda maker, node, given, results: elementwise(maker, function, given, results[0])
-    return lambda maker, node, given, results: maker.fresh(function, given, results)
+    return lambda maker, node, given, results: maker.fresh(
+        lambda *arrays: (function(*arrays),), given, results
+    )
 
 
 FORMS |= {name: _direct(function) for name, function in ELEMENTWISE.items()}
@@ -171,7 +173,7 @@ def _gather(maker, node, given, results):
             return maker.reshape(taken, results[0].shape)
     if indices.fixed:
         return maker.call(partial(_taken, axis), given, results[0])
-    return maker.fresh(lambda x, indices: x.take(indices, axis), given, results)
+    return maker.fresh(lambda x, indices: (x.take(indices, axis),), given, results)
 
 
 def _taken(axis, x, indices, out):
