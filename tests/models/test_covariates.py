@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bptt import Forecaster
-from bptt.errors import ConfigError, ShapeError
+from bptt.errors import ConfigError, DataError, ShapeError
 from bptt.models import load
 from bptt.models.calendar import calendar_features
 from tests.support.cases import same_bits
@@ -71,6 +71,18 @@ def test_several_series_have_their_own_covariates():
     np.testing.assert_allclose(alone["load"], both["load"][4:], rtol=1e-6)
     with pytest.raises(ConfigError, match="future has no series 'b'; expected the ids of X"):
         own.predict(future=long[long.unique_id == "a"])
+
+
+def test_future_covariates_without_ids_are_those_of_all_series():
+    both = pd.concat([table(40, seed=k).assign(id=name) for k, name in enumerate("ab")])
+    model = Forecaster(**HOW, future=["promo"]).fit(both, group="id", **QUIET)
+    after = pd.date_range("2024-01-02 16:00", periods=4, freq="h", name="time")
+    future = pd.DataFrame({"promo": [1.0, 0.0, 1.0, 0.0]}, index=after)
+    each = pd.concat([future.assign(id=name) for name in "ab"])
+    assert model.predict(future=future).equals(model.predict(future=each))
+    twice = pd.concat([future, future])
+    with pytest.raises(DataError, match=r"^Forecaster.predict, future: .* occurs twice in time"):
+        model.predict(future=twice)
 
 
 def test_past_covariates_are_read_and_not_forecast():

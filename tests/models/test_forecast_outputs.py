@@ -143,6 +143,12 @@ def test_conformal_quantiles_are_the_ends_of_intervals(heavy):
     assert (cut.predict_interval(coverage=0.98)[0] >= 0).all()
 
 
+def test_quantiles_are_by_default_those_of_the_model(heavy):
+    model = Forecaster(**HOW | {"output": "quantile"}, levels=(0.2, 0.5)).fit(COUNTS, **QUIET)
+    assert list(model.predict_quantiles()) == [0.2, 0.5]
+    assert list(heavy.predict_quantiles()) == [0.1, 0.5, 0.9]
+
+
 @pytest.mark.parametrize("strategy", ["direct", "recursive"])
 def test_nonnegative_forecasts_are_cut_at_0(strategy):
     fall = np.linspace(5, 0, 80)

@@ -131,6 +131,12 @@ def forecaster(X=WAVE, **settings):
 BAD_SERIES = [
     (forecaster(WAVE[:14]), "X has 14 steps; expected at least 15, window + horizon."),
     (forecaster([WAVE, WAVE[:14]]), "X[1] has 14 steps; expected at least 15, window + horizon ("),
+    (forecaster(WAVE[:1]), "X has 1 step; expected at least 15, window + horizon."),
+    (
+        lambda: forecaster()().predict(WAVES.T),
+        "features; expected 1, as in fit (several series are a",
+    ),
+    (forecaster(target="y"), "target is 'y'; expected a list of different names: ['y']."),
     (forecaster(WAVE[:16], validation_fraction=0.5), "X has 8 steps; expected at least 15, window"),
     (forecaster([WAVES, WAVE]), "X[1] has 1 features; expected 2, as X[0]."),
     (forecaster(np.where(WAVE > 1, np.nan, WAVE)), "X holds NaN at step"),

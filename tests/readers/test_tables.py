@@ -180,6 +180,19 @@ def test_refused_tables(write, text, options, words):
     refusal(read_table, write(text), words, **options)
 
 
+def test_times_with_several_offsets_are_read_as_utc(write):
+    data = read_series(write("t,b\n2024-03-31T01:00+01:00,1\n2024-03-31T03:00+02:00,2\n"))
+    assert data.index[0].astype("datetime64[h]").astype(str).tolist() == [
+        "2024-03-31T00", "2024-03-31T01",
+    ]  # fmt: skip
+    assert "The times of t have several offsets: they are read as UTC." in data.notes
+    days = read_series(write("t,b\n2024-03-31T00:00+01:00,1\n2024-04-01T00:00+02:00,2\n"))
+    assert days.index[0].astype("datetime64[D]").astype(str).tolist() == [
+        "2024-03-31", "2024-04-01",
+    ]  # fmt: skip
+    assert days.frequency == "D"
+
+
 def test_a_date_with_a_broken_zone(write):
     path = write("date,b\n2016-07-01 00:00,1\n2016-07-01 01:1-2,2\n")
     refusal(read_series, path, "date mixes times with and without a time zone")

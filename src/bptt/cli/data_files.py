@@ -5,6 +5,7 @@ class gives as `reads`.
 """
 
 from collections.abc import Callable, Iterator
+from inspect import unwrap
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from ..models import TokenFile
 from ..models.data_frames import NO_COLUMNS
 from ..models.names import aligned
 from ..models.token_files import is_token_file
-from ..readers import Data
+from ..readers import Data, read_frame
 from ..readers.lines import shown
 from ..readers.numerals import Numerals
 from ..readers.table_parts import has_lists, is_large, table_parts
@@ -70,8 +71,8 @@ def read(
     return _aligned(content.read(paths, options, request), request)
 
 
-def read_future(model: Any, given: dict[str, Any]) -> Data | None:
-    """Return the covariates of the steps that are forecast, of the file of `FUTURE`.
+def read_future(model: Any, given: dict[str, Any]) -> Any:
+    """Return a data frame with the covariates of the steps that are forecast: the file of `FUTURE`.
 
     Raises
     ------
@@ -83,8 +84,8 @@ def read_future(model: Any, given: dict[str, Any]) -> Data | None:
         return None
     if not getattr(model, "future", ()):
         raise ConfigError("--future is given; expected a model trained with --future.")
-    own = {name: given.get(name) for name in OPTIONS} | model.data_options()
-    return read(type(model), [path], own, labeled=False, columns=tuple(model.future))
+    names = ("format", "encoding", "separator", "decimal", "thousands", "header")
+    return unwrap(read_frame)(path, **{n: v for n in names if (v := given.get(n)) is not None})
 
 
 def read_parts(

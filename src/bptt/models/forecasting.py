@@ -101,7 +101,7 @@ class ForecastingModel(WindowForecasts):
     def predict_quantiles(
         self,
         X: Any = None,
-        levels: Sequence[float] = (0.1, 0.5, 0.9),
+        levels: Sequence[float] | None = None,
         *,
         future: Any = None,
         horizon: int | None = None,
@@ -113,8 +113,9 @@ class ForecastingModel(WindowForecasts):
         ----------
         X, future, horizon, n_paths
             As for `predict_interval`.
-        levels : sequence of float
-            In (0, 1); with output "quantile", some of the model's `levels`.
+        levels : sequence of float, optional
+            In (0, 1); with output "quantile", some of the model's `levels` unless it is calibrated.
+            Default: those of the model with output "quantile", otherwise 0.1, 0.5 and 0.9.
 
         Returns
         -------
@@ -126,6 +127,8 @@ class ForecastingModel(WindowForecasts):
         ShapeError, ConfigError, DataError, BpttError
             As for `predict_interval`.
         """
+        if levels is None:
+            levels = self.levels if self.output == "quantile" else (0.1, 0.5, 0.9)
         self._check_levels(levels)
         ends, layout, horizon = self._ends(X, future, horizon)
         _, quantiles = self._spread(ends, horizon, levels=levels, n_paths=n_paths)

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, ShapeError
+from ..errors import ConfigError, ShapeError, within
 from ..readers.times import show_time
+from .inputs import as_frame
 from .layouts import Layout
 from .names import CHANGES, listed
 from .series_reading import read_series
@@ -57,7 +58,10 @@ def future_values(
 def _looked_up(names, layout, m, times, future):
     """Return future covariates (m, horizon, columns) by id and time."""
     known = replace(layout, names=names, ends=None, frequency=None, ids=None)
-    with warnings.catch_warnings():
+    table = as_frame(future)
+    if table is not None and layout.ids_name not in map(str, (*table.columns, *table.index.names)):
+        known = replace(known, ids_name=None)  # the same for all series
+    with warnings.catch_warnings(), within("future"):
         warnings.filterwarnings("ignore", message="|".join(CHANGES))  # other columns may be there
         given = read_series(future, known=replace(known, framed=True))
     if times is None or given.index is None:

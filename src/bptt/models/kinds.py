@@ -283,7 +283,7 @@ class Names(Kind):
         right = isinstance(value, (list, tuple)) and all(isinstance(n, str) for n in value)
         right = right and len(set(value)) == len(value)
         right = right and (self.known is None or all(n in self.known for n in value))
-        return None if right else self.expected
+        return None if right else f"{self.expected}{f': [{value!r}]' * isinstance(value, str)}"
 
     def read(self, text: str) -> Any:
         """Read names separated by commas."""

@@ -54,7 +54,8 @@ class Series:
         for i, x in enumerate(series):
             if len(x) < least:
                 raise ConfigError(
-                    f"{self.name(i)} has {len(x)} steps; expected at least {least}, {what}."
+                    f"{self.name(i)} has {len(x)} step{'s' * (len(x) != 1)}; expected at least "
+                    f"{least}, {what}."
                 )
 
     def part(self, starts: Sequence[int], ends: Sequence[int]) -> Self:
@@ -136,8 +137,10 @@ class Series:
         """
         for i, x in enumerate(self.values):
             if x.shape[1] != k:
+                many = self.layout.single and len(x) < x.shape[1]
+                wide = " (several series are a list of arrays)" if many else ""
                 raise ShapeError(
-                    f"{self.name(i)} has {x.shape[1]} features; expected {k}, {whence}."
+                    f"{self.name(i)} has {x.shape[1]} features; expected {k}, {whence}{wide}."
                 )
 
     def refuse(self, what: Literal["NaN", "inf"]) -> None:

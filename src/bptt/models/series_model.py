@@ -139,14 +139,17 @@ class SeriesModel(SeriesOptions):
         if not series.layout.single:
             return f"{len(series.values):,} series"
         n, k = series.values[0].shape
-        return f"{n:,} steps x {k} column{'s' * (k != 1)}"
+        return f"{n:,} step{'s' * (n != 1)} x {k} column{'s' * (k != 1)}"
 
     @as_fitted
     def describe(self) -> list[str]:
         """Return what the fitted model reads and predicts: a line of ``bptt info``."""
         k, layout = len(self.mean_), self._context.layout
         names = f" ({', '.join(layout.names[:10])}{', ...' * (k > 10)})" if layout.names else ""
-        lines = [f"input: {self.window} steps of {k} values{names}; forecast: {self.horizon} steps"]
+        lines = [
+            f"input: {self.window} steps of {k} value{'s' * (k != 1)}{names}; "
+            f"forecast: {self.horizon} steps"
+        ]
         if (own := self._covariates) is not None:
             static = () if own.static is None else own.static.names
             roles = {"past": own.past, "future": own.future, "static": static,

@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
+from inspect import unwrap
 from typing import Any
 
 import numpy as np
@@ -168,7 +169,7 @@ def _of_frame(table, known, group, time, static=()):
         if known.names:
             aligned(Data([np.zeros((1, len(given)))], columns=given), known.names)  # may raise
             columns, notes = known.names, changes(given, known.names)
-    data = series_of_frame(table, group=group, time=time, columns=columns, static=static)
+    data = unwrap(series_of_frame)(table, group=group, time=time, columns=columns, static=static)
     return data.but(notes=(*data.notes, *notes))
 
 

@@ -222,7 +222,7 @@ class Columns:
     def _refuse_number(self, at, row, value) -> NoReturn:
         also = ""
         if self.as_texts(self.series(at)).nunique() * 2 <= self.n_rows:
-            also = "; if it tells series or sequences apart, name it so"
+            also = ", or name it as ids (--sequence) or as one value for each series (--static)"
         raise DataError(
             f"{self.shown(at)} holds {shown(str(value))} in {self.place(row)}; expected numbers: "
             f"choose the columns to read{also}."

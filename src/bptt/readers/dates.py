@@ -29,6 +29,7 @@ _NAMED = ("%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%B %d, %Y", "%d %B %
           "%B %Y", "%b-%Y", "%b-%y", "%Y-%b", "%Y %b", "%YM%m", "%m/%Y", "%m-%Y", "%m.%Y",
           "%Y.%m.%d", "%Y/%m")  # fmt: skip
 _ORDERS = (("day first", "%d{0}%m{0}{1}"), ("month first", "%m{0}%d{0}{1}"))
+_ZONE = r"(Z|[-+]\d{2}(?::?\d{2})?)$"
 _TWO_DIGITS = 60  # years: 68 and 69 are read as 2068 and 1969
 _TRIED = 200  # values by which a format is chosen before all are read
 
@@ -57,8 +58,8 @@ def read_times(
     Raises
     ------
     DataError
-        A value is missing, dates contradict one another or can be read in two ways, or time zones
-        are mixed.
+        A value is missing, dates contradict one another or can be read in two ways, or only some
+        have a time zone.
     """
     pd = extras.load("pandas", extra="tables", why="to read tables")
     types = pd.api.types
@@ -135,8 +136,8 @@ def _texts(pd, column, name, sure, place):
         dates = _parse(pd, texts, form)
         if dates is None:
             raise DataError(
-                f"{name} mixes times with and without a time zone, or of several zones; expected "
-                f"one zone: convert them to UTC first."
+                f"{name} mixes times with and without a time zone; expected one kind: convert them "
+                f"to UTC first."
             )
         if dates.notna().all():
             _refuse_centuries(dates, form, name)
@@ -145,6 +146,8 @@ def _texts(pd, column, name, sure, place):
         _refuse_mixed(pd, texts, name, lambda k: place(rows[k]), readings[0][1])
     what, dates = found[0] if len(found) == 1 else _likelier(found, texts, name)
     times, notes = _naive(pd, dates, name)
+    if dates.dt.tz is not None and texts.str.extract(_ZONE)[0].nunique() > 1:
+        notes.append(Caution(f"The times of {name} have several offsets: they are read as UTC."))
     if what:
         notes.append(
             f"The dates of {name} are read {what}: {texts.iloc[0]} is {show_time(times[0])}."
@@ -193,7 +196,11 @@ def _is_written(text, form):
 
 
 def _parse(pd, texts, form):
-    """Return texts as dates, NaT where they are none; None where time zones are mixed."""
+    """Return texts as dates, NaT where they are none; None where only some have a time zone.
+
+    Times with several offsets, as those of a place with summer time, are returned in UTC; days, all
+    at midnight, without a zone.
+    """
     if form == "quarter":
         quarters = texts.str.replace(r"[-\s]", "", regex=True).str.upper()
         return pd.Series(pd.PeriodIndex(quarters, freq="Q").to_timestamp(), index=texts.index)
@@ -204,12 +211,16 @@ def _parse(pd, texts, form):
     if zoned.any() and not zoned.all():
         return None
     if zoned.any():
-        zones = texts.str.extract(r"(Z|[-+]\d{2}(?::?\d{2})?)$")[0].unique()
+        zones = texts.str.extract(_ZONE)[0].unique()
         if len(zones) > 1:
-            return None
+            local = pd.to_datetime(texts.str.replace(_ZONE, "", regex=True), format=form,
+                                   errors="coerce")  # fmt: skip
+            if (local == local.dt.normalize()).all():
+                return local
+            return pd.to_datetime(texts, format=form, errors="coerce", utc=True)
     try:
         return pd.to_datetime(texts, format=form, errors="coerce")
-    except ValueError:  # mixed zones, where pandas reads one that the pattern does not: 10:1-2
+    except ValueError:  # a zone that pandas reads and the pattern does not: 10:1-2
         return None
 
 
@@ -256,8 +267,8 @@ def _refuse_mixed(pd, texts, name, place, form=None):
         dates = _parse(pd, texts, own)
         if dates is None:
             raise DataError(
-                f"{name} mixes times with and without a time zone, or of several zones; expected "
-                f"one zone: convert them to UTC first."
+                f"{name} mixes times with and without a time zone; expected one kind: convert them "
+                f"to UTC first."
             )
         bad = dates.isna()
         if own == "ISO8601":  # pandas reads a year of -1 too

@@ -282,8 +282,8 @@ def grid(
         notes.append(
             Caution(
                 f"{_times(missing)} missing in {index.name} at the frequency {frequency.text}"
-                f"{first}: the rows around a gap are read as consecutive; "
-                f"fill_gaps=True (--fill-gaps) inserts rows."
+                f"{first}: the rows around a gap are read as consecutive; series_of_frame or "
+                f"read_series with fill_gaps=True (--fill-gaps) inserts rows."
             )
         )
         return frequency, None
