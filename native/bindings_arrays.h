@@ -3,6 +3,7 @@
 #pragma once
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
+#include <nanobind/stl/vector.h>
 
 #include <algorithm>
 #include <initializer_list>
@@ -37,11 +38,13 @@ struct BusyError : std::runtime_error {
 };
 
 // Refuses arrays whose number of elements would overflow an index: those with strides of 0 can be that large.
-inline void need_addressable(std::initializer_list<index> shape) {
+template <class Iterator>
+void need_addressable(Iterator begin, Iterator end) {
   double elements = 1;
-  for (index n : shape) elements *= double(n);
+  for (; begin != end; ++begin) elements *= double(*begin);
   if (elements > 0x1p58) throw std::bad_alloc();
 }
+inline void need_addressable(std::initializer_list<index> shape) { need_addressable(shape.begin(), shape.end()); }
 
 class View {
  public:
@@ -158,9 +161,9 @@ class View {
 constexpr index kOwnBlockFrom = 64 << 10;  // bytes
 
 // A fresh C-contiguous array; `data` receives where its elements are.
-template <class T>
-nb::object new_array(std::initializer_list<index> shape, T** data) {
-  need_addressable(shape);
+template <class T, class Shape>
+nb::object new_array_of(const Shape& shape, T** data) {
+  need_addressable(shape.begin(), shape.end());
   index count = 1;
   for (index n : shape) count *= n;
   if (count * index(sizeof(T)) < kOwnBlockFrom) {
@@ -174,7 +177,7 @@ nb::object new_array(std::initializer_list<index> shape, T** data) {
     Py_ssize_t axis = 0;
     for (index n : shape) PyTuple_SetItem(dims.ptr(), axis++, PyLong_FromLongLong(n));
     nb::object made = nb::handle(empty)(dims, nb::handle(dtype));
-    *data = View(made, "new array", true).template data<T>(shape);
+    *data = static_cast<T*>(View(made, "new array", true).buffer());
     return made;
   }
   Array<T> block(count);
@@ -183,5 +186,34 @@ nb::object new_array(std::initializer_list<index> shape, T** data) {
   nb::capsule owner(block.release(), [](void* p) noexcept { give_block(p); });
   return nb::cast(nb::ndarray<nb::numpy, T>(*data, dims.size(), dims.data(), owner));
 }
+template <class T>
+nb::object new_array(std::initializer_list<index> shape, T** data) {
+  return new_array_of<T>(shape, data);
+}
+
+// The numbers of rows of consecutive parts of a batch of `rows`, with which the weight gradients have an axis in
+// front; one part without that axis where none are given.
+struct PartSizes {
+  bool given;
+  std::vector<int> rows;
+  PartSizes(nb::handle parts, index all) : given(!parts.is_none()) {
+    if (given)
+      rows = nb::cast<std::vector<int>>(parts);
+    else
+      rows = {int(all)};
+    index sum = 0;
+    bool natural = true;
+    for (int n : rows) sum += n, natural = natural && n >= 0;
+    if (!natural || (sum != all && !rows.empty()))
+      refuse("parts have " + std::to_string(sum) + " rows; expected " + std::to_string(all) + ".");
+  }
+  // A new array of such a shape for each part; `data` receives where that of the first part is.
+  template <class T>
+  nb::object new_arrays(std::initializer_list<index> shape, T** data) const {
+    std::vector<index> whole(shape);
+    if (given) whole.insert(whole.begin(), index(rows.size()));
+    return new_array_of<T>(whole, data);
+  }
+};
 
 }  // namespace bptt

@@ -130,7 +130,7 @@ nb::object py_forward(const std::string& cell, nb::object x, nb::dict params, nb
 }
 
 template <class T>
-nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::tuple dstate, bool need_dx) {
+nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::tuple dstate, bool need_dx, nb::object parts) {
   const Plan& plan = kept.tape.plan;
   const index m = plan.m, T_x = plan.T, n_a = plan.n_a, n_x = plan.n_x;
   const CellInfo& cell = info(plan.cell);
@@ -140,15 +140,22 @@ nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::tuple dstate, boo
   Array<T> own_d;
   const Rows<const T> from_y = y_view.rows_or_copy<T>({m, T_x, n_a}, own_d);
   const StatesIn<T> from(cell, dstate, {m, n_a});
+  const PartSizes sizes(parts, m);
 
   Gradients<T> g{};
+  for (int rows : sizes.rows) g.parts.push_back({rows, {}, nullptr});
   nb::object x_array = nb::none();  // or the gradient of the table
   if (need_dx && !tokens) {
     T* dx;
     x_array = new_array<T>({m, T_x, n_x}, &dx);
     g.dx = {dx, T_x * n_x, n_x};
   }
-  if (tokens) x_array = new_array<T>({kept.tape.in.n_tokens, n_x}, &g.dtable);
+  if (tokens) {
+    T* dtable;
+    const index n_tokens = kept.tape.in.n_tokens;
+    x_array = sizes.new_arrays<T>({n_tokens, n_x}, &dtable);
+    for (auto& part : g.parts) part.dtable = dtable, dtable += n_tokens * n_x;
+  }
   const StatesOut<T> to(cell, {m, n_a});
   g.dstate0 = to.rows;
   nb::dict gradients;
@@ -156,8 +163,11 @@ nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::tuple dstate, boo
     T* sums;
     const index columns = param_columns(cell.params[i], int(n_x), int(n_a));
     gradients[param_name(plan.cell, i)] =
-        kept.params.dims[i] == 1 ? new_array<T>({n_a}, &sums) : new_array<T>({n_a, columns}, &sums);
-    attach<T>(cell.params[i], sums, int(n_x), int(n_a), g.weights);
+        kept.params.dims[i] == 1 ? sizes.new_arrays<T>({n_a}, &sums) : sizes.new_arrays<T>({n_a, columns}, &sums);
+    for (auto& part : g.parts) {
+      attach<T>(cell.params[i], sums, int(n_x), int(n_a), part.weights);
+      sums += n_a * columns;
+    }
   }
   {
     WithoutLock release;
@@ -166,8 +176,8 @@ nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::tuple dstate, boo
   return nb::make_tuple(x_array, to.tuple(), gradients);
 }
 
-nb::object py_backward(const PyTape& tape, nb::object dy, nb::tuple dstate, bool need_dx) {
-  return tape.with([&](const auto& kept) { return backward_as(kept, dy, dstate, need_dx); });
+nb::object py_backward(const PyTape& tape, nb::object dy, nb::tuple dstate, bool need_dx, nb::object parts) {
+  return tape.with([&](const auto& kept) { return backward_as(kept, dy, dstate, need_dx, parts); });
 }
 
 // ---- reading a tape ----
@@ -274,10 +284,10 @@ void bind_layers(nb::module_& m) {
                 "activations: tuple[tuple[str, tuple[float, ...]], ...] | None = None) "
                 "-> tuple[numpy.ndarray, tuple[numpy.ndarray, ...], Tape]"),
         "Returns (y, final state, tape); the tape is None without keep_tape. See bptt.engine.Provider.forward.");
-  m.def("backward", &py_backward, "tape"_a, "dy"_a, "dstate"_a, "need_dx"_a,
-        nb::sig(
-            "def backward(tape: Tape, dy: numpy.ndarray, dstate: tuple[numpy.ndarray | None, ...], "
-            "need_dx: bool) -> tuple[numpy.ndarray | None, tuple[numpy.ndarray, ...], dict[str, numpy.ndarray]]"),
+  m.def("backward", &py_backward, "tape"_a, "dy"_a, "dstate"_a, "need_dx"_a, "parts"_a.none() = nb::none(),
+        nb::sig("def backward(tape: Tape, dy: numpy.ndarray, dstate: tuple[numpy.ndarray | None, ...], "
+                "need_dx: bool, parts: Sequence[int] | None = None) -> tuple[numpy.ndarray | None, "
+                "tuple[numpy.ndarray, ...], dict[str, numpy.ndarray]]"),
         "Returns (dx or the gradient of the table, dstate0, gradients). See bptt.engine.Provider.backward.");
 }
 

@@ -48,23 +48,29 @@ nb::object py_dense_forward(nb::object x, nb::object w, nb::object b) {
 }
 
 template <class T>
-nb::object dense_backward_as(const Dense& d, nb::object dy, bool need_dx) {
+nb::object dense_backward_as(const Dense& d, nb::object dy, bool need_dx, nb::object parts) {
   const View up(dy, "dy");
   up.need_contiguous();
   const T *x = d.x.data<const T>({d.rows, d.n_in}), *w = d.w.data<const T>({d.n_out, d.n_in});
   const T* from = up.data<const T>({d.rows, d.n_out});
+  const PartSizes sizes(parts, d.rows);
   T *dx = nullptr, *dw, *db;
   nb::object x_array = need_dx ? new_array<T>({d.rows, d.n_in}, &dx) : nb::none();
-  nb::object w_array = new_array<T>({d.n_out, d.n_in}, &dw), b_array = new_array<T>({d.n_out, 1}, &db);
+  nb::object w_array = sizes.new_arrays<T>({d.n_out, d.n_in}, &dw),
+             b_array = sizes.new_arrays<T>({d.n_out, 1}, &db);
+  std::vector<DensePart<T>> part;
+  for (int rows : sizes.rows) part.push_back({rows, dw, db}), dw += index(d.n_out) * d.n_in, db += d.n_out;
+  if (part.empty()) part.push_back({d.rows, nullptr, nullptr});
   {
     WithoutLock release;
-    dense_backward<T>(from, x, w, d.rows, d.n_in, d.n_out, dx, dw, db, release.watch());
+    dense_backward<T>(from, x, w, d.n_in, d.n_out, dx, part, release.watch());
   }
   return nb::make_tuple(x_array, w_array, b_array);
 }
-nb::object py_dense_backward(nb::object dy, nb::object x, nb::object w, bool need_dx) {
+nb::object py_dense_backward(nb::object dy, nb::object x, nb::object w, bool need_dx, nb::object parts) {
   const Dense d(x, w);
-  return d.x.kind() == 'f' ? dense_backward_as<float>(d, dy, need_dx) : dense_backward_as<double>(d, dy, need_dx);
+  return d.x.kind() == 'f' ? dense_backward_as<float>(d, dy, need_dx, parts)
+                           : dense_backward_as<double>(d, dy, need_dx, parts);
 }
 
 template <class T>
@@ -196,8 +202,9 @@ nb::object elementwise(nb::object x, F32 f32, F64 f64) {
 void bind_rows(nb::module_& m) {
   m.def("dense_forward", &py_dense_forward, "x"_a, "W"_a, "b"_a,
         nb::sig("def dense_forward(x: numpy.ndarray, W: numpy.ndarray, b: numpy.ndarray) -> numpy.ndarray"));
-  m.def("dense_backward", &py_dense_backward, "dy"_a, "x"_a, "W"_a, "need_dx"_a,
-        nb::sig("def dense_backward(dy: numpy.ndarray, x: numpy.ndarray, W: numpy.ndarray, need_dx: bool) "
+  m.def("dense_backward", &py_dense_backward, "dy"_a, "x"_a, "W"_a, "need_dx"_a, "parts"_a.none() = nb::none(),
+        nb::sig("def dense_backward(dy: numpy.ndarray, x: numpy.ndarray, W: numpy.ndarray, need_dx: bool, "
+                "parts: Sequence[int] | None = None) "
                 "-> tuple[numpy.ndarray | None, numpy.ndarray, numpy.ndarray]"));
   m.def("softmax_cross_entropy", &py_cross_entropy, "logits"_a, "ids"_a,
         nb::sig("def softmax_cross_entropy(logits: numpy.ndarray, ids: numpy.ndarray) "

@@ -41,45 +41,51 @@ void dense_forward(const T* x, const T* w, const T* b, index rows, int n_in, int
 }
 
 template <class T>
-void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, int n_out, T* dx, T* dw, T* db,
-                    Watch watch) {
+void dense_backward(const T* dy, const T* x, const T* w, int n_in, int n_out, T* dx,
+                    const std::vector<DensePart<T>>& part, Watch watch) {
   const Kernels<T>& k = kernels<T>();
   const Affine f = dense_map(n_in, n_out, k.vector_length);
   const int L = k.vector_length, in_vecs = (n_in + L - 1) / L;
-  const index most = std::min(rows, kChunkRows), columns = index(in_vecs) * L, padded = f.n_out_padded;
-  const index ld = n_in;
+  index most = 0;
+  for (const DensePart<T>& p : part) most = std::max(most, std::min(p.rows, kChunkRows));
+  const index columns = index(in_vecs) * L, padded = f.n_out_padded, ld = n_in;
   Array<T> packed(dx ? k.packed_affine_back_size(f) : 0), copy(n_in % L ? most * columns : 0);
   Array<const T*> x_row(most);
   if (dx) k.pack_affine_back(f, &w, &ld, packed.data(), 0, 1);
   Array<T> acc(padded * columns), bias(padded);
-  if (rows == 0) std::fill_n(acc.data(), acc.size(), T(0));
-  std::fill_n(bias.data(), padded, T(0));
   Gradient<T> g{};
   g.n_a = n_out, g.n_a_padded = int(padded);
   g.dz_step = n_out;  // rows as they are
   g.segment[g.segments++] = {1u, x_row.data(), in_vecs, 0};
   g.acc = acc.data(), g.columns = columns, g.bias = bias.data();
   GradientJob<T> job(g, double(most) * n_in * n_out);
-  for (index begin = 0; begin < rows; begin += kChunkRows) {
-    if (begin) watch();
-    const index n = std::min(kChunkRows, rows - begin);
-    const double work = double(n) * n_in * n_out;
-    const int parts = parts_for(work, int((n + kRows - 1) / kRows));
-    g.dz = dy + begin * n_out;
-    g.slots = int(n);
-    point_to_vectors(x + begin * n_in, n, n_in, L, copy.data(), x_row.data());
-    if (dx)
-      in_pieces(n, 1, work, parts, watch, [&](index r0, index r1) {
-        parallel(parts, [&](int i) {
-          k.affine_input_gradient(f, packed.data(), g.dz, n_out, dx + begin * n_in,
-                                  int(r0 + (r1 - r0) * i / parts), int(r0 + (r1 - r0) * (i + 1) / parts));
+  for (const DensePart<T>& p : part) {
+    if (p.rows == 0) std::fill_n(acc.data(), acc.size(), T(0));
+    std::fill_n(bias.data(), padded, T(0));
+    for (index begin = 0; begin < p.rows; begin += kChunkRows) {
+      if (begin) watch();
+      const index n = std::min(kChunkRows, p.rows - begin);
+      const double work = double(n) * n_in * n_out;
+      const int parts = parts_for(work, int((n + kRows - 1) / kRows));
+      g.dz = dy + begin * n_out;
+      g.slots = int(n);
+      if (dx)
+        in_pieces(n, 1, work, parts, watch, [&](index r0, index r1) {
+          parallel(parts, [&](int i) {
+            k.affine_input_gradient(f, packed.data(), g.dz, n_out, dx + begin * n_in,
+                                    int(r0 + (r1 - r0) * i / parts), int(r0 + (r1 - r0) * (i + 1) / parts));
+          });
         });
-      });
-    g.first = begin == 0;
-    job.run(g, int(padded) / L, work, watch);
+      if (!p.dw) continue;
+      point_to_vectors(x + begin * n_in, n, n_in, L, copy.data(), x_row.data());
+      g.first = begin == 0;
+      job.run(g, int(padded) / L, work, watch);
+    }
+    for (int u = 0; p.dw && u < n_out; ++u) std::copy_n(acc.data() + u * columns, n_in, p.dw + index(u) * n_in);
+    if (p.db) std::copy_n(bias.data(), n_out, p.db);
+    dy += p.rows * n_out, x += p.rows * n_in;
+    if (dx) dx += p.rows * n_in;
   }
-  for (int u = 0; u < n_out; ++u) std::copy_n(acc.data() + u * columns, n_in, dw + index(u) * n_in);
-  std::copy_n(bias.data(), n_out, db);
 }
 
 template <class T>
@@ -101,9 +107,10 @@ void softmax_cross_entropy(const T* logits, const index* id, index rows, int n, 
   });
 }
 
-#define BPTT_INSTANTIATE(T)                                                                          \
-  template void dense_forward<T>(const T*, const T*, const T*, index, int, int, T*, Watch);          \
-  template void dense_backward<T>(const T*, const T*, const T*, index, int, int, T*, T*, T*, Watch); \
+#define BPTT_INSTANTIATE(T)                                                                                     \
+  template void dense_forward<T>(const T*, const T*, const T*, index, int, int, T*, Watch);                     \
+  template void dense_backward<T>(const T*, const T*, const T*, int, int, T*, const std::vector<DensePart<T>>&, \
+                                  Watch);                                                                       \
   template void softmax_cross_entropy<T>(const T*, const index*, index, int, double*, T*, Watch);
 BPTT_INSTANTIATE(float)
 BPTT_INSTANTIATE(double)

@@ -1,6 +1,8 @@
 // The output layer and its loss, over plain rows: what is not recurrent but belongs in the same pool of
 // threads. The bits of a row depend neither on the other rows nor on the number of threads.
 #pragma once
+#include <vector>
+
 #include "../kernels/problem.h"
 #include "watch.h"
 
@@ -10,11 +12,18 @@ namespace bptt {
 template <class T>
 void dense_forward(const T* x, const T* w, const T* b, index rows, int n_in, int n_out, T* y, Watch watch = {});
 
-// dx (rows, n_in) = dy @ w, dw (n_out, n_in) = dy.T @ x, db (n_out) = sum of dy over the rows. dx may
-// be nullptr: it is then not computed.
+// The gradients of some rows: dw (n_out, n_in) = dy.T @ x, db (n_out) = sum of dy.
 template <class T>
-void dense_backward(const T* dy, const T* x, const T* w, index rows, int n_in, int n_out, T* dx, T* dw, T* db,
-                    Watch watch = {});
+struct DensePart {
+  index rows;
+  T *dw, *db;  // may be nullptr: they are then not computed
+};
+
+// dx (rows, n_in) = dy @ w, which may be nullptr: it is then not computed. `parts` follow one another and have
+// all rows.
+template <class T>
+void dense_backward(const T* dy, const T* x, const T* w, int n_in, int n_out, T* dx,
+                    const std::vector<DensePart<T>>& parts, Watch watch = {});
 
 // nats (rows): -log softmax(logits)[id]; dlogits (rows, n) = softmax(logits) - onehot(id). Ids are 0 .. n-1.
 template <class T>

@@ -84,8 +84,12 @@ template <class T>
 struct Gradients {
   Rows<T> dx;  // (m, T, n_x); data nullptr: not computed
   StateRows<T> dstate0;
-  Weights<T> weights{};  // same layout as the parameters
-  T* dtable = nullptr;   // (n_tokens, n_x), where the input was tokens
+  struct Part {  // sums over some rows of the batch, to the bits of a batch of these rows alone
+    int rows = 0;
+    Weights<T> weights{};  // same layout as the parameters
+    T* dtable = nullptr;   // (n_tokens, n_x), where the input was tokens
+  };
+  std::vector<Part> parts;  // consecutive, of all rows; none: only dx and dstate0 are computed
 };
 template <class T>
 void backward(const Tape<T>&, Rows<const T> dy, const StateRows<const T>& dfinal, const Gradients<T>&,

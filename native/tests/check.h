@@ -117,12 +117,12 @@ struct Layer {
     dx.assign(x.size(), T(99));
     d_params.clear();
     Gradients<T> g{};
+    g.parts.push_back({p.m, {}, dtable});
     for (std::size_t i = 0; i < params.size(); ++i) {
       d_params.emplace_back(params[i].size());
-      attach<T>(cell.params[i], d_params[i].data(), p.n_x, p.n_a, g.weights);
+      attach<T>(cell.params[i], d_params[i].data(), p.n_x, p.n_a, g.parts[0].weights);
     }
     if (!dtable && need_dx) g.dx = {dx.data(), index(p.T) * p.n_x, p.n_x};
-    g.dtable = dtable;
     g.dstate0 = to(dstate0, p.m);
     bptt::backward<T>(tape, {dy.data(), index(p.T) * p.n_a, p.n_a}, from(dfinal), g);
   }

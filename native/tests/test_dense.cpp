@@ -27,7 +27,7 @@ void dense(const std::string& isa, index rows, int n_in, int n_out, double toler
     r.y.resize(rows * n_out), r.dx.resize(rows * n_in), r.dw.resize(n_out * n_in), r.db.resize(n_out);
     r.dz.resize(rows * n_out), r.nats.resize(rows);
     dense_forward(x.data(), w.data(), b.data(), rows, n_in, n_out, r.y.data());
-    dense_backward(dy.data(), x.data(), w.data(), rows, n_in, n_out, r.dx.data(), r.dw.data(), r.db.data());
+    dense_backward<T>(dy.data(), x.data(), w.data(), n_in, n_out, r.dx.data(), {{rows, r.dw.data(), r.db.data()}});
     softmax_cross_entropy(z.data(), label.data(), rows, n_out, r.nats.data(), r.dz.data());
   }
   const Results<T>& r = got[0];

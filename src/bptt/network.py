@@ -9,7 +9,16 @@ import numpy as np
 
 from .checks import ParameterChecker, dtype_of
 from .errors import ConfigError, ShapeError, operation, within
-from .layers.base import Batch, Layer, Parameters, State, another_tape, as_batch, need_tape
+from .layers.base import (
+    Batch,
+    Layer,
+    Parameters,
+    State,
+    another_tape,
+    as_batch,
+    need_parts,
+    need_tape,
+)
 from .stream import Chain, Stream
 
 if TYPE_CHECKING:
@@ -182,7 +191,9 @@ class Network:
                 array[:] = learned  # the same for every sequence
         return tuple(state.values())
 
-    def initial_state_gradients(self, dstate0: tuple[State, ...] | None) -> dict[str, np.ndarray]:
+    def initial_state_gradients(
+        self, dstate0: tuple[State, ...] | None, parts: Sequence[int] | None = None
+    ) -> dict[str, np.ndarray]:
         """Return the gradients of a learned initial state; {} if it is zero.
 
         Parameters
@@ -190,12 +201,21 @@ class Network:
         dstate0 : tuple, or None
             Of `backward`, if the forward pass began from `initial_state`; None if it did not, for
             gradients of 0.
+        parts : sequence of int, optional
+            As for `backward`.
 
         Returns
         -------
         dict of str to ndarray
             ``lstm0.a0``: summed over the sequences, which all began with it.
         """
+        if parts is not None:
+            ends = np.cumsum([0, *parts])
+            each = [
+                self.initial_state_gradients(dstate0 and rows_of_state(dstate0, slice(a, b)))
+                for a, b in pairwise(ends)
+            ]
+            return {name: np.stack([g[name] for g in each]) for name in (each[0] if each else ())}
         gradients = {}
         by_layer = dict(zip(self.layers, dstate0 or (None,) * len(self.layers), strict=True))
         for name, checker in self._initial.items():
@@ -205,6 +225,11 @@ class Network:
                     np.zeros(shape, np.float32) if d is None else d[i].sum(axis=1, keepdims=True)
                 )
         return gradients
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether the results of a row are bit-identical whatever the other rows of the batch."""
+        return all(layer.by_rows for layer in self.layers.values())
 
     def zero_state(self, m: int, dtype: "DTypeLike" = np.float32) -> tuple[State, ...]:
         """Return the state before the first step of m sequences: one tuple for each layer."""
@@ -293,6 +318,7 @@ class Network:
         dstate: tuple[State, ...] | None = None,
         *,
         need_dx: bool = True,
+        parts: Sequence[int] | None = None,
         watch: Callable[[str, Any], Any] | None = None,
     ) -> tuple[np.ndarray | None, tuple[State, ...], dict[str, np.ndarray]]:
         """Backpropagate through `forward`.
@@ -304,6 +330,11 @@ class Network:
         dstate : tuple with the gradients of one state for each layer, optional
         need_dx : bool
             False if the gradient of x is not wanted, as in training: it is not computed.
+        parts : sequence of int, optional
+            Numbers of sequences of consecutive parts of the batch, whose gradients are kept apart:
+            each gradient has an axis in front, (len(parts), ...). Those of a part are bit-identical
+            to those of a batch of the part alone. Only where the network is `by_rows`. (): the
+            gradients of parameters are not computed.
         watch : callable (name, dy), optional
             Called before each layer, with the gradient of its output.
 
@@ -313,8 +344,8 @@ class Network:
             None for tokens, which have no gradient.
         dstate0 : tuple
         gradients : dict of str to ndarray
-            By the full names of the parameters. Those of a learned initial state: see
-            `initial_state_gradients`.
+            By the full names of the parameters; empty where `parts` is. Those of a learned initial
+            state: see `initial_state_gradients`.
 
         Raises
         ------
@@ -323,6 +354,8 @@ class Network:
         tapes = need_tape(tape)
         if not isinstance(tapes, tuple) or len(tapes) != len(self.layers):
             raise another_tape()
+        for layer in self.layers.values():
+            need_parts(layer, parts, len(dy))
         before = self._each("dstate", dstate)
         gradients, dstates = {}, []
         d: Any = dy
@@ -335,9 +368,14 @@ class Network:
                 d, ds0, g = None, (), {}
             else:
                 below = need_dx or i > self._lowest
-                d, ds0, g = layer.backward(tapes[i], d, before[i], need_dx=below)
+                options: dict[str, Any] = {}
+                if parts is not None and layer.by_rows and self._own[name].shapes:
+                    options = {"parts": parts}
+                d, ds0, g = layer.backward(tapes[i], d, before[i], need_dx=below, **options)
             dstates.append(ds0)
             gradients[name] = g
+        if parts is not None and not len(parts):
+            gradients = {name: {} for name in self.layers}
         ordered = {f"{name}.{key}": g for name in self.layers for key, g in gradients[name].items()}
         return d, tuple(dstates[::-1]), ordered
 
@@ -433,6 +471,11 @@ class Network:
                 f"{name} has {len(state)} entries; expected {len(self.layers)}, one for each layer."
             )
         return state
+
+
+def rows_of_state(state: tuple[State, ...], rows: Any) -> tuple[State, ...]:
+    """Return the states of some rows of a batch, of each layer."""
+    return tuple(tuple([a[..., rows, :] for a in layer]) for layer in state)
 
 
 def _checker(name: str, shapes: Mapping[str, tuple[int, ...]]) -> ParameterChecker:

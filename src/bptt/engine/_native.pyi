@@ -49,7 +49,7 @@ def forward(cell: str, x: numpy.ndarray, parameters: dict[str, numpy.ndarray], l
     Returns (y, final state, tape); the tape is None without keep_tape. See bptt.engine.Provider.forward.
     """
 
-def backward(tape: Tape, dy: numpy.ndarray, dstate: tuple[numpy.ndarray | None, ...], need_dx: bool) -> tuple[numpy.ndarray | None, tuple[numpy.ndarray, ...], dict[str, numpy.ndarray]]:
+def backward(tape: Tape, dy: numpy.ndarray, dstate: tuple[numpy.ndarray | None, ...], need_dx: bool, parts: Sequence[int] | None = None) -> tuple[numpy.ndarray | None, tuple[numpy.ndarray, ...], dict[str, numpy.ndarray]]:
     """
     Returns (dx or the gradient of the table, dstate0, gradients). See bptt.engine.Provider.backward.
     """
@@ -89,7 +89,7 @@ class Stream:
 
 def dense_forward(x: numpy.ndarray, W: numpy.ndarray, b: numpy.ndarray) -> numpy.ndarray: ...
 
-def dense_backward(dy: numpy.ndarray, x: numpy.ndarray, W: numpy.ndarray, need_dx: bool) -> tuple[numpy.ndarray | None, numpy.ndarray, numpy.ndarray]: ...
+def dense_backward(dy: numpy.ndarray, x: numpy.ndarray, W: numpy.ndarray, need_dx: bool, parts: Sequence[int] | None = None) -> tuple[numpy.ndarray | None, numpy.ndarray, numpy.ndarray]: ...
 
 def softmax_cross_entropy(logits: numpy.ndarray, ids: numpy.ndarray) -> tuple[numpy.ndarray, numpy.ndarray]: ...
 

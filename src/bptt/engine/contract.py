@@ -7,8 +7,8 @@
 * Inputs are never changed, nor is a tape by `Provider.backward`.
 
 The native provider promises besides that results are bit-identical for any number of threads; that
-the forward result of a sequence, and a row of a dense layer, does not depend on the rest of the
-batch or on padding; and that a stream is bit-identical to the whole sequence.
+the results of a sequence, and of a row of a dense layer, do not depend on the rest of the batch
+(`Provider.by_rows`) or on padding; and that a stream is bit-identical to the whole sequence.
 """
 
 from collections.abc import Callable, Sequence
@@ -155,6 +155,7 @@ class Provider(Protocol):
         dstate: tuple[np.ndarray | None, ...],
         *,
         need_dx: bool = True,
+        parts: Sequence[int] | None = None,
     ) -> tuple[np.ndarray | None, State, dict[str, np.ndarray]]:
         """Backpropagate through time.
 
@@ -166,6 +167,10 @@ class Provider(Protocol):
             Gradients with respect to the final state; None is zero.
         need_dx : bool
             False where nobody uses the gradient of x: it is not computed, and None.
+        parts : sequence of int, optional
+            Numbers of rows of consecutive parts of the batch, where `by_rows(cell)`: the gradients
+            of parameters and table are summed over each part, and have an axis in front, one entry
+            for each. (): they are not computed.
 
         Raises
         ------
@@ -214,9 +219,26 @@ class Provider(Protocol):
         ...
 
     def dense_backward(
-        self, dy: np.ndarray, x: np.ndarray, W: np.ndarray, *, need_dx: bool = True
+        self,
+        dy: np.ndarray,
+        x: np.ndarray,
+        W: np.ndarray,
+        *,
+        need_dx: bool = True,
+        parts: Sequence[int] | None = None,
     ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
-        """Return the gradients of x (None without `need_dx`), W and b of `dense_forward`."""
+        """Return the gradients of x (None without `need_dx`), W and b of `dense_forward`.
+
+        `parts`: as of `backward`.
+        """
+        ...
+
+    def by_rows(self, cell: Cell | None = None) -> bool:
+        """Return whether a row's results are bit-identical whatever the other rows of the batch.
+
+        Of a cell: its outputs, states, dx and dstate0, and the weight gradients of a part. None:
+        of a dense layer.
+        """
         ...
 
     def softmax_cross_entropy(

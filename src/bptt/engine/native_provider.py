@@ -176,14 +176,15 @@ class NativeProvider:
         dstate: tuple[np.ndarray | None, ...],
         *,
         need_dx: bool = True,
+        parts: Sequence[int] | None = None,
     ) -> tuple[np.ndarray | None, State, dict[str, np.ndarray]]:
         """Backpropagate through time, where the tape came from."""
         if not isinstance(tape, NativeTape):
-            return self._equations.backward(tape, dy, dstate, need_dx=need_dx)
+            return self._equations.backward(tape, dy, dstate, need_dx=need_dx, parts=parts)
         try:
-            return _native.backward(tape.tape, dy, dstate, need_dx)
+            return _native.backward(tape.tape, dy, dstate, need_dx, parts)
         except _native.LayoutError:
-            return _native.backward(tape.tape, _rows(dy), tuple(map(_rows, dstate)), need_dx)
+            return _native.backward(tape.tape, _rows(dy), tuple(map(_rows, dstate)), need_dx, parts)
         except _native.ChangedError as error:
             raise changed(str(error)) from None
 
@@ -224,13 +225,23 @@ class NativeProvider:
             return _native.dense_forward(*map(_contiguous, (x, W, b)))
 
     def dense_backward(
-        self, dy: np.ndarray, x: np.ndarray, W: np.ndarray, *, need_dx: bool = True
+        self,
+        dy: np.ndarray,
+        x: np.ndarray,
+        W: np.ndarray,
+        *,
+        need_dx: bool = True,
+        parts: Sequence[int] | None = None,
     ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
         """Return the gradients of x, W and b of `dense_forward`."""
         try:
-            return _native.dense_backward(dy, x, W, need_dx)
+            return _native.dense_backward(dy, x, W, need_dx, parts)
         except _native.LayoutError:
-            return _native.dense_backward(_contiguous(dy), _contiguous(x), _contiguous(W), need_dx)
+            return _native.dense_backward(*map(_contiguous, (dy, x, W)), need_dx, parts)
+
+    def by_rows(self, cell: Cell | None = None) -> bool:
+        """Return whether the kernels compute a cell, or the dense layer."""
+        return cell is None or self._of(cell) is not None
 
     def softmax_cross_entropy(
         self, logits: np.ndarray, ids: np.ndarray

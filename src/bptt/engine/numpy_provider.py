@@ -154,8 +154,9 @@ class NumpyProvider:
         dstate: tuple[np.ndarray | None, ...],
         *,
         need_dx: bool = True,
+        parts: Sequence[int] | None = None,
     ) -> tuple[np.ndarray | None, State, dict[str, np.ndarray]]:
-        """Backpropagate through time."""
+        """Backpropagate through time; `parts` is None or ()."""
         caches = tape.unchanged()
         turn = (lambda z: reverse_valid(z, caches.lengths)) if tape.reverse else (lambda z: z)
         da = _features_first(dy)
@@ -170,7 +171,8 @@ class NumpyProvider:
         elif need_dx:
             dx = _batch_first(turn(found["dx"]))
         dstate0 = tuple(found[f"d{s}0"].T for s in caches.cell.states)
-        return dx, dstate0, {name: found[f"d{name}"] for name in caches.cell.parameters}
+        names = caches.cell.parameters if parts is None else ()
+        return dx, dstate0, {name: found[f"d{name}"] for name in names}
 
     def prepare(self, directions: Sequence[Direction]) -> Prepared:
         """Prepare repeated inference with the same parameters."""
@@ -205,11 +207,21 @@ class NumpyProvider:
         return output_forward(x.T, W, b).T
 
     def dense_backward(
-        self, dy: np.ndarray, x: np.ndarray, W: np.ndarray, *, need_dx: bool = True
+        self,
+        dy: np.ndarray,
+        x: np.ndarray,
+        W: np.ndarray,
+        *,
+        need_dx: bool = True,
+        parts: Sequence[int] | None = None,
     ) -> tuple[np.ndarray | None, np.ndarray, np.ndarray]:
-        """Return the gradients of x, W and b of `dense_forward`."""
+        """Return the gradients of x, W and b of `dense_forward`; `parts` is None or ()."""
         gradients = output_backward(dy.T, x.T, W)
         return gradients["da"].T if need_dx else None, gradients["dWy"], gradients["dby"]
+
+    def by_rows(self, cell: Cell | None = None) -> bool:
+        """Return False: products of NumPy's BLAS depend on the number of rows."""
+        return False
 
     def softmax_cross_entropy(
         self, logits: np.ndarray, ids: np.ndarray

@@ -215,7 +215,7 @@ class _Steps:
     def backward(self, tape, dstate):
         """Return the gradient of the states before a step from that of the states after it."""
         dy = np.zeros((dstate[0].shape[1], 1, self.layer.n_out), self.dtype)
-        return self.layer.backward(tape, dy, dstate, need_dx=False)[1]
+        return self.layer.backward(tape, dy, dstate, need_dx=False, parts=())[1]
 
 
 @operation

@@ -93,7 +93,7 @@ def _pass(network, parameters, parts, backward):
     if backward:
         dy = np.zeros_like(y)
         dy[each, at, np.repeat([p.own.target for p in parts], np.diff(ends, prepend=0))] = 1
-        dx, dstate, _ = network.backward(tape, dy)
+        dx, dstate, _ = network.backward(tape, dy, parts=())
     y = y[each, at]
     for place, part in zip(places, parts, strict=True):
         own_dx = None if dx is None else dx[place, : part.own.shape[0]]

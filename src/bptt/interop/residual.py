@@ -92,10 +92,13 @@ class ResidualNetwork(Network):
         dstate: tuple[State, ...] | None = None,
         *,
         need_dx: bool = True,
+        parts: Sequence[int] | None = None,
         watch: Callable[[str, Any], Any] | None = None,
     ) -> tuple[np.ndarray | None, tuple[State, ...], dict[str, np.ndarray]]:
         """Backpropagate through `forward`: see `Network.backward`. Padding of dy must be 0."""
-        dx, dstate0, gradients = super().backward(tape, dy, dstate, need_dx=need_dx, watch=watch)
+        dx, dstate0, gradients = super().backward(
+            tape, dy, dstate, need_dx=need_dx, parts=parts, watch=watch
+        )
         if dx is not None:
             dx = dx.copy()
             dx[:, :, : self.n_skip] += self.gain * dy[:, :, : self.n_skip]

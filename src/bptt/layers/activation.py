@@ -65,7 +65,7 @@ class Activation(PlainStepwise):
         y = np.ascontiguousarray(y)
         return y, y.copy() if keep_tape else None  # the caller may change y
 
-    def _map_backward(self, kept, d_rows, own, need_dx):
+    def _map_backward(self, kept, d_rows, own, need_dx, parts):
         with np.errstate(under="ignore"):
             if self._nonlinearity:
                 return d_rows * self._nonlinearity.d(kept), {}

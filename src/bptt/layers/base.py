@@ -39,6 +39,9 @@ class Layer(ABC):
     is_table = False  # whether the output is rows of a table, `table`, chosen by tokens
     takes_table = False  # whether `forward` takes tokens and the table of the layer below
     takes_rng = False  # whether `forward` takes a generator when training
+    # Whether the results of a sequence are bit-identical whatever the other sequences of the batch.
+    # Where such a layer has parameters, `backward` takes `parts`, see `Network.backward`.
+    by_rows: bool = False
     pools = False  # whether the output is one step for a whole sequence
     expands = False  # whether the output has another number of steps, and not one
 
@@ -191,6 +194,27 @@ def checked_gradient(dy: Any, shape: tuple[int, int, int], dtype: np.dtype) -> n
     if dy.dtype != dtype:
         raise ShapeError(f"dy is {dy.dtype}; expected {dtype}, as y is.")
     return dy
+
+
+def need_parts(layer: Layer, parts: Sequence[int] | None, m: int) -> None:
+    """Check the numbers of rows of the parts of a batch.
+
+    Raises
+    ------
+    ConfigError
+        The layer does not compute by rows.
+    ShapeError
+        The parts have more or fewer rows than the batch.
+    """
+    if not parts:
+        return
+    if not layer.by_rows:
+        raise ConfigError(
+            f"parts is given; expected None, because {layer!r} does not compute each row of a "
+            f"batch on its own."
+        )
+    if sum(parts) != m or min(parts) < 0:
+        raise ShapeError(f"parts is {parts}; expected numbers of rows that add up to m = {m}.")
 
 
 def whole_number(name: str, value: Any, most: int = 2**30) -> int:

@@ -43,6 +43,11 @@ class Dense(StepwiseLayer):
         table = {"Wy": "n_y n_a", "by": "n_y 1"}
         self._check = ParameterChecker(table, {"n_a": self.n_in, "n_y": self.n_out})
 
+    @property
+    def by_rows(self) -> bool:  # type: ignore[override]
+        """Whether the native engine computes the products."""
+        return provider().by_rows()
+
     @operation
     def init(
         self, rng: "np.random.Generator", dtype: "DTypeLike" = np.float32
@@ -70,10 +75,12 @@ class Dense(StepwiseLayer):
         y = provider().dense_forward(rows, own["Wy"], own["by"])
         return y, (rows, provider().fingerprints([rows, own["Wy"]])) if keep_tape else None
 
-    def _map_backward(self, kept, d_rows, own, need_dx):
+    def _map_backward(self, kept, d_rows, own, need_dx, parts):
         rows, before = kept
         after = provider().fingerprints([rows, own["Wy"]])
         if after != before:
             raise changed("x" if after[0] != before[0] else "Wy")
-        d_in, dWy, dby = provider().dense_backward(d_rows, rows, own["Wy"], need_dx=need_dx)
+        d_in, dWy, dby = provider().dense_backward(
+            d_rows, rows, own["Wy"], need_dx=need_dx, parts=parts
+        )
         return d_in, {"Wy": dWy, "by": dby}

@@ -43,6 +43,7 @@ class Dropout(Parameterless):
     """
 
     takes_rng = True
+    by_rows = True
 
     @operation
     def __init__(self, n_x: int, rate: float):

@@ -8,7 +8,7 @@ from ..checks import ArrayChecker, ParameterChecker
 from ..equations.initializers import float_dtype, need_generator, parameter_array
 from ..errors import operation
 from .base import Parameters, need_array, whole_number
-from .stepwise import StepwiseLayer
+from .stepwise import StepwiseLayer, sum_by_index
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -28,6 +28,7 @@ class Embedding(StepwiseLayer):
     """
 
     is_table = True
+    by_rows = True
 
     @operation
     def __init__(self, n_tokens: int, n_x: int, *, scale: float = 0.1):
@@ -70,7 +71,5 @@ class Embedding(StepwiseLayer):
         ids = ArrayChecker().indices(name, rows, self.n_in, "tokens")
         return own["We"][ids], ids.copy() if keep_tape else None  # the caller's may change
 
-    def _map_backward(self, kept, d_rows, own, need_dx):
-        dWe = np.zeros(own["We"].shape, d_rows.dtype)
-        np.add.at(dWe, kept, d_rows)  # each vector collects the gradients of its uses
-        return None, {"We": dWe}
+    def _map_backward(self, kept, d_rows, own, need_dx, parts):
+        return None, {"We": sum_by_index(own["We"].shape, kept, d_rows, parts)}

@@ -9,7 +9,7 @@ from ..checks import ParameterChecker, is_whole
 from ..errors import ConfigError, ShapeError, operation
 from .base import whole_number
 from .embedding import Embedding
-from .stepwise import StepwiseLayer
+from .stepwise import StepwiseLayer, sum_by_index
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -42,6 +42,8 @@ class FeatureEmbedding(StepwiseLayer):
     >>> y.shape, y[0, :, :2].tolist()
     ((1, 2, 4), [[0.5, -1.0], [2.0, 1.0]])
     """
+
+    by_rows = True
 
     @operation
     def __init__(self, n_in: int, tokens: Mapping[int, tuple[int, int]], *, scale: float = 0.1):
@@ -101,12 +103,11 @@ class FeatureEmbedding(StepwiseLayer):
             )
         return column.astype(np.int64)
 
-    def _map_backward(self, kept, d_rows, own, need_dx):
+    def _map_backward(self, kept, d_rows, own, need_dx, parts):
         gradients, start = {}, len(self.numeric)
         for j, name in self._names.items():
             end = start + self.embeddings[j].n_out
-            gradients[name] = np.zeros(own[name].shape, d_rows.dtype)
-            np.add.at(gradients[name], kept[j], d_rows[:, start:end])
+            gradients[name] = sum_by_index(own[name].shape, kept[j], d_rows[:, start:end], parts)
             start = end
         if not need_dx:
             return None, gradients

@@ -57,7 +57,7 @@ class Merge(PlainStepwise):
         y = x.prod(axis=1) if self.how == "product" else x.max(axis=1)
         return y, x.copy() if keep_tape else None
 
-    def _map_backward(self, kept, d_rows, own, need_dx):
+    def _map_backward(self, kept, d_rows, own, need_dx, parts):
         dx = np.repeat(d_rows[:, np.newaxis], self.parts, axis=1)
         if self.how == "mean":
             dx /= self.parts

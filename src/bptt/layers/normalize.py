@@ -8,7 +8,7 @@ from ..checks import ParameterChecker, is_number
 from ..equations.initializers import float_dtype, need_generator
 from ..errors import ConfigError, operation
 from .base import whole_number
-from .stepwise import StepwiseLayer
+from .stepwise import StepwiseLayer, sum_rows
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 class _Affine(StepwiseLayer):
     """What both layers share: y = gamma x^ + beta."""
 
+    by_rows = True
     _names: tuple[str, ...] = ("gamma", "beta")
 
     @operation
@@ -75,16 +76,16 @@ class BatchNorm(_Affine):
         normal = (rows - mean) * scale  # (1)
         return gamma * normal + beta, (normal, scale, gamma) if keep_tape else None  # (2)
 
-    def _map_backward(self, kept, d_rows, own, need_dx):
+    def _map_backward(self, kept, d_rows, own, need_dx, parts):
         normal, scale, gamma = kept
         d_normal = gamma * d_rows
         gradients = {
-            "gamma": (d_rows * normal).sum(axis=0),
-            "beta": d_rows.sum(axis=0),
-            "mean": -(d_normal * scale).sum(axis=0),
-            "variance": -(d_normal * normal).sum(axis=0) * scale**2 / 2,
+            "gamma": sum_rows(d_rows * normal, parts),
+            "beta": sum_rows(d_rows, parts),
+            "mean": -sum_rows(d_normal * scale, parts),
+            "variance": -sum_rows(d_normal * normal, parts) * scale**2 / 2,
         }
-        return d_normal * scale, {k: d[:, np.newaxis] for k, d in gradients.items()}
+        return d_normal * scale, {k: d[..., np.newaxis] for k, d in gradients.items()}
 
 
 class LayerNorm(_Affine):
@@ -110,13 +111,13 @@ class LayerNorm(_Affine):
         normal = centered * scale  # (1)
         return gamma * normal + beta, (normal, scale, gamma) if keep_tape else None  # (2)
 
-    def _map_backward(self, kept, d_rows, own, need_dx):
+    def _map_backward(self, kept, d_rows, own, need_dx, parts):
         normal, scale, gamma = kept
         d_normal = gamma * d_rows
         mean = d_normal.mean(axis=1, keepdims=True)
         along = (d_normal * normal).mean(axis=1, keepdims=True)
         gradients = {
-            "gamma": (d_rows * normal).sum(axis=0)[:, np.newaxis],
-            "beta": d_rows.sum(axis=0)[:, np.newaxis],
+            "gamma": sum_rows(d_rows * normal, parts)[..., np.newaxis],
+            "beta": sum_rows(d_rows, parts)[..., np.newaxis],
         }
         return scale * (d_normal - mean - normal * along), gradients

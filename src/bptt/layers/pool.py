@@ -76,6 +76,7 @@ class Pool(Parameterless):
     """
 
     pools = True
+    by_rows = True
 
     @operation
     def __init__(self, n_in: int, pooling: Pooling = "last", *, bidirectional: bool = False):

@@ -21,6 +21,7 @@ from .base import (
     checked_gradient,
     checked_tokens,
     need_one_direction,
+    need_parts,
     need_tape,
     whole_number,
 )
@@ -127,6 +128,11 @@ class Recurrent(Layer):
                 self.slots.append(_Slot(prefix, k, below, reverse, check, names))
 
         self._of = [(self.cell, slot.n_in, self.n_a, slot.reverse) for slot in self.slots]
+
+    @property
+    def by_rows(self) -> bool:  # type: ignore[override]
+        """Whether the kernels of the native engine compute the cell."""
+        return provider().by_rows(self.cell)
 
     def __repr__(self) -> str:
         return f"Recurrent({self.cell.name!r}, {self.n_x}, {self.n_a}{self._options()})"
@@ -251,7 +257,13 @@ class Recurrent(Layer):
 
     @operation
     def backward(
-        self, tape: Any, dy: np.ndarray, dstate: State | None = None, *, need_dx: bool = True
+        self,
+        tape: Any,
+        dy: np.ndarray,
+        dstate: State | None = None,
+        *,
+        need_dx: bool = True,
+        parts: Sequence[int] | None = None,
     ) -> tuple[np.ndarray | None, State, dict[str, np.ndarray]]:
         """Backpropagate through `forward`.
 
@@ -264,14 +276,17 @@ class Recurrent(Layer):
             Gradients of the final state.
         need_dx : bool
             False if the gradient of x is not wanted: it is not computed, and dx is None.
+        parts : sequence of int, optional
+            As for `Network.backward`; of native cells.
 
         Returns
         -------
         dx : ndarray, shape (m, T_x, n_x), or None
-            Exactly 0 on padding. With a table always its gradient, (n_tokens, n_x).
+            Exactly 0 on padding. With a table always its gradient, (n_tokens, n_x), or that of each
+            part.
         dstate0 : tuple of ndarray, each (n_slots, m, n_a)
         gradients : dict of str to ndarray
-            By the names of the parameters.
+            By the names of the parameters; empty where `parts` is.
 
         Raises
         ------
@@ -279,6 +294,7 @@ class Recurrent(Layer):
         """
         self._need_tape(tape)
         m, T_x = tape[0].shape
+        need_parts(self, parts, m)
         d: Any = checked_gradient(dy, (m, T_x, self.n_out), tape[0].dtype)
         dstate = self.checked_dstate(dstate, m, d.dtype)
         run, by_slot, dstates = provider().backward, [], []
@@ -289,11 +305,15 @@ class Recurrent(Layer):
                     continue
                 own = d[:, :, self.n_a :] if slot.reverse else d[:, :, : self.n_a]
                 own_dstate = tuple([s[i] for s in dstate])
-                dx_slot, ds0, g = run(tape[i], own, own_dstate, need_dx=need_dx or k > 0)
+                dx_slot, ds0, g = run(
+                    tape[i], own, own_dstate, need_dx=need_dx or k > 0, parts=parts
+                )
                 dx.append(dx_slot)
                 dstates.append(ds0)
                 by_slot.append(g)
             d = None if dx[0] is None else sum(dx[1:], start=dx[0])  # both read the same input
+        if parts is not None and not len(parts):
+            return d, _stacked(dstates[::-1]), {}
         if len(by_slot) == 1 and not self.slots[0].prefix:
             return d, _stacked(dstates), by_slot[0]
         gradients = {}

@@ -2,6 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from .base import (
     Stateless,
     as_batch,
     checked_gradient,
+    need_parts,
     own_tape,
 )
 
@@ -46,9 +48,12 @@ class StepwiseLayer(Layer):
 
     @abstractmethod
     def _map_backward(
-        self, kept, d_rows, own, need_dx
+        self, kept, d_rows, own, need_dx, parts
     ) -> tuple[np.ndarray | None, dict[str, np.ndarray]]:
-        """Return the gradients of the rows of the input, or None, and of the parameters."""
+        """Return the gradients of the rows of the input, or None, and of the parameters.
+
+        `parts`: None, or numbers of rows; the gradients then have an axis in front.
+        """
 
     @operation
     def forward(
@@ -102,7 +107,13 @@ class StepwiseLayer(Layer):
 
     @operation
     def backward(
-        self, tape: Any, dy: np.ndarray, dstate: State | None = None, *, need_dx: bool = True
+        self,
+        tape: Any,
+        dy: np.ndarray,
+        dstate: State | None = None,
+        *,
+        need_dx: bool = True,
+        parts: Sequence[int] | None = None,
     ) -> tuple[np.ndarray | None, State, dict[str, np.ndarray]]:
         """Backpropagate through `forward`.
 
@@ -114,6 +125,8 @@ class StepwiseLayer(Layer):
         dstate : ()
         need_dx : bool
             False if the gradient of x is not wanted: dx is None.
+        parts : sequence of int, optional
+            As for `Network.backward`.
 
         Returns
         -------
@@ -121,7 +134,7 @@ class StepwiseLayer(Layer):
             Exactly 0 on padding. None for tokens, which have no gradient.
         dstate0 : ()
         gradients : dict of str to ndarray
-            By the names of the parameters.
+            By the names of the parameters; empty where `parts` is.
 
         Raises
         ------
@@ -129,9 +142,14 @@ class StepwiseLayer(Layer):
         """
         kept, valid, shape, dtype, own = own_tape(tape, self._of())
         dy = checked_gradient(dy, shape, dtype)
-        d_rows, gradients = self._map_backward(kept, packed(dy, valid), own, need_dx)
+        need_parts(self, parts, shape[0])
+        if parts:  # from sequences to steps
+            ends = np.cumsum([0, *parts])
+            steps = np.full(shape[0], shape[1]) if valid is None else valid.sum(axis=1)
+            parts = [int(steps[a:b].sum()) for a, b in pairwise(ends)]
+        d_rows, gradients = self._map_backward(kept, packed(dy, valid), own, need_dx, parts)
         dx = None if d_rows is None else unpacked(d_rows, valid, *shape[:2])
-        return dx, (), gradients
+        return dx, (), {} if parts is not None and not len(parts) else gradients
 
     @operation
     def step(
@@ -164,3 +182,27 @@ def unpacked(rows: np.ndarray, valid: np.ndarray | None, m: int, T_x: int) -> np
     z = np.zeros((m, T_x, rows.shape[1]), rows.dtype)
     z[valid] = rows
     return z
+
+
+def sum_rows(z: np.ndarray, parts: Sequence[int] | None) -> np.ndarray:
+    """Sum rows (rows, n) over all, or over each of the parts: (n,) or (len(parts), n)."""
+    if parts is None:
+        return z.sum(axis=0)
+    sums = np.empty((len(parts), *z.shape[1:]), z.dtype)
+    for k, (a, b) in enumerate(pairwise(np.cumsum([0, *parts]))):
+        z[a:b].sum(axis=0, out=sums[k])
+    return sums
+
+
+def sum_by_index(
+    shape: tuple[int, ...], at: np.ndarray, rows: np.ndarray, parts: Sequence[int] | None
+) -> np.ndarray:
+    """Add each of the rows to row `at` of zeros of a shape; of the zeros of its part."""
+    if parts is None:
+        sums = np.zeros(shape, rows.dtype)
+        np.add.at(sums, at, rows)
+        return sums
+    sums = np.zeros((len(parts), *shape), rows.dtype)
+    for k, (a, b) in enumerate(pairwise(np.cumsum([0, *parts]))):
+        np.add.at(sums[k], at[a:b], rows[a:b])
+    return sums

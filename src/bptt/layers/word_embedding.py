@@ -117,7 +117,7 @@ class WordEmbedding(StepwiseLayer):
         rows = np.concatenate([own["We"][words], from_characters[place]], axis=1)
         return rows, (words.copy(), place, spelled.shape, tape)  # the caller's x may change
 
-    def _map_backward(self, kept, d_rows, own, need_dx):
+    def _map_backward(self, kept, d_rows, own, need_dx, parts):
         words, place, (n, longest), tape = kept
         n_x, n_a = self.words.n_out, self.lstm.n_a
         dWe = np.zeros(own["We"].shape, d_rows.dtype)
