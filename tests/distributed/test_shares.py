@@ -12,6 +12,7 @@ from bptt.distributed import mpi as module
 from bptt.engine import get_num_threads, set_num_threads
 from bptt.training import Callback, Shares, evaluate
 from bptt.training import batches as sources
+from bptt.training import shares as dividing
 
 from .cases import cases, hash_of, more
 from .threads import Threads, on_ranks
@@ -148,19 +149,57 @@ def test_parts_on_threads_of_their_own_give_the_same_bits(two_threads):
     assert trained() == with_two
 
 
+def test_parts_in_one_pass_give_the_same_bits_as_one_after_another(monkeypatch):
+    passes = []
+
+    def counted(shares, batch, by_rows):
+        passes.append(groups := original(shares, batch, by_rows))
+        return groups
+
+    original = Shares.passes
+    monkeypatch.setattr(Shares, "passes", counted)
+
+    def trained():
+        return [hash_of(model.fit(*data)) for _, model, data in cases(epochs=1)]
+
+    together, before = trained(), len(passes)
+    monkeypatch.setattr(dividing, "PARTS", 1)
+    assert trained() == together
+    assert {len(groups) for groups in passes[before:]} == {8}
+    assert min(len(groups) for groups in passes[:before]) < 8
+
+
+def test_passes_have_few_rows_and_one_for_each_thread(two_threads):
+    def groups(rows, steps=1, n=8):
+        source = sources.SequenceBatches(
+            [np.zeros((steps, 1), np.float32)] * rows, np.zeros(rows), rows
+        )
+        (batch,) = source.batches(source.order(None))
+        return [list(parts) for parts in Shares(n).passes(batch, True)]
+
+    assert groups(8) == [[0, 1, 2, 3], [4, 5, 6, 7]]
+    assert groups(256) == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    assert groups(1024) == groups(8, 2**15) == [[k] for k in range(8)]
+    set_num_threads(1)
+    assert groups(64) == [list(range(8))]
+    assert [len(parts) for parts in groups(64, n=33)] == [11, 11, 11]
+
+
 def test_an_error_in_a_part_ends_the_step_and_restores_the_threads(two_threads):
     source = sources.SequenceBatches([np.zeros((1, 1), np.float32)] * 8, np.arange(8.0), 8)
     (batch,) = source.batches(source.order(None))
     names = set()
 
-    def work(k, part):
+    def work(item):
+        k, part = item
         names.add(threading.current_thread().name)
         assert get_num_threads() == 1
         if k == 3:
             raise ZeroDivisionError("on purpose")
-        return len(part.x)
+        return k, len(part.x)
 
-    done = Shares(8).each(batch, work)
+    shares = Shares(8)
+    done = shares.each(shares.split(batch), work)
     assert [next(done) for _ in range(3)] == [(0, 1), (1, 1), (2, 1)]
     with pytest.raises(ZeroDivisionError, match="on purpose"):
         next(done)

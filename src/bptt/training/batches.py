@@ -39,6 +39,17 @@ class Batch(NamedTuple):
         """The batch itself, then the others of the same training step."""
         return (self, *self.rest)
 
+    def taken(self, rows: Any) -> "Batch":
+        """Return some rows of the batch itself."""
+
+        def of(a):
+            return None if a is None else np.asarray(a)[rows]
+
+        return Batch(
+            of(self.x), of(self.target), of(self.lengths), of(self.weight), self.fresh,
+            of(self.factor),
+        )  # fmt: skip
+
 
 class Source(Protocol):
     """Training data that is read in batches."""

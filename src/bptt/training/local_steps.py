@@ -21,7 +21,7 @@ import numpy as np
 
 from ..errors import BpttError, CheckpointError
 from ..network import Network
-from .batch_gradients import part_gradients
+from .batch_gradients import gradients
 from .batches import Batch
 from .objectives import Objective
 from .optimizers import Arrays, clip_scale, global_norm
@@ -96,14 +96,16 @@ class LocalSteps:
         for batch in islice(batches, self.steps):
             run.optimizer.learning_rate = run.schedule(run.step + made + 1, n_steps)
 
-            def work(k, part, step=run.step + made):
+            def work(item, step=run.step + made):
+                k, part = item
                 rng = shares.generator(run.seed, step, k)
                 optimizers[k].learning_rate = run.optimizer.learning_rate
                 return parts[k].step(
                     network, objective, part, shares.state(k), rng, optimizers[k], grad_clip
                 )
 
-            states = dict(shares.each(batch, work))
+            stepped = shares.each(shares.split(batch), work)
+            states = dict(zip(shares.own, stepped, strict=True))
             shares.carry(states, batch)
             made += 1
         if shares.communicator.size == 1:
@@ -148,7 +150,7 @@ class _Part:
         if not len(part.x) or self.fault:
             return network.zero_state(len(part.x))
         with np.errstate(all="ignore"):  # what overflows stops the training
-            total, weight, g, state = part_gradients(
+            total, weight, g, state = gradients(
                 network, self.parameters, objective, part, state, rng
             )
             mean = 1 / weight if weight > 0 else 0.0

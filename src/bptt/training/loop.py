@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -139,13 +140,19 @@ def _summed(run, network, objective, batch, shares):
     """Return loss, weight and gradients of a batch: sums over its parts, on all ranks."""
     sums, nodes, states = {}, {}, {}
 
-    def work(k, part):
-        rng = run.rng if shares.one else shares.generator(run.seed, run.step, k)
-        return part_gradients(network, run.parameters, objective, part, shares.state(k), rng)
+    def work(parts):
+        rngs: list[Any] = [run.rng]
+        if not shares.one:
+            drawn = any(layer.takes_rng for layer in network.layers.values())
+            rngs = [shares.generator(run.seed, run.step, k) if drawn else None for k in parts]
+        rows, before = shares.together(batch, parts), [shares.state(k) for k in parts]
+        return part_gradients(network, run.parameters, objective, rows, before, rngs)
 
-    for k, (total, weight, g, state) in shares.each(batch, work):
-        sums[k], nodes[0, k], states[k] = (total, weight), g, state
-        merge_gradients(nodes, shares.n)
+    groups = shares.passes(batch, network.by_rows)
+    for parts, found in zip(groups, shares.each(groups, work), strict=True):
+        for k, (total, weight, g, state) in zip(parts, found, strict=True):
+            sums[k], nodes[0, k], states[k] = (total, weight), g, state
+            merge_gradients(nodes, shares.n)
     shares.carry(states, batch)
     if shares.communicator.size == 1:
         run.carried = shares.carried(network)

@@ -2,9 +2,10 @@
 
 import hashlib
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextvars import copy_context
 from dataclasses import replace
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,9 @@ from .run import Run
 
 STOP, DUE, STEP = range(3)  # what the ranks agree on in each step, beside the sums
 MESSAGE = 400  # bytes of an error message that ranks exchange
+# Most rows, steps and parts of a pass. More rows are not faster; gradients of steps and of parts
+# need memory.
+ROWS, STEPS, PARTS = 64, 2**14, 16
 
 
 class Shares:
@@ -80,40 +84,61 @@ class Shares:
         """Return part k of a batch; it may have no rows."""
         if self.one:
             return batch
-        ends = np.cumsum([0, *(len(part.x) for part in batch.parts)])
-        rows = self.rows(k, int(ends[-1]))
-        cut = np.split(rows, np.searchsorted(rows, ends[1:-1]))
-        parts = [
-            _taken(part, own - begin)
-            for part, own, begin in zip(batch.parts, cut, ends[:-1], strict=True)
-        ]
-        first, *rest = [part for part in parts if len(part.x)] or parts[:1]
-        return first._replace(rest=tuple(rest))
+        found = [own for own, _ in self.together(batch, [k])] or [batch.taken(slice(0, 0))]
+        return found[0]._replace(rest=tuple(found[1:]))
 
-    def each(self, batch: Batch, work: Callable[[int, Batch], Any]) -> Iterator[tuple[int, Any]]:
-        """Yield k and work(k, part) for the own parts of a batch, in their order.
+    def together(self, batch: Batch, parts: Iterable[int]) -> list[tuple[Batch, list[int]]]:
+        """Return the rows of some parts, one part after the other, and how many each has.
 
-        Where there are as many parts as the engine has threads, each thread computes parts of its
+        Those of each batch of the training step that has some.
+        """
+        if self.one:
+            return [(own, [len(own.x)]) for own in batch.parts]
+        ends = np.cumsum([0, *(len(own.x) for own in batch.parts)])
+        by_part = [self.rows(k, int(ends[-1])) for k in parts]
+        found = []
+        for own, begin, end in zip(batch.parts, ends[:-1], ends[1:], strict=True):
+            rows = [r[(begin <= r) & (r < end)] - begin for r in by_part]
+            if sum(sizes := [len(r) for r in rows]):
+                found.append((own.taken(np.concatenate(rows)), sizes))
+        return found
+
+    def passes(self, batch: Batch, by_rows: bool) -> list[range]:
+        """Divide the own parts into groups, the parts of each to be computed in one pass.
+
+        No result depends on the groups, of a network that is `by_rows`; else each part has a pass
+        of its own. There are as many groups as threads, so that each thread computes parts of its
+        own, and more where these would have many rows.
+        """
+        n, own = len(self.own), self.own
+        rows = sum(len(part.x) for part in batch.parts) * n / self.n
+        steps = sum(part.x.shape[0] * part.x.shape[1] for part in batch.parts) * n / self.n
+        groups = max(get_num_threads(), ceil(rows / ROWS), ceil(steps / STEPS), ceil(n / PARTS))
+        groups = min(n, groups if by_rows else n)
+        return [own[r.start : r.stop] for r in (own_parts(n, j, groups) for j in range(groups))]
+
+    def each(self, items: Sequence[Any], work: Callable[[Any], Any]) -> Iterator[Any]:
+        """Yield work(item) for items of the own parts, in their order.
+
+        Where there are as many items as the engine has threads, each thread computes items of its
         own: two threads on eight parts of eight rows took 39 ms so, and 47 ms one part after
         another.
         """
-        parts, threads = self.split(batch), get_num_threads()
-        if threads == 1 or len(parts) < threads:
-            yield from ((k, work(k, part)) for k, part in parts)
+        threads = get_num_threads()
+        if threads == 1 or len(items) < threads:
+            yield from map(work, items)
             return
         pool, waiting = self._pool(threads), deque()
         set_num_threads(1)
         try:
-            for k, part in parts:
-                waiting.append((k, pool.submit(copy_context().run, work, k, part)))
+            for item in items:
+                waiting.append(pool.submit(copy_context().run, work, item))
                 if len(waiting) > threads:  # results that wait cost memory
-                    k, done = waiting.popleft()
-                    yield k, done.result()
+                    yield waiting.popleft().result()
             while waiting:
-                k, done = waiting.popleft()
-                yield k, done.result()
+                yield waiting.popleft().result()
         finally:
-            for _, left in waiting:
+            for left in waiting:
                 if not left.cancel():
                     left.exception()  # wait until it has ended
             set_num_threads(threads)
@@ -312,18 +337,8 @@ def add_gradients(
 
 
 def merge_gradients(nodes: dict[tuple[int, int], dict[str, np.ndarray]], n: int) -> None:
-    """Add the gradients of parts as soon as the tree allows: at most log2 n are kept."""
+    """Add the gradients of parts as soon as the tree allows: few are kept."""
     merge(nodes, n, add_gradients)
-
-
-def _taken(batch, rows):
-    def of(a):
-        return None if a is None else np.asarray(a)[rows]
-
-    return Batch(
-        of(batch.x), of(batch.target), of(batch.lengths), of(batch.weight), batch.fresh,
-        of(batch.factor),
-    )  # fmt: skip
 
 
 def _arrays(state):
