@@ -6,6 +6,9 @@ Python with torch is given). The ways are run in turn, `--rounds` times, each in
 own; the median over the rounds is shown.
 
 ``python benchmarks/machines.py medium --rounds 3 --torch-python /path/to/python``
+
+``python benchmarks/machines.py medium --parts``: what `micro_batches` cost in one process, by the
+rows of a batch; the trainings take turns, step by step.
 """
 
 import argparse
@@ -189,6 +192,27 @@ def start(way, size, torch_python):
     return json.loads(outputs[0])
 
 
+def show_parts(size, steps=16):
+    """Print how much more time than the whole batch its parts take, in %: median, shortest."""
+    from bptt.engine import set_num_threads
+
+    parts = (1, 4, 8, 16)
+    for threads in (1, 2):
+        set_num_threads(threads)
+        for rows in (64, 128, 256):
+            trainings = [training(size, n, rows=rows, steps=steps)[2] for n in parts]
+            ms = np.zeros((WARM + steps, len(parts)))
+            for row in ms:
+                for k, made in enumerate(trainings):
+                    began = time.perf_counter()
+                    next(made)
+                    row[k] = 1e3 * (time.perf_counter() - began)
+            middle, best = np.median(ms[WARM:], axis=0), ms[WARM:].min(axis=0)
+            more = zip(parts[1:], middle[1:] / middle[0], best[1:] / best[0], strict=True)
+            shown = ", ".join(f"{n}: {100 * m - 100:.0f} ({100 * b - 100:.0f})" for n, m, b in more)
+            sys.stdout.write(f"{threads} threads, {rows} rows, {middle[0]:.1f} ms; {shown} %\n")
+
+
 def main():
     """Print a table for one size."""
     parser = argparse.ArgumentParser()
@@ -196,7 +220,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--torch-python", default="")
     parser.add_argument("--as", dest="role", nargs=4)
+    parser.add_argument("--parts", action="store_true")
     given = parser.parse_args()
+    if given.parts:
+        show_parts(given.size)
+        return
     if given.role:
         program, processes, threads, micro_batches = given.role[0], *map(int, given.role[1:])
         rank, measured = (

@@ -178,8 +178,8 @@ def test_passes_have_few_rows_and_one_for_each_thread(two_threads):
         return [list(parts) for parts in Shares(n).passes(batch, True)]
 
     assert groups(8) == [[0, 1, 2, 3], [4, 5, 6, 7]]
-    assert groups(256) == [[0, 1], [2, 3], [4, 5], [6, 7]]
-    assert groups(1024) == groups(8, 2**15) == [[k] for k in range(8)]
+    assert groups(160) == [[0, 1], [2, 3, 4], [5, 6, 7]]
+    assert groups(256) == groups(8, 2**15) == [[k] for k in range(8)]
     set_num_threads(1)
     assert groups(64) == [list(range(8))]
     assert [len(parts) for parts in groups(64, n=33)] == [11, 11, 11]

@@ -21,8 +21,8 @@ from .run import Run
 
 STOP, DUE, STEP = range(3)  # what the ranks agree on in each step, beside the sums
 MESSAGE = 400  # bytes of an error message that ranks exchange
-# Most rows, steps and parts of a pass. More rows are not faster; gradients of steps and of parts
-# need memory.
+# Most rows, steps and parts of a pass of several parts. More rows are not faster; gradients of
+# steps and of parts need memory.
 ROWS, STEPS, PARTS = 64, 2**14, 16
 
 
@@ -107,16 +107,18 @@ class Shares:
         """Divide the own parts into groups, the parts of each to be computed in one pass.
 
         No result depends on the groups, of a network that is `by_rows`; else each part has a pass
-        of its own. There are as many groups as threads, so that each thread computes parts of its
-        own, and more where these would have many rows.
+        of its own. So do parts of 32 rows: they are not faster together. There are as many groups
+        as threads at least, so that each thread computes parts of its own.
         """
         n, own = len(self.own), self.own
-        if n < 2 or not by_rows:
-            return [own[k : k + 1] for k in range(n)]
-        rows = sum(len(part.x) for part in batch.parts) * n / self.n
-        steps = sum(part.x.shape[0] * part.x.shape[1] for part in batch.parts) * n / self.n
-        groups = max(get_num_threads(), ceil(rows / ROWS), ceil(steps / STEPS), ceil(n / PARTS))
-        groups = min(n, groups)
+        together = 1
+        if n > 1 and by_rows:
+            rows, steps = (
+                sum(sizes) / self.n for sizes in zip(*map(_sizes, batch.parts), strict=True)
+            )
+            together = min(PARTS, int(ROWS / max(rows, 1)), int(STEPS / max(steps, 1)))
+        groups = ceil(n / together) if together > 2 else n
+        groups = min(n, max(get_num_threads(), groups))
         return [own[r.start : r.stop] for r in (own_parts(n, j, groups) for j in range(groups))]
 
     def each(self, items: Sequence[Any], work: Callable[[Any], Any]) -> Iterator[Any]:
@@ -340,6 +342,11 @@ def add_gradients(
 def merge_gradients(nodes: dict[tuple[int, int], dict[str, np.ndarray]], n: int) -> None:
     """Add the gradients of parts as soon as the tree allows: few are kept."""
     merge(nodes, n, add_gradients)
+
+
+def _sizes(batch):
+    """Return the number of rows and of steps with padding."""
+    return len(batch.x), batch.x.shape[0] * batch.x.shape[1]
 
 
 def _arrays(state):
