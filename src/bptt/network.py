@@ -355,7 +355,7 @@ class Network:
         if not isinstance(tapes, tuple) or len(tapes) != len(self.layers):
             raise another_tape()
         for layer in self.layers.values():
-            need_parts(layer, parts, len(dy))
+            need_parts(layer, parts)
         before = self._each("dstate", dstate)
         gradients, dstates = {}, []
         d: Any = dy

@@ -196,7 +196,7 @@ def checked_gradient(dy: Any, shape: tuple[int, int, int], dtype: np.dtype) -> n
     return dy
 
 
-def need_parts(layer: Layer, parts: Sequence[int] | None, m: int) -> None:
+def need_parts(layer: Layer, parts: Sequence[int] | None, m: int | None = None) -> None:
     """Check the numbers of rows of the parts of a batch.
 
     Raises
@@ -213,7 +213,7 @@ def need_parts(layer: Layer, parts: Sequence[int] | None, m: int) -> None:
             f"parts is given; expected None, because {layer!r} does not compute each row of a "
             f"batch on its own."
         )
-    if sum(parts) != m or min(parts) < 0:
+    if m is not None and (sum(parts) != m or min(parts) < 0):
         raise ShapeError(f"parts is {parts}; expected numbers of rows that add up to m = {m}.")
 
 
