@@ -212,6 +212,57 @@ def test_safetensors_of_half_precision_become_float32(tmp_path):
     assert any("float16" in note for note in imported.notes)
 
 
+def test_weights_in_parts_are_put_together():
+    """weight_norm in its two forms, of each axis, and dropout of weights."""
+    rng = np.random.default_rng(0)
+    shapes = {"rnn.weight_ih_l0": (8, 3), "rnn.weight_hh_l0": (8, 2), "fc.weight": (4, 2)}
+    whole = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
+    whole["fc.bias"] = rng.standard_normal(4)
+    x = rng.standard_normal((2, 5, 3))
+    expected = from_torch(whole).chain("rnn", "fc").run(x)
+    for kept in (0, 1, None):
+        parts = {k: w for k, w in whole.items() if k not in ("rnn.weight_hh_l0", "fc.weight")}
+        for name, g, v in (
+            ("rnn.weight_hh_l0", "rnn.weight_hh_l0_g", "rnn.weight_hh_l0_v"),
+            ("fc.weight", *(f"fc.parametrizations.weight.original{i}" for i in (0, 1))),
+        ):
+            w = whole[name]
+            axes = tuple(i for i in (0, 1) if i != kept)
+            norm = np.sqrt((w**2).sum(axis=axes, keepdims=True))
+            parts[g], parts[v] = norm if kept is not None else norm.reshape(()), w * 3
+        imported = from_torch(parts)
+        assert not imported.tensors
+        assert [note.partition(" is ")[0] for note in imported.notes[:2]] == [
+            "rnn.weight_hh_l0", "fc.weight",
+        ]  # fmt: skip
+        close(imported.chain("rnn", "fc").run(x), expected, {"rtol": 1e-6, "atol": 1e-7})
+    inner = {f"rnn.module.{k[4:]}": w for k, w in whole.items() if k.startswith("rnn.")}
+    dropped = {
+        "rnn.module.weight_hh_l0": np.zeros((8, 2)),
+        "rnn.weight_hh_l0_raw": inner["rnn.module.weight_hh_l0"],
+    }
+    close(from_torch(inner | dropped).run(x), from_torch(inner).run(x), {"rtol": 0, "atol": 0})
+
+
+def test_files_of_other_kinds_are_refused_with_the_way_out(tmp_path):
+    for name, members, words in (
+        ("script.pt", {"m/data.pkl": b"", "m/code/a.py": b" " * 99}, "is a TorchScript program"),
+        ("bare.pkl", b"\x80\x04}.", "is a pickle, which can run any code"),
+    ):
+        path = tmp_path / name
+        if isinstance(members, bytes):
+            path.write_bytes(members)
+        else:
+            with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+                for member, data in members.items():
+                    file.writestr(member, data)
+        with pytest.raises(InteropError, match=words):
+            load(path)
+    path = one(tmp_path, b"ctorch._utils\n_rebuild_qtensor\n")
+    with pytest.raises(InteropError, match="has quantized weights"):
+        load(path)
+
+
 def test_a_state_dict_without_tensors_is_refused():
     with pytest.raises(InteropError, match="holds no named tensor"):
         from_torch({"a": io.BytesIO()})

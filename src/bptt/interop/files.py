@@ -36,6 +36,11 @@ def format_of(path: str | os.PathLike[str]) -> str:
         return "json"
     if start[:1] in (b"\x08", b"\x0a", b"\x12", b"\x3a"):  # fields 1, 2, 7 of an ONNX ModelProto
         return "onnx"
+    if start[:1] == b"\x80":  # protocol 2 and later; PyTorch's have a magic number
+        raise InteropError(
+            f"{path} is a pickle, which can run any code; expected tensors alone: "
+            f"torch.save(model.state_dict(), path), or np.savez(path, **arrays)."
+        )
     raise InteropError(
         f"{path} is none of the files that are read; expected one of PyTorch, safetensors, Keras, "
         f"ONNX, NAM, GuitarML, AIDA-X or RTNeural."

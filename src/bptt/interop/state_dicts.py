@@ -11,6 +11,7 @@ from ..safe_files import printable
 from . import torch_files
 from .imported import Imported
 from .torch_modules import converted, recurrent_modules, stepwise_module
+from .torch_parametrized import whole_weights
 
 __all__ = ["from_tensors", "from_torch"]
 
@@ -100,7 +101,8 @@ def from_tensors(
     """
     where = path or "the state dict"
     tensors, key = _state_dict(content, where)
-    notes = [f"The state dict is that under {key!r}."] if key else []
+    tensors, parts = whole_weights(tensors)
+    notes = [f"The state dict is that under {key!r}."] * bool(key) + parts
     modules: dict[str, Imported] = {}
     used: dict[str, str] = {}  # name of a tensor -> its module
     for prefix, found in recurrent_modules(tensors).items():
@@ -147,7 +149,8 @@ def _state_dict(content: Any, where: str) -> tuple[dict[str, np.ndarray], str]:
         todo += [(f"{key}.{k}" if key else k, v) for k, v in value.items() if isinstance(k, str)]
     if not found or not isinstance(content, dict):
         raise InteropError(f"{where} holds no named tensor; expected a state dict of PyTorch.")
-    recurrent = [(key, own) for key, own in found if recurrent_modules(own)] or found[:1]
+    recurrent = [(k, own) for k, own in found if recurrent_modules(whole_weights(own)[0])]
+    recurrent = recurrent or found[:1]
     if len(recurrent) == 1:
         return recurrent[0][1], recurrent[0][0]
     for wanted in _KEYS:

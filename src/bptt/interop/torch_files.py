@@ -55,14 +55,6 @@ def _zip_content(path: str, archive: zipfile.ZipFile, n_bytes: int) -> Any:
     members = {info.filename: info for info in archive.infolist()}
     if len(members) > MOST_ENTRIES or len(members) != len(archive.infolist()):
         raise InteropError(f"{path} has members of the same name, or more than {MOST_ENTRIES}.")
-    for info in members.values():
-        if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
-            raise InteropError(
-                f"{path} has the compressed member {printable(info.filename, 80)!r}; expected "
-                f"stored ones, as PyTorch writes."
-            )
-    if sum(info.file_size for info in members.values()) > n_bytes:
-        raise InteropError(f"{path} has members that overlap.")
     pickles = [name for name in members if name.endswith("data.pkl")]
     if len(pickles) != 1:
         raise InteropError(f"{path} has {len(pickles)} members data.pkl; expected one.")
@@ -72,6 +64,14 @@ def _zip_content(path: str, archive: zipfile.ZipFile, n_bytes: int) -> Any:
             f"{path} is a TorchScript program, which is not executed; expected a state dict: "
             f"torch.save(torch.jit.load(path).state_dict(), new_path)."
         )
+    for info in members.values():
+        if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
+            raise InteropError(
+                f"{path} has the compressed member {printable(info.filename, 80)!r}; expected "
+                f"stored ones, as PyTorch writes."
+            )
+    if sum(info.file_size for info in members.values()) > n_bytes:
+        raise InteropError(f"{path} has members that overlap.")
     if members[pickles[0]].file_size > MOST_PICKLE:
         raise InteropError(f"{path} has a data.pkl of more than {MOST_PICKLE} bytes.")
     order = "<"

@@ -351,6 +351,11 @@ _GLOBALS: dict[str, Callable[..., Any] | None] = {
 
 
 def _global(name: str) -> _Name:
+    if name in ("torch._utils._rebuild_qtensor", "torch.ScriptObject"):
+        raise InteropError(
+            f"has quantized weights ({name}); expected floating point: save the state dict of the "
+            f"model before it is quantized."
+        )
     if name not in _GLOBALS:
         raise InteropError(
             f"asks for {printable(name, 80)}, which is not loaded; expected tensors and plain "
