@@ -70,7 +70,9 @@ def test_help_of_80_columns_breaks_no_name_and_shows_flags_as_flags(run, monkeyp
     words = set(re.findall(r"\w+", out))
     model = next(m for m in MODELS.values() if m.command == kind)
     assert words >= {name for f in fields(model) for name in declared(f).kind.choices}
-    assert "<" not in out  # no <bool>, <int>, <list[Path]>
+    assert set(re.findall(r"<[^>]*>", out)) <= {"<eos>", "<unk>"}  # no <bool>, <list[Path]>
+    assert ("<eos>" in out) == (kind == "text")
+    assert not words & {"micro_batches", "local_steps"}  # they are --micro-batches, --local-steps
     assert re.search(r"--quiet +Print only errors", out)
 
 

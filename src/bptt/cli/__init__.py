@@ -130,9 +130,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _sentence(error):
-    """Return the sentence of one of Typer's errors, with a suggestion for an unknown option."""
+    """Return the sentence of one of Typer's errors; of an unknown option with the way out."""
     if near := getattr(error, "possibilities", None):
         return f"{error.message}. Did you mean {near[0]!r}?"
+    if hasattr(error, "option_name") and error.ctx is not None:
+        return f"{error.message.rstrip('.')}; {error.ctx.command_path} --help lists all."
     return error.format_message()
 
 

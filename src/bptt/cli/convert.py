@@ -39,7 +39,8 @@ def convert(
 ) -> None:
     """Convert a model to the format of another program.
 
-    Nothing in a file is executed. What the other format has no place for is refused or printed.
+    Nothing in a file is executed. What the other format cannot hold is
+    refused, or left out and printed.
     """
     check_destination(out, model)
     imported = imported_of(load_own(model)) if holds_model(model) else load(model)

@@ -15,8 +15,8 @@ def course(
 ) -> None:
     """Write the notebooks of the course: with blanks for students, complete for the teacher.
 
-    FOLDER/student and FOLDER/teacher hold the same notebooks; a student's blank is checked by
-    the cell that it stands in.
+    FOLDER/student and FOLDER/teacher hold the same notebooks; the cell
+    of a blank checks what the student writes there.
     """
     from ..course import notebooks
 

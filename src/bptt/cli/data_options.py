@@ -19,16 +19,16 @@ OPTIONS = panel(
     (
         "label",
         "Column (tables) or key (JSON lines) of the labels. A column is a name, or a number from "
-        "0; negative numbers count from the end. Without: label.",
+        "0; negative numbers count from the end. Default: label.",
         str,
         None,
         "COLUMN",
     ),
     (
         "sequence",
-        "Tables: column that tells which sequence or series a row is a step of; without it each "
-        "row is a sequence and its values are the steps, and series are columns. JSON lines: key "
-        "of the sequence; without: sequence.",
+        "Tables: column with the id of the sequence or series that a row belongs to. Without it, "
+        "each row is a sequence and its values are the steps; each column is a series. JSON lines: "
+        "key of the sequence; default: sequence.",
         str,
         None,
         "COLUMN",
@@ -36,7 +36,7 @@ OPTIONS = panel(
     (
         "columns",
         "Tables: columns of numbers, separated by commas; names that hold commas are quoted "
-        "(`'\"Temp, C\",load'`). Without: all columns that are neither named in another option nor "
+        "(`'\"Temp, C\",load'`). Default: all columns that are neither named in another option nor "
         "times.",
         str,
         None,
@@ -45,14 +45,14 @@ OPTIONS = panel(
     ("text", "Tables: column of a text, read instead of numbers.", str, None, "COLUMN"),
     (
         "time",
-        "Tables: column of the times of the steps. Without: found by its dates or its name.",
+        "Tables: column with the times of the steps. Default: found by its dates or its name.",
         str,
         None,
         "COLUMN",
     ),
     (
         "word",
-        "CoNLL: column of the word, a number from 0 or, in CoNLL-U, a name. Without: 0; CoNLL-U: "
+        "CoNLL: column of the word, a number from 0 or, in CoNLL-U, a name. Default: 0; CoNLL-U: "
         "FORM.",
         str,
         None,
@@ -60,7 +60,7 @@ OPTIONS = panel(
     ),
     (
         "tag",
-        "CoNLL: column of the tag, a number from 0 or, in CoNLL-U, a name. Without: 1; CoNLL-U: "
+        "CoNLL: column of the tag, a number from 0 or, in CoNLL-U, a name. Default: 1; CoNLL-U: "
         "UPOS.",
         str,
         None,
@@ -68,32 +68,32 @@ OPTIONS = panel(
     ),
     (
         "format",
-        "Format of the file, whatever its name ends in. Without: by its ending, then by its "
-        "content. One of csv, tsv, parquet, arrow, excel, ts, jsonl, conll, conllu, as the kind of "
-        "model reads them.",
+        "Format of the file, whatever its name ends in. Default: by its ending, then by its "
+        "content. One of csv, tsv, parquet, arrow, excel, ts, jsonl, conll, conllu; a kind of "
+        "model reads some of them.",
         str,
         None,
         "NAME",
     ),
     (
         "encoding",
-        "Encoding of a text without a byte-order mark, such as latin-1. Without: UTF-8.",
+        "Encoding of a text without a byte-order mark, such as latin-1. Default: UTF-8.",
         str,
         None,
         "NAME",
     ),
     (
         "separator",
-        "Tables: character between the fields, a space for columns aligned by spaces. Without: the "
+        "Tables: character between the fields, a space for columns aligned by spaces. Default: the "
         "one that divides all rows alike.",
         str,
         None,
         "CHARACTER",
     ),
-    ("decimal", "Tables: decimal mark, a point or a comma. Without: a point.", str, None, "MARK"),
+    ("decimal", "Tables: decimal mark, a point or a comma. Default: a point.", str, None, "MARK"),
     (
         "thousands",
-        "Tables: character between groups of three digits. Without: none.",
+        "Tables: character between groups of three digits. Default: none.",
         str,
         None,
         "CHARACTER",
@@ -101,7 +101,7 @@ OPTIONS = panel(
 )
 OPTIONS |= switch(
     "header",
-    "Tables: the first row names the columns, or it does not. Without: it does, unless it holds "
+    "Tables: whether the first row names the columns. Default: it does, unless it holds "
     "numbers alone or what the rows below hold.",
     negative=True,
     panel="Data",
@@ -113,7 +113,7 @@ OPTIONS |= switch(
 
 FUTURE = (
     "future",
-    "Table of the covariates `--future` of the training for the steps that are forecast, with "
-    "their times, and ids where there are several series.",
+    "Table with the columns that --future of the training names, for the steps that are forecast: "
+    "with their times, and with ids where series have different ones.",
     Path,
 )  # an option of the commands that forecast

@@ -19,10 +19,10 @@ from .console import Console, check_destination, field, put
 
 _OPTIONS = options.panel(
     "Options",
-    ("out", "File for the results: .csv or .json. Without: a table is printed.", Path),
+    ("out", "File for the results: .csv or .json. Default: a table is printed.", Path),
     (
         "functions",
-        "Functions that are asked for, separated by commas. Without: all of each cell (plain RNN, "
+        "Functions that are asked for, separated by commas. Default: all of each cell (plain RNN, "
         "LSTM, GRU) of which a submission defines one.",
         str,
         None,
@@ -44,8 +44,8 @@ def grade(
 ) -> None:
     """Grade submissions to the course exercise "building your recurrent network".
 
-    Each function is compared with the textbook; the first equation that is wrong is named, and the
-    mistake where it is a known one. A submission runs in a process of its own, with limits of time
+    Each function is compared with the textbook; the first wrong equation is named, and the
+    mistake if it is a known one. A submission runs in a process of its own, with limits of time
     and memory and without network; only its imports, definitions and assignments are executed.
     """
     from ..course import grading

@@ -21,7 +21,7 @@ _OPTIONS = options.panel(
     ("out", "Page to write.", Path, Path("report.html")),
     ("example", "Number of the sequence that is shown, from 0.", int, 0),
     ("unit", "Value that colors the steps at first: lstm0.c:3 is unit 3 of the cell state."),
-    ("target", "Class or token whose output is attributed. Without: the likeliest one."),
+    ("target", "Class or token whose output is attributed. Default: the likeliest one."),
     ("compare", "Another model, whose values are added.", Path, None, "MODEL"),
     ("training", "Training text of a character model, to split its errors.", Path, None, "FILE"),
     ("module", "Part to read of a file of another program that holds several.", str, None, "NAME"),

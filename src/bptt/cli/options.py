@@ -122,7 +122,8 @@ def of_model(model: type) -> list[Parameter]:
     """Return an option for each hyper-parameter of a class of models."""
     groups = get_args(hyperparameters.Group)
     options = sorted(of_fields(model), key=lambda f: groups.index(declared(f).group))
-    return [_of_field(f) for f in options]
+    names = {f.name: flag(spelled(f)) for f in options} | {"distributed": "--distributed"}
+    return [_of_field(f, names) for f in options]
 
 
 def of_fields(model: type) -> list[Any]:
@@ -130,12 +131,15 @@ def of_fields(model: type) -> list[Any]:
     return [f for f in fields(model) if declared(f).on_command_line]
 
 
-def _of_field(f):
+def _of_field(f, names):
+    """Return the option of a field; in its text, other fields have the names of their options."""
     kind, text, panel, unit, _ = vars(declared(f)).values()
+    text = re.sub(r"`(\w+)`", lambda found: f"`{names.get(found[1], found[1])}`", text)
+    text = re.sub(r'"(<\w+>)"', r"`\1`", text)  # in Markdown a tag would not be shown
     if kind.type is bool:
         text = f"Turn off: {text[0].lower()}{text[1:]}" if f.default else text
         return parameter(spelled(f), text, bool, panel=panel)
-    text = text.replace("None:", "Without:") + (f" Write {kind.spelled}." if kind.spelled else "")
+    text = text.replace("None:", "Default:") + (f" Write {kind.spelled}." if kind.spelled else "")
     return parameter(
         spelled(f),
         text,

@@ -22,7 +22,7 @@ _OPTIONS = options.panel(
     ),
     data_options.FUTURE,
     ("horizon", "With --forecast: steps to forecast, as for `bptt predict`.", int),
-    ("history", "With --forecast: steps drawn before it. Without: the model's window.", int),
+    ("history", "With --forecast: steps drawn before it. Default: the model's window.", int),
 )
 
 

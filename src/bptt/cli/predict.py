@@ -20,25 +20,25 @@ _OPTIONS = options.panel(
     "Options",
     (
         "out",
-        "File to write: .csv, .tsv or .parquet; other endings as standard output, which is written "
-        "without it.",
+        "File to write: .csv, .tsv or .parquet; with another ending, as standard output. Default: "
+        "standard output.",
         Path,
     ),
     (
         "coverage",
-        "Add intervals that contain each value with this probability, above 0 and below 1 "
-        "(forecasters with another --output than point, or calibrated).",
+        "Forecasters: add intervals that contain each value with this probability, above 0 and "
+        "below 1. The model was trained with another --output than point, or is calibrated.",
         float,
     ),
     (
         "horizon",
-        "Steps to forecast (forecasters): at most those of the training; any number for a model "
-        "trained with --strategy recursive. Without: those of the training.",
+        "Forecasters: steps to forecast, at most the --horizon of the training; any number after "
+        "--strategy recursive. Default: the --horizon of the training.",
         int,
     ),
     (
         "levels",
-        f"Add the quantiles of these probabilities (forecasters): {_LEVELS.spelled}.",
+        f"Forecasters: add the quantiles of these probabilities: {_LEVELS.spelled}.",
         str,
         None,
         _LEVELS.metavar,
@@ -46,8 +46,8 @@ _OPTIONS = options.panel(
     data_options.FUTURE,
     (
         "resume",
-        "Go on with the prediction of a large file that was interrupted: its finished parts are in "
-        "FILE.parts beside --out FILE.",
+        "Continue the interrupted prediction of a large file; its finished parts are in FILE.parts "
+        "beside --out FILE.",
         bool,
     ),
 )

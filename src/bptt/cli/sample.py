@@ -28,7 +28,7 @@ _OPTIONS = options.panel(
         float,
     ),
     ("stop", "Stop before this text; it is not printed.", str),
-    ("seed", "The same seed gives the same text. Without: another text every time.", int),
+    ("seed", "The same seed gives the same text. Default: another text every time.", int),
 )
 
 

@@ -36,11 +36,11 @@ _OPTIONS = options.panel(
     ),
     (
         "max_vocabulary",
-        "Keep only the most frequent tokens; all others are one unknown token. Without: keep all.",
+        "Keep only the most frequent tokens; all others are one unknown token. Default: keep all.",
         int,
     ),
     ("min_count", "Tokens that occur less often are one unknown token.", int, 1),
-    ("encoding", "Of files without a byte-order mark. Without: UTF-8.", str, None, "NAME"),
+    ("encoding", "Of files without a byte-order mark. Default: UTF-8.", str, None, "NAME"),
     ("quiet", "Print only errors.", bool),
 )
 
@@ -53,7 +53,7 @@ def tokenize(
     ],
     **given: Any,
 ) -> None:
-    """Write the token ids of text files to a file, which models train from without loading it.
+    """Write the token ids of text files to a file that the training reads part by part.
 
     `bptt tokenize big.txt --out big.npy`, then `bptt train text big.npy`. The vocabulary is written
     beside it (big.vocabulary.safetensors). Ctrl-C leaves no file behind.

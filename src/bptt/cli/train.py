@@ -91,7 +91,7 @@ _DATA = panel(
     "Data",
     (
         "validation",
-        "File to score after each epoch. Without: the part of the data that is held out "
+        "File to score after each epoch. Default: the part of the data that is held out "
         "(--validation-fraction).",
         Path,
     ),
@@ -101,8 +101,8 @@ _RUN = panel(
     "Files and output",
     (
         "out",
-        "File to write the model to. A file that exists is not replaced without --force; the model "
-        "of the run that --resume names is.",
+        "File to write the model to. An existing file is replaced only with --force, or where it "
+        "is the model of the run that --resume names.",
         Path,
         Path("model.safetensors"),
     ),
@@ -118,8 +118,8 @@ _RUN = panel(
     ),
     (
         "keep",
-        "Number of checkpoints to keep, the last ones. Where it is given, they are kept after the "
-        "training too: it can then be resumed with more epochs.",
+        "Number of checkpoints to keep: the last ones. If given, they also stay after the "
+        "training, which can then be resumed with more epochs.",
         int,
         2,
     ),
@@ -134,8 +134,8 @@ _RUN = panel(
         "distributed",
         '"mpi": divide each batch among the ranks of an MPI job: mpiexec -n 4 bptt train ... '
         "--distributed mpi. With --micro-batches above 1 the result does not depend on the number "
-        "of ranks. Where a rank does not answer, the job ends with status 75, and --resume auto "
-        "goes on.",
+        "of ranks. If a rank stops answering, the job ends with exit status 75; the same command "
+        "with --resume auto continues it.",
         str,
     ),
     (

@@ -72,8 +72,9 @@ class Forecaster(BacktestedModel):
         Past time steps that a forecast is computed from.
     scaling : {"global", "series"}, default="global"
         Standardization of the values. "global": by mean and standard deviation of all series
-        together. "series": of each series, for series of different sizes; those of the training are
-        found by id, others by the steps that are given.
+        together. "series": by those of each series, for series of different sizes. A forecast uses
+        the numbers of the training for an id of the training, and for another series those of the
+        steps that are given.
     missing : {"raise", "interpolate", "forward", "indicator"}, default="raise"
         Treatment of missing values (NaN). "raise": refuse them. "interpolate": linear between the
         neighbors in time; at the end of a window the last value, so that no later value is read.
@@ -89,8 +90,8 @@ class Forecaster(BacktestedModel):
     static : sequence of str, default=()
         Columns with one value for each series, numbers or categories (texts).
     calendar : sequence of str, default=()
-        Features of the dates, each a sine and a cosine: of "minute", "hour", "dayofweek",
-        "dayofyear" and "month".
+        Features of the dates, a sine and a cosine of each: "minute", "hour", "dayofweek",
+        "dayofyear", "month".
     batch_size : int, default=32
         Sequences, windows of a series, or parallel streams of a text in one training step.
     micro_batches : int, default=1

@@ -276,7 +276,7 @@ class Names(Kind):
         self.known: tuple[str, ...] | None = None if known is None else tuple(known)
         some = "" if known is None else f" among {', '.join(map(repr, self.known or ()))}"
         self.expected: str = f"a list of different names{some}"
-        self.spelled: str = f"names separated by commas{some}"
+        self.spelled: str = "names separated by commas"
 
     def check(self, value: Any) -> str | None:
         """Return what was expected in place of a value, or None."""

@@ -71,10 +71,10 @@ class LanguageModel(Model):
     embedding : int, default=64
         Size of the embedding of a token.
     tokenizer : {"characters", "words", "whitespace", "tokens"} or path, default="characters"
-        What a token is: a character; with "words", a word, a punctuation mark or a run of white
-        space; with "whitespace", what stands between white space, and "<eos>" for the end of a
-        line, as in the Penn Treebank ("<unk>" is the unknown token); with "tokens", an entry of a
-        list. The path of a JSON file of the package tokenizers: its subwords.
+        What a token is. "characters": a character. "words": a word, a punctuation mark or a run of
+        white space. "whitespace": text between white space, with "<eos>" at the end of each line,
+        as in the Penn Treebank ("<unk>" is the unknown token). "tokens": an entry of a list. The
+        path of a JSON file of the package tokenizers: its subwords.
     max_vocabulary : int or None, default=None
         Keep only the most frequent tokens; all others are read as one unknown token. None: keep
         all.
@@ -164,10 +164,10 @@ class LanguageModel(Model):
     tokenizer: Tokenizer = option(
         "characters",
         TokenizerChoice(),
-        'What a token is: a character; with "words", a word, a punctuation mark or a run of white '
-        'space; with "whitespace", what stands between white space, and "<eos>" for the end of a '
-        'line, as in the Penn Treebank ("<unk>" is the unknown token); with "tokens", an entry of '
-        "a list. The path of a JSON file of the package tokenizers: its subwords.",
+        'What a token is. "characters": a character. "words": a word, a punctuation mark or a run '
+        'of white space. "whitespace": text between white space, with "<eos>" at the end of each '
+        'line, as in the Penn Treebank ("<unk>" is the unknown token). "tokens": an entry of a '
+        "list. The path of a JSON file of the package tokenizers: its subwords.",
         group="Input",
     )
     max_vocabulary: int | None = option(

@@ -78,8 +78,9 @@ class SeriesOptions(Model):
         "global",
         Choice(Scaling),
         'Standardization of the values. "global": by mean and standard deviation of all series '
-        'together. "series": of each series, for series of different sizes; those of the training '
-        "are found by id, others by the steps that are given.",
+        'together. "series": by those of each series, for series of different sizes. A forecast '
+        "uses the numbers of the training for an id of the training, and for another series those "
+        "of the steps that are given.",
         group="Input",
     )
     missing: Missing = option(
@@ -123,8 +124,8 @@ class SeriesOptions(Model):
     calendar: Sequence[str] = option(
         (),
         Names(CALENDAR),
-        'Features of the dates, each a sine and a cosine: of "minute", "hour", "dayofweek", '
-        '"dayofyear" and "month".',
+        'Features of the dates, a sine and a cosine of each: "minute", "hour", "dayofweek", '
+        '"dayofyear", "month".',
         group="Input",
     )
     validation_fraction: float = redefault(Model, "validation_fraction", 0.0)
