@@ -89,6 +89,17 @@ struct Params {
   }
 };
 
+// Tokens (m, T), copied: what was checked must stay as it is, and another thread may change the caller's.
+inline Rows<const index> token_rows(const View& v, Array<index>& own) {
+  const index* token = v.any_layout<const index>({-1, -1});
+  const index m = v.size(0), T = v.size(1);
+  need_addressable({m, T});
+  own = Array<index>(m * T);
+  for (index r = 0; r < m; ++r)
+    for (index t = 0; t < T; ++t) own.data()[r * T + t] = token[r * v.stride(0) + t * v.stride(1)];
+  return {own.data(), T, 1};
+}
+
 // States as Python has them, a tuple of arrays of one shape or None each: (m, n_a), or (n_directions, m, n_a).
 template <class T>
 struct StatesIn {

@@ -81,12 +81,8 @@ nb::object forward_as(Params params, nb::object x, nb::object lengths, nb::tuple
     p.m = small(v.size(0), "m"), p.T = small(v.size(1), "T_x");
   } else {
     const View v(x, "tokens");
-    const index* token = v.any_layout<const index>({-1, -1});
+    in.token = token_rows(v, own_tokens);
     p.m = small(v.size(0), "m"), p.T = small(v.size(1), "T_x");
-    own_tokens = Array<index>(index(p.m) * p.T);  // what was checked must stay as it is until backward
-    for (index r = 0; r < p.m; ++r)
-      for (index t = 0; t < p.T; ++t) own_tokens.data()[r * p.T + t] = token[r * v.stride(0) + t * v.stride(1)];
-    in.token = {own_tokens.data(), p.T, 1};
     alive.emplace_back(table, "table");
     in.table = alive.back().data<const T>({-1, p.n_x});
     alive.back().need_contiguous();

@@ -23,13 +23,22 @@ constexpr double kWorthTheLock = 1e6;
 template <class T>
 class Layer {
  public:
-  Layer() = default;
+  explicit Layer(nb::object table) {
+    if (table.is_none()) return;
+    const View from(table, "table");
+    const T* rows = from.data<const T>({-1, -1});
+    from.need_contiguous();
+    n_tokens_ = small(from.size(0), "n_tokens"), n_x_ = small(from.size(1), "n_x");
+    table_ = Array<T>(index(n_tokens_) * n_x_);
+    std::copy_n(rows, table_.size(), table_.data());
+  }
   Layer(const Layer&) = delete;
   void add(const Params& p, const Activations& activations, bool reverse) {
     Direction d;
     d.problem.cell = p.cell, d.problem.activations = activations, d.problem.reverse = reverse;
     d.problem.n_x = p.n_x, d.problem.n_a = p.n_a;
-    d.packed = Packed<T>(d.problem, p.weights<T>());
+    if (table_.data() && p.n_x != n_x_) refuse("the rows of the table do not have n_x elements.");
+    d.packed = Packed<T>(d.problem, p.weights<T>(), table_.data(), n_tokens_);
     const Problem& first = directions_.empty() ? d.problem : directions_[0].problem;
     if (p.n_x != first.n_x || p.n_a != first.n_a || info(p.cell).n_states != info(first.cell).n_states)
       refuse("the directions differ in n_x, n_a or their states; expected the same.");
@@ -39,9 +48,13 @@ class Layer {
   nb::object forward(nb::object x, nb::tuple state0, nb::object lengths, nb::object out) const {
     const View from(x, "x");
     Array<T> own;
+    Array<index> tokens;
     Problem p = directions_[0].problem;
     Input<T> in;
-    in.x = from.rows_or_copy<T>({-1, -1, p.n_x}, own);
+    if (table_.data())
+      in.token = token_rows(from, tokens), in.table = table_.data(), in.n_tokens = n_tokens_;
+    else
+      in.x = from.rows_or_copy<T>({-1, -1, p.n_x}, own);
     const index m = small(from.size(0), "m"), T_x = small(from.size(1), "T_x"), n_a = p.n_a;
     const index n = index(directions_.size()), width = n * n_a;
     need_addressable({m + 1, T_x + 1, width + 16 * n, kMaxBlocks + 1});
@@ -90,21 +103,23 @@ class Layer {
       if (all.of[i].data) rows.of[i] = {all.of[i].at(k, 0), all.of[i].stride_time, 0};
     return rows;
   }
+  Array<T> table_;  // empty: x has features
+  int n_tokens_ = 0, n_x_ = 0;
   std::vector<Direction> directions_;
 };
 
 class PyLayer {
  public:
-  explicit PyLayer(nb::list directions) {
+  PyLayer(nb::list directions, nb::object table) {
     for (nb::handle given : directions) {
       const nb::tuple d = nb::cast<nb::tuple>(given);
       const Params p(cell_named(nb::cast<std::string>(d[0])), nb::cast<nb::dict>(d[1]));
       const Activations a = activations_of(p.cell, d[2]);
       const bool reverse = nb::cast<bool>(d[3]);
       if (p.kind == 'f' && !d_)
-        (f_ ? *f_ : f_.emplace()).add(p, a, reverse);
+        (f_ ? *f_ : f_.emplace(table)).add(p, a, reverse);
       else if (p.kind == 'd' && !f_)
-        (d_ ? *d_ : d_.emplace()).add(p, a, reverse);
+        (d_ ? *d_ : d_.emplace(table)).add(p, a, reverse);
       else
         refuse("parameters must be all float32 or all float64.");
     }
@@ -195,9 +210,10 @@ class PyStream {
 
 void bind_packed(nb::module_& m) {
   nb::class_<PyLayer>(m, "Layer", "The directions of a layer, which read one input. The weights are copied.")
-      .def(nb::init<nb::list>(), "directions"_a,
-           nb::sig("def __init__(self, directions: list[tuple[str, dict[str, numpy.ndarray], "
-                   "tuple[tuple[str, tuple[float, ...]], ...] | None, bool]]) -> None"),
+      .def(nb::init<nb::list, nb::object>(), "directions"_a, "table"_a.none(),
+           nb::sig(
+               "def __init__(self, directions: list[tuple[str, dict[str, numpy.ndarray], "
+               "tuple[tuple[str, tuple[float, ...]], ...] | None, bool]], table: numpy.ndarray | None) -> None"),
            "directions: (cell, parameters, activations, reverse) of each.")
       .def("forward", &PyLayer::forward, nb::arg(), nb::arg(), nb::arg().none(), nb::arg().none(),
            nb::sig("def forward(self, x: numpy.ndarray, state0: tuple[numpy.ndarray, ...], "

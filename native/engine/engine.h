@@ -68,10 +68,11 @@ struct StateRows {
 template <class T>
 struct Packed {
   Packed() = default;
-  Packed(const Problem&, const Weights<const T>&);  // of any number of sequences and steps
+  // For any number of sequences and steps. The rows of a table are multiplied at once.
+  Packed(const Problem&, const Weights<const T>&, const T* table, int n_tokens);
   Packed(const Batch&, const Weights<const T>&, bool threads);
   void attach(Forward<T>&) const;
-  Array<T> x, bias, per_unit, a[kMaxStages];
+  Array<T> x, bias, per_unit, a[kMaxStages], projected;
 };
 
 // With tape == nullptr nothing is kept. With `packed` the weights are not read: they were packed before.

@@ -93,8 +93,14 @@ Packed<T>::Packed(const Batch& b, const Weights<const T>& w, bool threads) {
 }
 
 template <class T>
-Packed<T>::Packed(const Problem& problem, const Weights<const T>& w)
-    : Packed(Plan(problem, kernels<T>().vector_length, sizeof(T)).batch(), w, false) {}
+Packed<T>::Packed(const Problem& problem, const Weights<const T>& w, const T* table, int n_tokens) {
+  const Plan plan(problem, kernels<T>().vector_length, sizeof(T));
+  const Batch b = plan.batch();
+  *this = Packed(b, w, false);
+  if (!table) return;
+  projected = Array<T>(index(n_tokens) * info(b.cell).blocks * b.n_a_padded);
+  kernels<T>().affine_rows(input_projection(b), x.data(), bias.data(), table, projected.data(), 0, n_tokens);
+}
 
 template <class T>
 void Packed<T>::attach(Forward<T>& f) const {
@@ -145,7 +151,9 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
 
   Array<T> projected;
   Input<T> in = input;
-  if (in.table && in.n_tokens < b.slots()) {
+  if (packed->projected.data()) {
+    in.projected = packed->projected.data();
+  } else if (in.table && in.n_tokens < b.slots()) {
     projected = Array<T>(in.n_tokens * cell.blocks * b.n_a_padded);
     const double products = double(projected.size()) * n_x;
     const int n = parts_for(products, 1 << 10);

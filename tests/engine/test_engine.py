@@ -107,6 +107,22 @@ def test_prepared_directions_equal_forward(name, ragged, layout):
     assert all(same_bits(a, b) for a, b in zip(out, (y, *ends), strict=True))
 
 
+@pytest.mark.parametrize("name", NATIVE)
+def test_a_prepared_table_gives_what_its_vectors_give(name):
+    cell, rng = NATIVE[name].cell, np.random.default_rng(0)
+    table, tokens = rng.standard_normal((6, 3)), rng.integers(0, 6, (M, T_X))
+    tokens[1, 4:] = 99  # padding
+    lengths, states = np.array([7, 4, 0, 5]), tuple(np.zeros((2, M, 5)) for _ in cell.states)
+    directions = [Direction(cell, cell.init(rng, 3, 5, dtype=np.float64), k > 0) for k in range(2)]
+    vectors = table[np.minimum(tokens, 5)]
+    y, ends = engine.provider().prepare(directions)(vectors, states, lengths)
+    run = engine.provider().prepare(directions, table)
+    table.fill(np.nan)  # it has a copy
+    found, found_ends = run(tokens, states, lengths)
+    for a, b in zip((y, *ends), (found, *found_ends), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 @pytest.mark.parametrize("reverse", [False, True], ids=["ahead", "reverse"])
 @pytest.mark.parametrize("ragged", [False, True], ids=["uniform", "ragged"])
 @pytest.mark.parametrize(

@@ -59,7 +59,7 @@ class Layer:
     The directions of a layer, which read one input. The weights are copied.
     """
 
-    def __init__(self, directions: list[tuple[str, dict[str, numpy.ndarray], tuple[tuple[str, tuple[float, ...]], ...] | None, bool]]) -> None:
+    def __init__(self, directions: list[tuple[str, dict[str, numpy.ndarray], tuple[tuple[str, tuple[float, ...]], ...] | None, bool]], table: numpy.ndarray | None) -> None:
         """directions: (cell, parameters, activations, reverse) of each."""
 
     def forward(self, x: numpy.ndarray, state0: tuple[numpy.ndarray, ...], lengths: numpy.ndarray | None, out: tuple[numpy.ndarray, ...] | None, /) -> tuple[numpy.ndarray, tuple[numpy.ndarray, ...]]:

@@ -190,7 +190,7 @@ class Provider(Protocol):
         """
         ...
 
-    def prepare(self, directions: Sequence[Direction]) -> Prepared:
+    def prepare(self, directions: Sequence[Direction], table: np.ndarray | None = None) -> Prepared:
         """Prepare repeated inference with the same parameters.
 
         The parameters are copied: later changes do not reach the function. Threads may call it at
@@ -200,6 +200,8 @@ class Provider(Protocol):
         ----------
         directions : sequence of Direction
             They read the same x and are alike in n_x, n_a and states.
+        table : ndarray, shape (n_tokens, n_x), optional
+            If given, x holds token ids. All rows are multiplied at once, and the products kept.
 
         Returns
         -------

@@ -188,16 +188,16 @@ class NativeProvider:
         except _native.ChangedError as error:
             raise changed(str(error)) from None
 
-    def prepare(self, directions: Sequence[Direction]) -> Prepared:
+    def prepare(self, directions: Sequence[Direction], table: np.ndarray | None = None) -> Prepared:
         """Prepare repeated inference with the same parameters."""
         rows = []
         for cell, parameters, reverse in directions:
             native = self._of(cell)
             if native is None:
-                return self._equations.prepare(directions)
+                return self._equations.prepare(directions, table)
             own = {key: _contiguous(p) for key, p in parameters.items()}
             rows.append((native.name, own, native.activations, reverse))
-        forward = _native.Layer(rows).forward
+        forward = _native.Layer(rows, None if table is None else _contiguous(table)).forward
 
         def run(
             x: np.ndarray, states: State, lengths: np.ndarray | None = None,
@@ -237,7 +237,8 @@ class NativeProvider:
         try:
             return _native.dense_backward(dy, x, W, need_dx, parts)
         except _native.LayoutError:
-            return _native.dense_backward(*map(_contiguous, (dy, x, W)), need_dx, parts)
+            dy, x, W = map(_contiguous, (dy, x, W))
+            return _native.dense_backward(dy, x, W, need_dx, parts)
 
     def by_rows(self, cell: Cell | None = None) -> bool:
         """Return whether the kernels compute a cell, or the dense layer."""

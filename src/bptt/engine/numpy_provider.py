@@ -174,8 +174,9 @@ class NumpyProvider:
         names = caches.cell.parameters if parts is None else ()
         return dx, dstate0, {name: found[f"d{name}"] for name in names}
 
-    def prepare(self, directions: Sequence[Direction]) -> Prepared:
+    def prepare(self, directions: Sequence[Direction], table: np.ndarray | None = None) -> Prepared:
         """Prepare repeated inference with the same parameters."""
+        rows = None if table is None else table.copy()
         own = [d._replace(parameters={k: p.copy() for k, p in d.parameters.items()})
                for d in directions]  # fmt: skip
 
@@ -187,7 +188,8 @@ class NumpyProvider:
             for k, d in enumerate(own):
                 before = tuple([s[k] for s in states])
                 found.append(self.forward(d.cell, x, before, d.parameters, lengths,
-                                          reverse=d.reverse, keep_tape=False))  # fmt: skip
+                                          table=rows, reverse=d.reverse,
+                                          keep_tape=False))  # fmt: skip
             ends = zip(*[state for _, state, _ in found], strict=True)
             y = np.concatenate([of_one for of_one, _, _ in found], axis=2)
             results = y, *map(np.stack, ends)

@@ -266,6 +266,31 @@ def test_an_error_in_a_later_run_names_its_node(op, constant, fits, misfit, word
         graph.run({"x": misfit})
 
 
+@pytest.mark.parametrize("perm", [None, [1, 0, 2]])
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_vectors_of_a_table_are_multiplied_once(dtype, perm, tmp_path):
+    """The recurrent node reads the tokens: nothing is taken from the table in a run."""
+    made = [node("Gather", ["table", "ids"], ["v"])]
+    if perm:
+        made.append(node("Transpose", ["v"], ["t"], perm=perm))
+    made.append(node("LSTM", [made[-1].output[0], "W", "R"], ["y", "h"], hidden_size=4,
+                     direction="bidirectional"))  # fmt: skip
+    constants = {"table": f(9, 3), "W": f(2, 16, 3), "R": f(2, 16, 4)}
+    ids = np.array([[1, 0, 8, 3, 3], [2, 2, 7, 1, 0]], dtype)
+    path = models.write(tmp_path / "m.onnx", made, {"ids": ids}, ["y", "h"], constants)
+    graph = interop.load(path).graph
+    for _ in range(2):
+        graph.run({"ids": ids})
+    (plan,) = graph._plans._plans.values()
+    assert not any(len(step.given) == 2 for step in plan.steps)  # a table and ids
+    other = (ids + 5) % 9
+    found, expected = repeated(graph, {"ids": other}), interop.load(path).graph.run({"ids": other})
+    for name, y in expected.items():
+        np.testing.assert_array_equal(found[name], y)
+    below = graph.run({"ids": other - 9})  # ONNX counts from the end; such a run follows the nodes
+    np.testing.assert_array_equal(below["y"], expected["y"])
+
+
 @pytest.mark.parametrize("kept", [0, 2**20])
 def test_a_view_is_computed_again_where_it_is_a_copy(kept, monkeypatch, tmp_path):
     """A transposed array has no view in another shape; arrays above `kept` bytes are made anew."""

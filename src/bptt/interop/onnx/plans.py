@@ -31,7 +31,7 @@ class Known:
     array: Any  # in the run that is followed
     fixed: bool = False  # the same in every run
     shaped: bool = True  # of the same shape in every run
-    origin: "tuple[Node, Sequence[Known]] | None" = None  # the Conv whose output it is, its inputs
+    origin: "tuple[str, Any] | None" = None  # what it is of: an operator, and what a form needs
     slot: int = -1  # its place in a run
 
     @classmethod

@@ -11,7 +11,9 @@ from .operators import axes_of
 from .plans import Known, form
 from .steps import attribute, elementwise, fixed
 
-ROWS_FIRST = methodcaller("transpose", (1, 0, 2))  # exchanged with time, or with directions
+ROWS_FIRST = methodcaller("swapaxes", 0, 1)  # exchanged with time, or with directions
+
+_MOST_PRODUCTS = 2**20  # of an embedding's table with the weights of a recurrent node, kept
 
 
 @form("ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin")
@@ -96,7 +98,7 @@ def _conv(maker, node, given, results):
     if b and b[0].array is not None:
         bias = b[0].array.reshape(-1, *[1] * (x.array.ndim - 2))
         y = elementwise(maker, np.add, [y, fixed(bias)], results[0])
-    y.origin = node, given
+    y.origin = "Conv", (node, given)
     return y
 
 
@@ -107,8 +109,8 @@ def _batch_normalization(maker, node, given, results):
     x, scale, bias, mean, variance = (v.array for v in given)
     factor = scale / np.sqrt(variance + np.asarray(attribute(node, "epsilon", 1e-5), x.dtype))
     shift = bias - mean * factor
-    if given[0].origin is not None:
-        conv, own = given[0].origin
+    if given[0].origin and given[0].origin[0] == "Conv":
+        conv, own = given[0].origin[1]
         return _scaled_conv(maker, conv, own, factor, shift, results)
     shape = (-1, *[1] * (x.ndim - 2))
     own = [fixed(v.reshape(shape)) for v in (factor, shift)]
@@ -162,13 +164,18 @@ def _recurrent(maker, node, given, results):
             states[k] = fixed(np.zeros(results[1].shape, x.array.dtype))
     if any(v.array.dtype != dtype for v in (x, *states)):
         return None
-    run = directions.prepared()
+    n_a, table = states[0].array.shape[2], None
+    width = len(directions) * recurrent.N_GATES[node.op] * n_a
+    if x.origin and x.origin[0] == "Gather" and len(x.origin[1][0]) * width <= _MOST_PRODUCTS:
+        table, tokens = x.origin[1]
+        x = maker.call(lambda x, out: np.copyto(out, x), [tokens], tokens.array.astype(np.int64))
+    run = directions.prepared(table)
     if batch_first := bool(attribute(node, "layout", 0)):
         states = [maker.view(ROWS_FIRST, s) for s in states]
     else:
         x = maker.view(ROWS_FIRST, x)
-    m, T_x, _ = x.array.shape
-    n, _, n_a = states[0].array.shape
+    m, T_x = x.array.shape[:2]
+    n = len(directions)
     arrays = [np.empty((m, T_x, n * n_a), dtype), *[s.array for s in states]]
 
     def computed(x, *states, out):

@@ -38,14 +38,15 @@ class Directions(list[Direction]):
 
     def __init__(self):
         super().__init__()
-        self._prepared: dict[str, Prepared] = {}
+        self._prepared: dict[tuple[str, int], tuple[Prepared, np.ndarray | None]] = {}
 
-    def prepared(self) -> Prepared:
-        """Return the function of the engine in use."""
+    def prepared(self, table: np.ndarray | None = None) -> Prepared:
+        """Return the function of the engine in use; with a table it takes token ids."""
         engine = provider()
-        if engine.name not in self._prepared:
-            self._prepared[engine.name] = engine.prepare(self)
-        return self._prepared[engine.name]
+        key = engine.name, id(table)
+        if key not in self._prepared:
+            self._prepared[key] = engine.prepare(self, table), table
+        return self._prepared[key][0]
 
 
 def cells_of(node: Node) -> list[tuple[Cell, bool]]:

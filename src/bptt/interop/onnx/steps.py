@@ -140,7 +140,12 @@ def _dropout(maker, node, given, results):
 
 @form("Transpose")
 def _transpose(maker, node, given, results):
-    return maker.view(methodcaller("transpose", attribute(node, "perm", None)), given[0])
+    order = attribute(node, "perm", None)
+    y = maker.view(methodcaller("transpose", order), given[0])
+    if given[0].origin and given[0].origin[0] == "Gather" and order == [1, 0, 2]:
+        table, indices = given[0].origin[1]
+        y.origin = "Gather", (table, maker.view(np.transpose, indices))
+    return y
 
 
 @form("Slice")
@@ -173,7 +178,10 @@ def _gather(maker, node, given, results):
             return maker.reshape(taken, results[0].shape)
     if indices.fixed:
         return maker.call(partial(_taken, axis), given, results[0])
-    return maker.fresh(lambda x, indices: (x.take(indices, axis),), given, results)
+    (y,) = maker.fresh(lambda x, indices: (x.take(indices, axis),), given, results)
+    if x.fixed and axis == 0 and x.array.ndim == indices.array.ndim == 2:
+        y.origin = "Gather", (x.array, indices)
+    return y
 
 
 def _taken(axis, x, indices, out):
