@@ -12,7 +12,9 @@ from tests.support.sequence_models import QUIET
 
 RNG = np.random.default_rng(0)
 X = [RNG.normal(size=(n, 2)) for n in (5, 9)]
-METHODS = ("gradient", "gradient_x_input", "integrated_gradients", "occlusion", "permutation")
+METHODS = (
+    "gradient", "gradient_x_input", "integrated_gradients", "occlusion", "permutation", "shapley"
+)  # fmt: skip
 
 
 def summing():

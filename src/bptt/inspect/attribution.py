@@ -2,22 +2,24 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ..checks import is_whole
 from ..errors import ConfigError, operation
 from ..models import Forecaster, SequenceRegressor
-from .attributed import Occluded, Outputs, Straight
+from .attributed import Occluded, Outputs, Shapley, Straight
 from .baselines import Baseline, Baselines, Vectors, vectors
 from .inputs import need_counts, output_index, output_names, read
 from .parts import Per, parts_of
 from .passes import run
 from .trace import one_way
 
-Method = Literal["gradient", "gradient_x_input", "integrated_gradients", "occlusion", "permutation"]
-_METHODS = ("gradient", "gradient_x_input", "integrated_gradients", "occlusion", "permutation")
+Method = Literal[
+    "gradient", "gradient_x_input", "integrated_gradients", "occlusion", "permutation", "shapley"
+]  # fmt: skip
+_METHODS = get_args(Method)
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Attribution:
         Which output it is.
     starts : ndarray of float64, shape (n,)
         What the state before the window contributes; 0 without `window`.
+    errors : list of ndarray of float64
+        Standard errors of the values of "shapley"; NaN for the other methods.
     """
 
     values: list[np.ndarray]
@@ -43,13 +47,14 @@ class Attribution:
     baselines: np.ndarray
     targets: np.ndarray
     starts: np.ndarray
+    errors: list[np.ndarray]
 
     @property
     def gaps(self) -> np.ndarray:
         """Completeness gaps: what the sum of the contributions lacks of the outputs' difference.
 
         Integrated gradients sum to it exactly in the limit of many steps (Sundararajan, Taly and
-        Yan 2017); the other methods make no such promise.
+        Yan 2017), Shapley values with any number of draws; the others make no such promise.
         """
         sums = np.array([value.sum(dtype=np.float64) for value in self.values])
         return self.outputs - self.baselines - self.starts - sums
@@ -86,6 +91,9 @@ def attribute(
         from the baseline. "integrated_gradients": the mean of the gradients on the straight line
         from the baseline, times that difference. "occlusion": the change of the output when the
         baseline takes the place of a part. "permutation": the same, with parts of other examples.
+        "shapley": the mean change when a part of the sequence takes the place of the baseline's,
+        over random orders of the parts (Castro, Gomez and Tejada 2009); all orders where they are
+        at most `draws` and the baseline is not drawn.
     target : class, token or int, or a list with one for each sequence, optional
         Which output: a class of a classifier or tagger, a token of a language model, or the number
         of an output where it has no name or its name is a text. Default: the first one of a
@@ -96,8 +104,8 @@ def attribute(
         What gets a number: each feature of each step, (T_i, n_x), or (T_i,) of tokens; each step,
         (T_i,); each feature over all steps, (n_x,); each word of a text, of its characters or
         tokens and the white space behind them (see `word_groups`); or groups of steps, given for
-        each sequence as the group 0, 1, ... of every step. Default: "value"; "step" for occlusion
-        and permutation.
+        each sequence as the group 0, 1, ... of every step. Default: "value"; "step" for occlusion,
+        permutation and Shapley values.
     baseline : {"zero", "mean", "example"}, ndarray of shape (n_x,), or list of sequences
         Input that contributions are measured against. "mean": the mean step of `X`, or the mean
         vector of all tokens. "example": another sequence of `X`, or another place of the only one,
@@ -111,7 +119,8 @@ def attribute(
         Points on the line of integrated gradients, by the midpoint rule.
     draws : int, optional
         Baselines whose results are averaged, where they are drawn. Default: 8 for "permutation",
-        else 1.
+        else 1. For "shapley" the number of orders, each with a baseline of its own where they are
+        drawn; default: 32.
     seed : int
 
     Returns
@@ -134,16 +143,16 @@ def attribute(
     """
     if method not in _METHODS:
         raise ConfigError(f"method is {method!r}; expected one of {', '.join(_METHODS)}.")
-    replaced = method in ("occlusion", "permutation")
+    replaced = method in ("occlusion", "permutation", "shapley")
     baseline = "example" if method == "permutation" else baseline
-    draws = (8 if method == "permutation" else 1) if draws is None else draws
+    draws = {"permutation": 8, "shapley": 32}.get(method, 1) if draws is None else draws
     need_counts(steps=steps, draws=draws, **({} if window is None else {"window": window}))
     own = read(model, X, parameters)
     whole = vectors(own)
     parts = parts_of(model, X, own, whole, per or ("step" if replaced else "value"))
     stretches = _stretches(own.network, whole, step, window)
     base = Baselines(model, own, whole, baseline, seed)
-    draws = draws if base.drawn else 1
+    others_each = draws if base.drawn else 1
     own_parameters, network = dict(own.parameters), whole.network
     start = own.network.initial_state(own_parameters, 1)[whole.first :]
     jobs = []
@@ -151,14 +160,16 @@ def attribute(
         state = start
         if begin:
             _, state, _ = network.forward(x[None, :begin], own_parameters, start, keep_tape=False)
-        others = [base.of(i, k)[begin:end] for k in range(draws)]
+        others = [base.of(i, k)[begin:end] for k in range(others_each)]
         jobs.append(Outputs(x[begin:end], others, (start, state), at))
     run(network, own_parameters, jobs)
     targets = _targets(target, jobs, model)
     results = []
-    for job, k, cells, (begin, end, _) in zip(jobs, targets, parts.cells, stretches, strict=True):
-        kind = Occluded if replaced else Straight
-        results.append(kind(job, k, cells[begin:end], method, steps))
+    kind = Shapley if method == "shapley" else Occluded if replaced else Straight
+    each = zip(jobs, targets, parts.cells, stretches, strict=True)
+    for i, (job, k, cells, (begin, end, _)) in enumerate(each):
+        plan = (draws, np.random.default_rng([seed, i])) if kind is Shapley else steps
+        results.append(kind(job, k, cells[begin:end], method, plan))
     run(network, own_parameters, results, backward=not replaced)
     return Attribution(
         [parts.shaped(i, result.total) for i, result in enumerate(results)],
@@ -166,6 +177,7 @@ def attribute(
         np.array([job.y[1:, k].mean() for job, k in zip(jobs, targets, strict=True)]),
         np.array(targets),
         np.array([result.start for result in results]),
+        [parts.shaped(i, result.errors) for i, result in enumerate(results)],
     )
 
 
