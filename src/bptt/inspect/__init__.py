@@ -4,7 +4,7 @@
 * `gradients`: of an output with respect to any of them.
 * `saturation`, `time_constants`, `histogram`, `dead_units`, `weights_by_gate`: gates, weights.
 * `gradient_flow`, `step_jacobian`, `spectral_radius`, `effective_memory`: how far back it learns.
-* `attribute`: how much each input contributes to a prediction.
+* `attribute`, `temporal_rescaling`: how much each input contributes to a prediction.
 * `probabilities`, `tokens`, `error_split`: what a language model predicts, and its errors by kind.
 * `followers`, `position_in_line`, `inside`, `contexts`: what a unit follows, where it is active.
 * `neighbors`, `map_states`: stretches of states that are alike, and maps of states.
@@ -35,6 +35,7 @@ from .language import Probabilities, probabilities, tokens
 from .losses import LossByLength, loss_by_length
 from .neighbors import Match, map_states, neighbors
 from .parts import word_groups
+from .rescaling import temporal_rescaling
 from .trace import Trace, trace
 from .units import Context, Follower, contexts, followers, inside, position_in_line
 
@@ -70,6 +71,7 @@ __all__ = [
     "saturation",
     "spectral_radius",
     "step_jacobian",
+    "temporal_rescaling",
     "time_constants",
     "tokens",
     "trace",
