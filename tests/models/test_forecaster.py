@@ -36,6 +36,14 @@ def test_a_forecaster_beats_the_naive_forecast_on_a_wave():
         assert model.score(wave[450:]) > 0.9
 
 
+def test_what_is_held_out_is_forecast_from_the_steps_before_it():
+    how = {"window": 12, "horizon": 3, **SMALL}
+    held = Forecaster(**how, validation_fraction=0.25).fit(WAVE, **QUIET)
+    cut = int(0.75 * len(WAVE))
+    given = Forecaster(**how).fit(WAVE[:cut], validation=WAVE[cut - 12 :], **QUIET)
+    assert held.history_[-1]["validation"] == given.history_[-1]["validation"]
+
+
 def test_forecasts_come_in_the_units_and_the_shape_of_the_series():
     how = {"window": 12, "horizon": 3, **SMALL}
     one = Forecaster(**how).fit(WAVE, **QUIET)
