@@ -49,6 +49,30 @@ def test_a_loop_ends_by_its_trips_or_its_condition(trips, most, tmp_path):
         np.testing.assert_array_equal(found["all"], theirs[1])
 
 
+@pytest.mark.parametrize("backwards", [0, 1])
+def test_a_scan_runs_along_its_axes(backwards, tmp_path):
+    helper = models.onnx.helper
+    info = [helper.make_tensor_value_info(name, 1, [3]) for name in "asbo"]
+    nodes = [node("Add", ["a", "s"], ["b"]), node("Mul", ["b", "c"], ["o"])]
+    body = helper.make_graph(nodes, "body", info[:2], info[2:])
+    made = node("Scan", ["x", "seq"], ["last", "all"], body=body, num_scan_inputs=1,
+                scan_input_axes=[1], scan_input_directions=[backwards], scan_output_axes=[-1],
+                scan_output_directions=[backwards])  # fmt: skip
+    rng = np.random.default_rng(0)
+    given = {"x": rng.random(3, np.float32), "seq": rng.random((3, 5), np.float32)}
+    constants = {"c": np.full(3, 2, np.float32)}
+    path = models.write(tmp_path / "m.onnx", [made], given, ["last", "all"], constants)
+    graph, turn = interop.load(path).graph, slice(None, None, -1 if backwards else 1)
+    sums = given["x"][:, np.newaxis] + given["seq"][:, turn].cumsum(axis=1)
+    for _ in range(3):
+        found = graph.run(given)
+        np.testing.assert_allclose(found["last"], sums[:, -1], rtol=1e-6)
+        np.testing.assert_allclose(found["all"], 2 * sums[:, turn], rtol=1e-6)
+    if find_spec("onnxruntime"):
+        for own, theirs in zip(found.values(), models.runtime(path, given, None), strict=True):
+            np.testing.assert_allclose(own, theirs, rtol=1e-6)
+
+
 def test_a_loop_without_an_end_is_refused(monkeypatch, tmp_path):
     monkeypatch.setattr(subgraphs, "MOST_TRIPS", 20)
     constants = {"c": np.zeros(3, np.float32), "most": np.float32(9), "trips": np.array(2**62)}

@@ -19,7 +19,7 @@ from . import recurrent
 from .files import GraphFile, Node
 from .operators import MISFITS, SHAPED_BY, compute, naming
 from .runs import Plan, Step
-from .subgraphs import names_in, run_branch, run_loop
+from .subgraphs import names_in, run_branch, run_loop, run_scan
 
 MOST_PLANS, MOST_SEEN = 8, 64  # plans, and shapes without a plan; the oldest are dropped
 
@@ -142,8 +142,9 @@ class Maker:
                 given = [values[name] for name in node.inputs]
                 if node.op == "If":
                     results = self._if(node, values)
-                elif node.op == "Loop":
-                    results = self._with_graphs(node, values, given, run_loop)
+                elif node.op in ("Loop", "Scan"):
+                    run = run_loop if node.op == "Loop" else run_scan
+                    results = self._with_graphs(node, values, given, run)
                 else:
                     results = self._node(node, given)
                 values.update(zip(node.outputs, results, strict=False))

@@ -1,5 +1,7 @@
-"""The graphs in nodes: branches of If, bodies of Loop."""
+"""The graphs in nodes: branches of If, bodies of Loop and Scan."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -12,9 +14,9 @@ from .operators import need_room
 if TYPE_CHECKING:
     from .plans import Plans
 
-MOST_TRIPS = 2**20  # of all loops of a run; a loop of one LSTM cell takes 12 us a trip
-GRAPHS = {"If": ("then_branch", "else_branch"), "Loop": ("body",)}
-_left: ContextVar[list[int] | None] = ContextVar("trips that a run may make", default=None)
+MOST_TRIPS = 2**20  # of a loop and those in its body; a loop of one LSTM cell takes 12 us a trip
+GRAPHS = {"If": ("then_branch", "else_branch"), "Loop": ("body",), "Scan": ("body",)}
+_left: ContextVar[list[int] | None] = ContextVar("trips that are left", default=None)
 
 
 def names_in(node: Node) -> set[str]:
@@ -46,6 +48,23 @@ def run_branch(
     return tuple(_run(plans, branch, names, list(outer)))
 
 
+@contextmanager
+def _counted() -> Iterator[Callable[[], None]]:
+    """Give the function that a loop calls at the beginning of each trip."""
+    left = _left.get() or [MOST_TRIPS]
+    token = _left.set(left)
+
+    def count() -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise InteropError(f"the loops make more than {MOST_TRIPS} trips; expected fewer.")
+
+    try:
+        yield count
+    finally:
+        _left.reset(token)
+
+
 def run_loop(
     plans: "Plans", node: Node, names: list[str], most: np.ndarray | None,
     condition: np.ndarray | None, *values: np.ndarray,
@@ -74,23 +93,59 @@ def run_loop(
     own = [*[v.name for v in body.inputs], *names]
     stacked: list[list[np.ndarray]] = [[] for _ in body.outputs[n + 1 :]]
     goes_on, trip = condition is None or bool(condition.all()), 0
-    left = _left.get() or [MOST_TRIPS]
-    token = _left.set(left)  # for the loops in the body too
-    try:
+    with _counted() as count:
         while goes_on and (most is None or trip < most.item()):
-            left[0] -= 1
-            if left[0] < 0:
-                raise InteropError(f"the loops make more than {MOST_TRIPS} trips; expected fewer.")
+            count()
             given = [np.array(trip), np.array(goes_on), *carried, *outer]
             after, *found = _run(plans, body, own, given)
             carried, goes_on, trip = found[:n], bool(after.all()), trip + 1
-            for rows, row in zip(stacked, found[n:], strict=True):
-                need_room(trip, *row.shape)
-                rows.append(row)
-    finally:
-        _left.reset(token)
+            _append(stacked, found[n:])
     ends = zip(stacked, body.outputs[n + 1 :], strict=True)
     return *carried, *[_stack(rows, value) for rows, value in ends]
+
+
+def run_scan(
+    plans: "Plans", node: Node, names: list[str], *values: np.ndarray
+) -> tuple[np.ndarray, ...]:
+    """Run the body of a Scan for each element of its inputs along an axis: see `run_loop`."""
+    body, attributes = node.attributes["body"], node.attributes
+    m = attributes.get("num_scan_inputs", 0)
+    n = len(values) - len(names) - m
+    k = len(body.outputs) - n
+    if m < 1 or min(n, k) < 0 or len(body.inputs) != n + m:
+        raise InteropError(
+            f"the body has {len(body.inputs)} inputs and {len(body.outputs)} outputs; expected "
+            f"{n} and {m} values, and at least {n}."
+        )
+
+    def each(name: str, count: int) -> list[int]:
+        return attributes.get(f"scan_{name}") or [0] * count
+
+    carried, outer = list(values[:n]), list(values[n + m :])
+    scanned = [
+        np.moveaxis(x, axis, 0)[:: -1 if backwards else 1]
+        for x, axis, backwards in zip(
+            values[n : n + m], each("input_axes", m), each("input_directions", m), strict=True
+        )
+    ]
+    own = [*[v.name for v in body.inputs], *names]
+    stacked: list[list[np.ndarray]] = [[] for _ in range(k)]
+    with _counted() as count:
+        for elements in zip(*scanned, strict=True):
+            count()
+            found = _run(plans, body, own, [*carried, *elements, *outer])
+            carried = found[:n]
+            _append(stacked, found[n:])
+    ends = [_stack(rows, value) for rows, value in zip(stacked, body.outputs[n:], strict=True)]
+    turned = zip(ends, each("output_axes", k), each("output_directions", k), strict=True)
+    return *carried, *[np.moveaxis(y[:: -1 if backwards else 1], 0, axis)
+                       for y, axis, backwards in turned]  # fmt: skip
+
+
+def _append(stacked: list[list[np.ndarray]], found: list[np.ndarray]) -> None:
+    for rows, row in zip(stacked, found, strict=True):
+        need_room(len(rows) + 1, *row.shape)
+        rows.append(row)
 
 
 def _stack(rows: list[np.ndarray], value: Value) -> np.ndarray:
