@@ -58,7 +58,7 @@ def test_columns_in_another_order_give_the_same_bits(run, model):
 
 def test_ids_and_columns_of_the_training_are_remembered(run, model):
     out, err = predicted(run, "train.csv")
-    assert "id tells the sequences, as in the training." in err
+    assert "id holds the ids of the sequences, as in the training." in err
     rows = list(csv.reader(out.splitlines()))
     assert rows[0] == ["id", "class", "down", "up"]
     assert [row[0] for row in rows[1:]] == [f"run {i}" for i in range(len(cases()[0]))]
@@ -74,7 +74,7 @@ def test_a_label_that_has_another_name_is_remembered(run):
 def test_unknown_columns_are_left_out_and_missing_ones_refused(run, model):
     write("more.csv", ["id", "c", "a", "b"])
     assert predicted(run, "more.csv")[0] == predicted(run, "train.csv")[0]
-    assert "Left out 'c': the model does not know it." in predicted(run, "more.csv")[1]
+    assert "Left out 'c': the model does not have it." in predicted(run, "more.csv")[1]
     write("less.csv", ["id", "a", "c"])
     status, out, err = run("predict", "m", "less.csv")
     assert (status, out) == (2, "")

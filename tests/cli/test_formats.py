@@ -74,7 +74,7 @@ def test_tag_says_what_it_read(lines):
         "Training on 2 sequences of 3 steps with 2 tags of x.testa.",
         "Input: lists of 1 to 2 words.",
         "Label: B (2), O (1).",
-        "x.testa is read as CoNLL columns (--format says otherwise).",
+        "x.testa is read as CoNLL columns (--format chooses another).",
         "Skipped 1 -DOCSTART- line.",
     ]
 
@@ -192,7 +192,7 @@ def test_any_ending(lines):
         Path(name).write_bytes(gzip.compress(text.encode()) if "gz" in name else text.encode())
         first = lines("forecast", name, *FORECAST)
         assert first[0] == f"Training on 40 steps x 1 column of {name}."
-        guessed = f"{name} is read as a table (--format says otherwise)."
+        guessed = f"{name} is read as a table (--format chooses another)."
         assert (guessed in first) == (name in ("x.series", "x"))
     Path("y.txt").write_text('{"sequence": [1, 2], "label": "a"}\n' * 3)
     assert lines("classify", "y.txt", "--format", "jsonl", *SMALL)[2] == "Label: a (3)."

@@ -114,7 +114,7 @@ def test_rows_of_a_sequence_that_do_not_stand_together_are_refused(run, models, 
     pd.concat([frame, frame[:3]]).to_parquet("twice.parquet", index=False)
     status, _, err = run("predict", models / "classify", "twice.parquet", *COLUMNS["long"])
     assert status == 2
-    assert "the rows of 's0' do not stand together; expected a file sorted by id" in err
+    assert "the rows of 's0' are not consecutive; expected a file sorted by id" in err
 
 
 def test_sequences_are_told_apart_by_their_names(run, models, large):

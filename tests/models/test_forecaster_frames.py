@@ -60,7 +60,7 @@ def test_the_forecast_of_a_frame_has_its_times_and_names(wide):
     ("other", "warned"),
     [
         (WIDE[["oil", "date", "load"]], "Put the columns in the model's order: 'load', 'oil'"),
-        (WIDE.assign(more=1.0), "Left out 'more': the model does not know"),
+        (WIDE.assign(more=1.0), "Left out 'more': the model does not have"),
         (WIDE.assign(more="text"), "Left out 'more'"),
         (series_of_frame(WIDE[["oil", "date", "load"]]), "Put the columns in the model's order"),
         (WIDE.iloc[::-1], ""),

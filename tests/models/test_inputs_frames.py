@@ -85,7 +85,7 @@ def test_columns_in_another_order_and_unknown_ones(model, expected):
     with pytest.warns(UserWarning, match="Put the columns in the model's order"):
         p = model.predict_proba(long()[["c", "id", "a", "b"]])
     assert same_bits(p.to_numpy(), expected.predict_proba(SERIES))
-    with pytest.warns(UserWarning, match="Left out 'd': the model does not know"):
+    with pytest.warns(UserWarning, match="Left out 'd': the model does not have"):
         p = model.predict_proba(long(d=NUMBERS))
     assert same_bits(p.to_numpy(), expected.predict_proba(SERIES))
     with pytest.raises(BpttError, match=r"the columns are 'a', 'b'; expected 'a', 'b', 'c'"):

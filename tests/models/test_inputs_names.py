@@ -65,7 +65,7 @@ def test_a_missing_column_is_refused_by_name(model):
 
 def test_an_unknown_column_is_left_out_with_a_warning(model):
     more = Data([np.c_[x, x[:, :1]] for x in SERIES], LABELS, (*NAMES, "d"))
-    with pytest.warns(UserWarning, match="Left out 'd': the model does not know it"):
+    with pytest.warns(UserWarning, match="Left out 'd': the model does not have it"):
         assert same_bits(model.predict_proba(more), model.predict_proba(DATA))
 
 

@@ -105,7 +105,7 @@ def read_parts(
     Raises
     ------
     BpttError
-        As `read`, and where the rows of a sequence do not stand together.
+        As `read`, and where the rows of a sequence are not consecutive.
     """
     content, options, request = _asked(kind, given, labeled)
     if kind.reads not in ("labels", "numbers", "tags") or not is_large(path):
@@ -280,7 +280,7 @@ CONTENTS = {
     "series": _content(
         "FILE is a table (.csv, .tsv, .txt, .parquet, .arrow, .xlsx; also packed: .csv.gz) with a "
         "row for each time step and a column for each value. Dates are found and are the index. "
-        "Several series stand below one another with their ids in a column (`unique_id, ds, y`, or "
+        "Several series follow one another, with their ids in a column (`unique_id, ds, y`, or "
         "--sequence).",
         _series,
         SERIES,

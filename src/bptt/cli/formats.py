@@ -78,7 +78,7 @@ def read_file(
             )
     data = own.read(path, request, **{name: options[name] for name in own.options})
     if guessed:
-        data = data.but(notes=(f"{path} is read as {own.words} (--format says otherwise).",
+        data = data.but(notes=(f"{path} is read as {own.words} (--format chooses another).",
                                *data.notes))  # fmt: skip
     return data
 
@@ -129,7 +129,7 @@ def _open(path, request, layout):
 
 
 def _known(table, request, named):
-    """Return the columns that a model knows, if the table has them, and notes on the others."""
+    """Return the columns of a model, if the table has them, and notes on the others."""
     own = [n for n in table.names if n and n not in named]
     if not request.columns or not set(request.columns) <= set(own):
         return None, []
@@ -140,7 +140,7 @@ def _table(path, request, label, sequence, columns, text, time, per_step=False, 
     table, notes, others = _open(path, request, layout), [], request.others
     if sequence is None and others.group in table.names:
         sequence = others.group
-        notes.append(f"{sequence} tells the sequences, as in the training.")
+        notes.append(f"{sequence} holds the ids of the sequences, as in the training.")
     if label is None and request.labeled:
         label = others.label if others.label in table.names else "label"
     if columns is None and text is None:

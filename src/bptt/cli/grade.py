@@ -22,7 +22,7 @@ _OPTIONS = options.panel(
     ("out", "File for the results: .csv or .json. Default: a table is printed.", Path),
     (
         "functions",
-        "Functions that are asked for, separated by commas. Default: all of each cell (plain RNN, "
+        "Functions to grade, separated by commas. Default: all of each cell (plain RNN, "
         "LSTM, GRU) of which a submission defines one.",
         str,
         None,

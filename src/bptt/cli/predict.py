@@ -76,7 +76,7 @@ def predict(
     Sequences without ids are numbered from 0.
 
     A Parquet or Arrow file of more than 256 MiB is read and predicted in parts, in constant memory;
-    the rows of a sequence must stand together. Ctrl-C keeps what is done for --resume.
+    the rows of a sequence must be consecutive. Ctrl-C keeps what is done for --resume.
 
     A table with a column of labels needs --label here too: the labels are not features.
     """

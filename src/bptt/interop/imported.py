@@ -58,7 +58,7 @@ class Imported:
         Where the file names several parts and not how they are connected, as a PyTorch state dict
         does: each by its name there. Empty if there is one whole model.
     tensors : dict of str to ndarray
-        Arrays that belong to no layer that bptt knows, by their names in the file.
+        Arrays that belong to no supported layer, by their names in the file.
     mask : Mask or None
     initial_state : tuple or None
         States before the first step that the file holds, for one sequence, as `Network.zero_state`.

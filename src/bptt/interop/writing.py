@@ -36,7 +36,7 @@ def save(model: Any, path: str | os.PathLike[str], **options: Any) -> tuple[str,
     ----------
     model : Imported, fitted model, or pair of Network and dict of str to ndarray
     path : str or path-like
-        Its ending says the format: .pt, .pth or .safetensors (PyTorch), .keras or .weights.h5
+        Its ending gives the format: .pt, .pth or .safetensors (PyTorch), .keras or .weights.h5
         (Keras), .onnx, .nam, .json (RTNeural).
     **options
         Of the format: see `to_torch`, `to_keras`, `to_onnx`, `to_nam` and `to_rtneural`.

@@ -1,4 +1,4 @@
-"""Names of features: those that a model knows, compared with those of other data."""
+"""Names of features: those of a model, compared with those of other data."""
 
 import warnings
 from collections.abc import Sequence
@@ -19,14 +19,14 @@ def names_of(columns: Sequence[Any]) -> tuple[str, ...]:
 
 
 def aligned(data: Data, names: Sequence[str], whence: str = "as in fit") -> Data:
-    """Return data with the columns that a model knows, in the model's order.
+    """Return data with the columns of a model, in the model's order.
 
     Parameters
     ----------
     data : Data
         X is a list of sequences, or of series. Data without names are returned as they are.
     names : sequence of str
-        ``feature_names_in_``; empty where the model knows none.
+        ``feature_names_in_``; empty where the model has none.
     whence : str
         For the message.
 
@@ -66,11 +66,11 @@ def warn_of_changes(X: Any, data: Data) -> None:
 
 
 def changes(given, names):
-    """Return the notes on columns that become those that a model knows."""
+    """Return the notes on columns that become those of a model."""
     notes, extra = [], [n for n in given if n not in names]
     if extra:
         them = "it" if len(extra) == 1 else "them"
-        notes.append(f"{CHANGES[0]} {listed(extra)}: the model does not know {them}.")
+        notes.append(f"{CHANGES[0]} {listed(extra)}: the model does not have {them}.")
     if [n for n in given if n in names] != list(names):
         notes.append(f"{CHANGES[1]} in the model's order: {listed(names)}.")
     return notes

@@ -49,7 +49,7 @@ def refitted(
 
 
 def _roles(model, X):
-    """Return the columns of ids and times that a fitted model knows, where X has them."""
+    """Return the columns of ids and times of a fitted model, where X has them."""
     table = as_frame(X)
     if table is None or "_context" not in vars(model):
         return {}

@@ -174,7 +174,7 @@ class SequenceModel(Model):
             for each row, or the groups as its index; an array is in the order in which the groups
             first occur.
         group : str, optional
-            Column of a data frame that tells which sequence a row is a step of. It is kept for
+            Column of a data frame with the id of the sequence of each row. It is kept for
             predictions, as are `time` and the column of `y`.
         time : str, optional
             Column of a data frame by which the steps of each sequence are sorted.

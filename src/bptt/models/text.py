@@ -1,4 +1,4 @@
-"""Vocabularies: the tokens that a model knows, and their ids."""
+"""Vocabularies: the tokens of a model, and their ids."""
 
 from collections import Counter
 from collections.abc import Iterable

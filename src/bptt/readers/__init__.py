@@ -9,7 +9,7 @@
 * `sequences_of_frame`, `series_of_frame`: pandas data frames.
 
 `bptt.corpus` reads plain text. All readers raise a `DataError` for what they cannot read, with the
-file, the line, what it holds and what was expected. What is left out or guessed is said in the
+file, the line, what it holds and what was expected. What is left out or guessed is noted in the
 `notes` of the data.
 """
 

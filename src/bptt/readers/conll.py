@@ -117,7 +117,7 @@ class _Form(NamedTuple):
 
 
 class _Rows:
-    """The words of a file as rows of fields, and what stands between them.
+    """The words of a file as rows of fields, and what is between them.
 
     Iterating yields ("row", fields), ("doubtful", fields) for what is a word or a comment,
     ("id", [the id of the sentence]) and ("end", []) after a sentence.

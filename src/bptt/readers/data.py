@@ -14,7 +14,7 @@ class Caution(str):
 
 @dataclass(frozen=True)
 class Data:
-    """Sequences with what a file or a data frame says about them.
+    """Sequences, their labels, ids and names, as read from a file or a data frame.
 
     All readers return it, and every model takes it in place of `X`.
 

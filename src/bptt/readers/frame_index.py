@@ -36,7 +36,7 @@ class Index(NamedTuple):
 def find_index(
     table: Columns, time: Column | None, taken: set[int], codes: np.ndarray | None
 ) -> Index:
-    """Return the column of times, given or found; what is found is said in the table's notes.
+    """Return the column of times, given or found; the table's notes name what is found.
 
     Parameters
     ----------
@@ -224,7 +224,7 @@ def _refuse_double(index, order, codes, ids, same, place):
     apart = (
         ""
         if ids is not None
-        else ", or name the column that tells series apart: group= (--sequence)"
+        else ", or name the column of the ids of the series: group= (--sequence)"
     )
     others = f", as do {same.sum() - 1:,} others" if same.sum() > 1 else ""
     raise DataError(

@@ -1,4 +1,4 @@
-"""Sequences that stand whole in one column of lists, a row each, as in Parquet and Arrow files."""
+"""Sequences in a column of lists, one in each row, as in Parquet and Arrow files."""
 
 from typing import Any
 

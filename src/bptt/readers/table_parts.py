@@ -44,13 +44,13 @@ def table_parts(path: Path, group: str | None = None) -> Iterator[TypedTable]:
     ----------
     path : path-like
     group : str, optional
-        Column that tells which sequence a row is a step of: a part holds whole sequences. The rows
-        of a sequence must stand together.
+        Column with the id of the sequence of each row: a part holds whole sequences. The rows
+        of a sequence must be consecutive.
 
     Raises
     ------
     DataError
-        The file cannot be read; the rows of a sequence do not stand together.
+        The file cannot be read; the rows of a sequence are not consecutive.
     """
     pd = extras.load("pandas", extra="tables", why="to read tables")
     batches = arrow_batches(path, PART)
@@ -93,7 +93,7 @@ def _unseen(frame, path, group, seen):
     for name in frame[group].drop_duplicates():
         if (own := hash(str(name))) in seen:  # of a number: -1 and -2 have one hash
             raise DataError(
-                f"{named(path)}: the rows of {shown(str(name))} do not stand together; expected a "
+                f"{named(path)}: the rows of {shown(str(name))} are not consecutive; expected a "
                 f"file sorted by {group}, because it is read in parts."
             )
         seen.add(own)
