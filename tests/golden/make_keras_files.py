@@ -105,6 +105,11 @@ MODELS = {  # name -> (input, layers from below)
         lambda: [L.Conv1D(4, 4, strides=2, padding="same"), L.GRU(4, **SEQ),
                  L.MaxPooling1D(2, strides=1), L.AveragePooling1D(2), L.LSTM(2)],
     ),
+    "preprocessing": (
+        X,
+        lambda: [L.Normalization(), L.Rescaling(0.5, offset=0.25), L.Identity(),
+                 L.RNN(L.GRUCell(4), **SEQ), L.UpSampling1D(2), L.RNN(L.LSTMCell(3))],
+    ),
     "convolution_groups": (
         X[:, :, :2], lambda: [L.Conv1D(6, 2, groups=2, use_bias=False), L.GRU(2)]
     ),

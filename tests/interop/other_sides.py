@@ -17,7 +17,7 @@ import onnx
 
 from bptt import GRU, LSTM, RNN, Dense, Embedding, Network
 from bptt.interop import load, to_keras, to_nam, to_onnx, to_rtneural
-from bptt.layers import Activation, BatchNorm, Dropout, LayerNorm, Pool
+from bptt.layers import Activation, BatchNorm, Dropout, LayerNorm, Merge, Pool, Windows
 
 SIZES = ((5, 4), (1, 1), (3, 7), (2, 30))
 KERAS = {
@@ -26,6 +26,22 @@ KERAS = {
     "gru reset after x 2": lambda: [GRU(3, 4, cell="gru_reset_after", n_layers=2), Dense(4, 2)],
     "rnn relu, last": lambda: [RNN(3, 4, cell="rnn_relu"), Pool(4, "last"), Activation(4, "elu")],
     "tokens": lambda: [Embedding(9, 3), LSTM(3, 4), Dense(4, 9), Activation(9, "softmax")],
+    "softmax of the last": lambda: [
+        LSTM(3, 4),
+        Dropout(4, 0.2),
+        Pool(4, "last"),
+        Dense(4, 5),
+        Activation(5, "softmax"),
+    ],
+    "convolution, pool": lambda: [
+        Windows(3, 3, stride=2, padding="same"),
+        Dense(9, 4),
+        GRU(4, 4),
+        Windows(4, 3, dilation=2, padding="causal"),
+        Dense(12, 4),
+        Windows(4, 1),
+        Merge(4, "max", parts=1),
+    ],
     "norms": lambda: [LSTM(3, 4), LayerNorm(4), BatchNorm(4), Dropout(4, 0.5), Pool(4, "max")],
 }
 AUDIO = {

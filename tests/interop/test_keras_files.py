@@ -336,6 +336,9 @@ CONFIGS = {
     "merge": ([("Bidirectional", {"layer": {"class_name": "LSTM", "config": {}},
                                   "merge_mode": None})], "has merge_mode None"),
     "late mask": ([("Dense", {}), ("Masking", {})], "behind other layers"),
+    "quantized": ([("Dense", {"dtype": {"config": {"mode": "int8", "source_name": "float32"}}})],
+                  r"Dense 'Dense0' is quantized \(int8\); expected floating point"),
+    "nested": ([("Sequential", {"layers": []})], "is a model in the model; expected one chain"),
     "time_major": ([("LSTM", {"time_major": True})], "has time_major = true"),
     "activation": ([("LSTM", {"activation": "gelu"})], "has the activation 'gelu'"),
     "flatten": ([("LSTM", {"return_sequences": True}), ("Flatten", {})], "a fixed number of steps"),
@@ -362,6 +365,25 @@ def test_what_bptt_cannot_compute_is_refused_by_name(name):
     weights = {f"{k}{i}": arrays.get(k, []) for i, (k, _) in enumerate(rows)}
     with pytest.raises(InteropError, match=words):
         _ = imported_from({"class_name": "Sequential", "config": config}, weights, "2.4").network
+
+
+def test_a_module_that_cannot_be_read_leaves_the_others(tmp_path):
+    ones = np.ones((2, 3), np.float32)
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        write_weights(file, {"d": {"d/kernel:0": ones}, "bad": {"bad/kernel:0": ones * np.nan}})
+    parts = load(tmp_path / "w.h5")
+    assert list(parts.modules) == ["d"]
+    assert "Not read: " in parts.notes[-1]
+    assert "Dense 'bad' has weights that are not finite" in parts.notes[-1]
+    assert list(parts.tensors) == ["bad/kernel:0"]
+
+
+def test_half_precision_of_keras_is_told():
+    arrays = {"Dense0": [np.eye(3, dtype=np.float32)]}
+    policy = {"class_name": "DTypePolicy", "config": {"name": "mixed_float16"}}
+    rows = [{"class_name": "Dense", "config": {"name": "Dense0", "dtype": policy}}]
+    (note,) = imported_from({"class_name": "Sequential", "config": rows}, arrays, "3.5").notes
+    assert note == "Keras computes it in mixed_float16, bptt in float32."
 
 
 @pytest.mark.parametrize("data", [b"", b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" + bytes(2000)])

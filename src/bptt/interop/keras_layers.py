@@ -5,7 +5,6 @@ Dimensions are those behind the batch's: (T, n) for sequences, (n,) for one step
 the computation are ignored; a layer that bptt does not have is refused by its name.
 """
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -18,10 +17,7 @@ from ..layers import (
     Dense,
     Dropout,
     Embedding,
-    Flatten,
     LayerNorm,
-    Repeat,
-    Unflatten,
 )
 from ..safe_files import printable
 from . import keras_weights
@@ -32,16 +28,17 @@ from .keras_building import (
     activate,
     activation_name,
     number,
+    refuse,
     shown,
 )
 from .keras_config import KerasLayer, layer_of
+from .keras_rearranging import add_flatten, add_repeat, add_reshape, add_upsampling
 from .keras_recurrent import RECURRENT, add_recurrent
 from .keras_windows import add_convolution, add_global_pool, add_pool
 
 __all__ = ["KINDS", "add"]
 
 Arrays = Sequence[np.ndarray]
-_MOST_STEPS = 10**7
 
 
 def add(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
@@ -53,7 +50,14 @@ def add(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
     InteropError
         Its arrays or its configuration do not fit.
     """
+    if layer.kind == "RNN":
+        layer = _of_cell(layer)
     build = _BUILDERS.get(layer.kind)
+    if build is None and layer.kind in _MODELS:
+        raise UnknownLayer(
+            f"{b.where}: {shown(layer)} is a model in the model; expected one chain: "
+            f"keras.Sequential([*inner.layers, ...]) has the same weights."
+        )
     if build is None:
         raise UnknownLayer(
             f"{b.where}: {shown(layer)} is a layer that bptt does not have; expected one of "
@@ -68,6 +72,16 @@ def add(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
         raise InteropError(
             f"{b.where}: {shown(layer)} cannot be read: {printable(error, 200)}"
         ) from error
+
+
+def _of_cell(layer: KerasLayer) -> KerasLayer:
+    """Return the layer that RNN(LSTMCell(...)) is."""
+    cell = layer.config.get("cell")
+    kind = cell.get("class_name") if isinstance(cell, dict) else None
+    own = cell.get("config") if isinstance(cell, dict) else None
+    if kind not in ("LSTMCell", "GRUCell", "SimpleRNNCell") or not isinstance(own, dict):
+        return layer
+    return layer._replace(kind=kind.removesuffix("Cell"), config={**own, **layer.config})
 
 
 # Layers with weights
@@ -140,6 +154,25 @@ def _normalization(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
     b.put(layer.name, (BatchNorm if batch else LayerNorm)(n, epsilon=epsilon), own)
 
 
+def _standardization(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
+    """Add a Normalization: (x - mean) / max(sqrt(variance), 1e-7), from arrays or as configured."""
+    refuse(b, layer, "invert")
+    where = f"{b.where}: {shown(layer)}"
+    axis = layer.config.get("axis", -1)
+    if axis not in (-1, [-1], len(b.dims or ()), [len(b.dims or ())]):
+        raise InteropError(f"{where} has axis {printable(axis, 20)}; expected the last.")
+    given = [layer.config.get("mean"), layer.config.get("variance")]
+    if not arrays and None not in given:
+        arrays = [np.asarray(v, np.float32).reshape(-1) for v in given]
+    mean, variance = keras_weights.checked(arrays[:2], [2], where)  # the third is a count
+    n = b.features(layer, mean.size)
+    own = {"mean": mean, "variance": np.maximum(variance, 1e-14)}
+    own = {k: np.broadcast_to(p.reshape(-1, 1), (n, 1)).copy() for k, p in own.items()}
+    one = np.ones((n, 1), mean.dtype)
+    own |= {"gamma": one, "beta": 0 * one}
+    b.put(layer.name, BatchNorm(n, epsilon=0.0), own)
+
+
 # Layers without weights
 
 
@@ -169,6 +202,11 @@ def _activation(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
         b.put(layer.name, Activation(b.features(layer), name))
 
 
+def _rescaling(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
+    name = nonlinearity("linear", number(layer, "scale"), number(layer, "offset", default=0.0)).name
+    b.put(layer.name, Activation(b.features(layer), name))
+
+
 def _parametric(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
     """Add an activation that is a layer with a number."""
     if layer.kind == "LeakyReLU":
@@ -192,73 +230,11 @@ def _parametric(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
     b.put(layer.name, Activation(b.features(layer), name))
 
 
-def _whole(b: Building, layer: KerasLayer) -> tuple[int, ...]:
-    """Return the dimensions of the input, all of them known."""
-    dims = b.dims
-    if dims is None or None in dims:
-        raise InteropError(
-            f"{b.where}: {shown(layer)} takes {dims or 'an unknown shape'}; expected a fixed "
-            f"number of steps and features."
-        )
-    return tuple(n for n in dims if n is not None)
-
-
-def _reshaped(b: Building, layer: KerasLayer, target: tuple[int, ...]) -> None:
-    """Add the layers that bring dims (n,) or (T, n) to others of the same size."""
-    dims = _whole(b, layer)
-    if len(dims) > 2 or len(target) > 2:
-        raise InteropError(
-            f"{b.where}: {shown(layer)} goes from {dims} to {target}; expected two dimensions."
-        )
-    if dims == target:
-        return
-    b.ends_mask(layer)
-    if len(dims) == 2:
-        b.put(f"{layer.name}_flat" if len(target) == 2 else layer.name, Flatten(dims[1], dims[0]))
-    if len(target) == 2:
-        b.put(layer.name, Unflatten(math.prod(dims), target[0]))
-    b.dims = target
-
-
-def _flatten(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
-    _reshaped(b, layer, (math.prod(_whole(b, layer)),))
-
-
-def _reshape(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
-    target = layer.config.get("target_shape", layer.config.get("dims"))
-    if isinstance(target, dict):  # a tuple of tf.keras
-        target = target.get("items")
-    total = math.prod(_whole(b, layer))
-    if not isinstance(target, list) or not all(type(n) is int for n in target) or not target:
-        raise InteropError(f"{b.where}: {shown(layer)} has no target_shape; expected one.")
-    known = math.prod(n for n in target if n != -1)
-    if target.count(-1) > 1 or min(target) < -1 or not known or total % known:
-        raise InteropError(
-            f"{b.where}: {shown(layer)} goes from {b.dims} to {tuple(target)}; expected {total} "
-            f"entries."
-        )
-    full = tuple(total // known if n == -1 else n for n in target)
-    if math.prod(full) != total:
-        raise InteropError(
-            f"{b.where}: {shown(layer)} goes from {b.dims} to {full}; expected {total} entries."
-        )
-    _reshaped(b, layer, full)
-
-
-def _repeat(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
-    times, n = int(number(layer, "n")), b.features(layer)
-    if not 0 < times <= _MOST_STEPS or b.dims is None or len(b.dims) != 1:
-        raise InteropError(
-            f"{b.where}: {shown(layer)} repeats {b.dims} {times} times; expected one step."
-        )
-    b.put(layer.name, Repeat(n, times))
-    b.dims = (times, n)
-
-
 _PARAMETRIC = ("ReLU", "LeakyReLU", "ELU", "ThresholdedReLU", "Softmax")
+_MODELS = ("Sequential", "Functional", "Model")
 _IDENTITIES = (
-    "InputLayer", "SpatialDropout1D", "GaussianNoise", "GaussianDropout", "AlphaDropout",
-    "ActivityRegularization",
+    "InputLayer", "Identity", "SpatialDropout1D", "GaussianNoise", "GaussianDropout",
+    "AlphaDropout", "ActivityRegularization",
 )  # fmt: skip
 _NORMALIZATIONS = ("BatchNormalization", "LayerNormalization")
 _STEPWISE = ("Dense", "Activation", "Dropout", *_PARAMETRIC, *_NORMALIZATIONS)
@@ -276,9 +252,12 @@ _BUILDERS: Mapping[str, Callable[[Building, KerasLayer, Arrays], None]] = {
     **dict.fromkeys(_PARAMETRIC, _parametric),
     "Dropout": _dropout,
     **dict.fromkeys(_IDENTITIES, _nothing),
-    "Flatten": _flatten,
-    "Reshape": _reshape,
-    "RepeatVector": _repeat,
+    "Flatten": add_flatten,
+    "Reshape": add_reshape,
+    "RepeatVector": add_repeat,
+    "UpSampling1D": add_upsampling,
+    "Rescaling": _rescaling,
+    "Normalization": _standardization,
     "Conv1D": add_convolution,
     **dict.fromkeys(("MaxPooling1D", "AveragePooling1D"), add_pool),
     **dict.fromkeys(("GlobalMaxPooling1D", "GlobalAveragePooling1D"), add_global_pool),

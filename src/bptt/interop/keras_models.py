@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InteropError, operation
 from ..safe_files import printable
 from .imported import Imported
-from .keras_building import Building, UnknownLayer
+from .keras_building import Building, UnknownLayer, shown
 from .keras_config import KerasLayer, chain, layers_of, of_tensorflow, version_number
 from .keras_files import KerasFile, by_class, refuse_code, snake_case
 from .keras_layers import KINDS, add
@@ -35,6 +35,7 @@ def imported(file: KerasFile) -> Imported:
     }
     if not obstacle:
         building = Building(file.version, file.path)
+        building.notes += _policies(file, layers)
         try:
             for one in order:
                 add(building, one, arrays[one.name])
@@ -52,19 +53,40 @@ def imported(file: KerasFile) -> Imported:
                 notes=tuple(building.notes),
                 metadata=about,
             )
-    modules, tensors = {}, {}
+    modules: dict[str, Imported] = {}
+    tensors: dict[str, np.ndarray] = {}
+    notes: list[str] = []
     for one in layers:
-        module = _alone(file, one, arrays[one.name])
+        module, fault = _alone(file, one, arrays[one.name])
+        notes += fault
         if module is not None:
             modules[one.name] = module
         else:
             tensors |= {f"{one.name}/{i}": a for i, a in enumerate(arrays[one.name])}
-    return Imported(**base, modules=modules, tensors=tensors, obstacle=obstacle, metadata=about)
+    parts: dict[str, Any] = {"modules": modules, "tensors": tensors, "notes": tuple(notes)}
+    return Imported(**base, **parts, obstacle=obstacle, metadata=about)
 
 
 def _format(file: KerasFile) -> str:
     version = f" {file.version}" if file.version else ""
     return f"Keras{version} ({file.container})"
+
+
+def _policies(file: KerasFile, layers: list[KerasLayer]) -> list[str]:
+    """Return a note about layers that Keras computes in half precision; refuse quantized ones."""
+    half = set()
+    for one in layers:
+        policy = one.config.get("dtype")
+        inner = policy.get("config") if isinstance(policy, dict) else None
+        name = inner.get("name") if isinstance(inner, dict) else policy
+        if isinstance(inner, dict) and isinstance(inner.get("source_name"), str):
+            raise InteropError(
+                f"{file.path}: {shown(one)} is quantized ({printable(inner.get('mode'), 40)}); "
+                f"expected floating point: save the model before model.quantize()."
+            )
+        if isinstance(name, str) and name.endswith("float16"):
+            half.add(printable(name, 20))
+    return [f"Keras computes it in {', '.join(sorted(half))}, bptt in float32."] * bool(half)
 
 
 def _arrays_of(file: KerasFile, layers: list[KerasLayer]) -> list[list[np.ndarray]]:
@@ -80,20 +102,23 @@ def _arrays_of(file: KerasFile, layers: list[KerasLayer]) -> list[list[np.ndarra
     return [list(file.weights.get(key, {}).values()) for key in keys]
 
 
-def _alone(file: KerasFile, layer: KerasLayer, arrays: Arrays, *notes: str) -> Imported | None:
-    """Return one layer as a network; None if it has none or is not known."""
+def _alone(
+    file: KerasFile, layer: KerasLayer, arrays: Arrays, *notes: str
+) -> tuple[Imported | None, list[str]]:
+    """Return one layer as a network, and why it could not be read.
+
+    None if it has none, such as Flatten, or is not known.
+    """
     building = Building(file.version, file.path)
     try:
         add(building, layer, arrays)
         model = building.network()
     except UnknownLayer:
-        return None
-    except InteropError:
-        if arrays:
-            raise
-        return None  # such as Flatten, which needs the shape of its input
+        return None, []
+    except InteropError as error:
+        return None, [f"Not read: {error}"] * bool(arrays)
     notes = (*building.notes, *notes)
-    return Imported(format=_format(file), path=file.path, model=model, notes=notes)
+    return Imported(format=_format(file), path=file.path, model=model, notes=notes), []
 
 
 # Files of weights alone
@@ -103,13 +128,15 @@ def _from_weights(file: KerasFile) -> Imported:
     """Return the layers of a file without a configuration; their kinds follow from the shapes."""
     modules: dict[str, Imported] = {}
     tensors: dict[str, np.ndarray] = {}
+    notes: list[str] = []
     called = file.names if len(set(file.names.values())) == len(file.names) else {}
     for key, arrays in file.weights.items():
         if not arrays:
             continue
         name = called.get(key, key)
         layer, note = _guessed(key, name, arrays, file)
-        module = layer and _alone(file, layer, list(arrays.values()), note)
+        module, fault = _alone(file, layer, list(arrays.values()), note) if layer else (None, [])
+        notes += fault
         if module:
             modules[name] = module
         else:
@@ -121,7 +148,7 @@ def _from_weights(file: KerasFile) -> Imported:
         modules=modules,
         tensors=tensors,
         obstacle="it has weights alone, and does not say how its layers are connected",
-        notes=("The file has no activations: see the notes of each module.",),
+        notes=("The file has no activations: see the notes of each module.", *notes),
         metadata={"keras_version": file.version},
     )
 

@@ -72,7 +72,7 @@ def add_recurrent(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
     inner, bidirectional, merge = _directions(b, layer)
     config = inner.config
     cell, n_slots = _cell(b, inner), 1 + bidirectional
-    refuse(b, inner, "return_state", "time_major")
+    refuse(b, inner, "time_major")
     if bidirectional and merge != "concat" and merge not in _MERGES:
         raise InteropError(
             f"{b.where}: {shown(layer)} has merge_mode {printable(merge, 20)}; expected one of "

@@ -27,6 +27,7 @@ from ..layers import (
 from ..layers.recurrent import Recurrent
 from .conventions import to_blocks
 from .imported import Imported
+from .running import gives_one_step
 
 __all__ = ["Row", "rows_of", "slope_of"]
 
@@ -215,6 +216,7 @@ def _activation(name: str, layer: str) -> str:
 def _plain(name: str, layer: Layer, own: Any, imported: Imported) -> Row:
     """Return the row of a layer that is not recurrent."""
     config: dict[str, Any] = {"name": name}
+    network = imported.network
     match layer:
         case Embedding():
             masked = imported.mask is not None and imported.mask.kind == "id"
@@ -229,6 +231,9 @@ def _plain(name: str, layer: Layer, own: Any, imported: Imported) -> Row:
             return kind, config | {"axis": -1, "epsilon": layer.epsilon}, {"": arrays}
         case Dropout():
             return "Dropout", config | {"rate": layer.rate}, {}
+        case Activation() if layer.activation.startswith("linear_"):
+            scale, offset = read_name(layer.activation)[1]
+            return "Rescaling", config | {"scale": scale, "offset": offset}, {}
         case Activation() if layer.activation.startswith("leaky_relu"):
             slope = read_number((layer.activation + "_0p01").split("_")[2])
             return "LeakyReLU", config | {"negative_slope": slope}, {}
@@ -241,7 +246,10 @@ def _plain(name: str, layer: Layer, own: Any, imported: Imported) -> Row:
         case Unflatten():
             return "Reshape", config | {"target_shape": [layer.steps, layer.n_out]}, {}
         case Repeat():
-            return "RepeatVector", config | {"n": layer.times}, {}
+            below = list(network.layers.values())[: list(network.layers).index(name)]
+            if gives_one_step(below):
+                return "RepeatVector", config | {"n": layer.times}, {}
+            return "UpSampling1D", config | {"size": layer.times}, {}
         case Pool():
             kind = {"mean": "GlobalAveragePooling1D", "max": "GlobalMaxPooling1D"}[layer.pooling]
             return kind, config, {}
