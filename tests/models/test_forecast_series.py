@@ -7,6 +7,7 @@ from bptt import Forecaster
 from bptt.errors import BpttError, ConfigError
 from bptt.models import load
 from bptt.models.layouts import Layout
+from bptt.models.scales import series_scales
 from bptt.models.series import Series
 from bptt.models.static_covariates import Static
 from bptt.readers.times import Frequency
@@ -151,6 +152,13 @@ def test_covariates_follow_their_series_in_any_order(table):
     model, other = (Forecaster(**how).fit(t, **QUIET) for t in (own, turned))
     for name, values in model.parameters_.items():
         assert same_bits(values, other.parameters_[name])
+
+
+def test_each_series_is_scaled_by_its_own_mean_and_standard_deviation():
+    clean, gaps = np.array([[1.0, 2.0], [3.0, 6.0]]), np.array([[4.0, np.nan], [8.0, 5.0]])
+    scales = series_scales([clean, gaps, clean[:1]], np.zeros(2))
+    np.testing.assert_allclose(scales.mean, [[2, 4], [6, 5], [1, 2]])
+    np.testing.assert_allclose(scales.scale, [[1, 2], [2, 1], [1, 1]])  # 1 where all are equal
 
 
 def test_static_inputs_are_standardized_numbers_and_one_input_for_each_category():

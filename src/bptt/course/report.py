@@ -8,7 +8,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Report:
-    """What `check` found.
+    """Result of `check`.
 
     Attributes
     ----------

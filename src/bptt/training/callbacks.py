@@ -11,7 +11,7 @@ from .progress import LastStep, Progress
 
 
 class Callback:
-    """What `fit` calls; derive from it and define what is needed.
+    """Base class of callbacks, which `fit` calls: override the methods that are needed.
 
     A true result of `after_step` or `after_epoch` ends the training early. ``model.parameters_``
     are those of the training and may be changed in place.
