@@ -7,6 +7,7 @@ from bptt import LSTM, Dense, Network
 from bptt import layers as L
 from bptt.errors import InteropError
 from bptt.interop import from_keras, load, save, to_keras
+from bptt.models import SequenceClassifier, SequenceRegressor
 from tests.support.interop import GOLDEN
 
 pytest.importorskip("h5py")
@@ -117,3 +118,21 @@ def test_what_keras_lacks_is_refused(tmp_path):
         to_keras(old, tmp_path / "m.keras")
     with pytest.raises(InteropError, match=r"expected .keras or .weights.h5"):
         to_keras(old, tmp_path / "m.h5")
+
+
+@pytest.mark.parametrize("kind", ["classifier", "regressor", "two targets"])
+def test_fitted_models_take_raw_inputs_and_give_predictions(kind, tmp_path):
+    rng = np.random.default_rng(0)
+    X = [5 * rng.standard_normal((4, 3)) + 2 for _ in range(6)]
+    options = {"units": 5, "epochs": 1, "verbose": 0, "dropout": 0.1, "bidirectional": True}
+    if kind == "classifier":
+        model = SequenceClassifier(**options).fit(X, list("abcabc"))
+        expected = model.predict_proba(X)
+    else:
+        y = np.array([[x.sum() * 3 + 50, x.max()] for x in X])
+        model = SequenceRegressor(**options).fit(X, y if kind == "two targets" else y[:, 0])
+        expected = model.predict(X).reshape(len(X), -1)
+    notes = to_keras(model, path := tmp_path / "m.keras")
+    assert "Lengths stay behind" in notes[0]
+    found = load(path).run(np.array(X, np.float32))
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

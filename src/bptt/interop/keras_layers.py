@@ -203,6 +203,18 @@ def _activation(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
 
 
 def _rescaling(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
+    """Add a Rescaling: scale x + offset, each one number or one for each feature."""
+    scale, offset = layer.config.get("scale"), layer.config.get("offset", 0.0)
+    if isinstance(scale, list) or isinstance(offset, list):
+        n = b.features(layer)
+        scale, offset = (
+            np.broadcast_to(np.asarray(v, np.float32).reshape(-1), n) for v in (scale, offset)
+        )
+        scale, offset = keras_weights.checked([scale, offset], [2], f"{b.where}: {shown(layer)}")
+        own = {"gamma": scale, "beta": offset, "mean": 0 * scale, "variance": 0 * scale + 1}
+        own = {k: p[:, np.newaxis].copy() for k, p in own.items()}
+        b.put(layer.name, BatchNorm(n, epsilon=0.0), own)
+        return
     name = nonlinearity("linear", number(layer, "scale"), number(layer, "offset", default=0.0)).name
     b.put(layer.name, Activation(b.features(layer), name))
 

@@ -6,6 +6,8 @@ import os
 import zipfile
 from typing import Any
 
+import numpy as np
+
 from .. import extras
 from ..errors import InteropError, operation
 from ..layers import Flatten, Unflatten
@@ -50,7 +52,7 @@ def to_keras(model: Any, path: str | os.PathLike[str]) -> tuple[str, ...]:
 def write(imported: Any, path: str) -> tuple[str, ...]:
     """Write a file; called by `save`."""
     imported = imported_of(imported)
-    rows = rows_of(imported)
+    rows, notes = _around(imported.fitted, rows_of(imported))
     image = _weights(rows)
     if path.lower().endswith(".weights.h5"):
         put(path, image)
@@ -64,15 +66,43 @@ def write(imported: Any, path: str) -> tuple[str, ...]:
             ):
                 archive.writestr(zipfile.ZipInfo(name, _DATE), data)
         put(path, stream.getvalue())
-    notes = []
     layers = imported.network.layers.values()
     if any(slope_of(layer.cell) != 1 for layer in layers if isinstance(layer, Recurrent)):
         notes.append("Weights of gates are scaled: hard_sigmoid has the slope 1/6 in Keras 3.")
-    if imported.fitted is not None:
-        notes.append(
-            "Scaling, tokens and labels stay in the model of bptt: Keras has the network alone."
-        )
     return tuple(notes)
+
+
+def _around(model: Any, rows: list[Row]) -> tuple[list[Row], list[str]]:
+    """Add the scaling of a fitted model's inputs and what turns its outputs into predictions.
+
+    Return also sentences about what stays behind.
+    """
+    from ..models import LanguageModel, SequenceRegressor
+    from ..models.supervised import SequenceModel
+
+    softmax: Row = ("Activation", {"name": "probabilities", "activation": "softmax"}, {})
+    if model is None:
+        return rows, []
+    if isinstance(model, LanguageModel):
+        return [*rows, softmax], ["Splitting text into tokens, and sampling, stay behind."]
+    if not isinstance(model, SequenceModel):
+        return rows, ["Windows and scaling stay behind: Keras has the network alone."]
+    notes = ["Lengths stay behind: Keras reads sequences of one length, without padding."]
+    encoder = model.encoder_
+    if encoder.kind != "numbers" or encoder.categories or encoder.filler.method != "raise":
+        notes.append("What turns the input into numbers (tokens, categories, missing values, "
+                     "scaling) stays behind.")  # fmt: skip
+    elif encoder.mean is not None and encoder.scale is not None:
+        mean, variance = (np.ravel(v).tolist() for v in (encoder.mean, encoder.scale**2))
+        scaling = {"name": "scaling", "axis": -1, "mean": mean, "variance": variance}
+        rows = [("Normalization", scaling, {}), *rows]
+    if not isinstance(model, SequenceRegressor):
+        return [*rows, softmax], [*notes, "Labels stay behind."]
+    scale, offset = (np.ravel(v).tolist() for v in (model.y_scale_, model.y_mean_))
+    if len(scale) == 1:
+        scale, offset = scale[0], offset[0]
+    units = {"name": "prediction", "scale": scale, "offset": offset}
+    return [*rows, ("Rescaling", units, {})], notes
 
 
 def _config(rows: list[Row], imported: Imported) -> dict[str, Any]:
