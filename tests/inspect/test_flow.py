@@ -54,6 +54,13 @@ def test_a_delay_line_has_the_memory_of_its_length():
     assert inspect.spectral_radius(inspect.step_jacobian(network, X, p)) == 0
 
 
+def test_a_memory_ends_where_the_change_is_a_share_of_the_whole_one():
+    network, p = linear(0.5 * np.eye(N))
+    memory = inspect.effective_memory(network, X, p, lags=12, tolerance=0.05)
+    assert memory.steps == np.nonzero(memory.change > 0.05 * memory.change[0])[0][-1] + 1
+    assert memory.steps in (4, 5)  # 0.5^4 = 0.0625, 0.5^5 = 0.03125
+
+
 def test_inputs_are_replaced_by_those_of_another_window():
     network, p = linear(np.eye(N))
     for seed in range(6):  # of the only two windows

@@ -212,6 +212,7 @@ def test_the_page_compares_sequences_and_their_losses_by_length():
     shown = np.array(_csv(page, "loss_by_length.csv"), float)
     np.testing.assert_allclose(shown[:, 2], losses.mean, rtol=1e-5)
     np.testing.assert_array_equal(shown[:, 3], losses.counts)
+    assert page.count("Not computed") == 0  # half of the sequences are long enough for each lag
     assert "Not computed: loss_by_length: y has no labels" in report(model, X)
     assert "Loss by length" not in report(model, [x[:5] for x in X])
 

@@ -48,7 +48,7 @@ circle{fill:rgba(var(--plus),.35);stroke:currentColor}svg [data-pick],svg [data-
 .key{list-style:none;display:flex;flex-wrap:wrap;gap:.1rem .9rem;margin:.2rem 0;padding:0;
 font-size:.85rem}.key svg{display:inline;width:2rem;height:1rem;vertical-align:-.15rem}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-size:.9rem}
-td,th{padding:.15rem .6rem;border-bottom:1px solid var(--soft);text-align:left;white-space:nowrap}
+td,th{padding:.15rem .45rem;border-bottom:1px solid var(--soft);text-align:left;white-space:nowrap}
 td.n{text-align:right;font-variant-numeric:tabular-nums}
 td code{white-space:pre}.share{display:inline-block;height:.7rem;background:rgba(var(--plus),.75)}
 mark{background:rgba(var(--plus),.45);color:inherit}a{color:inherit}
