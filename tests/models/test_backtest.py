@@ -11,6 +11,7 @@ from bptt.models import forecast_metrics as metrics
 from bptt.models import load
 from bptt.models.backtested import negative_mase
 from bptt.models.conformal import Conformal
+from bptt.readers import Data
 from tests.support.cases import same_bits
 from tests.support.model_cases import WAVE
 from tests.support.sequence_models import QUIET
@@ -67,6 +68,10 @@ def test_missing_values_count_in_no_metric():
         y[:, kept], f[:, kept] - 1, f[:, kept] + 1
     )
     assert np.isnan(metrics.mae(y, f, metrics.STEPS)[2])
+
+
+def test_a_constant_training_part_gives_no_scaled_error():
+    assert np.isnan(metrics.naive_error(np.full((5, 1), 3.0))).all()
 
 
 def test_a_backtest_stands_beside_the_seasonal_naive_forecast(fitted):
@@ -143,6 +148,12 @@ def test_conformal_half_widths_are_order_statistics_of_finite_samples():
     assert conformal.radius(0.9).item() == 18
     with pytest.raises(ConfigError, match=r"expected at most 0\.95"):
         conformal.radius(0.96)
+
+
+def test_a_report_has_the_intervals_that_the_calibration_reaches():
+    model = Forecaster(**SETTINGS).fit(WAVE[:50], **QUIET).calibrate(WAVE[:18])  # 4 forecasts
+    metrics_of_all = [row[0] for row in model.score_report(Data([WAVE[:, np.newaxis]]))[1].rows]
+    assert [name for name in metrics_of_all if "coverage" in name] == ["coverage 0.8"]
 
 
 def test_scikit_learn_searches_window_units_and_learning_rate(capfd):
