@@ -29,6 +29,7 @@ MODELS = {  # of Keras 3 -> endings
     "repeat": (".keras", ".h5"),
     "functional": (".keras", ".h5"),
     "convolution_pools": (".keras",),
+    "preprocessing": (".keras",),
     "branched": (".keras", ".h5", ".weights.h5"),
 }
 SECONDS = 2  # of processor time to read a small file: nothing has to be started
@@ -63,6 +64,8 @@ def tried(path, seconds):
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         raise
+    # What that process was not given is refused rightly; "memory" is a fault of this one.
+    refusal = refusal.replace("memory allocation", "allocation")
     return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0, refusal
 
 
@@ -141,7 +144,10 @@ def _change_image(data, rng):
             places = ["/"]
             file.visit(places.append)
             place = rng.choice(places)
-            with contextlib.suppress(KeyError, ValueError, TypeError, OSError, RuntimeError):
+            with (
+                contextlib.suppress(KeyError, ValueError, TypeError, OSError, RuntimeError),
+                np.errstate(all="ignore"),
+            ):
                 if "model_config" in file.attrs and rng.random() < 0.4:
                     text = file.attrs["model_config"]
                     text = text.encode() if isinstance(text, str) else bytes(text)
