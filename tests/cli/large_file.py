@@ -1,6 +1,6 @@
 """Predict and score a Parquet file larger than the memory that is allowed, and kill it on the way.
 
-    python -m tests.cli.large_file [--megabytes 3000] [--limit 2000] [FOLDER]
+    python -m tests.cli.large_file [--megabytes 1700] [--limit 1600] [FOLDER]
 
 Needs bptt[tables,arrow]. Not part of the suite: it writes a file of that size. The address space of
 the commands is limited (RLIMIT_AS, in MB; the libraries map 1.2 GB of it). A prediction is killed
@@ -72,8 +72,8 @@ def parts(folder):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--megabytes", type=int, default=3000)
-    parser.add_argument("--limit", type=int, default=2000)
+    parser.add_argument("--megabytes", type=int, default=1700)
+    parser.add_argument("--limit", type=int, default=1600)
     parser.add_argument("folder", nargs="?", type=Path)
     given = parser.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp())

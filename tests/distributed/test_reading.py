@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 
 import bptt
+from bptt.errors import ConfigError, ShapeError
 from bptt.models import TokenFile, token_files, write_token_file
+from bptt.models.scaling import Moments
 from bptt.training import SequenceBatches, Shares
 from bptt.training.array_files import load_arrays, save_arrays
 
-from .cases import hash_of
+from .cases import cases, hash_of, more
 from .threads import on_ranks
 
 COUNT = 10**9
@@ -20,15 +22,15 @@ COUNT = 10**9
 class Lazy:
     """A collection with a length and elements, as a dataset in files has them."""
 
-    def __init__(self, lengths):
-        self.lengths, self.read = lengths, []
+    def __init__(self, X):
+        self.X, self.read = X, []
 
     def __len__(self):
-        return len(self.lengths)
+        return len(self.X)
 
     def __getitem__(self, i):
         self.read.append(int(i))
-        return np.full((self.lengths[i], 2), i, np.float32)
+        return self.X[i]
 
 
 @pytest.fixture
@@ -80,11 +82,11 @@ def test_ranks_train_on_a_billion_tokens_in_little_memory(large, monkeypatch):
 
 def test_each_rank_reads_its_share_of_a_collection():
     lengths = np.random.default_rng(1).integers(1, 9, 23)
-    source = Lazy(lengths), np.arange(23.0)
+    X = [np.full((n, 2), i, np.float32) for i, n in enumerate(lengths)]
 
     def work(communicator):
-        own = Lazy(lengths)
-        batches = SequenceBatches(own, source[1], 6, lengths=lengths)
+        own = Lazy(X)
+        batches = SequenceBatches(own, np.arange(23.0), 6, lengths=lengths)
         order = batches.order(np.random.default_rng(0))
         shares = Shares(4, communicator)
         assert own.read == []
@@ -101,3 +103,84 @@ def test_each_rank_reads_its_share_of_a_collection():
     for _, parts in results:
         for k in {k for k, _ in parts}:
             assert b"".join(x for j, x in parts if j == k) == whole[k]
+
+
+def lazy_cases():
+    found = {name: (model, data) for name, model, data in [*cases(), *more()]}
+    letters = ["ab" * (i % 4) + "c" for i in range(47)]
+    found["characters"] = bptt.SequenceRegressor(units=4, micro_batches=8), (letters, np.arange(47))
+    kept = ("classify", "regress", "tag", "weights", "words", "characters")
+    return {name: found[name] for name in kept}
+
+
+@pytest.mark.parametrize("name", lazy_cases())
+def test_each_rank_reads_its_share_of_what_fit_is_given(name):
+    def work(communicator):
+        model, (X, y) = lazy_cases()[name]
+        model.set_params(epochs=3, verbose=0, validation_fraction=0.2, batch_size=16)
+        own, counts = Lazy(X), []
+        model.fit(own, y, distributed=communicator, on_step=lambda _: counts.append(len(own.read)))
+        return hash_of(model), counts[0], len(own.read), model
+
+    alone, _, count, fitted = work(None)
+    n, extra = 47, 1 + 2 * (3 + 1) * 3  # the first of all, one of each empty share
+    assert 4 * n <= count <= 4 * n + extra  # once before the training, and in each epoch
+    for size in (2, 3):
+        results = on_ranks(size, work)
+        assert {result[0] for result in results} == {alone}
+        for _, first, own, _ in results:
+            assert first <= 2 + (n + 16) / size + 4  # of all sequences, and of the first batch
+            assert own <= 4 * n / size + 4 * 8 + extra
+    model, (X, y) = lazy_cases()[name]
+    model.set_params(epochs=3, verbose=0, validation_fraction=0.2, batch_size=16)
+    for key, p in model.fit(X, y).parameters_.items():  # of a list, to rounding
+        np.testing.assert_allclose(fitted.parameters_[key], p, rtol=1e-3, atol=1e-4)
+
+
+def test_a_wrong_sequence_in_the_share_of_one_rank_is_the_same_error_on_all():
+    X = [np.zeros((3, 2))] * 9
+    X[7] = np.zeros((3, 5))
+
+    def work(communicator):
+        bptt.SequenceRegressor(units=2).fit(Lazy(X), np.arange(9.0), distributed=communicator)
+
+    errors = on_ranks(3, work)
+    assert {(type(error), str(error)) for error in errors} == {
+        (ShapeError, "SequenceRegressor.fit: X[7] has 5 features; expected 2, as X[0].")
+    }
+    tagger = bptt.SequenceTagger(units=2, char_units=0).fit(Lazy(X[:2]), [["a"] * 3] * 2)
+    assert [len(tags) for tags in tagger.predict(Lazy(X[:2]))] == [3, 3]
+    for call in (bptt.SequenceTagger(units=2).fit, tagger.score):
+        with pytest.raises(ShapeError, match=r"y\[1\] has 2 labels; expected 3, because X\[1\]"):
+            call(Lazy(X[:2]), [["a", "a", "a"], ["a", "a"]])
+
+
+def test_the_moments_of_parts_are_those_of_all():
+    rows = np.random.default_rng(0).normal(3, 2, (60, 5)) * [1, 1e-150, 1e140, 1, 0]
+    rows[::3, 3] = np.nan
+    rows[20:40, 3] = np.nan
+    merged = Moments.merged([Moments.of(part) for part in np.split(rows, [1, 20, 40, 41])])
+    whole = Moments.of(rows)
+    np.testing.assert_array_equal(merged.count, whole.count)
+    np.testing.assert_allclose(merged.mean, whole.mean, rtol=1e-13)
+    np.testing.assert_allclose(merged.std, whole.std, rtol=1e-13)
+
+
+def test_a_training_on_a_mapped_array_is_resumed_on_the_same_data_alone(tmp_path):
+    path, rng = tmp_path / "x.npy", np.random.default_rng(0)
+    X, y = rng.standard_normal((40, 5, 2)), np.arange(40) % 2
+    np.save(path, X)
+    mapped, lengths = np.load(path, mmap_mode="r"), rng.integers(1, 6, 40)
+
+    def fitted(X, **options):
+        model = bptt.SequenceClassifier(
+            units=3, epochs=2, batch_size=8, verbose=0, standardize=False
+        )
+        return model.fit(X, y, lengths=lengths, **options)
+
+    whole, place = fitted(mapped), tmp_path / "m.safetensors"
+    fitted(mapped, checkpoint=place, on_step=lambda progress: progress.step == 3)
+    resumed = fitted(mapped, checkpoint=place, resume="auto")
+    assert hash_of(resumed) == hash_of(whole)
+    with pytest.raises(ConfigError, match="other data"):
+        fitted(mapped[::-1], checkpoint=place, resume="auto")

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -187,7 +188,7 @@ def test_a_limited_vocabulary_keeps_the_most_frequent():
     assert rare.vocabulary_ == ["a", "b", "c", "d"]
     rare = small(min_count=15, epochs=1, validation_fraction=0).fit("aaaabbbccd" * 10)
     assert rare.vocabulary_ == ["a", "b", "c"]
-    assert len(Vocabulary.of([["x", "y", "x"]], min_count=2)) == 1
+    assert len(Vocabulary.counted(Counter("xyx"), min_count=2)) == 1
 
 
 # Sampling

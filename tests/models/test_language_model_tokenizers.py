@@ -5,6 +5,7 @@ import math
 import re
 import sys
 import tracemalloc
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -207,10 +208,10 @@ def test_numbering_is_that_of_a_counter():
             counts = TokenCounts()
             for k in range(0, len(text), 700):
                 counts.count(counts.number(given[k : k + 700]))
-            expected = Vocabulary.of([text], limit, least).tokens
+            expected = Vocabulary.counted(Counter(text), limit, least).tokens
             assert counts.vocabulary(limit, least).tokens == expected
-    ids = Vocabulary.of([text], 300).ids(text)
-    np.testing.assert_array_equal(Vocabulary.of([text], 300).character_ids(text), ids)
+    ids = Vocabulary.counted(Counter(text), 300).ids(text)
+    np.testing.assert_array_equal(Vocabulary.counted(Counter(text), 300).character_ids(text), ids)
 
 
 def test_a_text_costs_a_few_bytes_a_character():

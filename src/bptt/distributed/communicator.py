@@ -1,8 +1,9 @@
 """How ranks exchange arrays: the protocol, and the communicator of a single process."""
 
+import json
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn, Protocol, runtime_checkable
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -95,3 +96,16 @@ def gather_texts(communicator: Communicator, own: str, size: int) -> list[str]:
     padded = np.frombuffer(own.encode()[:size].ljust(size, b"\0"), np.uint8)
     texts = gather(communicator, padded)
     return [text.tobytes().rstrip(b"\0").decode(errors="replace") for text in texts]
+
+
+def gather_plain(communicator: Communicator, own: Any) -> list[Any]:
+    """Return a value of plain types, as JSON has them, of every rank, in the order of the ranks."""
+    if communicator.size == 1:
+        return [own]
+    text = np.frombuffer(json.dumps(own).encode(), np.uint8)
+    sizes = gather(communicator, np.array([len(text)]))
+    texts = [np.empty(int(size[0]), np.uint8) for size in sizes]
+    apart = [j for j in range(communicator.size) if j != communicator.rank]
+    communicator.exchange([(j, text) for j in apart], [(j, texts[j]) for j in apart])
+    texts[communicator.rank] = text
+    return [json.loads(text.tobytes()) for text in texts]

@@ -3,7 +3,6 @@
 It is learned from the training set and kept in the model's file.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
@@ -14,9 +13,8 @@ from ..errors import ConfigError, ShapeError
 from ..layers import Embedding, FeatureEmbedding, Layer, WordEmbedding
 from ..readers import Data
 from .data_frames import NO_COLUMNS, FrameColumns
-from .hyperparameters import refusal
 from .missing import Filler, Missing
-from .scaling import finite_row, mean_and_scale, scale_row
+from .scaling import finite_row, scale_row
 from .sequences import check_categories, kind_of, named, numeric, text_of
 from .text import Vocabulary
 
@@ -63,91 +61,14 @@ class Encoder:
     letters: Vocabulary | None = None
     lowercase: bool = False
 
-    @classmethod
-    def learn(
-        cls, data: Data, training: Iterable[int], model: Any, frame: FrameColumns = NO_COLUMNS
-    ) -> "Encoder":
-        """Return the encoder for a training set, by the hyper-parameters of a model.
-
-        Parameters
-        ----------
-        data : Data
-        training : iterable of int
-            The sequences to learn from; the others may be held out.
-        model : SequenceModel
-        frame : FrameColumns
-            To be kept.
-
-        Raises
-        ------
-        ShapeError, ConfigError
-        """
-        sequences = {i: data.X[i] for i in training}
-        if all(kind_of(s) == "numbers" for s in sequences.values()):
-            return cls._of_numbers(sequences, data, model, frame)
-        kind = next(k for k in map(kind_of, sequences.values()) if k != "numbers")
-        if model.categories is not None:
-            raise refusal(model, "categories", f"None, because X holds {kind}")
-        texts = [text_of(named(i, data.ids), s, kind) for i, s in sequences.items()]
-        limits = model.max_vocabulary, model.min_count
-        if kind == "characters":
-            return cls("characters", frame=frame, vocabulary=Vocabulary.of(texts, *limits))
-        words = [[_key(w, model.lowercase) for w in t] for t in texts]
-        letters = Vocabulary.of(w for t in texts for w in t) if model.char_units else None
-        vocabulary = Vocabulary.of(words, *limits)
-        return cls(
-            "words", frame=frame, vocabulary=vocabulary, letters=letters, lowercase=model.lowercase
-        )
-
-    @classmethod
-    def _of_numbers(cls, sequences, data, model, frame):
-        names, first = data.columns, next(iter(sequences))
-        arrays = {
-            i: numeric(named(i, data.ids), x, columns=names, missing=True)
-            for i, x in sequences.items()
-        }
-        n = arrays[first].shape[1]
-        encoder = cls("numbers", n, names, frame)
-        for i, x in arrays.items():
-            encoder._check_features(named(i, data.ids), x, f"as {named(first, data.ids)}")
-        if n == 0:
-            raise ShapeError(
-                f"X[0] has 0 feature(s) {arrays[first].shape}; expected a minimum of 1."
-            )
-        if not sum(map(len, arrays.values())):
-            raise ShapeError("X holds no step at all; expected at least one.")
-        if model.missing == "raise":
-            for i, x in arrays.items():
-                Filler("raise", np.zeros(n)).fill(x, named(i, data.ids), names)
-        columns = encoder._category_columns(model)
-        for j in columns:
-            for i, x in arrays.items():
-                check_categories(named(i, data.ids), x[:, j], j)
-            seen = (x[x[:, j] == x[:, j], j].astype(np.int64) for x in arrays.values())
-            encoder.categories[j] = np.unique(np.concatenate(list(seen)))
-        rows = np.concatenate([x.astype(np.float64) for x in arrays.values()])
-        rows[:, columns] = 0.0
-        mean, scale = mean_and_scale("X", rows, names)
-        if model.standardize:
-            encoder.mean, encoder.scale = mean, scale
-        encoder.filler = encoder._filler(model.missing, mean)
-        return encoder
-
-    def _filler(self, method, mean):
+    def filler_of(self, method: Missing, mean: np.ndarray) -> Filler:
+        """Return what fills missing values; categories have no mean."""
         mean = mean.copy()
         mean[list(self.categories)] = np.nan
         return Filler(method, mean)
 
-    def _category_columns(self, model):
-        if model.categories is None:
-            return []
-        if model.categories == "all":
-            return list(range(self.n_features))
-        if any(j >= self.n_features for j in model.categories):
-            raise refusal(model, "categories", f"columns in 0..{self.n_features - 1}, as X[0] has")
-        return sorted({int(j) for j in model.categories})
-
-    def _check_features(self, name, x, reason):
+    def check_features(self, name: str, x: np.ndarray, reason: str) -> None:
+        """Raise ShapeError where a sequence has another number of features."""
         if x.shape[1] != self.n_features:
             raise ShapeError(
                 f"{name} has {x.shape[1]} features; expected {self.n_features}, {reason}."
@@ -167,15 +88,20 @@ class Encoder:
         ------
         ShapeError, ConfigError
         """
-        if self.kind == "numbers":
-            return [self._encode_numbers(named(i, data.ids), x) for i, x in enumerate(data.X)]
-        texts = [text_of(named(i, data.ids), s, self.kind) for i, s in enumerate(data.X)]
         if self.letters is None:
-            return [self._ids(t) for t in texts]
+            return [self.encode_sequence(named(i, data.ids), x) for i, x in enumerate(data.X)]
+        texts = [text_of(named(i, data.ids), s, self.kind) for i, s in enumerate(data.X)]
         distinct = sorted({w for t in texts for w in t})
         place = {w: k for k, w in enumerate(distinct)}
         table = self._spell(distinct)
         return [table[[place[w] for w in t]] for t in texts]
+
+    def encode_sequence(self, name: str, x: Any) -> np.ndarray:
+        """Return what the network reads of one sequence; `name` is for messages."""
+        if self.kind == "numbers":
+            return self._encode_numbers(name, x)
+        tokens = text_of(name, x, self.kind)
+        return self._ids(tokens) if self.letters is None else self._spell(tokens)
 
     def encode_step(self, xt: Any, m: int, last: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return what the network reads of one time step of m sequences.
@@ -197,7 +123,7 @@ class Encoder:
         if kind_of(x) != "numbers":
             raise ShapeError(f"{name} holds text; expected numbers, as in fit.")
         x = numeric(name, x, columns=self.names, missing=True)
-        self._check_features(name, x, "as in fit")
+        self.check_features(name, x, "as in fit")
         for j in self.categories:
             check_categories(name, x[:, j], j)
         return self._scaled(name, x, self.filler.fill(x, name, self.names))
@@ -221,7 +147,7 @@ class Encoder:
 
     def _ids(self, tokens):
         assert self.vocabulary is not None
-        return self.vocabulary.ids([_key(t, self.lowercase) for t in tokens])
+        return self.vocabulary.ids([key_of(t, self.lowercase) for t in tokens])
 
     def _spell(self, words):
         """Return a row for each word: its id, the ids of its characters, zeros."""
@@ -317,7 +243,7 @@ class Encoder:
         self.names, self.frame = tuple(names), FrameColumns.from_json(state.get("frame", {}))
         if method != "raise":
             mean = finite_row("fill", state["fill"], self.n_features)
-            self.filler = self._filler(method, mean)
+            self.filler = self.filler_of(method, mean)
 
 
 def _category_ids(values, column):
@@ -329,5 +255,6 @@ def _category_ids(values, column):
     return np.where(known, 1 + k, 0)
 
 
-def _key(word, lowercase):
+def key_of(word: str, lowercase: bool) -> str:
+    """Return how the vocabulary writes a word."""
     return word.lower() if lowercase else word

@@ -1,11 +1,13 @@
 """Labels in every form that models accept, as arrays: text, whole numbers, booleans."""
 
 from collections.abc import Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 
 from ..errors import ConfigError, ShapeError
+from .collection import Collection
 from .targets import one_each
 
 
@@ -37,18 +39,19 @@ def labels_of_steps(sequences: Sequence[Any], y: Any) -> list[np.ndarray]:
         raise ShapeError(f"y has {len(y)} sequences of labels; expected {len(sequences)}.")
     padded = isinstance(y, np.ndarray) and y.ndim == 2
     targets = []
-    for i, (labels, x) in enumerate(zip(y, sequences, strict=True)):
+    if isinstance(sequences, Collection):  # the steps are counted when it is read
+        counts = repeat(None) if sequences.lengths is None else sequences.lengths
+    else:
+        counts = map(len, sequences)
+    for i, (labels, n) in enumerate(zip(y, counts)):  # noqa: B905
         if not isinstance(labels, (list, tuple)) and np.ndim(labels) == 0:
             raise ShapeError(
                 f"y[{i}] is {labels!r:.60}; expected a label for every step (one label for each "
                 f"sequence is for SequenceClassifier)."
             )
-        labels = as_labels(f"y[{i}]", labels[: len(x)] if padded else labels)
-        if len(labels) != len(x):
-            raise ShapeError(
-                f"y[{i}] has {len(labels)} labels; expected {len(x)}, because X[{i}] has as many "
-                f"steps."
-            )
+        labels = as_labels(f"y[{i}]", labels if n is None or not padded else labels[:n])
+        if n is not None:
+            check_count(i, labels, n)
         targets.append(labels)
     kinds = {t.dtype.kind.replace("u", "i") for t in targets if len(t)}
     if len(kinds) > 1:
@@ -56,6 +59,14 @@ def labels_of_steps(sequences: Sequence[Any], y: Any) -> list[np.ndarray]:
             f"y mixes {', '.join(sorted(_KINDS[k] for k in kinds))}; expected labels of one kind."
         )
     return targets
+
+
+def check_count(i: int, labels: np.ndarray, n: int) -> None:
+    """Raise ShapeError where a sequence of n steps has another number of labels."""
+    if len(labels) != n:
+        raise ShapeError(
+            f"y[{i}] has {len(labels)} labels; expected {n}, because X[{i}] has as many steps."
+        )
 
 
 _KINDS = {"i": "whole numbers", "f": "floats", "b": "booleans", "U": "text"}

@@ -20,6 +20,7 @@ from .label_arrays import as_labels
 from .labels import Labels, unknown_note
 from .reports import Report
 from .supervised import SequenceModel
+from .survey import chosen, lengths_of
 from .tallies import LabelTally, in_parts
 from .targets import each
 from .training_sets import sample_weights
@@ -189,7 +190,8 @@ class LabelModel(SequenceModel):
             left = f"{len(ids) - len(kept):,} of {len(ids):,}"
             warnings.warn(f"{note} Sequences left out of the loss: {left}.", stacklevel=6)
         ids = ids[kept] if isinstance(ids, np.ndarray) else [ids[i] for i in kept]
-        return SequenceBatches([inputs[i] for i in kept], ids, self.batch_size)
+        scored = chosen(inputs, kept)
+        return SequenceBatches(scored, ids, self.batch_size, lengths=lengths_of(scored))
 
     def _joined(self, X, data, parts, group, columns=None):
         """Return one array, with a row for each sequence; where steps are labeled, the list."""

@@ -1,7 +1,8 @@
 """Mean and standard deviation of columns: computed from data, or read from a file."""
 
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Self
 
 import numpy as np
 
@@ -11,39 +12,91 @@ LARGEST = 1e150  # its square is finite in float64
 SMALL = 1e-140  # of numbers below it the square may be inexact or 0
 
 
+@dataclass(frozen=True)
+class Moments:
+    """Number, mean and standard deviation of the values of columns; missing ones do not count.
+
+    Attributes
+    ----------
+    count, mean, std : ndarray, shape (n,)
+    """
+
+    count: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+
+    @classmethod
+    def of(cls, rows: np.ndarray) -> Self:
+        """Compute them of rows (n_rows, n), float64, with NaN where a value is missing."""
+        count = np.full(rows.shape[1], len(rows))
+        with np.errstate(all="ignore"):
+            mean, std = rows.mean(axis=0), rows.std(axis=0)
+            for j in np.flatnonzero(np.isnan(mean) | (std < SMALL)):
+                present = rows[~np.isnan(rows[:, j]), j]
+                count[j] = len(present)
+                mean[j], std[j] = _of_column(present) if len(present) else (0.0, 0.0)
+        return cls(count, mean, std)
+
+    @classmethod
+    def merged(cls, parts: Sequence["Moments"]) -> "Moments":
+        """Return the moments of all rows from those of parts of them: Chan et al. 1983."""
+        if len(parts) == 1:
+            return parts[0]
+        count, mean, std = (
+            np.stack([getattr(part, f.name) for part in parts]) for f in fields(cls)
+        )
+        with np.errstate(all="ignore"):
+            _, exponent = np.frexp(np.maximum(np.abs(mean), std).max(axis=0))  # as `_of_column`
+            mean, std = np.ldexp(mean, -exponent), np.ldexp(std, -exponent)
+            share = count / np.maximum(count.sum(axis=0), 1)
+            whole = (share * mean).sum(axis=0)
+            square = (share * (std**2 + (mean - whole) ** 2)).sum(axis=0)
+            return cls(
+                count.sum(axis=0), np.ldexp(whole, exponent), np.ldexp(np.sqrt(square), exponent)
+            )
+
+    def to_json(self) -> list[list[float]]:
+        """Return everything, ready for JSON."""
+        return [self.count.tolist(), self.mean.tolist(), self.std.tolist()]
+
+    @classmethod
+    def from_json(cls, state: list[list[float]]) -> Self:
+        """Undo `to_json`."""
+        return cls(*map(np.array, state))
+
+    def mean_and_scale(
+        self, name: str, columns: Sequence[str] = ()
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean and standard deviation, the latter 1 where a column is constant.
+
+        Parameters
+        ----------
+        name : str
+            For the message.
+        columns : sequence of str
+            Names, for the message.
+
+        Raises
+        ------
+        ConfigError
+            The numbers are too large, or a column holds no value at all.
+        """
+        for j in np.flatnonzero(self.count == 0):
+            what = f"feature {j}" if len(columns) != len(self.mean) else repr(columns[int(j)])
+            raise ConfigError(
+                f"{name} holds no value in {what}, all are missing; expected at least one."
+            )
+        if not ((np.abs(self.mean) <= LARGEST) & (self.std <= LARGEST)).all():
+            raise ConfigError(f"{name} holds numbers too large to square; expected < 1e150.")
+        constant = self.std <= 1e-14 * np.abs(self.mean)  # except for rounding
+        return self.mean, np.where(constant, 1.0, self.std)
+
+
 def mean_and_scale(
     name: str, rows: np.ndarray, columns: Sequence[str] = ()
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of columns; the latter 1 where a column is constant.
-
-    Parameters
-    ----------
-    name : str
-        For the message.
-    rows : ndarray of float64, shape (n_rows, n)
-        Missing values (NaN) do not count.
-    columns : sequence of str
-        Names, for the message.
-
-    Raises
-    ------
-    ConfigError
-        The numbers are too large, or a column holds no value at all.
-    """
-    with np.errstate(all="ignore"):
-        mean, scale = rows.mean(axis=0), rows.std(axis=0)
-        for j in np.flatnonzero(np.isnan(mean) | (scale < SMALL)):
-            present = rows[~np.isnan(rows[:, j]), j]
-            if not len(present):
-                what = f"feature {j}" if len(columns) != len(mean) else repr(columns[int(j)])
-                raise ConfigError(
-                    f"{name} holds no value in {what}, all are missing; expected at least one."
-                )
-            mean[j], scale[j] = _of_column(present)
-        scale[scale <= 1e-14 * np.abs(mean)] = 1.0  # constant, except for rounding
-    if not ((np.abs(mean) <= LARGEST) & (scale <= LARGEST)).all():
-        raise ConfigError(f"{name} holds numbers too large to square; expected < 1e150.")
-    return mean, scale
+    """Return mean and standard deviation of the columns of rows: see `Moments`."""
+    return Moments.of(rows).mean_and_scale(name, columns)
 
 
 def _of_column(x):

@@ -1,7 +1,7 @@
 """Sequences in every form that models accept: checked, and as lists of arrays or of tokens.
 
 A list of arrays (T_i, n_features) or (T_i,); a padded array (m, T, n_features) or (m, T) with
-lengths; strings, read as characters; lists of words.
+lengths; strings, read as characters; lists of words; an object with ``len`` and ``[i]`` of these.
 """
 
 from collections.abc import Sequence
@@ -11,23 +11,24 @@ import numpy as np
 
 from ..checks import ArrayChecker
 from ..errors import ConfigError, ShapeError
+from .collection import Collection, is_collection
 
 LARGEST_CATEGORY = {"f4": 2**24, "f8": 2**53, "u8": 2**63 - 1}  # exact up to here, by type
 
 
-def as_sequences(X: Any, lengths: Any = None) -> list[Any]:
+def as_sequences(X: Any, lengths: Any = None) -> list[Any] | Collection:
     """Return the sequences of X, one by one.
 
     Parameters
     ----------
-    X : list of sequences, or ndarray, shape (m, T) or (m, T, n_features)
+    X : list of sequences, object with len and [i], or ndarray (m, T) or (m, T, n_features)
         An array's rows are sequences of T steps.
     lengths : sequence of m int, optional
         Only with an array: true lengths in 0..T.
 
     Returns
     -------
-    list
+    list, or Collection where X is memory-mapped or an object with ``len`` and ``[i]``
 
     Raises
     ------
@@ -48,14 +49,19 @@ def as_sequences(X: Any, lengths: Any = None) -> list[Any]:
         if len(X) == 0:
             raise ShapeError(f"X has 0 sequence(s) {X.shape}; expected a minimum of 1.")
         lengths = ArrayChecker().lengths("lengths", lengths, *X.shape[:2])
+        if isinstance(X, np.memmap):
+            return Collection(X, np.full(*X.shape[:2]) if lengths is None else lengths)
         return list(X) if lengths is None else [x[:n] for x, n in zip(X, lengths, strict=True)]
     if lengths is not None:
         raise ShapeError("lengths given with a list; expected none, as it has its own.")
-    if not isinstance(X, (list, tuple, np.ndarray)):
-        raise ShapeError(f"X is a {type(X).__name__}; expected a list of sequences.")
+    if not (is_collection(X) or isinstance(X, (list, tuple, np.ndarray))):
+        raise ShapeError(
+            f"X is a {type(X).__name__}; expected a list of sequences, or an object with len and "
+            f"[i]."
+        )
     if len(X) == 0:
         raise ShapeError("X has 0 sequence(s); expected a minimum of 1.")
-    return list(X)
+    return Collection(X) if is_collection(X) else list(X)
 
 
 def as_plain(X: Any) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import extras
 from ..checks import require_finite
+from ..distributed import connect
 from ..errors import ConfigError, operation, within
 from ..network import Network
 from ..readers import Data
@@ -23,12 +24,14 @@ from .fitted import as_fitted, fitting
 from .hyperparameters import check, option, redefault
 from .inputs import as_data
 from .kinds import Columns, Flag, Optional, Whole
+from .label_arrays import check_count
 from .labels import Labels
 from .lazy import predict_in_batches
 from .missing import Missing, MissingValues
 from .model_stream import ModelStream, run_over
 from .names import aligned, listed, warn_of_changes
 from .starting import described
+from .survey import chosen, lengths_of, prepared
 from .targets import each
 from .training_sets import held_out, loss_factors, sample_weights
 
@@ -167,7 +170,9 @@ class SequenceModel(Model):
         X : list of n sequences, ndarray of shape (n, T, n_features) or (n, T), data frame, or Data
             A sequence is an array (T_i, n_features) or (T_i,), a str (read as characters), or a
             list of words. A data frame with `group` has a row for each time step; without `group`
-            each row is a sequence. Data is what the functions of `bptt.readers` return.
+            each row is a sequence. Data is what the functions of `bptt.readers` return. Any other
+            object with ``len`` and ``[i]``, and a memory-mapped array, is not held in memory: a
+            sequence is read once before the training, and again in each epoch.
         y : list, ndarray, Series or str
             The targets of the n sequences: one for each, or for a tagger one for each time step.
             With a data frame also the name of a column; with `group`, a Series may have an entry
@@ -239,11 +244,11 @@ class SequenceModel(Model):
         frame = FrameColumns.of(X, y, group, time)
         if goes_on:
             new._encoder, new._target = self._encoder, self._target
-            data, targets = new._read_known(X, y, lengths, group, time)
+            data, targets = new._read_known(X, y, lengths, group, time, whole=False)
             if classes is not None:
                 self._target.check_classes(classes)
         else:
-            data, targets = self._read(X, y, lengths, frame)
+            data, targets = self._read(X, y, lengths, frame, whole=False)
             warn_of_changes(X, data)
             new._target = self.target.learn(targets if classes is None else classes)
         n, rng = len(data.X), np.random.default_rng(self.seed)
@@ -258,13 +263,14 @@ class SequenceModel(Model):
             training = training[weights[training] > 0]
             if not len(training):
                 raise ConfigError("sample_weight is 0 for every sequence that is not held out.")
-        if not goes_on:
-            new._encoder = Encoder.learn(data, training, self, frame)
-        inputs = new._encoder.encode(data)
+        communicator = connect(options.get("distributed"))
+        encoder = new._encoder if goes_on else None
+        new._encoder, inputs, content = prepared(data, encoder, communicator, training, self, frame)
+        self._check_steps(targets, inputs)
         scored = None
         if validation is not None:
             with within("validation"):
-                scored = new._validation(validation)
+                scored = new._validation(validation, communicator)
         elif len(held):
             scored = self._batches(inputs, encoded, held, weights)
         return self._train(
@@ -272,20 +278,28 @@ class SequenceModel(Model):
             new._target.objective(encoded, self),
             self._batches(inputs, encoded, training, weights),
             scored,
-            digest([*inputs, *each(encoded), *([] if weights is None else [weights])],
+            digest([*content, *each(encoded), *([] if weights is None else [weights])],
                    new.fitted_state()),
             rng,
             **options,
         )  # fmt: skip
 
-    def _batches(self, inputs, targets, chosen, weights):
+    def _batches(self, inputs, targets, places, weights):
         """Return the chosen sequences with their targets, in batches."""
-        some = [inputs[i] for i in chosen]
-        own = targets[chosen] if isinstance(targets, np.ndarray) else [targets[i] for i in chosen]
+        some = chosen(inputs, places)
+        own = targets[places] if isinstance(targets, np.ndarray) else [targets[i] for i in places]
+        lengths = lengths_of(some)
         if weights is None:
-            return SequenceBatches(some, own, self.batch_size)
-        counts = np.ones(len(some)) if self.pooling is not None else np.array(list(map(len, some)))
-        return SequenceBatches(some, own, self.batch_size, loss_factors(weights[chosen], counts))
+            return SequenceBatches(some, own, self.batch_size, lengths=lengths)
+        counts = np.ones(len(some)) if self.pooling is not None else lengths
+        factors = loss_factors(weights[places], counts)
+        return SequenceBatches(some, own, self.batch_size, factors, lengths)
+
+    def _check_steps(self, targets, inputs):
+        """Refuse labels of steps whose number is not that of a sequence of a collection."""
+        if self.pooling is None:
+            for i, (labels, n) in enumerate(zip(targets, lengths_of(inputs), strict=True)):
+                check_count(i, labels, n)
 
     @operation
     @fitting
@@ -310,16 +324,18 @@ class SequenceModel(Model):
         """
         return self._pass(X, y, sample_weight=sample_weight, progress=progress)
 
-    def _read(self, X, y, lengths, frame, names=()):
+    def _read(self, X, y, lengths, frame, names=(), whole=True):
+        """Read data and their targets; with `whole`, the sequences of a collection too."""
         per_step = self.pooling is None
         data = as_data(X, y, lengths=lengths, frame=frame, names=names, per_step=per_step)
+        data = data.but(X=list(data.X)) if whole else data
         return data, self.target.read(data.X, data.y, per_step=per_step)
 
-    def _read_known(self, X, y=None, lengths=None, group=None, time=None):
+    def _read_known(self, X, y=None, lengths=None, group=None, time=None, whole=True):
         """Read data for the fitted model, with the features in its order, and the targets."""
         own = self._encoder
         frame = own.frame.but(group=group, time=time)
-        data, targets = self._read(X, y, lengths, frame, own.names)
+        data, targets = self._read(X, y, lengths, frame, own.names, whole)
         return self._known(X, data), targets
 
     def _known(self, X, data):
@@ -328,20 +344,23 @@ class SequenceModel(Model):
         warn_of_changes(X, known)
         return known
 
-    def _validation(self, given):
+    def _validation(self, given, communicator):
         is_pair = isinstance(given, (tuple, list)) and len(given) == 2
         if not (is_pair or isinstance(given, Data) or as_frame(given) is not None):
             raise ConfigError(
                 f"it is a {type(given).__name__}; expected a pair (X, y), a data frame or Data."
             )
         X, y = given if is_pair else (given, None)
-        data, targets = self._read(X, y, None, self._encoder.frame, self._encoder.names)
-        inputs = self._encoder.encode(self._known(X, data))
+        own = self._encoder
+        data, targets = self._read(X, y, None, own.frame, own.names, whole=False)
+        _, inputs, _ = prepared(self._known(X, data), own, communicator)
+        self._check_steps(targets, inputs)
         return self._scored(inputs, targets)
 
     def _scored(self, inputs, targets):
         """Return batches of validation data."""
-        return SequenceBatches(inputs, self._target.encode(targets), self.batch_size)
+        encoded = self._target.encode(targets)
+        return SequenceBatches(inputs, encoded, self.batch_size, lengths=lengths_of(inputs))
 
     # -- predictions -------------------------------------------------------------------------
 

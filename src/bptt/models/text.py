@@ -26,20 +26,19 @@ class Vocabulary:
         self._by_code: np.ndarray | None = None
 
     @classmethod
-    def of(
-        cls, texts: Iterable[Iterable[str]], limit: int | None = None, min_count: int = 1
+    def counted(
+        cls, counts: Counter[str], limit: int | None = None, min_count: int = 1
     ) -> "Vocabulary":
-        """Collect the tokens of texts, sorted.
+        """Return the tokens that were counted, sorted.
 
         Parameters
         ----------
-        texts : iterable of list of str
+        counts : Counter
         limit : int, optional
             Keep only the most frequent tokens.
         min_count : int
             Leave out tokens that occur less often.
         """
-        counts = Counter(t for tokens in texts for t in tokens)
         return cls(sorted(t for t, n in counts.most_common(limit) if n >= min_count))
 
     @classmethod
