@@ -66,6 +66,10 @@ def test_inputs_are_replaced_by_those_of_another_window():
     for seed in range(6):  # of the only two windows
         memory = inspect.effective_memory(network, X[:2, :4], p, lags=3, positions=1, seed=seed)
         assert memory.change[0] > 0
+    p["rnn0.Wax"] = np.ones((N, 1))
+    constant = np.stack([np.full((4, 1), v) for v in (1.0, 2.0)])  # each step differs by 1
+    memory = inspect.effective_memory(network, constant, p, lags=3, positions=5)
+    np.testing.assert_allclose(memory.change, np.sqrt(N) * np.array([4, 3, 2, 1]))
     with pytest.raises(ConfigError, match="X has a single window of 4 steps"):
         inspect.effective_memory(network, X[:1, :4], p, lags=3)
 
