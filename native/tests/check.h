@@ -113,14 +113,18 @@ struct Layer {
     bptt::forward<T>(p, weights(), in, from(state0), {out.data(), index(p.T) * p.n_a, p.n_a}, to(final_state, p.m),
                      keep ? &tape : nullptr);
   }
-  void backward(T* dtable = nullptr, bool need_dx = true) {
+  // d_params receives the gradients of one part behind those of the one before, dtable likewise.
+  void backward(T* dtable = nullptr, bool need_dx = true, std::vector<int> parts = {}) {
+    if (parts.empty()) parts = {p.m};
     dx.assign(x.size(), T(99));
     d_params.clear();
     Gradients<T> g{};
-    g.parts.push_back({p.m, {}, dtable});
+    for (std::size_t k = 0; k < parts.size(); ++k)
+      g.parts.push_back({parts[k], {}, dtable ? dtable + k * tape.in.n_tokens * p.n_x : nullptr});
     for (std::size_t i = 0; i < params.size(); ++i) {
-      d_params.emplace_back(params[i].size());
-      attach<T>(cell.params[i], d_params[i].data(), p.n_x, p.n_a, g.parts[0].weights);
+      d_params.emplace_back(params[i].size() * parts.size());
+      for (std::size_t k = 0; k < parts.size(); ++k)
+        attach<T>(cell.params[i], d_params[i].data() + k * params[i].size(), p.n_x, p.n_a, g.parts[k].weights);
     }
     if (!dtable && need_dx) g.dx = {dx.data(), index(p.T) * p.n_x, p.n_x};
     g.dstate0 = to(dstate0, p.m);

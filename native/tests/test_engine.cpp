@@ -55,6 +55,17 @@ static void bits(const std::string& isa, Cell cell, int n_x, int n_a) {
   check(finite, what + "NaN in padding");
   l.forward(false);
   check(same_bits(out, l.out), what + "inference gives the bits of training");
+  for (int threads : {1, 3}) {  // a part of all rows among empty ones
+    set_num_threads(threads);
+    l.forward(), l.backward(nullptr, true, {0, m, 0});
+    bool same = same_bits(dx, l.dx) && same_bits(da0, l.dstate0[0]);
+    for (std::size_t i = 0; i < d_params.size(); ++i) {
+      const auto &whole = d_params[i], &parts = l.d_params[i];
+      for (std::size_t j = 0; j < whole.size(); ++j)
+        same = same && parts[j] == 0 && parts[whole.size() + j] == whole[j] && parts[2 * whole.size() + j] == 0;
+    }
+    check(same, what + "gradients of parts");
+  }
   for (int threads : {2, 3, 5}) {
     set_num_threads(threads);
     l.forward(), l.backward();
