@@ -148,7 +148,7 @@ def _summed(run, network, objective, batch, shares):
         rows, before = shares.together(batch, parts), [shares.state(k) for k in parts]
         return part_gradients(network, run.parameters, objective, rows, before, rngs)
 
-    groups = shares.passes(batch, network.by_rows)
+    groups = shares.passes(batch, network, run.parameters)
     for parts, found in zip(groups, shares.each(groups, work), strict=True):
         for k, (total, weight, g, state) in zip(parts, found, strict=True):
             sums[k], nodes[0, k], states[k] = (total, weight), g, state

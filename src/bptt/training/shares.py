@@ -21,9 +21,9 @@ from .run import Run
 
 STOP, DUE, STEP = range(3)  # what the ranks agree on in each step, beside the sums
 MESSAGE = 400  # bytes of an error message that ranks exchange
-# Most rows, steps and parts of a pass of several parts. More rows are not faster; gradients of
-# steps and of parts need memory.
-ROWS, STEPS, PARTS = 64, 2**14, 16
+# Most rows, steps and bytes of gradients of a pass of several parts. More rows are not faster, nor
+# are large models; steps and gradients need memory.
+ROWS, STEPS, BYTES = 64, 2**14, 2**25
 
 
 class Shares:
@@ -103,7 +103,9 @@ class Shares:
                 found.append((own.taken(np.concatenate(rows)), sizes))
         return found
 
-    def passes(self, batch: Batch, by_rows: bool) -> list[range]:
+    def passes(
+        self, batch: Batch, network: Network, parameters: dict[str, np.ndarray]
+    ) -> list[range]:
         """Divide the own parts into groups, the parts of each to be computed in one pass.
 
         No result depends on the groups, of a network that is `by_rows`; else each part has a pass
@@ -112,11 +114,13 @@ class Shares:
         """
         n, own = len(self.own), self.own
         together = 1
-        if n > 1 and by_rows:
+        if n > 1 and network.by_rows:
             rows, steps = (
                 sum(sizes) / self.n for sizes in zip(*map(_sizes, batch.parts), strict=True)
             )
-            together = min(PARTS, int(ROWS / max(rows, 1)), int(STEPS / max(steps, 1)))
+            size = sum(p.nbytes for p in parameters.values())
+            most = (BYTES, size), (ROWS, rows), (STEPS, steps)
+            together = min(int(limit / max(each, 1)) for limit, each in most)
         groups = ceil(n / together) if together > 2 else n
         groups = min(n, max(get_num_threads(), groups))
         return [own[r.start : r.stop] for r in (own_parts(n, j, groups) for j in range(groups))]
