@@ -56,7 +56,10 @@ def gradients(
         )
         outputs = {}
         dx, _, _ = network.backward(
-            tape, _start(y[0], target)[np.newaxis], watch=lambda n, d, o=outputs: o.update({n: d})
+            tape,
+            _start(y[0], target)[np.newaxis],
+            parts=(),
+            watch=lambda n, d, o=outputs: o.update({n: d}),
         )
         if dx is not None:
             found.setdefault("x", []).append(dx[0])
