@@ -49,19 +49,34 @@ inline Depth depth_of_blocks(int count, const int* block, int n_a, index apart) 
   return d;
 }
 
-// One tile: z[r][col[v]] = start + sum_k a[r][k] * panel[k][v], for P full panels of N vectors that are
-// panel_size elements apart. start: start[r * start_step][col[v]], or 0 where there is none.
+// One tile: z[r][col[v]] = start + sum_k a[r][k] * panel[k][v], for P full panels of N vectors that are `apart`
+// elements apart; r counts from first_row. start: start[r * start_step][col[v]], or 0 where there is none.
 template <class T>
 struct TileOf {
-  Depth depth;
-  const T* const* a[2];
-  const T* panel[2];
-  index panel_size[2];
+  struct Run {
+    const T* const* a;
+    index at;
+    const T* panel;
+    index apart;
+    int count;
+  } run[kMaxBlocks];
+  int runs = 0, first_row = 0;
   const T* const* start;
   int start_step;
   T* const* z;
   const index* col;
   Prefetch::Lines prefetch;
+
+  // Runs of the depth; the panels of `vectors` vectors of each operand.
+  void take(const Depth& depth, int vectors, const T* const* const* a, const T* const* panel, const index* apart) {
+    const T* next[2] = {panel[0], panel[1]};
+    runs = depth.runs;
+    for (int i = 0; i < runs; ++i) {
+      const Depth::Run& d = depth.run[i];
+      run[i] = {a[d.operand], d.at, next[d.operand], apart[d.operand], d.count};
+      next[d.operand] += index(d.count) * vectors * VL<T>;
+    }
+  }
 };
 
 template <class T, int R, int N, int P>
@@ -72,21 +87,17 @@ BPTT_INLINE void unit_tile_fixed(const TileOf<T>& t) {
     tile.load_from([&](int r, int v) { return t.start[r * t.start_step] + t.col[v]; });
   else
     tile.zero();
-  const T* panel = t.panel[0];
-  int last = 0;
   Prefetch::Lines prefetch = t.prefetch;
-  for (int i = 0; i < t.depth.runs; ++i) {
-    const int count = t.depth.run[i].count, operand = t.depth.run[i].operand;
-    const index apart = t.panel_size[operand];
-    if (operand > last) panel = t.panel[last = operand];
-    const T* row[R];
+  for (int i = 0; i < t.runs; ++i) {
+    const auto& run = t.run[i];
+    const T *row[R], *panel = run.panel;
+    const index apart = run.apart;
     BPTT_UNROLL
-    for (int r = 0; r < R; ++r) row[r] = t.a[operand][r] + t.depth.run[i].at;
+    for (int r = 0; r < R; ++r) row[r] = run.a[t.first_row + r] + run.at;
     tile.multiply_add(
-        count, [&](int r, int k) { return row[r] + k; },
+        run.count, [&](int r, int k) { return row[r] + k; },
         [&](int v, int k) { return panel + (v / N) * apart + (k * N + v % N) * L; }, prefetch);
-    panel += count * N * L;
-    prefetch.from += count * prefetch.step;
+    prefetch.from += run.count * prefetch.step;
   }
   tile.store_to([&](int r, int v) { return t.z[r] + t.col[v]; });
 }
@@ -147,7 +158,8 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
   const int K = depth.count();
   Prefetch nothing;
   index col[16];
-  TileOf<T> t{depth, {&a}, {packed}, {}, start ? &start : nullptr, 0, &z, col, nothing.next(0)};
+  TileOf<T> t;
+  t.start = start ? &start : nullptr, t.start_step = 0, t.z = &z, t.col = col, t.prefetch = nothing.next(0);
   for (int done = 0; done < u.entries();) {
     const PanelGroup g = next_panels(u, 1, done);
     const int vectors = g.vectors * g.at_once;
@@ -155,7 +167,9 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
       col[v] = u.block[block] * n_a_padded + unit * L;
       if (++block == u.count) block = 0, ++unit;
     }
-    t.panel[0] = packed + index(g.begin) * L * K, t.panel_size[0] = index(K) * g.vectors * L;
+    const T *const *rows[2] = {&a}, *panel[2] = {packed + index(g.begin) * L * K};
+    const index apart[2] = {index(K) * g.vectors * L};
+    t.take(depth, g.vectors, rows, panel, apart);
     unit_tile(1, g.vectors, g.at_once, t);
     done += vectors;
   }
@@ -215,6 +229,7 @@ inline void panel_products(const Product<T>& p, int b0, int b1, int k0, int k1, 
   const UnitPanels& u = p.u;
   const int K = p.depth.count(), rows = b1 - b0, first = p.depth.count(0), second = K - first;
   const int together = index(u.entries()) * L > p.columns ? kRowBlock : rows;  // then each panel by itself
+  const bool far = index(u.entries()) * K * kVecBytes > cache_sizes.l2 / 2;    // panels that do not stay in L2
   // Where step k of the depth of panels from column vector e on begins, in the panels of an operand.
   const auto at = [&](int operand, int e, int vectors, int k) {
     const int steps = operand ? second : first, own = operand ? max(k - first, 0) : min(k, first);
@@ -248,27 +263,22 @@ inline void panel_products(const Product<T>& p, int b0, int b1, int k0, int k1, 
         else
           bytes = 0;
       }
+      if (!far) bytes = 0;
       const index a_tile = bytes / (tiles > 4 ? tiles / 2 : 2) + 1;
       const index a_step = Prefetch::lines(nullptr, a_tile, count).step;
       const index bytes0 = index(max(first - kn, 0)) * n.vectors * kVecBytes;  // before the second operand
       const T* next[2] = {at(0, n.begin, n.vectors, kn), at(1, n.begin, n.vectors, kn)};
-      TileOf<T> t{p.depth.slice(ka, kb),
-                  {},
-                  {},
-                  {index(first) * vectors * L, index(second) * vectors * L},
-                  nullptr,
-                  1,
-                  nullptr,
-                  col,
-                  {}};
-      t.panel[0] = at(0, e, vectors, ka), t.panel[1] = at(1, e, vectors, ka);
+      const T* const* a[2] = {p.a[0] + b0, second > 0 ? p.a[1] + b0 : nullptr};
+      const T* panel[2] = {at(0, e, vectors, ka), at(1, e, vectors, ka)};
+      const index apart[2] = {index(first) * vectors * L, index(second) * vectors * L};
+      TileOf<T> t;
+      t.take(p.depth.slice(ka, kb), vectors, a, panel, apart);
+      t.start_step = 1, t.col = col;
       const bool begins = ka == 0;
       if (begins) t.start_step = p.start_step;
       for (int j = 0, r0 = 0, r1; j < tiles; ++j, r0 = r1) {
         r1 = r0 + height + (j < taller);
-        t.a[0] = p.a[0] + b0 + r0;
-        if (second > 0) t.a[1] = p.a[1] + b0 + r0;
-        t.z = z + r0;
+        t.first_row = r0, t.z = z + r0;
         t.start = !begins ? z + r0 : p.start ? p.start + (b0 + r0) * p.start_step : nullptr;
         if (const index from = j * a_tile; from < bytes) {
           const char* lines = reinterpret_cast<const char*>(next[from >= bytes0]);
