@@ -137,6 +137,7 @@ class Prefetch {
     if (count_ < kMost) region_[count_++] = {static_cast<const char*>(from), bytes};
   }
   BPTT_INLINE Lines next(int iterations) {
+    if (current_ < count_ && region_[current_].left <= kShort * kLine) fetch_short();
     if (current_ == count_ || iterations == 0) return {reinterpret_cast<const char*>(this), 0};
     Region& r = region_[current_];
     const Lines found = lines(r.from, r.left, iterations);
@@ -146,7 +147,15 @@ class Prefetch {
   }
 
  private:
-  static constexpr int kLine = 64, kMost = 128;
+  static constexpr int kLine = 64, kMost = 128, kShort = 16;
+
+  // A row of a caller's array is a few lines: a product's loop for each would leave most of its iterations unused.
+  __attribute__((noinline)) void fetch_short() {
+    for (int lines = 0; lines < 2 * kShort && current_ < count_ && region_[current_].left <= kShort * kLine;
+         ++current_)
+      for (index at = 0; at < region_[current_].left; at += kLine, ++lines)
+        __builtin_prefetch(region_[current_].from + at, 0, 2);
+  }
   struct Region {
     const char* from;
     index left;
