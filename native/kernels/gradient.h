@@ -9,7 +9,9 @@
 namespace bptt {
 namespace BPTT_NS {
 
-constexpr int kSlotBlock = 192;  // slots summed in registers: their rows' panel takes half of an L1 cache
+// Slots summed in registers. Their rows' panel takes half of an L1 cache; with 32 registers a tile is large enough
+// to read it from the L2.
+constexpr int kSlotBlock = kRegisters == 32 ? 384 : 192;
 constexpr int kGradientWidth = 3;
 
 template <class T>
@@ -101,15 +103,19 @@ BPTT_INLINE void each_group(const Gradient<T>& g, int n_part, int n_parts, F f) 
 
 template <class T>
 inline void copy_rows(const Gradient<T>& g, int k0, int slots, int n_part, int n_parts, T* to) {
-  constexpr int L = VL<T>;
-  for (int k = 0; k < slots; ++k) {
-    T* panel = to;
-    each_group(g, n_part, n_parts, [&](const auto& s, int v0, int v1) {
-      const T* from = s.row[k0 + k] + v0 * L;
-      for (int v = 0; v < v1 - v0; ++v) store(panel + (k * (v1 - v0) + v) * L, load(from + v * L));
-      panel += (v1 - v0) * kSlotBlock * L;
+  constexpr int L = VL<T>, kAhead = 16;
+  each_group(g, n_part, n_parts, [&](const auto& s, int v0, int v1) {
+    with_number<kGradientWidth>(v1 - v0, [&](auto n) BPTT_ALWAYS {
+      constexpr int N = decltype(n)::value;
+      for (int k = 0; k < slots; ++k) {
+        const T* later = s.row[min(k0 + k + kAhead, g.slots - 1)] + v0 * L;  // the caller's rows lie far apart
+        BPTT_UNROLL
+        for (int v = 0; v < N; ++v) __builtin_prefetch(later + v * L);
+        store_pack(to + k * N * L, L, load_pack<T, N>(s.row[k0 + k] + v0 * L, L));
+      }
+      to += N * kSlotBlock * L;
     });
-  }
+  });
 }
 
 // The rows of dW of column vectors j0 .. j1-1 of dz; every n_parts-th group of columns, starting with n_part.
