@@ -102,13 +102,14 @@ def prepared(
         return encoder, inputs, inputs
     chosen = np.zeros(len(data.X), bool)
     chosen[list(training)] = True
-    learner = None
-    if encoder is None:
+    if encoder is not None:
+        lengths, sha, _ = _read(data, chosen, encoder, communicator)
+    else:
         first = int(np.argmax(chosen))
         like = data.X[first]
         learner = Learner(data, kind_of(like), first, like, model, frame)
-    lengths, sha, seen = _read(data, chosen, learner or encoder, communicator)
-    encoder = encoder if learner is None else learner.learned(seen)
+        lengths, sha, seen = _read(data, chosen, learner, communicator)
+        encoder = learner.learned(seen)
     return encoder, Encoded(data, encoder, lengths), [np.frombuffer(sha.digest(), np.uint8)]
 
 
