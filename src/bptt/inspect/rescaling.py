@@ -40,7 +40,7 @@ def temporal_rescaling(
     method : {"gradient", "gradient_x_input", "integrated_gradients", "occlusion"}
     quantile : float, in [0, 1]
         Steps whose relevance is below this quantile have the importance 0, and take no attribution
-        for each feature. Default: that of the authors' code.
+        for each feature. Default: that of TSInterpret.
 
     Returns
     -------
