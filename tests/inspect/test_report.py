@@ -18,9 +18,11 @@ from bptt.inspect import attribute, error_split, probabilities, trace
 from bptt.inspect.drawings import of_histograms
 from bptt.inspect.report import report
 from bptt.inspect.report_drawings import svg
+from bptt.inspect.report_states import _few
 from bptt.interop import save
 from bptt.models import Forecaster, LanguageModel, SequenceClassifier
 from bptt.readers import Data
+from tests.support.model_cases import MODELS
 
 TEXT = "the <cat> sat. " * 30
 RNG = np.random.default_rng(0)
@@ -215,6 +217,34 @@ def test_the_page_compares_sequences_and_their_losses_by_length():
     assert page.count("Not computed") == 0  # half of the sequences are long enough for each lag
     assert "Not computed: loss_by_length: y has no labels" in report(model, X)
     assert "Loss by length" not in report(model, [x[:5] for x in X])
+
+
+@pytest.mark.parametrize("name", ["SequenceTagger", "SequenceRegressor", "Forecaster"])
+def test_a_map_is_marked_by_what_the_model_predicts(name):
+    row = MODELS[name]
+    model = row.build().fit(*row.data, progress="silent")
+    X = row.data[0]
+    page = report(model, X, example=0 if name == "Forecaster" else 1)
+    rows = _csv(page, "map_of_states.csv")
+    labels = [r[1] for r in rows]
+    if name == "SequenceTagger":
+        assert labels == [str(tag) for tag in model.predict(X)[1]]
+    elif name == "SequenceRegressor":
+        values = [float(model.predict(X)[int(r[0])]) for r in rows]
+        limits = np.quantile(values, [1 / 3, 2 / 3])
+        words = np.array(["below", f"{limits[0]:.3g}", "above"])
+        assert [k.split()[0] for k in labels] == words[np.digitize(values, limits)].tolist()
+    else:
+        steps = len(rows)
+        assert labels == [
+            f"{['first', 'second', 'last'][3 * t // steps]} third" for t in range(steps)
+        ]
+    assert f"step {len(rows) - 1}</title>" in page or f"sequence {len(rows) - 1}</title>" in page
+
+
+def test_rare_labels_of_a_map_are_others():
+    assert _few([*"aabbccddeeffgghhij"]) == [*"aabbccddeeffgg", *["others"] * 4]
+    assert _few([1, 2]) == ["1", "2"]
 
 
 def test_names_of_features_are_escaped():
