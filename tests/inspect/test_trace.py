@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from bptt import Forecaster, LanguageModel, Network, SequenceClassifier, inspect
-from bptt.errors import ConfigError
+from bptt.errors import ConfigError, ShapeError
 from bptt.layers import GRU, LSTM, RNN, Dense, Embedding, Recurrent
 from tests.cells import OWN
 
@@ -126,3 +126,18 @@ def test_an_own_cell_shows_the_pre_activations_that_its_record_names():
     assert found.names == ("recurrent0.ut", "recurrent0.zut")
     z = found.flat("recurrent0.zut")
     np.testing.assert_allclose(found.flat("recurrent0.ut"), 1 / (1 + np.exp(-z)))
+
+
+def test_what_padding_holds_is_in_no_trace_and_no_gradient():
+    network = Network([LSTM(3, 4, bidirectional=True), Dense(8, 2)])
+    p = network.init(np.random.default_rng(1))
+    padded, lengths = np.full((3, 9, 3), np.nan, np.float32), [len(x) for x in X]
+    for row, x in zip(padded, X, strict=True):
+        row[: len(x)] = x
+    for function in (inspect.trace, lambda *a, **o: inspect.gradients(a[0], a[1], 1, a[2], **o)):
+        found, expected = function(network, padded, p, lengths=lengths), function(network, X, p)
+        assert found.lengths.tolist() == lengths
+        for name in expected:
+            np.testing.assert_array_equal(found.flat(name), expected.flat(name))
+    with pytest.raises(ShapeError, match="lengths has 3 values; expected 3, each within X"):
+        inspect.trace(network, padded, p, lengths=[5, 2, 10])
