@@ -150,6 +150,11 @@ def test_conformal_half_widths_are_order_statistics_of_finite_samples():
         conformal.radius(0.96)
 
 
+def test_a_calibration_keeps_a_bounded_number_of_errors():
+    zeros = np.zeros((2**15, 2, 2))
+    assert Conformal.of(zeros, zeros).errors.shape == (2**14, 2, 2)
+
+
 def test_a_report_has_the_intervals_that_the_calibration_reaches():
     model = Forecaster(**SETTINGS).fit(WAVE[:50], **QUIET).calibrate(WAVE[:18])  # 4 forecasts
     metrics_of_all = [row[0] for row in model.score_report(Data([WAVE[:, np.newaxis]]))[1].rows]

@@ -73,6 +73,15 @@ def test_several_series_have_their_own_covariates():
         own.predict(future=long[long.unique_id == "a"])
 
 
+def test_covariates_are_standardized_by_the_training_part_alone():
+    data = table(80)
+    data.loc[data.index[60:], "promo"] += 100.0  # held out
+    held = Forecaster(**HOW, future=["promo"], validation_fraction=0.25).fit(data, **QUIET)
+    alone = Forecaster(**HOW, future=["promo"]).fit(data[:60], **QUIET)
+    for name, values in alone.parameters_.items():
+        assert same_bits(held.parameters_[name], values)
+
+
 def test_future_covariates_without_ids_are_those_of_all_series():
     both = pd.concat([table(40, seed=k).assign(id=name) for k, name in enumerate("ab")])
     model = Forecaster(**HOW, future=["promo"]).fit(both, group="id", **QUIET)
