@@ -140,7 +140,9 @@ def test_an_example_behind_the_data_of_the_statistics_is_whole(monkeypatch):
     network = Network([LSTM(2, 3), Dense(3, 1)])
     X = [RNG.normal(size=(20, 2)) for _ in range(3)]
     for example in (0, 2):
-        data = _data(report(network, X, network.init(RNG, np.float64), example=example))
+        page = report(network, X, network.init(RNG, np.float64), example=example)
+        assert _csv(page, "nearest_stretches.csv")[0][0] == str(example)
+        data = _data(page)
         assert data["steps"] == 15
         assert len(_values(data["rows"]["lstm0.c"], 0)) == 15
 
