@@ -69,6 +69,10 @@ def language(browser, folder):
     browser.value("document.querySelector('circle[data-pick]').dispatchEvent("
                   "new MouseEvent('click', {bubbles: true}))")  # fmt: skip
     browser.wait("document.getElementById('row').value == 'lstm0.ft'")
+    point = "[...document.querySelectorAll('path[data-go]')].find(e => +e.dataset.go > 3000)"
+    step = int(browser.value(f"{point}.dataset.go"))  # of the map, on another page of the text
+    browser.value(f"{point}.dispatchEvent(new MouseEvent('click', {{bubbles: true}}))")
+    browser.wait(f"document.getElementById('value').textContent.startsWith('step {step} ')")
     browser.open(path, scripts=False)
     assert browser.value("document.getElementById('picker').hidden")
     spans = "[...document.querySelectorAll('#steps span')]"
