@@ -75,6 +75,23 @@ def test_the_probabilities_of_a_page_are_those_of_the_score(language):
     np.testing.assert_allclose(shown.reshape(-1, 5), likely.top[0], atol=1 / 400)
 
 
+def test_the_facts_of_a_page_and_the_difference_of_two_models(language):
+    other = LanguageModel(units=4, epochs=20, batch_size=2, learning_rate=0.05)
+    other.fit(TEXT, progress="silent")
+    page = report(language, TEXT, unit="lstm0.c:2", compare=other)
+    own, theirs = (probabilities(m, TEXT) for m in (language, other))
+    share = [f"{np.mean(own.rank[0] < k):.1%}" for k in (1, 5)]
+    assert f"at {share[0]} of the steps, among the five likeliest at {share[1]}." in page
+    assert np.mean(own.rank[0] < 5) != np.mean(own.rank[0] < 6)
+    mean = float(re.findall(r"The true token is (.*?) likelier", page)[0])
+    assert mean == pytest.approx((own.true[0] - theirs.true[0]).mean(), abs=2e-3)
+    assert abs(mean) > 4e-3
+    c = trace(language, TEXT)["lstm0.c"][0][:, 2]
+    lined = page.count(";border-color:rgba(var(--minus),.9)")  # against the unit's sign
+    limits = [(c < k * np.abs(c).max()).sum() for k in (-0.11, -0.09)]
+    assert 0 < limits[0] <= lined <= limits[1] < (c < 0).sum()
+
+
 def test_a_page_without_room_holds_what_is_asked_for_and_says_so(language, monkeypatch):
     monkeypatch.setattr("bptt.inspect.report.SIZE", 30_000)
     rows = _data(report(language, TEXT, unit="lstm0.ot:4"))["rows"]
@@ -127,6 +144,16 @@ def test_sequences_of_numbers_have_a_page():
     for j in range(2):
         shown = _values(data["rows"]["attribution by feature"], j)
         np.testing.assert_allclose(shown, own[:, j], atol=np.abs(own).max() / 250)
+    lines = re.findall(r'<polyline points="(.*?)"', frame)
+    fills = re.findall(r"fill:rgba\(var\(--(plus|minus)\),(.*?)\)", frame)
+    for j, line in enumerate(lines):
+        y = np.array([point.split(",")[1] for point in line.split()], float)
+        low, high = X[1][:, j].min(), X[1][:, j].max()  # one over another, high values above
+        np.testing.assert_allclose(
+            y, 44 * j + 40 - 36 * (X[1][:, j] - low) / (high - low), atol=0.1
+        )
+        shown = [float(a) * (1 if sign == "plus" else -1) for sign, a in fills[9 * j : 9 * j + 9]]
+        np.testing.assert_allclose(shown, 0.6 * own[:, j] / np.abs(own).max(), atol=0.01)
     assert report(model, Data(X), example=1) == page
     network, parameters = model.network_, model.parameters_  # such as an imported one
     scaled = [x.astype(np.float32) for x in model.network_inputs(X)]
