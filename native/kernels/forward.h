@@ -215,7 +215,7 @@ void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
         p.a[0] = start, p.a[1] = from;
         p.start = &f.packed_bias, p.start_step = 0;
       }
-      unit_products<T>(p, prefetch, after_tiles(gates));
+      unit_products<T>(p, prefetch, after_panel(gates));
     }
   }
 }

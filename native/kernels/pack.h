@@ -5,7 +5,7 @@
 //
 //  * Forward (`UnitPanels`): column vectors hold units of several blocks, ordered by unit vector first
 //    and block second, so that one panel has every block of its units (the four gates of VL units of an
-//    LSTM) and gates can be computed on the tile just produced. k runs over features or over a_prev.
+//    LSTM) and gates are computed while their sums are in cache. k runs over features or over a_prev.
 //  * Backward (`ColumnPanels`): columns are features or units of a_prev; k runs over the units of each
 //    block in turn.
 #pragma once

@@ -190,7 +190,8 @@ int depth_in_l2(int rows) {
   return int(cache_sizes.l2 / 2 / (rows * index(sizeof(T))));
 }
 
-// Called as soon as rows r0 .. r1-1 have all their blocks of unit vectors u0 .. u1-1.
+// Called as soon as rows r0 .. r1-1 have all their blocks of unit vectors u0 .. u1-1: for a block of rows, not for
+// each tile, because the equations of a few rows are one chain that the processor cannot overlap with others.
 struct After {
   void (*call)(const void* context, int r0, int r1, int u0, int u1);
   const void* context;
@@ -199,7 +200,7 @@ struct After {
   }
 };
 template <class F>
-After after_tiles(const F& f) {
+After after_panel(const F& f) {
   return {[](const void* context, int r0, int r1, int u0, int u1) {
             (*static_cast<const F*>(context))(r0, r1, u0, u1);
           },
@@ -286,8 +287,8 @@ inline void panel_products(const Product<T>& p, int b0, int b1, int k0, int k1, 
         } else
           t.prefetch = prefetch.next(count);
         unit_tile(r1 - r0, vectors, g.at_once, t);
-        if (kb == K) after(b0 + r0, b0 + r1, e / u.count, end / u.count);
       }
+      if (kb == K) after(b0, b1, e / u.count, end / u.count);
       ka = kb;
     }
     if (ends && k1 == K)
