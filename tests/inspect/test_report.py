@@ -69,6 +69,9 @@ def test_the_probabilities_of_a_page_are_those_of_the_score(language):
     assert np.isnan(p[0])  # nothing precedes the first character
     assert np.mean(-np.log(p[1:])) == pytest.approx(language.cross_entropy(TEXT), abs=0.05)
     top, likely = data["top"], probabilities(language, TEXT)
+    entropy = _values(data["rows"]["entropy (nats)"], 0)
+    assert np.isnan(entropy[0])
+    np.testing.assert_allclose(entropy[1:], likely.entropy[0], atol=0.01)
     ids = np.frombuffer(decompress(b64decode(top["ids"])), np.uint8)
     assert (ids.reshape(-1, 5) == likely.top_ids[0]).all()
     shown = np.frombuffer(decompress(b64decode(top["p"])), np.uint8) / 250
@@ -141,6 +144,7 @@ def test_sequences_of_numbers_have_a_page():
     assert frame.count("<polyline") == 2
     assert frame.count("<rect") == 2 * 9
     data, own = _data(page), attribute(model, [X[1]]).values[0]
+    assert data["at"] == 8  # the step that is explained
     for j in range(2):
         shown = _values(data["rows"]["attribution by feature"], j)
         np.testing.assert_allclose(shown, own[:, j], atol=np.abs(own).max() / 250)
