@@ -155,7 +155,7 @@ nb::object backward_as(const Kept<T>& kept, nb::object dy, nb::tuple dstate, boo
   const StatesOut<T> to(cell, {m, n_a});
   g.dstate0 = to.rows;
   nb::dict gradients;
-  for (int i = 0; i < cell.n_params; ++i) {
+  for (int i = 0; i < cell.n_params && !g.parts.empty(); ++i) {
     T* sums;
     const index columns = param_columns(cell.params[i], int(n_x), int(n_a));
     gradients[param_name(plan.cell, i)] =

@@ -18,6 +18,7 @@ from .layers.base import (
     as_batch,
     need_parts,
     need_tape,
+    wanted,
 )
 from .stream import Chain, Stream
 
@@ -368,16 +369,18 @@ class Network:
                 d, ds0, g = None, (), {}
             else:
                 below = need_dx or i > self._lowest
-                options: dict[str, Any] = {}
-                if parts is not None and layer.by_rows and self._own[name].shapes:
-                    options = {"parts": parts}
-                d, ds0, g = layer.backward(tapes[i], d, before[i], need_dx=below, **options)
+                own = self._parts_for(name, parts)
+                d, ds0, g = layer.backward(tapes[i], d, before[i], need_dx=below, **own)
             dstates.append(ds0)
             gradients[name] = g
-        if parts is not None and not len(parts):
-            gradients = {name: {} for name in self.layers}
         ordered = {f"{name}.{key}": g for name in self.layers for key, g in gradients[name].items()}
-        return d, tuple(dstates[::-1]), ordered
+        return d, tuple(dstates[::-1]), ordered if wanted(parts) else {}
+
+    def _parts_for(self, name: str, parts: Sequence[int] | None) -> dict[str, Sequence[int]]:
+        """Return the parts for a layer that has parameters and takes them."""
+        if parts is None or not self.layers[name].by_rows or not self._own[name].shapes:
+            return {}
+        return {"parts": parts}
 
     @operation
     def find_fault(

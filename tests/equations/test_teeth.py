@@ -264,7 +264,8 @@ TARGETS = [
     Target(stepwise.StepwiseLayer.backward, stepwise_cases, ("dy d_rows dx", "kept valid")),
     Target(stepwise.packed, cases.dense_cases),
     Target(stepwise.unpacked, cases.dense_cases, ("m T_x",)),
-    Target(Embedding._map_backward, cases.embedding_layer_cases, ("d_rows dWe", "add subtract")),
+    Target(Embedding._map_backward, cases.embedding_layer_cases, ("d_rows dWe",)),
+    Target(stepwise.add_by_index, cases.embedding_layer_cases, ("at rows", "add subtract")),
     Target(Dense._map_backward, cases.dense_cases, ("d_rows d_in dWy dby", "kept own")),
     Target(Dropout.backward, cases.dropout_cases, ("mask dy",)),
     Target(
@@ -273,7 +274,7 @@ TARGETS = [
         ("dy dstate", "last mean"),
     ),
     Target(Pool._halves, cases.pool_cases, ("half lengths",)),
-    Target(FeatureEmbedding._map_backward, cases.columns_cases, ("d_rows d_in", "add subtract")),
+    Target(FeatureEmbedding._map_backward, cases.columns_cases, ("d_rows d_in",)),
     Target(
         WordEmbedding._map_backward,
         cases.words_cases,

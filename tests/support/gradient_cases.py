@@ -6,6 +6,7 @@ ragged or not. Every output has a gradient, the final states included.
 
 from collections.abc import Callable
 from functools import cache, partial
+from inspect import signature
 from typing import NamedTuple
 
 import numpy as np
@@ -301,6 +302,8 @@ def engine_case(name, T_x, ragged, reverse, *, dstate=True, tokens=False):
     def backward(dy, tape):
         dy, *dfinal = dy
         dx, dstate0, gradients = engine.provider().backward(tape, dy, tuple(dfinal))
+        none = engine.provider().backward(tape, dy, tuple(dfinal), parts=())[2]
+        assert not any(map(len, none.values()))
         states = zip(cell.states, dstate0, strict=True)
         return (
             {f"d{x}": dx}
@@ -354,6 +357,8 @@ def layer_case(layer, T_x, lengths=None, *, tokens=None, dstate=True, need_dx=Tr
         dy, *dfinal = dy
         dfinal = like(state0, iter(dfinal)) if dstate else None
         dx, dstate0, gradients = layer.backward(tape, dy, dfinal, need_dx=need_dx)
+        if "parts" in signature(layer.backward).parameters:
+            assert layer.backward(tape, dy, dfinal, need_dx=need_dx, parts=())[2] == {}
         assert (dx is None) == ("x" not in inputs)
         assert gradients.keys() == layer.shapes().keys()
         named = {f"d{name}": g for name, g in gradients.items()}

@@ -196,6 +196,11 @@ def checked_gradient(dy: Any, shape: tuple[int, int, int], dtype: np.dtype) -> n
     return dy
 
 
+def wanted(parts: Sequence[int] | None) -> bool:
+    """Return whether gradients of parameters are computed: those of all rows, or of parts."""
+    return parts is None or len(parts) > 0
+
+
 def need_parts(layer: Layer, parts: Sequence[int] | None, m: int | None = None) -> None:
     """Check the numbers of rows of the parts of a batch.
 

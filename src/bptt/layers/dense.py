@@ -80,7 +80,6 @@ class Dense(StepwiseLayer):
         after = provider().fingerprints([rows, own["Wy"]])
         if after != before:
             raise changed("x" if after[0] != before[0] else "Wy")
-        d_in, dWy, dby = provider().dense_backward(
-            d_rows, rows, own["Wy"], need_dx=need_dx, parts=parts
-        )
+        back = provider().dense_backward
+        d_in, dWy, dby = back(d_rows, rows, own["Wy"], need_dx=need_dx, parts=parts)
         return d_in, {"Wy": dWy, "by": dby}

@@ -305,20 +305,18 @@ class Recurrent(Layer):
                     continue
                 own = d[:, :, self.n_a :] if slot.reverse else d[:, :, : self.n_a]
                 own_dstate = tuple([s[i] for s in dstate])
-                dx_slot, ds0, g = run(
-                    tape[i], own, own_dstate, need_dx=need_dx or k > 0, parts=parts
-                )
+                below = need_dx or k > 0
+                dx_slot, ds0, g = run(tape[i], own, own_dstate, need_dx=below, parts=parts)
                 dx.append(dx_slot)
                 dstates.append(ds0)
                 by_slot.append(g)
             d = None if dx[0] is None else sum(dx[1:], start=dx[0])  # both read the same input
-        if parts is not None and not len(parts):
-            return d, _stacked(dstates[::-1]), {}
         if len(by_slot) == 1 and not self.slots[0].prefix:
             return d, _stacked(dstates), by_slot[0]
         gradients = {}
         for slot, own in zip(self.slots, by_slot[::-1], strict=True):
-            gradients.update(zip(slot.names, map(own.get, slot.check.shapes), strict=True))
+            names = zip(slot.names, slot.check.shapes, strict=True)
+            gradients |= {name: own[key] for name, key in names if key in own}
         return d, _stacked(dstates[::-1]), gradients
 
     def _need_tape(self, tape):

@@ -22,6 +22,7 @@ from .base import (
     checked_gradient,
     need_parts,
     own_tape,
+    wanted,
 )
 
 
@@ -143,13 +144,10 @@ class StepwiseLayer(Layer):
         kept, valid, shape, dtype, own = own_tape(tape, self._of())
         dy = checked_gradient(dy, shape, dtype)
         need_parts(self, parts, shape[0])
-        if parts:  # from sequences to steps
-            ends = np.cumsum([0, *parts])
-            steps = np.full(shape[0], shape[1]) if valid is None else valid.sum(axis=1)
-            parts = [int(steps[a:b].sum()) for a, b in pairwise(ends)]
-        d_rows, gradients = self._map_backward(kept, packed(dy, valid), own, need_dx, parts)
+        steps = _steps_of(parts, tape)
+        d_rows, gradients = self._map_backward(kept, packed(dy, valid), own, need_dx, steps)
         dx = None if d_rows is None else unpacked(d_rows, valid, *shape[:2])
-        return dx, (), {} if parts is not None and not len(parts) else gradients
+        return dx, (), gradients if wanted(parts) else {}
 
     @operation
     def step(
@@ -194,15 +192,29 @@ def sum_rows(z: np.ndarray, parts: Sequence[int] | None) -> np.ndarray:
     return sums
 
 
+def _steps_of(parts: Sequence[int] | None, tape: LayerTape) -> Sequence[int] | None:
+    """Count the valid steps of parts that are given as numbers of sequences."""
+    if not parts:
+        return parts
+    _, valid, (m, T_x, *_), *_ = tape.kept
+    steps = np.full(m, T_x) if valid is None else valid.sum(axis=1)
+    return [int(steps[a:b].sum()) for a, b in pairwise(np.cumsum([0, *parts]))]
+
+
+def add_by_index(shape: tuple[int, ...], at: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Add each of the rows to row `at` of zeros of a shape."""
+    sums = np.zeros(shape, rows.dtype)
+    np.add.at(sums, at, rows)
+    return sums
+
+
 def sum_by_index(
     shape: tuple[int, ...], at: np.ndarray, rows: np.ndarray, parts: Sequence[int] | None
 ) -> np.ndarray:
-    """Add each of the rows to row `at` of zeros of a shape; of the zeros of its part."""
+    """Add rows by index; with `parts`, those of each part to zeros of its own."""
     if parts is None:
-        sums = np.zeros(shape, rows.dtype)
-        np.add.at(sums, at, rows)
-        return sums
+        return add_by_index(shape, at, rows)
     sums = np.zeros((len(parts), *shape), rows.dtype)
     for k, (a, b) in enumerate(pairwise(np.cumsum([0, *parts]))):
-        np.add.at(sums[k], at[a:b], rows[a:b])
+        sums[k] = add_by_index(shape, at[a:b], rows[a:b])
     return sums
