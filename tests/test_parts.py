@@ -122,6 +122,29 @@ def test_parts_that_are_not_the_batch_are_refused():
             run(network, NUMBERS, p, None, parts=wrong)
 
 
+@pytest.mark.parametrize(
+    "wrong", [np.array([2, 19]), 21, (2.0, 19.0), (True, 20), ((2, 19),), "", {21: 1}], ids=repr
+)
+def test_what_is_no_numbers_of_rows_is_refused(wrong):
+    network = Network([Dense(N_X, 2)], initial_state="learned")
+    p = network.init(np.random.default_rng(0), np.float64)
+    with pytest.raises(ShapeError, match=r"parts is .*; expected numbers of rows, such as"):
+        run(network, NUMBERS, p, None, parts=wrong)
+    with pytest.raises(ShapeError, match=r"parts is .*; expected numbers of rows, such as"):
+        network.initial_state_gradients(None, wrong)
+
+
+def test_gradients_of_initial_states_need_parts_of_the_batch():
+    network = Network([LSTM(N_X, N_A), Pool(N_A, "mean")], initial_state="learned")
+    dstate0 = network.zero_state(M)
+    for wrong in ((1, 2), (2, M), (-1, M + 1)):
+        with pytest.raises(ShapeError, match=r"expected numbers of rows that add up to m = 21"):
+            network.initial_state_gradients(dstate0, wrong)
+    assert network.initial_state_gradients(dstate0, ()) == {}
+    found = network.initial_state_gradients(dstate0, SIZES)
+    assert {z.shape for z in found.values()} == {(len(SIZES), 1, 1, N_A)}
+
+
 def test_dense_parts_of_many_rows():
     rng = np.random.default_rng(3)
     dy, x, W = (rng.standard_normal(s) for s in ((1200, 3), (1200, 5), (3, 5)))

@@ -17,6 +17,7 @@ from .layers.base import (
     another_tape,
     as_batch,
     need_parts,
+    need_sizes,
     need_tape,
     wanted,
 )
@@ -209,8 +210,13 @@ class Network:
         -------
         dict of str to ndarray
             ``lstm0.a0``: summed over the sequences, which all began with it.
+
+        Raises
+        ------
+        ShapeError
         """
         if parts is not None:
+            need_sizes(parts, next((a.shape[-2] for layer in dstate0 or () for a in layer), None))
             ends = np.cumsum([0, *parts])
             each = [
                 self.initial_state_gradients(dstate0 and rows_of_state(dstate0, slice(a, b)))

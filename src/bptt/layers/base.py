@@ -201,25 +201,37 @@ def wanted(parts: Sequence[int] | None) -> bool:
     return parts is None or len(parts) > 0
 
 
+def need_sizes(parts: Any, m: int | None = None) -> None:
+    """Check the numbers of rows of the parts of a batch of m rows.
+
+    Raises
+    ------
+    ShapeError
+    """
+    if not isinstance(parts, (list, tuple)) or not all(map(is_whole, parts)):
+        raise ShapeError(f"parts is {parts!r}; expected numbers of rows, such as (2, 6), or ().")
+    if parts and m is not None and (sum(parts) != m or min(parts) < 0):
+        raise ShapeError(f"parts is {parts}; expected numbers of rows that add up to m = {m}.")
+
+
 def need_parts(layer: Layer, parts: Sequence[int] | None, m: int | None = None) -> None:
-    """Check the numbers of rows of the parts of a batch.
+    """Check the parts of a batch of m rows for the backward pass of a layer.
 
     Raises
     ------
     ConfigError
         The layer does not compute by rows.
     ShapeError
-        The parts have more or fewer rows than the batch.
+        They are not numbers of rows, or have more or fewer than the batch.
     """
-    if not parts:
+    if parts is None:
         return
-    if not layer.by_rows:
+    need_sizes(parts, m)
+    if parts and not layer.by_rows:
         raise ConfigError(
             f"parts is given; expected None, because {layer!r} does not compute each row of a "
             f"batch on its own."
         )
-    if m is not None and (sum(parts) != m or min(parts) < 0):
-        raise ShapeError(f"parts is {parts}; expected numbers of rows that add up to m = {m}.")
 
 
 def whole_number(name: str, value: Any, most: int = 2**30) -> int:
