@@ -164,6 +164,9 @@ def test_the_moments_of_parts_are_those_of_all():
     np.testing.assert_array_equal(merged.count, whole.count)
     np.testing.assert_allclose(merged.mean, whole.mean, rtol=1e-13)
     np.testing.assert_allclose(merged.std, whole.std, rtol=1e-13)
+    parts = [Moments.of(np.full((3, 2), [100.0, np.nan if i < 9 else -7.3])) for i in range(1000)]
+    mean, scale = Moments.merged(parts).mean_and_scale("X")
+    assert mean.tolist() == [100.0, -7.3] and scale.tolist() == [1, 1]
 
 
 def test_a_training_on_a_mapped_array_is_resumed_on_the_same_data_alone(tmp_path):

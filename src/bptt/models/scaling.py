@@ -10,6 +10,7 @@ from ..errors import ConfigError
 
 LARGEST = 1e150  # its square is finite in float64
 SMALL = 1e-140  # of numbers below it the square may be inexact or 0
+NEARLY_CONSTANT = 1e-6  # std / |mean|, below which the rounding of a sum over rows may matter
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,8 @@ class Moments:
         count = np.full(rows.shape[1], len(rows))
         with np.errstate(all="ignore"):
             mean, std = rows.mean(axis=0), rows.std(axis=0)
-            for j in np.flatnonzero(np.isnan(mean) | (std < SMALL)):
+            inexact = (std < SMALL) | (std <= NEARLY_CONSTANT * np.abs(mean))
+            for j in np.flatnonzero(np.isnan(mean) | inexact):
                 present = rows[~np.isnan(rows[:, j]), j]
                 count[j] = len(present)
                 mean[j], std[j] = _of_column(present) if len(present) else (0.0, 0.0)
@@ -49,7 +51,8 @@ class Moments:
             _, exponent = np.frexp(np.maximum(np.abs(mean), std).max(axis=0))  # as `_of_column`
             mean, std = np.ldexp(mean, -exponent), np.ldexp(std, -exponent)
             share = count / np.maximum(count.sum(axis=0), 1)
-            whole = (share * mean).sum(axis=0)
+            like = np.take_along_axis(mean, count.argmax(axis=0)[np.newaxis], axis=0)[0]
+            whole = like + (share * (mean - like)).sum(axis=0)  # exact where all are equal
             square = (share * (std**2 + (mean - whole) ** 2)).sum(axis=0)
             return cls(
                 count.sum(axis=0), np.ldexp(whole, exponent), np.ldexp(np.sqrt(square), exponent)
@@ -103,10 +106,14 @@ def _of_column(x):
     """Return mean and standard deviation of numbers of any size.
 
     They are divided by a power of two, which is exact, so that the squares of small ones are not 0.
+    Of nearly equal ones the differences from the first are added: the sum of equal ones is rounded.
     """
     _, exponent = np.frexp(np.abs(x).max())
     x = np.ldexp(x, -exponent)
-    return np.ldexp(x.mean(), exponent), np.ldexp(x.std(), exponent)
+    mean, std = x.mean(), x.std()
+    if std <= NEARLY_CONSTANT * abs(mean):
+        mean, std = x[0] + (x - x[0]).mean(), (x - x[0]).std()
+    return np.ldexp(mean, exponent), np.ldexp(std, exponent)
 
 
 def finite_row(name: str, values: Any, n: int) -> np.ndarray:
