@@ -155,6 +155,26 @@ def test_a_wrong_sequence_in_the_share_of_one_rank_is_the_same_error_on_all():
             call(Lazy(X[:2]), [["a", "a", "a"], ["a", "a"]])
 
 
+def test_an_empty_list_before_lists_of_words_is_one_of_words():
+    X, y = [[], [], ["a", "b"], [], ["b"]], np.arange(5.0)
+
+    def work(communicator):
+        model = bptt.SequenceRegressor(units=2, epochs=1, micro_batches=2, verbose=0)
+        return hash_of(model.fit(Lazy(X), y, distributed=communicator))
+
+    alone = bptt.SequenceRegressor(units=2, epochs=1, micro_batches=2, verbose=0).fit(X, y)
+    assert on_ranks(2, work) == [hash_of(alone)] * 2
+    with pytest.raises(ShapeError, match="X holds no step at all"):
+        bptt.SequenceRegressor(units=2).fit(Lazy([[], []]), y[:2])
+
+
+def test_data_frames_are_refused_where_their_columns_are_not_compared():
+    pd = pytest.importorskip("pandas")
+    X = Lazy([pd.DataFrame({"a": [1.0], "b": [2.0]}), pd.DataFrame({"b": [2.0], "a": [1.0]})])
+    with pytest.raises(ShapeError, match=r"X\[0\] is a data frame; expected an array, .* a Lazy: "):
+        bptt.SequenceRegressor(units=2).fit(X, [0, 1])
+
+
 def test_the_moments_of_parts_are_those_of_all():
     rows = np.random.default_rng(0).normal(3, 2, (60, 5)) * [1, 1e-150, 1e140, 1, 0]
     rows[::3, 3] = np.nan
@@ -166,7 +186,8 @@ def test_the_moments_of_parts_are_those_of_all():
     np.testing.assert_allclose(merged.std, whole.std, rtol=1e-13)
     parts = [Moments.of(np.full((3, 2), [100.0, np.nan if i < 9 else -7.3])) for i in range(1000)]
     mean, scale = Moments.merged(parts).mean_and_scale("X")
-    assert mean.tolist() == [100.0, -7.3] and scale.tolist() == [1, 1]
+    assert mean.tolist() == [100.0, -7.3]
+    assert scale.tolist() == [1, 1]
 
 
 def test_a_training_on_a_mapped_array_is_resumed_on_the_same_data_alone(tmp_path):

@@ -82,4 +82,5 @@ def test_a_counter_of_fifteen_digits_is_not_constant():
     assert mean_and_scale("X", x)[1][0] == pytest.approx(np.arange(100).std())
     assert mean_and_scale("X", np.full((1000, 1), 0.1))[1][0] == 1
     mean, scale = mean_and_scale("X", np.full((1000, 3), [0.1, 100.1, -7.3]))  # added row by row
-    assert mean.tolist() == [0.1, 100.1, -7.3] and scale.tolist() == [1, 1, 1]
+    assert mean.tolist() == [0.1, 100.1, -7.3]
+    assert scale.tolist() == [1, 1, 1]

@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from ..errors import ShapeError
+from .data_frames import as_frame
+
 
 class Collection:
     """Sequences that are read one at a time.
@@ -14,6 +17,11 @@ class Collection:
     X : object with ``len`` and ``[i]``
     lengths : ndarray of int64, optional
         Numbers of valid steps, where they are known; the other steps are left out.
+
+    Raises
+    ------
+    ShapeError
+        By ``[i]``: it is a data frame, whose columns may have another order than others.
     """
 
     def __init__(self, X: Any, lengths: np.ndarray | None = None):
@@ -25,6 +33,11 @@ class Collection:
 
     def __getitem__(self, i: int) -> Any:
         x = self._X[int(i)]
+        if as_frame(x) is not None:
+            raise ShapeError(
+                f"X[{i}] is a data frame; expected an array, because X is no list but a "
+                f"{type(self._X).__name__}: return x.to_numpy(), or pass a list of data frames."
+            )
         return x if self.lengths is None else np.asarray(x[: self.lengths[i]])
 
     def __iter__(self) -> Iterator[Any]:

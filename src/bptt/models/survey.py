@@ -105,8 +105,10 @@ def prepared(
     if encoder is not None:
         lengths, sha, _ = _read(data, chosen, encoder, communicator)
     else:
-        first = int(np.argmax(chosen))
-        like = data.X[first]
+        read = ((int(i), data.X[i]) for i in np.flatnonzero(chosen))
+        # an empty list may be one of words
+        clear = ((i, x) for i, x in read if not isinstance(x, (list, tuple)) or x)
+        first, like = next(clear, (int(np.argmax(chosen)), []))
         learner = Learner(data, kind_of(like), first, like, model, frame)
         lengths, sha, seen = _read(data, chosen, learner, communicator)
         encoder = learner.learned(seen)
