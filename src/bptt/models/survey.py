@@ -105,7 +105,7 @@ def prepared(
     if encoder is not None:
         lengths, sha, _ = _read(data, chosen, encoder, communicator)
     else:
-        read = ((int(i), data.X[i]) for i in np.flatnonzero(chosen))
+        read = ((i, data.X[i]) for i in np.flatnonzero(chosen).tolist())
         # an empty list may be one of words
         clear = ((i, x) for i, x in read if not isinstance(x, (list, tuple)) or x)
         first, like = next(clear, (int(np.argmax(chosen)), []))
