@@ -340,7 +340,8 @@ class Network:
         parts : sequence of int, optional
             Numbers of sequences of consecutive parts of the batch, whose gradients are kept apart:
             each gradient has an axis in front, (len(parts), ...). Those of a part are bit-identical
-            to those of a batch of the part alone. Only where the network is `by_rows`. (): the
+            to those of a batch of the part alone. Only where the network is `by_rows`. Several
+            parts take memory for the gates' gradients of all time steps, not of a few. (): the
             gradients of parameters are not computed.
         watch : callable (name, dy), optional
             Called before each layer, with the gradient of its output.
