@@ -1,5 +1,6 @@
 """Plans: the third run for inputs of the same shapes gives what the nodes give one by one."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 
@@ -9,6 +10,8 @@ import pytest
 from bptt import interop
 from bptt.errors import InteropError
 from bptt.interop.onnx import runs
+from bptt.interop.onnx.operators import MOST_ELEMENTS
+from bptt.interop.onnx.plans import _keep
 from tests.interop.onnx import models
 from tests.interop.onnx.models import node
 from tests.support.tolerances import assert_close
@@ -237,16 +240,18 @@ def test_a_condition_that_depends_on_data(tmp_path):
 
 
 def test_an_output_is_the_callers(tmp_path):
-    made = [node("Identity", ["c"], ["y"]), node("Add", ["x", "c"], ["z"])]
+    made = [node("Identity", ["c"], ["y"]), node("Add", ["x", "c"], ["z"]),
+            node("Identity", ["x"], ["w"])]  # fmt: skip
     given, constants = {"x": f(3)}, {"c": f(3)}
-    graph = interop.load(
-        models.write(tmp_path / "m.onnx", made, given, ["y", "z"], constants)
-    ).graph
+    names = ["y", "z", "w"]
+    graph = interop.load(models.write(tmp_path / "m.onnx", made, given, names, constants)).graph
     for _ in range(3):
         found = graph.run(given)
         np.testing.assert_array_equal(found["y"], constants["c"])
         np.testing.assert_array_equal(found["z"], given["x"] + constants["c"])
-        found["y"][:] = found["z"][:] = 7
+        np.testing.assert_array_equal(found["w"], given["x"])
+        found["y"][:] = found["z"][:] = found["w"][:] = 7
+        assert not (given["x"] == 7).any()
 
 
 @pytest.mark.parametrize(
@@ -303,6 +308,42 @@ def test_a_view_is_computed_again_where_it_is_a_copy(kept, monkeypatch, tmp_path
         np.testing.assert_array_equal(graph.run({"x": x})["y"], x.T.reshape(2, 6))
     (plan,) = graph._plans._plans.values()
     assert len(plan._idle) == (kept > 0)
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes"),
+    [
+        ("Conv", {"pads": [2**30, 2**30], "strides": [2**30]}),
+        ("ConvTranspose", {"pads": [2**30, 0], "dilations": [2**30]}),
+    ],
+)
+def test_zeros_around_a_short_sequence_have_a_limit(op, attributes, tmp_path):
+    made = [node(op, ["x", "W"], ["y"], **attributes)]
+    given = {"x": f(1, 1, 1)}
+    path = models.write(tmp_path / "m.onnx", made, given, ["y"], {"W": f(1, 1, 2)})
+    graph, token = interop.load(path).graph, MOST_ELEMENTS.set(2**20)
+    try:
+        with pytest.raises(InteropError, match=f"{op}.*expected at most {2**20}"):
+            graph.run(given)
+    finally:
+        MOST_ELEMENTS.reset(token)
+
+
+def test_threads_drop_the_oldest_plan_at_the_same_time():
+    found, interval = {}, sys.getswitchinterval()
+
+    def keep(thread):
+        for k in range(100_000):
+            _keep(found, (thread, k), k, 8)
+
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(keep, range(4)))
+    finally:
+        sys.setswitchinterval(interval)
+    _keep(found, "last", 0, 8)
+    assert len(found) == 8
 
 
 def test_threads_share_a_plan(tmp_path):

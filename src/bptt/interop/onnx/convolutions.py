@@ -115,6 +115,7 @@ def _product(
     if min(out, default=1) < 1:
         raise InteropError(f"x of {tuple(shape)} has no place for a kernel of {kernel}.")
     steps, taps = math.prod(out), W[0].size if M else 0
+    need_room(*shape[:2], *room)
     need_room(N, M, steps)
     need_room(N, groups, taps, steps)
     # Elements from one to the next: group, channel, tap, sequence, output. With groups, sequences

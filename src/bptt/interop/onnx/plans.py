@@ -106,7 +106,7 @@ class Plans:
             _keep(self._plans, key, maker.plan(inputs, outputs), MOST_PLANS)
         else:
             _keep(self._seen, key, None, MOST_SEEN)
-        return [v.array.copy() if v.fixed else v.array for v in outputs]
+        return [np.array(v.array) for v in outputs]  # which may be constants, or views of inputs
 
 
 def _key(graph: GraphFile, arrays: list[np.ndarray], wanted: tuple[str, ...]) -> tuple[Any, ...]:
@@ -116,8 +116,8 @@ def _key(graph: GraphFile, arrays: list[np.ndarray], wanted: tuple[str, ...]) ->
 def _keep(found: dict[Any, Any], key: Any, value: Any, most: int) -> None:
     """Add an entry; drop the oldest where there are more."""
     found[key] = value
-    while len(found) > most:
-        found.pop(next(iter(found)), None)
+    for oldest in list(found)[:-most]:  # a list, because other threads add entries
+        found.pop(oldest, None)
 
 
 class Maker:

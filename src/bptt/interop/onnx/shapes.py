@@ -101,7 +101,7 @@ def _split(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     x, axis = inputs[0], attributes.get("axis", 0)
     sizes = ints(attributes.get("split", inputs[1] if len(inputs) > 1 else None))
     if sizes is None:
-        n = attributes.get("num_outputs") or attributes["n_outputs"]  # the node's, put there
+        n = attributes["n_outputs"]  # of the node, from `compute`
         each = -(-x.shape[axis] // n)
         sizes = [each] * (n - 1) + [x.shape[axis] - each * (n - 1)]
     return tuple(np.split(x, np.cumsum(sizes)[:-1], axis=axis))
