@@ -152,6 +152,12 @@ def test_windows_are_those_of_each_sequence_alone(layer):
         assert not y[i, n:].any()
 
 
+@pytest.mark.parametrize("layer", [Repeat(1, 100), Unflatten(100, 100), Windows(1, 3)], ids=repr)
+def test_lengths_may_be_short_integers(layer):
+    found = layer.lengths_after(np.array([1, 3], np.uint8))
+    assert np.array_equal(found, layer.lengths_after([1, 3]))
+
+
 def test_normalization_gives_mean_0_and_variance_1():
     x, parameters = call(LayerNorm(6))
     y = LayerNorm(6, epsilon=0.0).forward(x, parameters)[0]

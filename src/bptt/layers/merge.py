@@ -1,4 +1,4 @@
-"""Merge: one output from the two halves of the features, such as the directions of a layer."""
+"""Merge: one output from parts of the features, such as the directions of a layer."""
 
 from typing import Literal, get_args
 
@@ -13,7 +13,7 @@ MERGINGS: tuple[Merging, ...] = get_args(Merging)
 
 
 class Merge(PlainStepwise):
-    """Add, average or multiply parts of the features, such as the two directions of a layer.
+    """Add, average, multiply or take the maximum of parts of the features, such as two directions.
 
     y[k] = sum over j of x[j n_y + k], or their mean, product or maximum, where n_y = n_x / parts
 

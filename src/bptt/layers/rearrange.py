@@ -195,7 +195,7 @@ class Unflatten(_Rearrangement):
 
     def lengths_after(self, lengths: Any) -> Any:
         """Return the true lengths of the outputs."""
-        return None if lengths is None else np.asarray(lengths) * self.steps
+        return None if lengths is None else np.asarray(lengths, np.int64) * self.steps
 
     def _move(self, x, lengths):
         return x.reshape(len(x), x.shape[1] * self.steps, self.n_out)
@@ -234,7 +234,7 @@ class Repeat(_Rearrangement):
 
     def lengths_after(self, lengths: Any) -> Any:
         """Return the true lengths of the outputs."""
-        return None if lengths is None else np.asarray(lengths) * self.times
+        return None if lengths is None else np.asarray(lengths, np.int64) * self.times
 
     def _move(self, x, lengths):
         return np.repeat(x, self.times, axis=1)

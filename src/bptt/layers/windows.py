@@ -79,7 +79,7 @@ class Windows(_Rearrangement):
         """Return the true lengths of the outputs."""
         if lengths is None:
             return None
-        lengths = np.asarray(lengths)
+        lengths = np.asarray(lengths, np.int64)
         if self.padding == "valid":
             return np.maximum((lengths - self.reach) // self.stride + 1, 0)
         return -(-lengths // self.stride)
