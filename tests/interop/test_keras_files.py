@@ -367,6 +367,14 @@ def test_what_bptt_cannot_compute_is_refused_by_name(name):
         _ = imported_from({"class_name": "Sequential", "config": config}, weights, "2.4").network
 
 
+def test_a_normalization_may_have_one_number_for_all_features():
+    given = {"name": "n", "mean": 1.0, "variance": 4.0, "batch_input_shape": [None, None, 3]}
+    rows = [{"class_name": "Normalization", "config": given}]
+    x = np.arange(12, dtype=np.float32).reshape(2, 2, 3)
+    model = imported_from({"class_name": "Sequential", "config": rows}, {"n": []}, "3.5")
+    np.testing.assert_array_equal(model.run(x), (x - 1) / 2)
+
+
 def test_a_module_that_cannot_be_read_leaves_the_others(tmp_path):
     ones = np.ones((2, 3), np.float32)
     with h5py.File(tmp_path / "w.h5", "w") as file:

@@ -85,6 +85,8 @@ REFUSED = {
     "no recurrent layer": ([Dense(3, 4), L.Pool(4, "last")], "expected a recurrent layer below"),
     "windows alone": ([L.Windows(3, 2)], r"the last layer is Windows\(3, 2\)"),
     "windows and a pool": ([L.Windows(3, 2), L.Pool(6, "max")], "a convolution"),
+    "stride and dilation": ([L.Windows(3, 2, stride=2, dilation=2), Dense(6, 4)],
+                            "expected stride or dilation 1"),
     "maximum of halves": ([LSTM(3, 4, bidirectional=True), L.Merge(8, "max")], "merges by max"),
     "peephole": ([L.Recurrent("lstm_peephole", 3, 3)], "is lstm_peephole; expected a cell that"),
 }  # fmt: skip

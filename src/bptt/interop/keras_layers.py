@@ -165,7 +165,8 @@ def _standardization(b: Building, layer: KerasLayer, arrays: Arrays) -> None:
     if not arrays and None not in given:
         arrays = [np.asarray(v, np.float32).reshape(-1) for v in given]
     mean, variance = keras_weights.checked(arrays[:2], [2], where)  # the third is a count
-    n = b.features(layer, mean.size)
+    size = max(mean.size, variance.size)
+    n = b.features(layer, None if size == 1 and b.dims else size)  # one number for all features
     own = {"mean": mean, "variance": np.maximum(variance, 1e-14)}
     own = {k: np.broadcast_to(p.reshape(-1, 1), (n, 1)).copy() for k, p in own.items()}
     one = np.ones((n, 1), mean.dtype)

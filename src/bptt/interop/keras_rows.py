@@ -111,6 +111,10 @@ def _windowed(name: str, windows: Windows, layer: Layer, own: Any) -> Row:
     """Return the row of `Windows` and the layer above it: a convolution or a pool over time."""
     config: dict[str, Any] = {"name": name, "strides": [windows.stride], "padding": windows.padding}
     if isinstance(layer, Dense):
+        if windows.stride > 1 and windows.dilation > 1:
+            raise InteropError(
+                f"{name} is above {windows!r}; expected stride or dilation 1, as in Keras."
+            )
         kernel = own["Wy"].T.reshape(windows.size, windows.n_in, layer.n_out)
         config |= {
             "filters": layer.n_out,
