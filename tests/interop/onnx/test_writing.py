@@ -83,6 +83,9 @@ STEPS = {
                 L.GRU(4, 2), L.Windows(2, 3, stride=2), L.Merge(6, "max", parts=3)],
     "windows, last": [L.Windows(3, 4, stride=3, padding="same"), L.Merge(12, "mean", parts=4),
                       L.LSTM(3, 2), L.Pool(2, "last")],
+    "windows, same and dilated": [L.Windows(3, 2, dilation=3, padding="same"),
+                                  L.Windows(6, 4, stride=2, dilation=2, padding="same"),
+                                  L.Windows(24, 1, stride=2, padding="same")],
     "repeat": [L.GRU(3, 4), L.Pool(4, "last"), L.Repeat(4, 5), L.GRU(4, 2)],
 }  # fmt: skip
 
@@ -158,6 +161,9 @@ def test_what_onnx_does_not_have_is_refused(tmp_path):
     parameters = network.init(np.random.default_rng(0))
     with pytest.raises(InteropError, match="own has the cell mingru, which ONNX does not have"):
         interop.to_onnx((network, parameters), tmp_path / "m.onnx")
+    windows = bptt.Network([L.Windows(3, 2, stride=5, padding="same")])
+    with pytest.raises(InteropError, match="expected a stride up to 2"):
+        interop.to_onnx((windows, {}), tmp_path / "m.onnx")
     with pytest.raises(InteropError, match="expected a name that ends in"):
         interop.to_onnx((network, parameters), tmp_path / "m.bin")
     assert not list(tmp_path.iterdir())

@@ -127,12 +127,18 @@ def _windows(b: Builder, layer: Windows, x: str, p: Parameters, scope: Scope) ->
     """A convolution whose kernel takes each feature at each place of the window as it is."""
     if scope.lengths is not None:
         raise InteropError(f"{scope.name} changes the number of steps; expected lengths=False.")
-    pads: dict[str, Any] = {"pads": [(layer.padding == "causal") * (layer.reach - 1), 0]}
-    if layer.padding == "same":
-        pads = {"auto_pad": "SAME_UPPER"}
-    kernel = np.eye(layer.n_out, dtype=np.float32).reshape(layer.n_out, layer.size, layer.n_in)
+    taps = np.eye(layer.n_out, dtype=np.float32).reshape(layer.n_out, layer.size, layer.n_in)
+    if layer.padding == "same" and layer.reach > 1:  # without dilation, for onnxruntime
+        if layer.stride > layer.reach:  # it may cut off steps, where there should be no padding
+            raise InteropError(f"{scope.name} is {layer!r}; expected a stride up to {layer.reach}.")
+        options: dict[str, Any] = {"auto_pad": "SAME_UPPER"}
+        kernel = np.zeros((layer.n_out, layer.reach, layer.n_in), np.float32)
+        kernel[:, :: layer.dilation] = taps
+    else:
+        kernel, before = taps, (layer.padding == "causal") * (layer.reach - 1)
+        options = {"pads": [before, 0], "dilations": [layer.dilation]}
     y = b.add("Conv", b.add("Transpose", x, perm=[0, 2, 1]), b.constant(kernel.swapaxes(1, 2)),
-              strides=[layer.stride], dilations=[layer.dilation], **pads)  # fmt: skip
+              strides=[layer.stride], **options)  # fmt: skip
     return b.add("Transpose", y, perm=[0, 2, 1])
 
 
