@@ -20,11 +20,11 @@ _OPTIONS = options.panel(
     "Report",
     ("out", "Page to write.", Path, Path("report.html")),
     ("example", "Number of the sequence that is shown, from 0.", int, 0),
-    ("unit", "Value that colors the steps at first: lstm0.c:3 is unit 3 of the cell state."),
+    ("unit", "Unit that colors the steps at first, such as lstm0.c:3, unit 3 of the cell state."),
     ("target", "Class or token whose output is attributed. Default: the likeliest one."),
     ("compare", "Another model, whose values are added.", Path, None, "MODEL"),
     ("training", "Training text of a character model, to split its errors.", Path, None, "FILE"),
-    ("module", "Part to read of a file of another program that holds several.", str, None, "NAME"),
+    ("module", "Module to read, if a file of another program has several.", str, None, "NAME"),
 )
 
 
@@ -39,9 +39,9 @@ def inspect(
 ) -> None:
     """Write a page that shows what a model computes on an example.
 
-    The steps of the example, colored by its attribution, the probability of each token, or any
-    unit of any gate or state; what units follow, how far the network reaches back, and statistics
-    of all units. One HTML file, which loads nothing else.
+    The page is one HTML file that loads nothing else. It shows the steps of the example, colored by
+    attribution, by the probability of each token, or by any unit of any gate or state. It also
+    shows which labels units follow, how long the memory is, and statistics of all units.
 
     MODEL may be a file of another program, such as PyTorch. FILE is then an array (.npy), (m, T, n)
     or one sequence (T, n), or token ids (m, T); or a table, .ts or .jsonl of numbers.

@@ -27,7 +27,7 @@ _OPTIONS = options.panel(
     (
         "coverage",
         "Forecasters: add intervals that contain each value with this probability, above 0 and "
-        "below 1. The model was trained with another --output than point, or is calibrated.",
+        "below 1. The model must be trained with an --output other than point, or be calibrated.",
         float,
     ),
     (
@@ -76,7 +76,7 @@ def predict(
     Sequences without ids are numbered from 0.
 
     A Parquet or Arrow file of more than 256 MiB is read and predicted in parts, in constant memory;
-    the rows of a sequence must be consecutive. Ctrl-C keeps what is done for --resume.
+    the rows of a sequence must be consecutive. After Ctrl-C, --resume continues.
 
     A table with a column of labels needs --label here too: the labels are not features.
     """

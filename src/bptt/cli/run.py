@@ -27,7 +27,7 @@ def run(
     knob: Annotated[
         list[float] | None,
         typer.Option(
-            help="Value of an input beside the signal, such as gain; once for each.",
+            help="Value of an additional input, such as gain; repeat it for each input.",
             metavar="FLOAT",
         ),
     ] = None,

@@ -40,7 +40,7 @@ _OPTIONS = options.panel(
         int,
     ),
     ("min_count", "Tokens that occur less often are one unknown token.", int, 1),
-    ("encoding", "Of files without a byte-order mark. Default: UTF-8.", str, None, "NAME"),
+    ("encoding", "Encoding of files without a byte-order mark. Default: UTF-8.", str, None, "NAME"),
     ("quiet", "Print only errors.", bool),
 )
 
