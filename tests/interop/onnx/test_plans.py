@@ -259,6 +259,7 @@ def test_an_output_is_the_callers(tmp_path):
     [
         ("Gather", f(4, 2), i(0, 3), i(0, 4), "out of bounds"),
         ("Div", i(8), i(1, 2), i(1, 0), "by 0"),
+        ("Mod", i(8), i(1, 2), i(1, 0), "by 0"),
     ],
 )
 def test_an_error_in_a_later_run_names_its_node(op, constant, fits, misfit, words, tmp_path):

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .operators import Attributes, broadcasting, operator
+from .operators import Attributes, broadcasting, need_divisor, operator
 
 _erf = np.frompyfunc(math.erf, 1, 1)  # as exact as the C library; 0.1 us an element
 
@@ -68,6 +68,7 @@ def _thresholded_relu(inputs: list[Any], attributes: Attributes, opset: int) -> 
 @operator("Mod", shaped_by=())
 def _mod(inputs: list[Any], attributes: Attributes, opset: int) -> Any:
     a, b = inputs
+    need_divisor(b)
     return np.fmod(a, b) if attributes.get("fmod") else np.mod(a, b)
 
 

@@ -123,11 +123,21 @@ def broadcasting(f: Callable[..., np.ndarray]) -> Operator:
     return computed
 
 
+def need_divisor(b: np.ndarray) -> None:
+    """Refuse to divide whole numbers by 0.
+
+    Raises
+    ------
+    InteropError
+    """
+    if b.dtype.kind != "f" and not np.all(b):
+        raise InteropError("a division of whole numbers by 0; expected another divisor.")
+
+
 def _divide(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     if a.dtype.kind == "f":
         return a / b
-    if not np.all(b):
-        raise InteropError("a division of whole numbers by 0; expected another divisor.")
+    need_divisor(b)
     return (np.sign(a) * np.sign(b) * (np.abs(a) // np.abs(b))).astype(a.dtype)  # towards 0
 
 
