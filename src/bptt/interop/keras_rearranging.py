@@ -1,4 +1,4 @@
-"""Make bptt's layers of Keras' that move or repeat steps: Flatten, Reshape, RepeatVector."""
+"""Make bptt's layers of Keras' that move or repeat steps, such as Flatten and RepeatVector."""
 
 import math
 from collections.abc import Sequence

@@ -219,6 +219,9 @@ def test_shapes_that_depend_on_data(tmp_path):
     for n in (2, 4, 0, 2, 3):
         y = graph.run({"x": given["x"], "n": i(n)})["y"]
         np.testing.assert_array_equal(y, [*given["x"][:n], *[1] * n])
+    (plan,) = graph._plans._plans.values()
+    (idle,) = plan._idle
+    assert [idle.values[k] for k in idle.changing] == [None] * 5
 
 
 def branches():

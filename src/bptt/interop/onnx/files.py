@@ -43,7 +43,7 @@ class Node:
 
 @dataclass
 class GraphFile:
-    """A graph: of a model, or of a branch of an If."""
+    """A graph: of a model, or in a node (If, Loop, Scan)."""
 
     name: str
     inputs: list[Value]

@@ -72,6 +72,8 @@ class Plan:
         for call in workspace.calls:
             call()
         found = [np.array(values[k]) for k in self.outputs]
+        for k in workspace.changing:
+            values[k] = None
         if workspace.bytes <= MOST_KEPT:
             self._idle.append(workspace)
         return found
@@ -92,13 +94,16 @@ class Workspace:
     Attributes
     ----------
     values : list of ndarray
-        None for those that a run makes anew, because their shapes change.
+        None, between runs, for those that a run makes anew, because their shapes change.
+    changing : list of int
+        Their places.
     calls : list of callable ()
     bytes : int
     """
 
     def __init__(self, values: list[Any]):
         self.values, self.calls, self.bytes = values.copy(), list[Callable[[], Any]](), 0
+        self.changing: list[int] = []
 
     def buffer(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """Return a new array of the workspace."""
@@ -110,6 +115,7 @@ class Workspace:
         """Make the arrays of the results of a step, and its call."""
         kind, function, given, results, shapes = step
         if not shapes:
+            self.changing += results
             self.calls.append(partial(_anew, function, self.values, given, results))
             return
         arrays = [self.values[k] for k in given]
