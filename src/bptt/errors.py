@@ -16,6 +16,8 @@ operation. `operation` decorates the public functions and puts the name of the i
 front.
 """
 
+import sys
+import warnings
 from collections.abc import Callable
 from contextlib import ContextDecorator
 from functools import wraps
@@ -76,6 +78,14 @@ class InteropError(BpttError):
 
 class EngineError(BpttError):
     """The compute engine is missing or refuses the work."""
+
+
+def warn(message: str) -> None:
+    """Warn at the line of the caller outside bptt, however deep in it the warning arises."""
+    frame, level = sys._getframe(), 1
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == "bptt":
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, stacklevel=level)
 
 
 _F = TypeVar("_F", bound=Callable[..., Any])

@@ -96,3 +96,18 @@ def test_a_sentence_names_sequence_step_and_channel():
         "SequenceClassifier.fit: X[2] (id 'run 2') holds NaN at step 4, feature 1 ('b'); expected "
         "finite numbers (missing='interpolate', 'forward' or 'indicator' fills missing values)."
     )
+
+
+def test_warnings_name_the_line_of_the_caller():
+    X, other = [np.zeros((3, 2))] * 4, Data([np.zeros((3, 2))] * 4, [0, 1, 0, 1], ("b", "a"))
+    model = SequenceClassifier(**SMALL)
+    calls = {
+        "left out of the loss": lambda: model.fit(X, [0, 1, 0, 1], validation=(X, [0, 1, 2, 1])),
+        "count as wrong": lambda: model.score(X, [0, 1, 2, 1]),
+        "in the model's order": lambda: model.fit(Data(X, [0, 1, 0, 1], ("a", "b"))).predict(other),
+        "Nothing is held out": lambda: model.set_params(validation_fraction=0.1).fit(X, [0, 1] * 2),
+    }
+    for message, call in calls.items():
+        with pytest.warns(UserWarning, match=message) as caught:
+            call()
+        assert [w.filename for w in caught] == [__file__]

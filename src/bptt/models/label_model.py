@@ -1,6 +1,5 @@
 """Models that predict class labels, of sequences or of time steps."""
 
-import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import chain
@@ -8,7 +7,7 @@ from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 
-from ..errors import ConfigError, operation
+from ..errors import ConfigError, operation, warn
 from ..readers import Data
 from ..training import SequenceBatches
 from ..training.display import DisplayMode
@@ -168,7 +167,7 @@ class LabelModel(SequenceModel):
         data, targets = self._read_known(X, y, lengths, group)
         weights = sample_weights(sample_weight, len(data.X))
         if note := self._target.unknown_note(targets):
-            warnings.warn(f"{note} They count as wrong.", stacklevel=4)
+            warn(f"{note} They count as wrong.")
         ids = np.concatenate(each(self._target.encode(targets, unknown=True)))
         outputs = self._run(data)
         right = np.concatenate([z.argmax(axis=1) for z in outputs]) == ids
@@ -188,7 +187,7 @@ class LabelModel(SequenceModel):
             if not kept:
                 raise ConfigError(f"every sequence has an unknown label. {note}")
             left = f"{len(ids) - len(kept):,} of {len(ids):,}"
-            warnings.warn(f"{note} Sequences left out of the loss: {left}.", stacklevel=6)
+            warn(f"{note} Sequences left out of the loss: {left}.")
         ids = ids[kept] if isinstance(ids, np.ndarray) else [ids[i] for i in kept]
         scored = chosen(inputs, kept)
         return SequenceBatches(scored, ids, self.batch_size, lengths=lengths_of(scored))

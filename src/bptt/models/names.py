@@ -1,13 +1,12 @@
 """Names of features: those of a model, compared with those of other data."""
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from ..checks import suggestion
-from ..errors import ConfigError
+from ..errors import ConfigError, warn
 from ..readers import Data
 
 CHANGES = ("Left out", "Put the columns")  # beginnings of the notes of `aligned`
@@ -62,7 +61,7 @@ def warn_of_changes(X: Any, data: Data) -> None:
     said = X.notes if isinstance(X, Data) else ()
     for note in data.notes:
         if note not in said and note.startswith(CHANGES):
-            warnings.warn(note, stacklevel=7)
+            warn(note)
 
 
 def changes(given, names):

@@ -1,6 +1,5 @@
 """Train a prepared model, and let the fitted model take what it has learned."""
 
-import warnings
 from contextlib import suppress
 from dataclasses import fields
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..distributed import connect
-from ..errors import BpttError, ConfigError
+from ..errors import BpttError, ConfigError, warn
 from ..training import Checkpoints, Display, LocalSteps, Run, Schedule, Shares, fit
 from ..training.array_files import load_arrays
 from ..training.batches import Source
@@ -82,10 +81,9 @@ def train(
         fraction = f"validation_fraction = {model.validation_fraction:g}"
         raise refusal(model, "patience", f"None where nothing is held out ({fraction})")
     if model.validation_fraction and validation is None:
-        warnings.warn(
+        warn(
             f"Nothing is held out: the data is too little for a validation_fraction of "
-            f"{model.validation_fraction:g}.",
-            stacklevel=5,
+            f"{model.validation_fraction:g}."
         )
     check_callbacks(callbacks)
     communicator = connect(distributed)

@@ -1,6 +1,5 @@
 """Series in every form that a forecaster takes: arrays, lists, data frames, dicts, `Data`."""
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from inspect import unwrap
@@ -8,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ConfigError, ShapeError, within
+from ..errors import ConfigError, ShapeError, warn, within
 from ..readers import Data, series_of_frame
 from ..readers.data import Caution
 from ..readers.times import Frequency, infer_frequency
@@ -129,7 +128,7 @@ def warn_cautions(notes: Sequence[str]) -> None:
     """Warn of the notes that a user should see."""
     for note in notes:
         if isinstance(note, Caution):
-            warnings.warn(note, stacklevel=8)
+            warn(note)
 
 
 def _table(X):
