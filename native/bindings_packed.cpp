@@ -113,6 +113,7 @@ class PyLayer {
   PyLayer(nb::list directions, nb::object table) {
     for (nb::handle given : directions) {
       const nb::tuple d = nb::cast<nb::tuple>(given);
+      if (d.size() != 4) refuse("a direction has " + std::to_string(d.size()) + " entries; expected 4.");
       const Params p(cell_named(nb::cast<std::string>(d[0])), nb::cast<nb::dict>(d[1]));
       const Activations a = activations_of(p.cell, d[2]);
       const bool reverse = nb::cast<bool>(d[3]);
