@@ -118,7 +118,7 @@ class Windows(_Rearrangement):
         places, exists = self._places(m, T_x, lengths)
         d_windows = dy.reshape(m, T_y, self.size, self.n_in)
         dx = np.zeros((m, T_x, self.n_in), dy.dtype)
-        for j in range(self.size):  # a step is at one place of a kind in one window alone
+        for j in range(self.size):  # for one j no two windows have the same step
             i, t = np.nonzero(exists[:, :, j])
             dx[i, places[i, t, j]] += d_windows[i, t, j]
         return dx

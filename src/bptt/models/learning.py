@@ -78,11 +78,12 @@ class Learner:
                 raise refusal(model, "categories", f"None, because X holds {kind}")
             return
         names = data.columns
-        x = numeric(named(first, data.ids), like, columns=names, missing=True)
+        name = named(first, data.ids)
+        x = numeric(name, like, columns=names, missing=True)
         self._encoder.n_features, self._encoder.names = x.shape[1], names
         if x.shape[1] == 0:
-            raise ShapeError(f"X[0] has 0 feature(s) {x.shape}; expected a minimum of 1.")
-        self._columns = _category_columns(model, x.shape[1])
+            raise ShapeError(f"{name} has 0 feature(s) {x.shape}; expected a minimum of 1.")
+        self._columns = _category_columns(model, x.shape[1], name)
 
     def see(self, sequences: Mapping[int, Any]) -> Seen:
         """Return what is to be known of sequences, by their places.
@@ -177,11 +178,11 @@ def learn(
     return learner.learned(learner.see(sequences))
 
 
-def _category_columns(model, n):
+def _category_columns(model, n, name):
     if model.categories is None:
         return []
     if model.categories == "all":
         return list(range(n))
     if any(j >= n for j in model.categories):
-        raise refusal(model, "categories", f"columns in 0..{n - 1}, as X[0] has")
+        raise refusal(model, "categories", f"columns in 0..{n - 1}, as {name} has")
     return sorted({int(j) for j in model.categories})
