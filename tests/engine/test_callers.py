@@ -236,18 +236,23 @@ def test_a_long_call_is_interrupted(setup, call, threads):
 def test_a_handler_that_returns_changes_nothing():
     lstm = LSTM(64, 256)
     p = lstm.init(np.random.default_rng(0))
-    x = np.random.default_rng(1).standard_normal((16, 600, 64)).astype("f4")
-    expected = lstm.forward(x, p, keep_tape=False)[0]
-    calls = []
-    before = signal.signal(signal.SIGALRM, lambda *_: calls.append(bptt.get_num_threads()))
-    signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
-    try:
-        y = lstm.forward(x, p, keep_tape=False)[0]
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
-    assert same_bits(y, expected)
-    assert calls
+    for steps in 600 * 2 ** np.arange(
+        7
+    ):  # until the handler runs within the call, not only behind it
+        x = np.random.default_rng(1).standard_normal((16, steps, 64)).astype("f4")
+        expected = lstm.forward(x, p, keep_tape=False)[0]
+        calls = []
+        before = signal.signal(signal.SIGALRM, lambda *_: calls.append(bptt.get_num_threads()))
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+        try:
+            y = lstm.forward(x, p, keep_tape=False)[0]
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+        assert same_bits(y, expected)
+        if len(calls) > 2:
+            return
+    pytest.fail(f"{steps} steps were over before the handler ran within a call")
 
 
 # Streams shared by threads
