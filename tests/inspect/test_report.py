@@ -11,7 +11,7 @@ import numpy as np
 import pandas
 import pytest
 
-from bptt import LSTM, Dense, Embedding, Network, inspect
+from bptt import GRU, LSTM, Dense, Embedding, Network, inspect
 from bptt.cli import main
 from bptt.errors import ConfigError
 from bptt.inspect import attribute, error_split, probabilities, trace
@@ -20,6 +20,7 @@ from bptt.inspect.report import report
 from bptt.inspect.report_drawings import svg
 from bptt.inspect.report_states import _few
 from bptt.interop import save
+from bptt.layers import Flatten, Pool, Repeat, Windows
 from bptt.models import Forecaster, LanguageModel, SequenceClassifier
 from bptt.readers import Data
 from tests.support.model_cases import MODELS
@@ -176,6 +177,24 @@ def test_an_example_behind_the_data_of_the_statistics_is_whole(monkeypatch):
         data = _data(page)
         assert data["steps"] == 15
         assert len(_values(data["rows"]["lstm0.c"], 0)) == 15
+
+
+@pytest.mark.parametrize(
+    ("layers", "left_out"),
+    [
+        ([Windows(2, 2), LSTM(4, 3)], ["lstm0"]),
+        ([LSTM(2, 3), Flatten(3, 12)], []),
+        ([LSTM(2, 3), Pool(3), Repeat(3, 4), GRU(3, 2)], ["gru0"]),
+    ],
+)
+def test_networks_whose_layers_have_other_steps_have_a_page(layers, left_out):
+    network = Network(layers)
+    p = network.init(RNG, np.float64)
+    page = report(network, [RNG.normal(size=(12, 2)), RNG.normal(size=(9, 2))], p)
+    assert re.findall("The page has no values of (.*?), whose steps", page) == left_out
+    rows = _data(page)["rows"]
+    assert ("lstm0.c" in rows) == isinstance(layers[0], LSTM)
+    assert "gru0.a" not in rows
 
 
 def test_ids_are_shown_as_words():

@@ -8,7 +8,19 @@ import pytest
 
 from bptt import Forecaster, LanguageModel, Network, SequenceClassifier, inspect
 from bptt.errors import ConfigError, ShapeError
-from bptt.layers import GRU, LSTM, RNN, Dense, Embedding, Recurrent
+from bptt.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    Dense,
+    Embedding,
+    Flatten,
+    Pool,
+    Recurrent,
+    Repeat,
+    Unflatten,
+    Windows,
+)
 from tests.cells import OWN
 
 RNG = np.random.default_rng(0)
@@ -54,6 +66,46 @@ def test_ragged_equals_alone_and_gates_follow_from_pre_activations(layer):
     for z, gate in pairs:
         g = (lambda v: 1 / (1 + np.exp(-v))) if gate.split(".")[-1] in sigmoid else np.tanh
         assert np.allclose(g(found.flat(z)), found.flat(gate), atol=1e-5), z
+
+
+ROWS = {  # of each name, for sequences of 12, 0, 1 and 9 steps
+    (Windows(3, 3, stride=2, padding="same"), LSTM(9, 4)): {"windows0.y": [6, 0, 1, 5]},
+    (LSTM(3, 4), Windows(4, 2)): {"lstm0.c": [12, 0, 1, 9], "windows0.y": [11, 0, 0, 8]},
+    (LSTM(3, 4), Pool(4), Repeat(4, 5), GRU(4, 2)): {"pool0.y": [1] * 4, "gru0.ut": [5] * 4},
+    (Unflatten(3, 3), RNN(1, 2)): {"rnn0.a": [36, 0, 3, 27]},
+    (LSTM(3, 4), Flatten(4, 12)): {"lstm0.a": [12, 0, 1, 9], "flatten0.y": [1] * 4},
+}
+
+
+@pytest.mark.parametrize("layers", ROWS, ids=lambda layers: type(layers[-1]).__name__)
+def test_layers_may_have_other_steps_than_the_data(layers, tmp_path):
+    network = Network(list(layers))
+    p = network.init(np.random.default_rng(2), np.float64)
+    x = RNG.normal(size=(4, 12, 3))
+    lengths = [12, 0, 1, 9]
+    found = inspect.trace(network, x, p, lengths=lengths)
+    for name, rows in ROWS[layers].items():
+        assert [len(a) for a in found[name]] == rows
+        assert np.diff(found.offsets(name)).tolist() == rows
+        assert not found.by_step(name) or rows == lengths
+    copied = inspect.trace(network, x, p, lengths=lengths, names="*", out=tmp_path)
+    y = network.forward(x, p, lengths=lengths)[0]
+    last = f"{list(network.layers)[-1]}.y"
+    for name in found:
+        for a, b in zip(found[name], copied[name], strict=True):
+            np.testing.assert_array_equal(a, b)
+    for row, own in zip(y, found[last], strict=True):
+        np.testing.assert_array_equal(row[: len(own)], own)
+    assert np.isfinite(inspect.gradient_flow(network, x, p, lags=2).norms).all()
+
+
+def test_pooled_rows_are_one_a_sequence_even_where_all_steps_are_as_many():
+    network = Network([LSTM(3, 4), Pool(4)])
+    p = network.init(np.random.default_rng(2), np.float64)
+    found = inspect.trace(network, [np.ones((2, 3)), np.ones((0, 3))], p)
+    assert [len(a) for a in found["pool0.y"]] == [1, 1]
+    many = inspect.trace(network, [np.ones((0, 3))] * 100 + [np.ones((2, 3))], p)
+    assert [len(a) for a in many["pool0.y"]] == [1] * 101
 
 
 def test_a_long_text_is_traced_in_windows_and_written_to_files(tmp_path, monkeypatch):

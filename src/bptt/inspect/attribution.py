@@ -14,7 +14,7 @@ from .baselines import Baseline, Baselines, Vectors, vectors
 from .inputs import need_counts, output_index, output_names, read
 from .parts import Per, parts_of
 from .passes import run
-from .trace import one_way
+from .trace import lengths_by_layer, one_way
 
 Method = Literal[
     "gradient", "gradient_x_input", "integrated_gradients", "occlusion", "permutation", "shapley"
@@ -190,11 +190,8 @@ def _stretches(network, whole: Vectors, step, window):
             "window is given, and the network reads the whole sequence before an output; expected "
             "layers of one direction, without pooling."
         )
-    for i, x in enumerate(whole.arrays):
-        n = np.array([len(x)])
-        for layer in network.layers.values():
-            n = np.array([1]) if layer.pools else layer.lengths_after(n)
-        n = int(n[0])
+    *_, counts = lengths_by_layer(network, list(map(len, whole.arrays))).values()
+    for i, (x, n) in enumerate(zip(whole.arrays, counts.tolist(), strict=True)):
         if not is_whole(step) or not -n <= step < n:
             one = "the only output" if pools else f"one of the {n} steps of X[{i}]"
             raise ConfigError(f"step is {step}; expected {one}.")

@@ -9,6 +9,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from ..errors import ConfigError, ShapeError
+from ..layers import Recurrent
 from ..network import Network
 from ..training import Monitor
 from .flow import Flow, Memory, in_steps
@@ -276,4 +277,4 @@ def chosen(trace: Trace, names: Sequence[str] | str | None, kinds: Sequence[str]
 
 
 def _of(network):
-    return [n for n, layer in network.layers.items() if layer.states]
+    return [n for n, layer in network.layers.items() if isinstance(layer, Recurrent)]

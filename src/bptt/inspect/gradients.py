@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from ..equations.nonlinearities import nonlinearity
+from ..equations.variants import parts_of
 from ..errors import ConfigError, ShapeError, operation
 from ..layers import Recurrent
 from .inputs import read
@@ -38,8 +40,8 @@ def gradients(
     Trace
         "x" where the input is numbers; ``dense0.y``; ``lstm0.a``, ``lstm0.c``: through all later
         steps, and through the gates of the same step for c; ``lstm0.zft`` of every gate whose
-        bias is named like it, and ``lstm0.ft``, which is 0 where the gate is saturated to the last
-        bit.
+        bias is named like it; ``lstm0.ft``. Of a cell of your own there are none of gates, and
+        those of all states but the first are through later steps only.
 
     Raises
     ------
@@ -49,7 +51,9 @@ def gradients(
     network = copy(source.network)
     network._tables = set()  # every token's vector has its own gradient
     found: dict[str, list[np.ndarray]] = {}
-    for x in source.arrays:
+    for i, x in enumerate(source.arrays):
+        if not len(x):
+            raise ConfigError(f"X[{i}] has no steps; expected at least one in each sequence.")
         seen = {}
         y, _, tape = network.forward(
             x[np.newaxis], source.parameters, watch=lambda s, seen=seen: seen.update({s.name: s})
@@ -68,8 +72,11 @@ def gradients(
             if isinstance(network.layers[name], Recurrent):
                 for key, value in _inside(seen[name], dy[0]).items():
                     found.setdefault(f"{name}.{key}", []).append(value)
-    counts = [len(x) for x in source.arrays]
-    return Trace({name: np.concatenate(rows) for name, rows in found.items()}, np.array(counts))
+    return Trace(
+        {name: np.concatenate(rows) for name, rows in found.items()},
+        [len(x) for x in source.arrays],
+        {name: [len(row) for row in rows] for name, rows in found.items()},
+    )
 
 
 def _start(y, target):
@@ -129,12 +136,33 @@ def _slot(seen, i, dy):
             values[s][t] = ds[:, 0]
         for gate, bias in gates.items():
             values[f"z{gate}"][t] = d[bias][:, 0]
-    if cell.name == "lstm":  # c acts through a of the same step too: (7a) of bptt.equations.lstm
-        values["c"] += values["a"] * tape["ot"][0] * (1 - np.tanh(tape["c"][0]) ** 2)
-    for gate in gates if cell.gates else ():
-        if cell.name in ("lstm", "gru", "gru_reset_after"):
-            g = tape[gate][0]
-            slope = 1 - g * g if gate == "cct" else g * (1 - g)
-            z = values[f"z{gate}"]
-            values[gate] = np.divide(z, slope, out=np.zeros_like(z), where=slope > 0)
+    if (made := parts_of(cell)) is not None and cell.gates:
+        seen_gates = {name: tape[name][0] for name in tape.names}
+        add = _lstm_gates if "c" in cell.states else _gru_gates
+        values |= add(made, values, seen_gates, before, own)
     return values, dx
+
+
+def _lstm_gates(made, d, values, before, p):
+    """Return the gradients of c and of the gates: the numbers are those of `equations.lstm`.
+
+    `d` has those of a, of pre-activations, and of c through later steps.
+    """
+    family, (_, _, name), _ = made
+    h = nonlinearity(name)
+    it, cct, ot, hc = values["it"], values["cct"], values["ot"], h.f(values["c"])
+    dc = d["c"] + d["a"] * ot * h.d(hc)  # (7a)
+    if "po" in p:
+        dc += p["po"][:, 0] * d["zot"]
+    c_prev = before[1]
+    dit = dc * (cct - c_prev if "cifg" in family else cct)  # there ft is 1 - it
+    return {"c": dc, "ft": dc * c_prev, "it": dit, "cct": dc * it, "ot": d["a"] * hc}
+
+
+def _gru_gates(made, d, values, before, p):
+    """Return the gradients of the gates: the numbers are those of `equations.gru`."""
+    a_prev, (ut, rt, cct) = before[0], (values[k] for k in ("ut", "rt", "cct"))
+    found = {"ut": d["a"] * (cct - a_prev), "cct": d["a"] * ut}
+    if "pct" in values:
+        return found | {"rt": d["zcct"] * values["pct"], "pct": d["zcct"] * rt}
+    return found | {"rt": d["zcct"] @ p["Wc"][:, : a_prev.shape[1]] * a_prev}

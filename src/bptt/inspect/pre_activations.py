@@ -7,16 +7,22 @@ import numpy as np
 
 from ..engine import provider
 from ..equations.sequences import valid_steps
+from ..equations.variants import parts_of
 from ..network import Seen
 
 
 def pre_activations(seen: Seen, i: int) -> Iterator[tuple[str, Callable[[str], np.ndarray]]]:
-    """Yield the name and the function of every pre-activation of a slot: W s + b before g."""
+    """Yield the name and the function of every pre-activation of a slot: W s + b before g.
+
+    There are none of a user's cell, but those that its record lists among its gates.
+    """
     layer: Any = seen.layer
     slot, tape = layer.slots[i], seen.tape[i]
     cell, n_a = layer.cell, layer.n_a
-    if cell.name not in ("lstm", "lstm_cifg", "gru", "gru_reset_after", "rnn", "rnn_relu"):
+    made = parts_of(cell)
+    if made is None:
         return
+    family, _, _ = made
     own = {n: seen.parameters[slot.prefix + n] for n in cell.parameters}
 
     def joined(scale=1.0):
@@ -30,9 +36,14 @@ def pre_activations(seen: Seen, i: int) -> Iterator[tuple[str, Callable[[str], n
         if gate == "a":
             return affine(joined(), np.concatenate([own["Waa"], own["Wax"]], axis=1), own["ba"])
         W, b = own[f"W{gate[0]}"], own[f"b{gate[0]}"]
-        if gate == "cct" and cell.name == "gru_reset_after":
+        if gate == "cct" and family == "gru_reset_after":
             return tape["rt"] * tape["pct"] + affine(input_of(seen, slot), W[:, n_a:], b)
-        return affine(joined(tape["rt"] if gate == "cct" and cell.name == "gru" else 1.0), W, b)
+        z = affine(joined(tape["rt"] if gate == "cct" and family == "gru" else 1.0), W, b)
+        if (peephole := f"p{gate[0]}") in own:
+            z = z + own[peephole][:, 0] * (
+                tape["c"] if gate == "ot" else states_before(seen, i, "c")
+            )
+        return z
 
     for gate in [g for g in cell.gates if f"W{g[0]}" in own] or ["a"]:
         yield gate, compute

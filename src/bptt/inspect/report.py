@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 
 from ..equations.losses import softmax
-from ..errors import ConfigError, operation
+from ..errors import BpttError, ConfigError, operation
+from ..layers import Recurrent
 from ..models import Forecaster
 from ..network import Network
 from ..readers import Data
@@ -18,7 +19,7 @@ from .report_example import BANDS, STATISTICS, beginning, example_of, labels_of
 from .report_page import Page
 from .report_states import alike
 from .report_values import NONE, embedded, packed, values_of
-from .trace import Trace, one_way
+from .trace import Trace, lengths_by_layer, one_way
 from .units import contexts
 
 EXPLAINED = 200  # steps before the end of a long example that are attributed
@@ -88,6 +89,7 @@ def report(
         likely, top = _likely(shown, found)
         notes.append("Probability is that of the token shown, given those before it.")
     notes += _attributed(shown, found, target)
+    notes += _left_out(shown.source)
     if compare is not None:
         notes += _compared(compare, X, example, shown, found, target)
     chosen = _chosen(found, unit, _first(found, "probability" if shown.language else "x"))
@@ -191,13 +193,27 @@ def _attributed(shown, found, target) -> list[str]:
         target = 0
     try:
         own = attribute(source.network, [x], source.parameters, window=window, target=target)
-    except ConfigError as error:
+    except BpttError as error:
         return [f"No attribution: {error}"]
     values = own.values[0]
     if values.ndim == 2:
         found.put(SPLIT, values[:, :BANDS])
     found.put("attribution", values.reshape(len(x), -1).sum(axis=1, keepdims=True))
     return [_explained(shown, own, window)]
+
+
+def _left_out(source) -> list[str]:
+    """Return a sentence about recurrent layers whose values are not in the page, if there are."""
+    lengths = [len(x) for x in source.arrays]
+    counts = lengths_by_layer(source.network, lengths)
+    layers = [n for n, own in source.network.layers.items() if isinstance(own, Recurrent)]
+    other = [name for name in layers if not np.array_equal(counts[name], lengths)]
+    if not other:
+        return []
+    return [
+        f"The page has no values of {', '.join(other)}, whose steps are not those of the data; "
+        f"bptt.inspect.trace returns them."
+    ]
 
 
 def _explained(shown, own: Attribution, window) -> str:

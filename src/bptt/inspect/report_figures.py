@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import BpttError, ConfigError
+from ..errors import BpttError
 from .drawings import (
     of_flow,
     of_histograms,
@@ -76,7 +76,7 @@ def reach(network: Any, arrays: Any, parameters: Any, lags: int) -> Iterator[Fig
     for heading, figure in (("Gradient flow", _flow), ("Effective memory", _memory)):
         try:
             yield figure(heading, network, arrays, parameters, lags)
-        except ConfigError as error:
+        except BpttError as error:
             yield Figure(heading, "", f"Not computed: {error}")
 
 

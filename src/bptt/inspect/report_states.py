@@ -62,7 +62,7 @@ def _read_by_output(shown) -> _States | None:
         if own.pools or isinstance(own, Recurrent):
             name = f"{layer}.y"
             seen = trace(network, arrays, parameters, names=name)
-            fits = own.pools or len(seen.flat(name)) == sum(map(len, arrays))
+            fits = own.pools or seen.by_step(name)
             return _States(layer, name, seen, own.pools) if fits else None
     return None
 

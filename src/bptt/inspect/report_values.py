@@ -12,7 +12,7 @@ from ..layers import Recurrent
 from .drawings import GATES, MEMORY_GATES
 from .gates import Saturation, histogram, saturation, time_constants
 from .inputs import blocks
-from .trace import Trace, trace
+from .trace import Trace, lengths_by_layer, trace, value_widths
 from .units import correlations
 
 FINE, COARSE = 254, 62  # levels of values: of up to 20,000 steps, of more
@@ -119,24 +119,25 @@ def values_of(
 
 def _each(source, left_out) -> Iterator[tuple[str, list[np.ndarray], Trace]]:
     """Yield names with their values, some names at a time."""
-    network, steps = source.network, sum(map(len, source.arrays))
-    small = [x[: min(2, len(x))] for x in source.arrays[:1] if len(x)] or source.arrays[-1:]
-    first = trace(network, small, source.parameters)
+    network, lengths = source.network, [len(x) for x in source.arrays]
+    counts = lengths_by_layer(network, lengths)
     repeated = {f"{n}.y" for n, layer in network.layers.items() if isinstance(layer, Recurrent)}
-    names = [
-        n
-        for n in first.names
-        if n not in repeated and n != left_out and len(first.flat(n)) == len(small[0])
-    ]
-    size = {n: steps * first.flat(n).shape[1] * first.flat(n).itemsize for n in names}
+    itemsize = max((p.itemsize for p in source.parameters.values()), default=8)
+    size = {
+        name: sum(lengths) * width * itemsize
+        for name, width in value_widths(network).items()
+        if name not in repeated
+        and name != left_out
+        and np.array_equal(counts[name.split(".")[0]], lengths)
+    }
+    names = list(size)
     while names:
         group = [names.pop(0)]
         while names and sum(size[n] for n in [*group, names[0]]) <= _GROUP:
             group.append(names.pop(0))
         seen = trace(network, source.arrays, source.parameters, names=group)
         for name in group:
-            if len(seen.flat(name)) == steps:
-                yield name, seen[name], Trace({name: seen.flat(name)}, seen.lengths)
+            yield name, seen[name], Trace({name: seen.flat(name)}, seen.lengths)
         del seen
 
 

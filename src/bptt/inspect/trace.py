@@ -27,7 +27,7 @@ class _Piece(NamedTuple):
     """The values of some sequences, still where the engine wrote them."""
 
     which: np.ndarray
-    left: np.ndarray  # steps of each
+    counts: np.ndarray  # rows of each
     get: Callable[[], np.ndarray]  # (m, T, n)
 
 
@@ -36,17 +36,26 @@ class Trace(Mapping[str, list[np.ndarray]]):
 
     The sequences of a name are stored one after another: `flat` returns that array.
 
+    Parameters
+    ----------
+    arrays : dict of str to ndarray, each (sum T_i, n)
+    lengths : sequence of int
+    own : dict of str to sequence of int, optional
+        Rows of each sequence of the names that have others, such as one where a layer pools.
+
     Attributes
     ----------
     lengths : ndarray of int64, shape (m,)
+        Steps of each sequence of the data.
     layers : tuple of str
         Names of the layers that have values.
     """
 
-    def __init__(self, arrays: dict[str, Any], lengths: np.ndarray):
+    def __init__(self, arrays: dict[str, Any], lengths: Any, own: Mapping[str, Any] | None = None):
         self._arrays = arrays  # ndarray, or a list of _Piece that `flat` joins
         self.lengths: np.ndarray = np.asarray(lengths, np.int64)
-        self._offsets = np.concatenate([[0], np.cumsum(self.lengths)])
+        self._own = dict(own or {})
+        self._steps = int(self.lengths.sum())
         self.layers: tuple[str, ...] = tuple(dict.fromkeys(n.split(".")[0] for n in arrays))
 
     @property
@@ -62,22 +71,35 @@ class Trace(Mapping[str, list[np.ndarray]]):
         ConfigError
             There is no such name.
         """
-        if name not in self._arrays:
-            raise ConfigError(f"there is no {name!r}; expected one of {', '.join(self._arrays)}.")
+        self._check(name)
         if isinstance(self._arrays[name], list):
             self._arrays[name] = np.concatenate(self[name])
         return self._arrays[name]
 
     def offsets(self, name: str) -> np.ndarray:
-        """Return where each sequence begins in `flat`, and the end: (m + 1,)."""
-        pooled = len(self.flat(name)) != self._offsets[-1]  # one row a sequence
-        return np.arange(len(self.lengths) + 1) if pooled else self._offsets
+        """Return where each sequence begins in `flat`, and the end: (m + 1,).
+
+        Raises
+        ------
+        ConfigError
+            There is no such name.
+        """
+        self._check(name)
+        return np.concatenate([[0], np.cumsum(self._own.get(name, self.lengths))])
+
+    def by_step(self, name: str) -> bool:
+        """Return whether a name has one row for each step of the data."""
+        return np.array_equal(self._own.get(name, self.lengths), self.lengths)
+
+    def _check(self, name):
+        if name not in self._arrays:
+            raise ConfigError(f"there is no {name!r}; expected one of {', '.join(self._arrays)}.")
 
     def __getitem__(self, name: str) -> list[np.ndarray]:
         if isinstance(pieces := self._arrays.get(name), list):
             found: dict[int, np.ndarray] = {}
-            for which, left, get in pieces:
-                rows = zip(which, get(), left, strict=True)
+            for which, counts, get in pieces:
+                rows = zip(which, get(), counts, strict=True)
                 found |= {int(i): row[:n] for i, row, n in rows}
             return [found[i] for i in range(len(self.lengths))]
         flat, at = self.flat(name), self.offsets(name)
@@ -90,7 +112,7 @@ class Trace(Mapping[str, list[np.ndarray]]):
         return len(self._arrays)
 
     def __repr__(self) -> str:
-        return f"Trace({len(self.lengths)} sequences, {self._offsets[-1]:,} steps: {self.names})"
+        return f"Trace({len(self.lengths)} sequences, {self._steps:,} steps: {self.names})"
 
     def save(self, path: str | Path) -> None:
         """Save all arrays and `lengths` to an .npz file, which is replaced in one step."""
@@ -112,9 +134,8 @@ class Trace(Mapping[str, list[np.ndarray]]):
         ConfigError
             There are more or fewer words than steps, or h5py is not installed.
         """
-        steps = int(self._offsets[-1])
-        own = {n: self.flat(n) for n in self.names if len(self.flat(n)) == steps}
-        lstmvis.write(own, directory, words, steps)
+        own = {name: self.flat(name) for name in self.names if self.by_step(name)}
+        lstmvis.write(own, directory, words, self._steps)
 
 
 @operation
@@ -133,7 +154,7 @@ def trace(
 
     A name is the layer's, the slot's where a layer has several (``layer1.reverse``), and the
     cell's own: ``lstm0.c``, ``lstm0.reverse.ft``. ``dense0.y`` is the output of a layer and
-    ``lstm0.zft`` the pre-activation of ft (cells: lstm, gru, gru_reset_after, rnn, rnn_relu).
+    ``lstm0.zft`` the pre-activation of ft; of a cell of your own, what its record names.
 
     Parameters
     ----------
@@ -182,10 +203,10 @@ def _run(source, lengths, keeper, batch_size):
         own = lengths[batch.target]
         steps = WINDOW if ahead else max(1, batch.x.shape[1])
         state = None
-        for start in range(0, batch.x.shape[1], steps):
+        for start in range(0, max(1, batch.x.shape[1]), steps):
             x = batch.x[:, start : start + steps]
             left = np.clip(own - start, 0, x.shape[1])
-            keeper.at(batch.target, start, left)
+            keeper.at(batch.target, start)
             full = None if (left == x.shape[1]).all() else left
             with np.errstate(all="ignore"):
                 _, state, _ = source.network.forward(
@@ -203,15 +224,35 @@ def one_way(network: Network) -> bool:
     )
 
 
+def value_widths(network: Network) -> dict[str, int]:
+    """Return the names that a trace has without pre-activations, with the values of a row."""
+    found = {}
+    for name, layer in network.layers.items():
+        if isinstance(layer, Recurrent):
+            for slot in layer.slots:
+                own = (*layer.cell.states, *layer.cell.gates)
+                found |= {f"{name}.{slot.prefix}{value}": layer.n_a for value in own}
+        if name not in network._tables:  # whose outputs are never computed
+            found[f"{name}.y"] = layer.n_out
+    return found
+
+
+def lengths_by_layer(network: Network, lengths: Any) -> dict[str, np.ndarray]:
+    """Return the steps that the output of each layer has of each sequence, (m,)."""
+    found, own = {}, np.asarray(lengths, np.int64)
+    for name, layer in network.layers.items():
+        own = np.ones_like(own) if layer.pools else layer.lengths_after(own)
+        found[name] = own
+    return found
+
+
 class _Keeper:
     """Copies what a forward pass shows to its place in the arrays of a trace."""
 
     def __init__(self, network, lengths, patterns, out, limit):
-        pools = [name for name, layer in network.layers.items() if layer.pools]
-        order = list(network.layers)
-        self.pooled = set(order[order.index(pools[0]) :]) if pools else set()
         self.lengths, self.patterns, self.limit = lengths, patterns, limit
-        self.offsets = np.concatenate([[0], np.cumsum(lengths)])
+        self.counts = lengths_by_layer(network, lengths)
+        self.offsets = {n: np.concatenate([[0], np.cumsum(c)]) for n, c in self.counts.items()}
         self.out = None if out is None else Path(out)
         self.arrays: dict[str, Any] = {}
         # then values may stay where the engine wrote them: no sequence is cut into windows
@@ -219,9 +260,9 @@ class _Keeper:
         self.seen: dict[str, None] = {}
         self.bytes = 0
 
-    def at(self, which, start, left):
-        """Set the sequences of the batch, the step at which it begins, and the steps of each."""
-        self.which, self.start, self.left = which, start, left
+    def at(self, which, start):
+        """Set the sequences of the batch, and the step at which it begins."""
+        self.which, self.start = which, start
 
     def keep(self, seen: Seen) -> None:
         """Keep the values of one layer."""
@@ -242,21 +283,20 @@ class _Keeper:
         self.seen[name] = None
         if self.patterns is not None and not any(fnmatch(name, p) for p in self.patterns):
             return
-        pooled = name.split(".")[0] in self.pooled
-        lazy = self.whole and self.patterns is None and self.out is None and not pooled
+        layer = name.split(".")[0]
+        lazy = self.whole and self.patterns is None and self.out is None
         if name not in self.arrays:
-            rows = len(self.lengths) if pooled else int(self.offsets[-1])
+            rows = int(self.offsets[layer][-1])
             self._count(rows * width * np.dtype(dtype).itemsize)
             self.arrays[name] = [] if lazy else self._new(name, (rows, width), dtype)
-        into = self.arrays[name]
+        into, counts = self.arrays[name], self.counts[layer][self.which]
         if lazy:
-            into.append(_Piece(self.which, self.left, get))
-        elif pooled:
-            into[self.which] = get()[:, 0]
-        else:
-            for row, i, n in zip(get(), self.which, self.left, strict=True):
-                first = self.offsets[i] + self.start
-                into[first : first + n] = row[:n]
+            into.append(_Piece(self.which, counts, get))
+            return
+        values = get()
+        for row, first, n in zip(values, self.offsets[layer][self.which], counts, strict=True):
+            first, n = first + self.start, min(n - self.start, values.shape[1])
+            into[first : first + max(0, n)] = row[: max(0, n)]
 
     def _count(self, size):
         """Refuse a trace in memory that is too large."""
@@ -282,4 +322,6 @@ class _Keeper:
         for array in self.arrays.values():
             if isinstance(array, np.memmap):
                 array.flush()
-        return Trace(self.arrays, self.lengths)
+        return Trace(
+            self.arrays, self.lengths, {n: self.counts[n.split(".")[0]] for n in self.seen}
+        )

@@ -82,7 +82,7 @@ def followers(
     patterns = ("*",) if names is None else name_list(names)
     found = []
     for name in trace.names:
-        if any(fnmatch(name, p) for p in patterns) and len(trace.flat(name)) == len(y):
+        if any(fnmatch(name, p) for p in patterns) and trace.by_step(name):
             r = correlations(trace.flat(name), y)
             best = np.argsort(-np.abs(r), kind="stable")[:count]
             found += [Follower(name, int(i), float(r[i])) for i in best]
