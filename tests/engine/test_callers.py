@@ -236,13 +236,13 @@ def test_a_long_call_is_interrupted(setup, call, threads):
 def test_a_handler_that_returns_changes_nothing():
     lstm = LSTM(64, 256)
     p = lstm.init(np.random.default_rng(0))
-    for steps in 600 * 2 ** np.arange(
-        7
-    ):  # until the handler runs within the call, not only behind it
+    for steps in 600 * 2 ** np.arange(7):  # until the handler runs within the call too
         x = np.random.default_rng(1).standard_normal((16, steps, 64)).astype("f4")
         expected = lstm.forward(x, p, keep_tape=False)[0]
         calls = []
-        before = signal.signal(signal.SIGALRM, lambda *_: calls.append(bptt.get_num_threads()))
+        before = signal.signal(
+            signal.SIGALRM, lambda *_, to=calls: to.append(bptt.get_num_threads())
+        )
         signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
         try:
             y = lstm.forward(x, p, keep_tape=False)[0]
