@@ -35,6 +35,7 @@ EVENTS = {
     "stop": "SIGSTOP", "fewer": "one step fewer", "more": "one message more",
     "early": "the end of the program before MPI",
     "before": "sys.exit(3) before fit", "exit": "sys.exit(3) in a step", "raise": "an exception",
+    "gone": "os._exit(0) in a step",
     "disk": "rank 0's disk is full", "link": "link between two hosts cut",
     "terminate": "SIGTERM", "interrupt": "SIGINT",
 }  # fmt: skip
@@ -71,6 +72,8 @@ def job(event, path):
             raise ZeroDivisionError("on purpose")
         if event in ("exit", "before"):
             sys.exit(3)
+        if event == "gone":
+            os._exit(0)
         if event == "more":
             communicator.sum(np.zeros(1))
         if event == "disk":

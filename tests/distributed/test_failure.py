@@ -108,6 +108,30 @@ def test_a_supervised_rank_that_is_killed_gives_75_and_its_name(capfd, monkeypat
     assert "was ended by SIGKILL" in err
 
 
+def test_a_supervised_rank_that_does_not_leave_the_job_is_lost(capfd, monkeypatch):
+    monkeypatch.setenv("PMI_RANK", "1")
+    monkeypatch.delenv("HYDI_CONTROL_FD", raising=False)
+    joins = "import os\nfrom bptt.distributed import processes as p\np.tell(p.JOINED)\n"
+    assert supervisor.supervise(["-c", f"{joins}os._exit(0)"]) == STATUS_LOST
+    assert "bptt: rank 1 on " in (err := capfd.readouterr().err)
+    assert " ended before the other ranks; the job ends with status 75." in err
+    other = "import subprocess, sys\nsubprocess.run([sys.executable, '-c', sys.argv[1]])"
+    for words in ([f"{joins}p.tell(p.LEFT)"], [other, joins], ["pass"]):
+        assert supervisor.supervise(["-c", *words]) == 0
+    assert not capfd.readouterr().err
+
+
+def test_the_launcher_is_told_of_the_end_of_a_rank_that_lost_others(monkeypatch):
+    told, pipe = os.pipe()
+    monkeypatch.setenv("PMI_FD", str(pipe))
+    monkeypatch.setenv("HYDI_CONTROL_FD", "0")
+    assert supervisor.supervise(["-c", f"import os; os._exit({STATUS_LOST})"]) == STATUS_LOST
+    assert supervisor.supervise(["-c", "import os; os._exit(3)"]) == 3
+    os.close(pipe)
+    with os.fdopen(told, "rb") as sent:
+        assert sent.read() == b"cmd=abort exitcode=75\n"
+
+
 def test_a_supervised_rank_gets_signals_and_gives_its_own_status(monkeypatch):
     monkeypatch.setenv(supervisor.SUPERVISED, "1")
     monkeypatch.setenv("PMI_SIZE", "3")

@@ -44,6 +44,16 @@ def test_callbacks_are_called_on_rank_0_alone():
     assert others == [(0, 0, 0)] * 2
 
 
+def test_what_is_not_held_out_is_said_once():
+    def work(communicator):
+        model, (X, y) = next((m, d) for name, m, d in cases(epochs=1) if name == "regress")
+        return hash_of(model.fit(X[:4], y[:4], distributed=communicator))
+
+    with pytest.warns(UserWarning, match="Nothing is held out") as seen:
+        on_ranks(3, work)
+    assert len(seen) == 1
+
+
 def test_ranks_with_other_hyper_parameters_are_refused_with_one_sentence():
     def work(communicator):
         model, data = next((m, d) for name, m, d in cases() if name == "regress")

@@ -93,6 +93,7 @@ class MPI:
             self._share_cpus()
             sys.excepthook = lambda kind, error, trace: end_all(self, error)
             self._outlive_a_notice()
+            processes.tell(processes.JOINED)
             atexit.register(self._leave)  # before mpi4py's own, which waits without end
 
     def exchange(self, sent: Messages, received: Messages) -> None:
@@ -272,6 +273,7 @@ class MPI:
             with self._watched(math.inf):
                 self._number = AT_END
                 self._wait([(None, self._comm.Ibarrier())], math.inf)
+        processes.tell(processes.LEFT)
 
     def _share_cpus(self):
         """Set the engine's threads to this rank's share of its host's CPUs."""

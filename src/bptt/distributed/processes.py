@@ -1,11 +1,17 @@
-"""Which processes of this host have ended, by Linux' /proc; elsewhere nothing is known."""
+"""Which processes of this host have ended, by Linux' /proc; elsewhere nothing is known.
 
+A process that supervises this one knows of its end; `tell` sends it what it needs beside.
+"""
+
+import contextlib
 import os
 from pathlib import Path
 
 import numpy as np
 
 PID, START, SPACE = range(3)
+SUPERVISED = "BPTT_SUPERVISED"  # environment: the process that supervises, and a pipe to it
+JOINED, LEFT = b"+", b"-"  # this rank is in the MPI job, and no longer
 
 
 def identity() -> np.ndarray:
@@ -35,6 +41,14 @@ def has_ended(other: np.ndarray) -> bool:
     """Return whether a process that can be seen has ended, killed ones included."""
     state, start = _state(int(other[PID]))
     return state in "ZX" or start != other[START]
+
+
+def tell(what: bytes) -> None:
+    """Send `JOINED` or `LEFT` to the process that supervises this one, if one does."""
+    parent, _, pipe = os.environ.get(SUPERVISED, "").partition(" ")
+    if os.name != "nt" and parent == str(os.getppid()) and pipe.isdigit():
+        with contextlib.suppress(OSError):
+            os.write(int(pipe), what)
 
 
 def _state(pid):

@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 
 from .mpi import STATUS_LOST
+from .processes import JOINED, LEFT, SUPERVISED
 
 # The number of the rank and of all ranks in an MPI job: Hydra and PMI, Open MPI, SLURM.
 LAUNCHERS = (
@@ -22,7 +23,6 @@ LAUNCHERS = (
     ("OMPI_COMM_WORLD_RANK", "OMPI_COMM_WORLD_SIZE"),
     ("SLURM_PROCID", "SLURM_NTASKS"),
 )
-SUPERVISED = "BPTT_SUPERVISED"
 FORWARDED = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1", "SIGUSR2")
 _PR_SET_PDEATHSIG = 1
 
@@ -33,10 +33,11 @@ def in_job() -> bool:
 
 
 def supervise(arguments: Sequence[str]) -> int:
-    """Run Python with arguments; return the exit status, 75 where it was killed.
+    """Run Python with arguments; return the exit status.
 
-    Signals are forwarded; of one that ends the other process, the status is 128 + its number.
-    Where this process is killed, so is the other (on Linux).
+    It is 75 where the process was killed, or ended with 0 without leaving the MPI job, which the
+    other ranks wait for. Signals are forwarded; of one that ends the other process, the status is
+    128 + its number. Where this process is killed, so is the other (on Linux).
 
     Parameters
     ----------
@@ -50,29 +51,48 @@ def supervise(arguments: Sequence[str]) -> int:
         process.send_signal(number)
 
     with contextlib.ExitStack() as stack:
+        told, pipe = os.pipe()
+        stack.callback(os.close, told)
+        os.set_inheritable(pipe, True)
         process = subprocess.Popen(
             [sys.executable, *arguments],
             close_fds=False,  # the launcher's
-            env=os.environ | {SUPERVISED: "1"},
+            env=os.environ | {SUPERVISED: f"{os.getpid()} {pipe}"},
             **({} if os.name == "nt" else {"process_group": 0, "preexec_fn": _die_with_parent}),
         )
+        os.close(pipe)
         for name in FORWARDED:
             if number := getattr(signal, name, None):
                 before = signal.signal(number, forward)
                 stack.callback(signal.signal, number, before)
         status = process.wait()
-    if status >= 0:
-        return status
+        said = _said(told)
     if -status in forwarded:
         return 128 - status
-    sys.stderr.write(
-        f"bptt: rank {_number(0)} on {socket.gethostname()} was ended by "
-        f"{signal.Signals(-status).name}; the job ends with status {STATUS_LOST}. Go on from the "
-        f"last checkpoint with resume='auto'.\n"
-    )
-    sys.stderr.flush()
+    if status < 0:
+        _report(f"was ended by {signal.Signals(-status).name}")
+    elif status == 0 and said.count(JOINED) > said.count(LEFT):
+        _report("ended before the other ranks")
+    elif status != STATUS_LOST:
+        return status
     _abort_hydra()
     return STATUS_LOST
+
+
+def _said(pipe):
+    """Return what the other process has sent."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.set_blocking(pipe, False)  # processes that the other one has started may hold it open
+        return os.read(pipe, 2**16)
+    return b""
+
+
+def _report(what):
+    sys.stderr.write(
+        f"bptt: rank {_number(0)} on {socket.gethostname()} {what}; the job ends with status "
+        f"{STATUS_LOST}. Go on from the last checkpoint with resume='auto'.\n"
+    )
+    sys.stderr.flush()
 
 
 def _abort_hydra():

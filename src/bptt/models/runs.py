@@ -80,13 +80,13 @@ def train(
     if model.patience is not None and validation is None:
         fraction = f"validation_fraction = {model.validation_fraction:g}"
         raise refusal(model, "patience", f"None where nothing is held out ({fraction})")
-    if model.validation_fraction and validation is None:
+    check_callbacks(callbacks)
+    communicator = connect(distributed)
+    if model.validation_fraction and validation is None and not communicator.rank:
         warn(
             f"Nothing is held out: the data is too little for a validation_fraction of "
             f"{model.validation_fraction:g}."
         )
-    check_callbacks(callbacks)
-    communicator = connect(distributed)
     callbacks = () if communicator.rank else callbacks  # rank 0 writes, as it does checkpoints
     shares = Shares(model.micro_batches, communicator)
     local = LocalSteps(
