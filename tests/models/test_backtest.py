@@ -172,3 +172,30 @@ def test_scikit_learn_searches_window_units_and_learning_rate(capfd):
         ).fit(WAVE)
     assert np.isfinite(found.cv_results_["mean_test_score"]).all()
     assert capfd.readouterr() == ("", "")
+
+
+def test_fit_calibrates_on_what_it_holds_out(tmp_path):
+    noise = np.random.default_rng(0).standard_exponential(900)
+    how = SETTINGS | {"residual": "none", "intervals": "conformal", "validation_fraction": 0.5}
+    model = Forecaster(**how).fit(noise[:600], **QUIET)
+    low, high = model.predict_interval(coverage=0.8)
+    by_hand = Forecaster(**how | {"intervals": "output"}).fit(noise[:600], **QUIET)
+    by_hand.calibrate(noise[300 - model.window : 600])
+    assert same_bits(np.stack([low, high]), np.stack(by_hand.predict_interval(coverage=0.8)))
+    model.save(tmp_path / "m.safetensors")
+    assert same_bits(load(tmp_path / "m.safetensors").predict_interval(coverage=0.8)[0], low)
+    given = Forecaster(**how | {"validation_fraction": 0})
+    given.fit(noise[:300], validation=noise[300 - model.window : 600], **QUIET)
+    np.testing.assert_allclose(
+        given.predict_interval(noise, 0.8), model.predict_interval(noise, 0.8)
+    )
+    tested = Forecaster(**how).backtest(noise, windows=20, stride=10, refit=10, coverage=(0.8,))
+    assert 0.6 < tested.metrics()["coverage 0.8"][0] < 0.95
+    assert model.partial_fit(noise[600:])._conformal is None
+
+
+@pytest.mark.parametrize(("fraction", "steps"), [(0.0, 0), (0.04, 2)])
+def test_a_calibration_needs_a_held_out_horizon(fraction, steps):
+    model = Forecaster(**SETTINGS, intervals="conformal", validation_fraction=fraction)
+    with pytest.raises(ConfigError, match=f"{steps} steps of each series are held out at most; ex"):
+        model.fit(WAVE[:50], **QUIET)

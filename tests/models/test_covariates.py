@@ -164,8 +164,12 @@ def test_calendar_features_are_cyclic():
         (lambda m: m.predict(), "future is not given; expected 'promo' of the 4 steps from 2024-"),
         (
             lambda m: m.predict(future=DATA[["promo"]].iloc[120:122]),
-            "future lacks 'promo' at 2024-01-06 02:00:00 to 2024-01-06 03:00:00 (2 steps); "
+            "future lacks 'promo' at 2024-01-06 02:00:00, 2024-01-06 03:00:00; "
             "expected all 4 steps of the horizon.",
+        ),
+        (
+            lambda m: m.predict(future=DATA[["promo"]].drop(DATA.index[[121, 123]])),
+            "future lacks 'promo' at 2024-01-06 01:00:00, 2024-01-06 03:00:00; expected",
         ),
         (
             lambda m: m.predict(DATA[:120], future=DATA.assign(promo=np.nan)),

@@ -53,6 +53,22 @@ def test_a_dict_gives_a_dict():
         model.predict({"c": WAVE})
 
 
+def test_whole_numbers_are_ids(tmp_path):
+    frame = long(**{"10": WAVE, "2": WAVE}).astype({"unique_id": int})
+    model = Forecaster(**HOW).fit(frame, **QUIET)
+    forecast = model.predict()
+    assert forecast["unique_id"].dtype == int
+    assert len(forecast.merge(frame[["unique_id"]].drop_duplicates(), on="unique_id")) == 4
+    assert next(iter(list(model.prediction_rows(typed=True))[1])) == 10
+    model.save(tmp_path / "m.safetensors")
+    pd.testing.assert_frame_equal(load(tmp_path / "m.safetensors").predict(), forecast)
+    own = model.predict({2: pd.Series(WAVE, DAYS, name="y")})
+    assert list(own) == [2]
+    assert own[2]["y"].tolist() == forecast["y"][2:].tolist()
+    assert list(Forecaster(**HOW).fit({7: WAVE, 3: WAVE}, **QUIET).predict()) == [7, 3]
+    assert list(Forecaster(**HOW).fit({"7": WAVE, 3: WAVE}, **QUIET).predict()) == ["7", "3"]
+
+
 def test_a_dict_of_dated_series_gives_dated_forecasts(tmp_path):
     X = {"a": pd.Series(WAVE, DAYS, name="load"), "b": pd.Series(WAVE[:40], DAYS[:40], name="load")}
     model = Forecaster(**HOW).fit(X, **QUIET)

@@ -216,6 +216,7 @@ def _joined(paths, parts):
         index_name=first.index_name,
         label_name=first.label_name,
         static=static,
+        whole_ids=all(part.whole_ids for part in parts),
     )
 
 

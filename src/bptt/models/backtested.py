@@ -224,6 +224,11 @@ class BacktestedModel(ForecastingModel):
         self._conformal = Conformal.of(*self.backtest(X, stride))
         return self
 
+    def _calibrated_on(self, series, skipped):
+        """Calibrate on windows of series that `fit` held out; return the model."""
+        self._conformal = Conformal.of(*self._tested(series, 1, skipped, None, ()))
+        return self
+
     @operation
     @as_fitted
     def plot_forecast(

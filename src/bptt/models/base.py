@@ -390,10 +390,14 @@ class Model(ABC):
     def _fit(self, X, y=None, **named):
         return self.fit(X, y, **named)
 
+    one_pass: ClassVar[dict[str, Any]] = {
+        "epochs": 1, "warm_start": True, "patience": None, "validation_fraction": 0.0,
+    }  # fmt: skip
+
     def _pass(self, X, y=None, **named):
         """Train for one pass over data; go on from the fitted parameters, if there are any."""
         once = copy(self)
-        once.set_params(epochs=1, warm_start=True, patience=None, validation_fraction=0.0)
+        once.set_params(**self.one_pass)
         before = vars(self).get("parameters_")
         try:
             once._fit(X, y, **named)

@@ -15,10 +15,12 @@ from .series import Series
 from .series_reading import read_series
 from .windows import Windows
 
+HeldOut = tuple[Series, list[int]]
+
 
 def prepared(
     model: Any, new: Any, X: Any, lengths: Any, validation: Any, roles: dict[str, Any]
-) -> tuple[Series, Windows, Windows]:
+) -> tuple[Series, Windows, Windows, HeldOut]:
     """Read series; let a new model learn scales and covariates; return windows of them.
 
     Parameters
@@ -36,6 +38,8 @@ def prepared(
     -------
     series, training, validation
         The series in the order of their ids, so that the training does not depend on their order.
+    held_out
+        The series of the validation, and the start of the first window of each.
     """
     before = model if model._goes_on() else None
     known = None if before is None else before._known_layout()
@@ -56,11 +60,26 @@ def prepared(
             c - model.window if c < len(x) else len(x)
             for c, x in zip(cuts, given.values, strict=True)
         ]
-        scored = new._windows(given, scales, framing, ROWS, skipped=skipped)
+        held_out = given, skipped
     else:
-        scored = _validation(new, given, validation, framing, roles)
+        held_out = _validation(new, given, validation, framing, roles)
+        scales = new._scales(held_out[0])
+    scored = new._windows(held_out[0], scales, framing, ROWS, skipped=held_out[1])
+    if model.intervals == "conformal":
+        _check_held_out(new, *held_out)
     new._context, new._conformal = _context(new, own), None
-    return given, source, scored
+    return given, source, scored, held_out
+
+
+def _check_held_out(new, series, skipped):
+    """Refuse what is held out where no forecast of the whole horizon can be calibrated on it."""
+    steps = [len(x) - skip for x, skip in zip(series.values, skipped, strict=True)]
+    if max(steps) < new.window + new.horizon:
+        raise ConfigError(
+            f"intervals is 'conformal', and {max(*steps, new.window) - new.window} steps of each "
+            f"series are held out at most; expected at least {new.horizon}, the horizon: a larger "
+            f"validation_fraction, or validation."
+        )
 
 
 def _context(new, given):
@@ -112,7 +131,7 @@ def _learn(new, given, cuts, before):
 
 
 def _validation(new, given, validation, framing, roles):
-    """Return the windows that are scored after each epoch."""
+    """Return the series that are scored after each epoch, and the starts of their windows."""
     with within("validation"):
         names = given.layout.names if new._covariates is None else new._covariates.names
         other = read_series(validation, known=replace(given.layout, names=names), **roles)
@@ -120,4 +139,4 @@ def _validation(new, given, validation, framing, roles):
         other.check_width(len(new.mean_), "as X has in fit")
         new._check_values(other)
         other = new._long_enough(other, framing.window + framing.horizon, "window + horizon")
-    return new._windows(other, new._scales(other), framing, ROWS)
+    return other, [0] * len(other.values)

@@ -143,6 +143,10 @@ class Forecaster(BacktestedModel):
         Vocabulary, classes and scaling stay those of the model; the optimizer starts afresh.
     verbose : bool or int, default=True
         Show the progress of `fit` where its `progress` is "auto". 0 or False: nothing is shown.
+    intervals : {"output", "conformal"}, default="output"
+        "output": intervals are those of the predicted distribution or quantiles. "conformal": `fit`
+        calibrates them on what is held out (`validation_fraction`, or `validation` of `fit`), for
+        any output.
     stride : int (steps), default=1
         Distance between the starts of training windows.
 
@@ -240,8 +244,8 @@ class Forecaster(BacktestedModel):
         """
         check(self)
         new, roles = self.unfitted(), {"group": group, "time": time, "static": self.static}
-        given, source, scored = prepared(self, new, X, lengths, validation, roles)
-        return self._train(
+        given, source, scored, held_out = prepared(self, new, X, lengths, validation, roles)
+        self._train(
             new,
             self._output().objective(),
             source,
@@ -255,3 +259,4 @@ class Forecaster(BacktestedModel):
             callbacks=callbacks,
             distributed=distributed,
         )
+        return self._calibrated_on(*held_out) if self.intervals == "conformal" else self

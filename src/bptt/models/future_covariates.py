@@ -13,6 +13,8 @@ from .layouts import Layout
 from .names import CHANGES, listed
 from .series_reading import read_series
 
+_MOST_DATES = 10  # in a message
+
 
 def future_values(
     names: tuple[str, ...], layout: Layout, m: int, horizon: int, future: Any
@@ -76,15 +78,22 @@ def _looked_up(names, layout, m, times, future):
         own = given.values[j][inside]
         gone = (given.index[j][inside] != times[i]) | np.isnan(own).any(axis=1)
         if gone.any():
-            dates = [show_time(t) for t in times[i][gone]]
-            more = f" to {dates[-1]} ({len(dates)} steps)" if len(dates) > 1 else ""
             whose = "" if layout.ids is None else f" of series {layout.ids[i]!r}"
             raise ConfigError(
-                f"future lacks {listed(names)}{whose} at {dates[0]}{more}; expected all "
+                f"future lacks {listed(names)}{whose} at {_dates(times[i], gone)}; expected all "
                 f"{len(times[i])} steps of the horizon."
             )
         values.append(own)
     return np.stack(values)
+
+
+def _dates(times, gone):
+    """Return the times of missing steps in words: the ends where none of those between is there."""
+    which, dates = np.flatnonzero(gone), [show_time(t) for t in times[gone]]
+    if len(which) > 2 and which[-1] - which[0] < len(which):
+        return f"{dates[0]} to {dates[-1]} ({len(dates)} steps)"
+    more = f", ... ({len(dates)} steps)" * (len(dates) > _MOST_DATES)
+    return ", ".join(dates[:_MOST_DATES]) + more
 
 
 def _places(layout, m, given):

@@ -1,5 +1,6 @@
 """How forecasts of series are named and dated, and the form in which they are returned."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
@@ -28,6 +29,8 @@ class Layout:
         Names of the values; empty where they have none.
     ids : tuple of str, optional
         Names of the series.
+    whole_ids : bool
+        Whether the ids are whole numbers in what a user gets.
     ends : tuple of int or float, optional
         The last time of each series: a number, or microseconds since 1970 (UTC).
     frequency : str, optional
@@ -47,6 +50,7 @@ class Layout:
     ids_name: str | None = None
     index_name: str | None = None
     mapped: bool = False
+    whole_ids: bool = False
 
     def times(self, horizon: int) -> list[np.ndarray] | None:
         """Return the next times of each series, or None where they have none."""
@@ -70,7 +74,7 @@ class Layout:
         if self.mapped:
             return {
                 name: self._alone(i).form(forecasts[i : i + 1])
-                for i, name in enumerate(self.ids or ())
+                for i, name in enumerate(self._given_ids(len(forecasts)))
             }
         if self.framed:
             return self.frame(forecasts)
@@ -90,8 +94,8 @@ class Layout:
         if self.single:
             index = pd.Index(steps[0], name=index_name)
             return pd.DataFrame(forecasts[0], index=index, columns=list(names))
-        ids = self.ids or [str(i + 1) for i in range(m)]
-        table = {self.ids_name or "series": np.repeat(np.array(ids, object), horizon)}
+        ids = np.array(self._given_ids(m), np.int64 if self.whole_ids else object)
+        table = {self.ids_name or "series": np.repeat(ids, horizon)}
         table[index_name or "time"] = np.concatenate(steps)
         table |= {name: forecasts[:, :, j].reshape(-1) for j, name in enumerate(names)}
         return pd.DataFrame(table)
@@ -100,6 +104,11 @@ class Layout:
         """Return the layout of one of several series."""
         ends = None if self.ends is None else self.ends[i : i + 1]
         return replace(self, single=True, mapped=False, ids=None, ids_name=None, ends=ends)
+
+    def _given_ids(self, m):
+        """Return the ids of m series as they were given; numbers from 1 where they have none."""
+        ids = self.ids or [str(i + 1) for i in range(m)]
+        return list(map(int, ids)) if self.whole_ids else list(ids)
 
     def columns(self, k: int) -> tuple[str, ...]:
         """Return the names of the values: numbered where they have none."""
@@ -132,7 +141,7 @@ class Layout:
         heading = "step" if every is None else self.index_name or "time"
         titles = [name + part for name in names for part, _ in parts]
         yield [*[self.ids_name or "series"] * several, heading, *titles]
-        ids = self.ids or [str(i + 1) for i in range(m)]
+        ids = self._given_ids(m)
         digits = np.repeat(scale, len(parts))
         for i, series in enumerate(np.stack([a for _, a in parts], axis=-1)):
             steps = np.arange(1, horizon + 1) if every is None else every[i]
@@ -174,9 +183,11 @@ class Layout:
         texts = [*own.names, *(own.ids or ()), own.frequency, own.ids_name, own.index_name]
         if not all(t is None or (isinstance(t, str) and len(t) <= _LONGEST_NAME) for t in texts):
             raise ConfigError("its names are not texts.")
-        for name in ("single", "framed", "mapped"):
+        for name in ("single", "framed", "mapped", "whole_ids"):
             if not isinstance(getattr(own, name), bool):
                 raise ConfigError(f"its {name} is not a bool.")
+        if own.whole_ids and not all(re.fullmatch(r"-?[0-9]{1,18}", i) for i in own.ids or ()):
+            raise ConfigError("its ids are not whole numbers.")
         if len(own.names) not in (0, k) or len(set(own.names)) < len(own.names):
             raise ConfigError(f"its names are not those of {k} values.")
         many = {len(part) for part in (own.ids, own.ends) if part is not None}

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from .base import Model
 from .calendar import CALENDAR
@@ -14,6 +14,7 @@ from .scales import Scaling
 from .windows import Residual
 
 Strategy = Literal["direct", "recursive"]
+Intervals = Literal["output", "conformal"]
 LONGEST_RECURSION = 2**20  # steps: some minutes; errors accumulate long before
 
 
@@ -58,6 +59,14 @@ class SeriesOptions(Model):
         Flag(),
         "Replace numbers below 0 in forecasts, intervals and paths by 0.",
         group="Model",
+    )
+    intervals: Intervals = option(
+        "output",
+        Choice(Intervals),
+        '"output": intervals are those of the predicted distribution or quantiles. "conformal": '
+        "`fit` calibrates them on what is held out (`validation_fraction`, or `validation` of "
+        "`fit`), for any output.",
+        group="Training",
     )
     residual: Residual = option(
         "window",
@@ -129,6 +138,7 @@ class SeriesOptions(Model):
         group="Input",
     )
     validation_fraction: float = redefault(Model, "validation_fraction", 0.0)
+    one_pass: ClassVar[dict[str, Any]] = {**Model.one_pass, "intervals": "output"}
 
     def _output(self) -> Output:
         return OUTPUTS[self.output](self.levels)

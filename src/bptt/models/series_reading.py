@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import is_whole
 from ..errors import ConfigError, ShapeError, warn, within
 from ..readers import Data, series_of_frame
 from ..readers.data import Caution
@@ -74,6 +75,7 @@ def _of_dict(X, lengths, known, group, time, static):
     ids = tuple(map(str, X))
     if len(set(ids)) < len(ids):
         raise ConfigError("X has two keys that are written alike; expected ids as str.")
+    whole = all(is_whole(name) for name in X)
     tables = {name: _table(x) for name, x in X.items()}
     if any(table is None for table in tables.values()):
         if any(table is not None for table in tables.values()):
@@ -82,10 +84,12 @@ def _of_dict(X, lengths, known, group, time, static):
             numeric(f"X[{name!r}]", x, missing=True).astype(np.float64) for name, x in X.items()
         ]
         names = known.names if known is not None else ()
-        series = Series(values, Layout(single=False, mapped=True, names=names, ids=ids))
+        series = Series(values, Layout(False, mapped=True, names=names, ids=ids, whole_ids=whole))
         series.check_width(values[0].shape[1], f"as {series.name(0)}")
         return series
     _check_zones(X)
+    if known is not None:
+        known = replace(known, ids_name=None)  # the keys are the ids
     parts = []
     for name, table in tables.items():
         with within(f"series {name!r}"):
@@ -98,6 +102,7 @@ def _of_dict(X, lengths, known, group, time, static):
     data = first.but(
         X=[part.X[0] for part in parts],
         ids=list(ids),
+        whole_ids=whole,
         index=None if any(i is None for i in indices) else [i[0] for i in indices],
         frequency=None,
         notes=tuple(note for part in parts for note in part.notes),
@@ -185,6 +190,7 @@ def _of_data(X, data, known):
         framed=bool(columns or data.ids or index),
         names=tuple(data.columns),
         ids=None if data.ids is None else tuple(data.ids),
+        whole_ids=data.whole_ids,
         ids_name=data.ids_name,
         index_name=data.index_name,
     )

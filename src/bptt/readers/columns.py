@@ -176,6 +176,10 @@ class Columns:
             kinds.is_bool_dtype(dtype) or kinds.is_complex_dtype(dtype)
         )
 
+    def is_whole(self, at: int) -> bool:
+        """Return whether a column holds whole numbers, by its dtype."""
+        return self._pd.api.types.is_integer_dtype(self.series(at).dtype)
+
     def numbers(self, chosen: list[int]) -> np.ndarray:
         """Return columns as an array of float64 (rows, columns), NaN where a value is missing.
 

@@ -29,6 +29,8 @@ class Data:
         Names of the n features; empty where there are none.
     ids : list of str, optional
         Names of the sequences or series.
+    whole_ids : bool
+        Whether the ids were whole numbers: forecasts have them as numbers again.
     index : list of ndarray, optional
         For each series the times of its steps: datetime64 or whole numbers.
     frequency : str, optional
@@ -52,6 +54,7 @@ class Data:
     index_name: str | None = None
     label_name: str | None = None
     static: dict[str, list[Any]] | None = None
+    whole_ids: bool = False
 
     @staticmethod
     def parts(X: Any, y: Any = None) -> tuple[Any, Any]:

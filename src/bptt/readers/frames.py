@@ -104,6 +104,7 @@ def series_of_frame(
         table.names[at_group] if at_group is not None else None,
         index.name,
         static=once or None,
+        whole_ids=at_group is not None and table.is_whole(at_group),
     )
 
 
