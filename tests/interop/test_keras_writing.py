@@ -55,6 +55,14 @@ def test_gates_of_keras_2_are_scaled_to_the_slope_of_keras_3(kind, tmp_path):
     np.testing.assert_allclose(new.run(x), old.run(x), rtol=1e-12, atol=1e-13)
 
 
+def test_a_leaky_cell_is_written_by_its_name(tmp_path):
+    """Keras 3 has leaky_relu with the slope 0.2 alone."""
+    weights = [np.ones((3, 4)), np.eye(4), np.zeros(4)]
+    first = from_keras("SimpleRNN", weights, activation="leaky_relu")
+    to_keras(first, tmp_path / "m.keras")
+    assert "leaky_relu_0p2" in repr(load(tmp_path / "m.keras").network)
+
+
 STEPS = [  # layers, and Keras' classes
     ([LSTM(3, 4), L.Dropout(4, 0.2), L.Pool(4, "last"), Dense(4, 5), L.Activation(5, "softmax")],
      ["LSTM", "Dropout", "Dense", "Activation"]),

@@ -159,6 +159,35 @@ def test_pickles_that_are_not_plain_are_refused(tmp_path, opcodes, words):
     assert words in str(error.value)
 
 
+def test_a_checkpoint_may_hold_what_torch_itself_loads(tmp_path):
+    """torch.load(weights_only=True) allows dtypes, complex numbers and parameters with state."""
+    parameter = b"ctorch._utils\n_rebuild_parameter_with_state\n(" + tensor() + b"\x89}}tR"
+    entries = [
+        *(text(name) + f"ctorch\n{name}\n".encode() for name in ("bfloat16", "bool", "int8")),
+        text("z") + b"cbuiltins\ncomplex\nG" + bytes(8) + b"G" + bytes(8) + b"\x86R",
+        text("w") + parameter,
+    ]
+    path = archive(tmp_path, pickled(b"}(", *entries, b"u"), [("archive/data/0", bytes(16))])
+    assert list(load(path).modules) == [""]
+
+
+def test_a_legacy_file_may_have_another_protocol(tmp_path):
+    data = (FILES / "legacy.th").read_bytes()
+    (path := tmp_path / "a.th").write_bytes(b"\x80\x04\x95" + (13).to_bytes(8, "little") + data[2:])
+    assert list(load(path).modules) == list(load(FILES / "legacy.th").modules)
+
+
+def test_recurrent_weights_that_are_not_read_are_named():
+    state = {"rnn.weight_ih_l0": np.ones((8, 3)), "fc.weight": np.ones((2, 2))}
+    imported = from_torch(state | {"fc.bias": np.ones(2)})
+    assert list(imported.modules) == ["fc"]
+    assert "'rnn' has recurrent weights, but not both" in imported.notes[0]
+    with pytest.raises(InteropError, match="cannot be one network: the state dict: 'rnn' has"):
+        _ = imported.network
+    with pytest.raises(InteropError, match=r"no layer is known by its tensors a\.weight, b;"):
+        _ = from_torch({"a.weight": np.ones((2, 3, 4)), "b": np.ones(3)}).network
+
+
 def test_a_key_may_not_be_a_deep_tuple(tmp_path):
     """Its hash would exhaust the stack of C."""
     key = text("a") + b"\x85" * 200_000
@@ -213,7 +242,7 @@ def test_safetensors_of_half_precision_become_float32(tmp_path):
 
 
 def test_weights_in_parts_are_put_together():
-    """weight_norm in its two forms, of each axis, and dropout of weights."""
+    """weight_norm and spectral_norm in their two forms, and dropout of weights."""
     rng = np.random.default_rng(0)
     shapes = {"rnn.weight_ih_l0": (8, 3), "rnn.weight_hh_l0": (8, 2), "fc.weight": (4, 2)}
     whole = {name: rng.standard_normal(shape) for name, shape in shapes.items()}
@@ -236,6 +265,21 @@ def test_weights_in_parts_are_put_together():
             "rnn.weight_hh_l0", "fc.weight",
         ]  # fmt: skip
         close(imported.chain("rnn", "fc").run(x), expected, {"rtol": 1e-6, "atol": 1e-7})
+    for orig, u, v in (
+        ("rnn.weight_hh_l0_orig", "rnn.weight_hh_l0_u", "rnn.weight_hh_l0_v"),
+        *[[f"rnn.parametrizations.weight_hh_l0.{n}" for n in ("original", "0._u", "0._v")]],
+    ):  # spectral_norm in its two forms
+        W = whole["rnn.weight_hh_l0"]
+        parts = {k: w for k, w in whole.items() if k != "rnn.weight_hh_l0"}
+        parts |= {orig: W, u: rng.standard_normal(8), v: rng.standard_normal(2)}
+        imported = from_torch(parts)
+        assert not imported.tensors
+        wanted = from_torch(whole | {"rnn.weight_hh_l0": W / (parts[u] @ W @ parts[v])})
+        close(
+            imported.chain("rnn", "fc").run(x),
+            wanted.chain("rnn", "fc").run(x),
+            {"rtol": 1e-6, "atol": 1e-7},
+        )
     inner = {f"rnn.module.{k[4:]}": w for k, w in whole.items() if k.startswith("rnn.")}
     dropped = {
         "rnn.module.weight_hh_l0": np.zeros((8, 2)),

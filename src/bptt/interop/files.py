@@ -12,7 +12,8 @@ __all__ = ["MOST_BYTES", "MOST_ENTRIES", "format_of", "read_bytes"]
 MOST_BYTES = 4 * 2**30  # of a file, and of all arrays in it
 MOST_ENTRIES = 100_000  # arrays, layers, nodes, members
 
-_TORCH_LEGACY = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # pickle of 0x1950a86a20f9469cfc6c
+_TORCH_LEGACY = b"\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."  # pickle of 0x1950a86a20f9469cfc6c
+_FRAME = b"\x95" + len(_TORCH_LEGACY).to_bytes(8, "little")  # before it from protocol 4 on
 
 
 def format_of(path: str | os.PathLike[str]) -> str:
@@ -26,7 +27,7 @@ def format_of(path: str | os.PathLike[str]) -> str:
     start = read_bytes(path, 4096, whole=False)
     if start.startswith(b"\x89HDF\r\n\x1a\n"):
         return "hdf5"
-    if start.startswith(_TORCH_LEGACY):
+    if start[:1] == b"\x80" and start[2:].startswith((_TORCH_LEGACY, _FRAME + _TORCH_LEGACY)):
         return "torch-legacy"
     if start.startswith(b"PK\x03\x04"):
         return _format_of_zip(path)

@@ -32,6 +32,7 @@ from .running import gives_one_step
 __all__ = ["Row", "rows_of", "slope_of"]
 
 _HARD_SIGMOID = nonlinearity("hard_sigmoid", 1 / 6, 0.5).name  # of Keras 3
+_NAMES = {_HARD_SIGMOID: "hard_sigmoid", nonlinearity("leaky_relu", 0.2).name: "leaky_relu"}
 _MERGES = {"sum": "sum", "mean": "ave", "product": "mul"}
 _KINDS = {"lstm": "LSTM", "gru": "GRU", "gru_reset_after": "GRU", "rnn": "SimpleRNN"}
 _STEPWISE = (
@@ -210,10 +211,11 @@ def _activation(name: str, layer: str) -> str:
     """Return Keras' name of an activation."""
     if name in _PLAIN:
         return name
-    if name == _HARD_SIGMOID:
-        return "hard_sigmoid"
+    if name in _NAMES:
+        return _NAMES[name]
     raise InteropError(
-        f"{layer} has the activation {name}; expected one of {', '.join(_PLAIN)}, as in Keras 3."
+        f"{layer} has the activation {name}; expected one of "
+        f"{', '.join((*_PLAIN, *_NAMES))}, as in Keras 3."
     )
 
 

@@ -10,7 +10,7 @@ from ..errors import InteropError, operation
 from ..safe_files import printable
 from . import torch_files
 from .imported import Imported
-from .torch_modules import converted, recurrent_modules, stepwise_module
+from .torch_modules import converted, incomplete_modules, recurrent_modules, stepwise_module
 from .torch_parametrized import whole_weights
 
 __all__ = ["from_tensors", "from_torch"]
@@ -103,17 +103,24 @@ def from_tensors(
     tensors, key = _state_dict(content, where)
     tensors, parts = whole_weights(tensors)
     notes = [f"The state dict is that under {key!r}."] * bool(key) + parts
+    faults: list[str] = []  # why recurrent weights are not read
     modules: dict[str, Imported] = {}
     used: dict[str, str] = {}  # name of a tensor -> its module
     for prefix, found in recurrent_modules(tensors).items():
         try:
             model, more = converted(found, nonlinearity, f"{where}: {printable(prefix, 80)!r}")
         except InteropError as error:
-            notes.append(f"Not read: {error}")
+            faults.append(str(error).rstrip("."))
             continue
         modules[prefix] = Imported(format=format, path=path, model=model, notes=tuple(more))
         used.update(dict.fromkeys(found.names, prefix))
         notes += [f"{prefix}: {note}" if prefix else note for note in more]
+    faults += [
+        f"{where}: {printable(prefix, 80)!r} has recurrent weights, but not both weight_ih and "
+        f"weight_hh of its first layer"
+        for prefix in incomplete_modules(tensors)
+    ]
+    notes += [f"Not read: {fault}." for fault in faults]
     widths = {m.network.n_in for m in modules.values()}
     for name in tensors:
         if name not in used and (stepwise := stepwise_module(tensors, name, widths)) is not None:
@@ -130,9 +137,16 @@ def from_tensors(
         path=path,
         modules={prefix: modules[prefix] for prefix in ordered},
         tensors=rest,
+        obstacle="; ".join(faults[:5]) or ("" if modules else _no_module(rest)),
         notes=tuple(notes),
         metadata=_plain(content, nested=bool(key)),
     )
+
+
+def _no_module(tensors: Mapping[str, np.ndarray]) -> str:
+    shown = ", ".join(printable(name, 60) for name in list(tensors)[:5])
+    more = f" and {len(tensors) - 5} more" * (len(tensors) > 5)
+    return f"no layer is known by its tensors {shown}{more}"
 
 
 def _state_dict(content: Any, where: str) -> tuple[dict[str, np.ndarray], str]:

@@ -12,7 +12,14 @@ from ..layers.recurrent import recurrent_layer
 from ..network import Network
 from .conventions import Blocks, from_blocks
 
-__all__ = ["Found", "chained", "converted", "recurrent_modules", "stepwise_module"]
+__all__ = [
+    "Found",
+    "chained",
+    "converted",
+    "incomplete_modules",
+    "recurrent_modules",
+    "stepwise_module",
+]
 
 Model = tuple[Network, dict[str, np.ndarray]]
 
@@ -32,8 +39,22 @@ class Found(NamedTuple):
     names: list[str]
 
 
+_PAIR = {(0, False, "weight_ih"), (0, False, "weight_hh")}
+
+
 def recurrent_modules(tensors: Mapping[str, np.ndarray]) -> dict[str, Found]:
     """Return the recurrent modules of a state dict by their prefixes, without the dot."""
+    return {p: found for p, found in _grouped(tensors).items() if found.tensors.keys() >= _PAIR}
+
+
+def incomplete_modules(tensors: Mapping[str, np.ndarray]) -> list[str]:
+    """Return the prefixes that have recurrent weights, but not both of the first layer."""
+    grouped = _grouped(tensors).items()
+    return [prefix for prefix, found in grouped if not found.tensors.keys() >= _PAIR]
+
+
+def _grouped(tensors: Mapping[str, np.ndarray]) -> dict[str, Found]:
+    """Return the recurrent weights of a state dict by their prefixes."""
     modules: dict[str, Found] = {}
     for name, tensor in tensors.items():
         if (match := _RECURRENT.fullmatch(name)) is None or tensor.ndim > 2:
@@ -43,8 +64,7 @@ def recurrent_modules(tensors: Mapping[str, np.ndarray]) -> dict[str, Found]:
         key = f"{_KINDS[match['kind'].lower()]}_{match['of']}"
         found.tensors[int(match["layer"] or 0), match["reverse"] is not None, key] = tensor
         found.names.append(name)
-    pair = {(0, False, "weight_ih"), (0, False, "weight_hh")}
-    return {prefix: found for prefix, found in modules.items() if pair <= found.tensors.keys()}
+    return modules
 
 
 def converted(found: Found, nonlinearity: str, where: str) -> tuple[Model, list[str]]:

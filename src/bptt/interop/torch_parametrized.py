@@ -1,4 +1,4 @@
-"""Weights that a state dict of PyTorch keeps in parts: weight_norm, and dropout of weights."""
+"""Weights that a state dict keeps in parts: weight_norm, spectral_norm, dropout of weights."""
 
 import re
 from collections.abc import Mapping
@@ -9,11 +9,7 @@ from ..safe_files import printable
 
 __all__ = ["whole_weights"]
 
-_NORM = (  # of nn.utils.weight_norm, and of nn.utils.parametrizations.weight_norm
-    (re.compile(r"((?:.*\.)?weight\w*)_g"), r"\1", r"\1_v"),
-    (re.compile(r"(.*\.)?parametrizations\.(\w+)\.original0"), r"\1\2",
-     r"\1parametrizations.\2.original1"),
-)  # fmt: skip
+_NORM, _SPECTRAL = "g v / |v| of weight normalization", "W / (u W v) of spectral normalization"
 _RAW = re.compile(r"(.*\.)?(weight_hh_l\d+)_raw")
 
 
@@ -22,18 +18,21 @@ def whole_weights(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarr
 
     - Weight normalization (Salimans & Kingma 2016) keeps g and v: w = g v / |v|, where the norm is
       over the axes that g does not have.
+    - Spectral normalization (Miyato et al. 2018) keeps W, u and v: w = W / (u W v).
     - Dropout of recurrent weights (Merity et al. 2018) keeps weight_hh_l0_raw; weight_hh_l0 beside
       it, if any, holds the weights that the last training step dropped.
     """
     whole, notes = dict(tensors), []
     for name in tensors:
-        for pattern, weight, direction in _NORM:
+        for pattern, weight, others, joined, what in _PARTS:
             if match := pattern.fullmatch(name):
-                w, v = match.expand(weight), match.expand(direction)
-                if v in tensors and (value := _normalized(tensors[name], tensors[v])) is not None:
-                    whole = {w if k == name else k: t for k, t in whole.items() if k != v}
+                w, *names = (match.expand(part) for part in (weight, *others))
+                if not all(n in tensors for n in names):
+                    continue
+                if (value := joined(tensors[name], *(tensors[n] for n in names))) is not None:
+                    whole = {w if k == name else k: t for k, t in whole.items() if k not in names}
                     whole[w] = value
-                    notes.append(f"{printable(w, 80)} is g v / |v| of weight normalization.")
+                    notes.append(f"{printable(w, 80)} is {what}.")
         if match := _RAW.fullmatch(name):
             prefix, weight = match[1] or "", match[2]
             inner = f"{prefix}module."
@@ -55,3 +54,25 @@ def _normalized(g: np.ndarray, v: np.ndarray) -> np.ndarray | None:
     with np.errstate(all="ignore"):  # a norm of 0 gives NaN, which is refused as in any weight
         norm = np.sqrt((wide**2).sum(axis=axes, keepdims=True))
         return (g * (wide / norm)).astype(np.result_type(v.dtype, np.float32))
+
+
+def _spectral(W: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray | None:
+    """Return W / (u W v); None if they do not fit one another."""
+    if W.ndim != 2 or (*u.shape, *v.shape) != W.shape or {a.dtype.kind for a in (W, u, v)} != {"f"}:
+        return None
+    wide = W.astype(np.float64)
+    with np.errstate(all="ignore"):  # as in `_normalized`
+        return (wide / (u @ wide @ v)).astype(np.result_type(W.dtype, np.float32))
+
+
+_WEIGHT, _MODERN = r"((?:.*\.)?weight\w*)", r"(.*\.)?parametrizations\.(\w+)\."
+_PARTS = tuple(  # pattern of the first part, whole weight, other parts, what joins them, and a note
+    (re.compile(first), *row)
+    for first, *row in (
+        (rf"{_WEIGHT}_g", r"\1", [r"\1_v"], _normalized, _NORM),
+        (rf"{_MODERN}original0", r"\1\2", [r"\1parametrizations.\2.original1"], _normalized, _NORM),
+        (rf"{_WEIGHT}_orig", r"\1", [r"\1_u", r"\1_v"], _spectral, _SPECTRAL),
+        (rf"{_MODERN}original", r"\1\2",
+         [r"\1parametrizations.\2.0._u", r"\1parametrizations.\2.0._v"], _spectral, _SPECTRAL),
+    )
+)  # fmt: skip

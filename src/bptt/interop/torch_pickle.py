@@ -316,13 +316,18 @@ def _array(shape: Any, dtype: Any, fortran: Any, data: Any) -> np.ndarray:
     return flat.reshape(shape, order="F" if fortran is True else "C")
 
 
+_DTYPE_NAMES = (  # torch.float32, as hyperparameters of a checkpoint have it
+    "float64", "float32", "float16", "bfloat16", "complex64", "complex128", "int64", "int32",
+    "int16", "int8", "uint8", "bool",
+)  # fmt: skip
 _GLOBALS: dict[str, Callable[..., Any] | None] = {
     "torch._utils._rebuild_tensor_v2": _tensor,
     "torch._utils._rebuild_tensor": _tensor,
     "torch._utils._rebuild_parameter": _parameter,
+    "torch._utils._rebuild_parameter_with_state": _parameter,
     **dict.fromkeys((f"torch.{name}Storage" for name in DTYPES), None),
     **dict.fromkeys((f"torch.cuda.{name}Storage" for name in DTYPES), None),
-    **dict.fromkeys((f"torch.{d}" for d in ("float32", "float64", "float16", "int64")), None),
+    **dict.fromkeys((f"torch.{name}" for name in _DTYPE_NAMES), None),
     "torch.Size": _size,
     "torch.device": lambda *a: _Inert(*a),
     "collections.OrderedDict": _dict,
@@ -331,6 +336,8 @@ _GLOBALS: dict[str, Callable[..., Any] | None] = {
     "builtins.dict": _dict,
     "builtins.set": lambda v=(): set(map(_key, _sequence(v))),
     "__builtin__.set": lambda v=(): set(map(_key, _sequence(v))),
+    "builtins.complex": lambda *parts: _Inert(*parts),
+    "builtins.bytearray": lambda *parts: _Inert(*parts),
     "builtins.int": None,
     "builtins.list": None,
     "pytorch_lightning.utilities.parsing.AttributeDict": _dict,
