@@ -1,8 +1,10 @@
 """`bptt.course.check`: right submissions pass, the broken line is named, mistakes are known."""
 
 import inspect
+import signal
 import textwrap
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from itertools import chain, islice
 
 import numpy as np
@@ -187,7 +189,7 @@ def call(text):
         ("def f(xt, a_prev, parameters):\n a, y, c = rnn_cell_forward(xt, a_prev, parameters)\n"
          " return a * np.nan, y, c", "a_next holds NaN"),
         ("def f(xt, a_prev, parameters):\n a, y, c = rnn_cell_forward(xt, a_prev, parameters)\n"
-         " return a.astype(str), y, c", "a_next is a ndarray; expected an array of numbers"),
+         " return a.astype(str), y, c", "a_next is an array of <U32; expected an array of numbers"),
         ("n = 0\ndef f(xt, a_prev, parameters):\n global n\n n += 1\n"
          " a, y, c = rnn_cell_forward(xt, a_prev, parameters)\n return a + n, y, (a + n, *c[1:])",
          "another answer when it is called a second time"),
@@ -197,6 +199,30 @@ def test_what_else_learners_do(text, sentence):
     report = check("rnn_cell_forward", call(text))
     assert not report
     assert sentence in str(report)
+
+
+def test_a_loop_without_an_end():
+    def rnn_forward(x, a0, parameters):
+        t = 0
+        while t < 4:
+            pass
+
+    before = signal.getsignal(signal.SIGPROF)
+    report = check("rnn_forward", rnn_forward, seconds=0.2)
+    assert "takes more than 0.2 s in line 4, `pass`" in str(report) or "`while t < 4:`" in str(
+        report
+    )
+    assert signal.getsignal(signal.SIGPROF) == before
+    assert signal.getitimer(signal.ITIMER_PROF) == (0, 0)
+    with ThreadPoolExecutor(1) as pool:  # no signals there, and no limit
+        assert pool.submit(check, "rnn_forward", submissions.rnn_forward).result()
+    with pytest.raises(bptt.errors.ConfigError, match="seconds is 0"):
+        check("rnn_forward", rnn_forward, seconds=0)
+
+
+def test_a_list_of_results():
+    assert check("rnn_forward", lambda *given: [*submissions.rnn_forward(*given)])
+    assert check("rnn_cell_forward", lambda *given: [*submissions.rnn_cell_forward(*given)])
 
 
 def test_results_that_are_never_stored():

@@ -42,16 +42,60 @@ def test_a_notebook(tmp_path):
     grade = graded(tmp_path / "a.ipynb", json.dumps({"cells": cells}))
     assert grade.points == 2, grade
     assert "not a notebook" in graded(tmp_path / "b.ipynb", "{}").error
+    assert "its JSON is broken" in graded(tmp_path / "c.ipynb", '{"cells": [').error
+
+
+def notebook(*cells):
+    return json.dumps({"cells": [{"cell_type": "code", "source": c} for c in cells]})
+
+
+def test_cells_as_learners_leave_them(tmp_path):
+    """A cell that is not Python costs no other; magics of any form; tries in cells of their own."""
+    cells = [
+        "np.dot?",
+        "files = !ls\nw = %timeit -o 1",
+        f"%%time\n{RIGHT}",
+        'text = """\n%d of\n!a\n"""\nassert len(text) == 10',
+        "for t in range(",
+        "def lstm_forward(x, a0, parameters):\n    while True: pass",
+        "a, y, c, caches = lstm_forward(1, 2, 3)\nlate = [0 for _ in iter(int, 1)]",
+        "if len(text) == 10:\n    K = 4\ntry:\n    import nothing_like_this\n"
+        "except ImportError:\n    K += 1",
+        "def rnn_cell_backward(da_next, cache):\n    raise ValueError(K)",
+    ]
+    functions = [*CELL, "lstm_forward", "rnn_cell_backward", "rnn_step_forward"]
+    grade = graded(tmp_path / "a.ipynb", notebook(*cells), functions, seconds=4)
+    assert [r.passed for r in grade.reports[:2]] == [True, True], grade
+    assert "in line 2, `while True: pass`: is there a loop" in grade.reports[2].sentence
+    assert grade.reports[3].sentence.endswith(": 5"), grade.reports[3]
+    assert "is not defined; line" in grade.reports[4].sentence
+
+
+@pytest.mark.parametrize(
+    "row", ['{"function": "begun", "sentence": "x"}', '{"function": "rnn_cell_forward"}', "[]", "{",
+            '{"function": "rnn_cell_forward", "passed": true, "sentence": "", "first": "", '
+            '"equation": "", "diagnosis": "", "points": 1e9}'],
+)  # fmt: skip
+def test_an_answer_that_a_submission_has_written(tmp_path, row):
+    text = "import os, sys\nf = open(sys.argv[1], 'a')\n" + f"n = f.write({row!r}), f.flush()\n"
+    grade = graded(tmp_path / "a.py", text + "x = os._exit(3)\n")
+    assert [r.sentence for r in grade.reports] == ["ends the process with status 3."] * 2
+    assert grade.points == 0
 
 
 @pytest.mark.parametrize(
     ("body", "sentence"),
     [
-        ("while True: pass", "takes more than 1 s: is there"),
+        ("while True: pass", "takes more than 1 s in line 2, `while True: pass`: is there"),
         ("import os; os._exit(3)", "ends the process with status 3"),
         ("import sys; sys.exit()", "SystemExit"),
         ("return bytearray(2**40)", "memory"),
         ("import socket; socket.create_connection(('127.0.0.1', 9))", "no network"),
+        ("import _socket; _socket.socket()", "no network"),
+        ("import os; os.fork()", "starts and ends no processes"),
+        ("import os; os.kill(os.getppid(), 9)", "starts and ends no processes"),
+        ("import subprocess; subprocess.run(['id'])", "starts and ends no processes"),
+        ("raise ValueError('y' * 10**6)", "y ..."),
         ("import urllib.request; urllib.request.urlopen('http://127.0.0.1:9')", "no network"),
         ("return input()", "EOFError"),
     ],

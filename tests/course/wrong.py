@@ -584,3 +584,67 @@ def one_gradient_added_up(da, caches):
 def cache_of_another_step(da, caches):
     steps, x = caches
     return submissions.lstm_backward(da, ([steps[-1], *steps[:-1]], x))
+
+
+# -- with dc computed first -----------------------------------------------------------------------
+
+
+def _with_inside(cache, da_next, dc_next, **changed):
+    inside, dc = _inside(da_next, dc_next, cache)
+    return _finished(inside | changed, cache, dc_prev=dc * cache[4])
+
+
+@wrong("lstm_cell_backward", "dft", "without the derivative of the sigmoid, ft * (1 - ft)")
+def forget_gate_without_its_derivative(da_next, dc_next, cache):
+    _, dc = _inside(da_next, dc_next, cache)
+    return _with_inside(cache, da_next, dc_next, f=dc * cache[3])
+
+
+@wrong("lstm_cell_backward", "dit", "`c_prev` in place of `cct`")
+def another_factor_of_the_input_gate(da_next, dc_next, cache):
+    *_, c_prev, ft, it, cct, ot, xt, p = cache
+    _, dc = _inside(da_next, dc_next, cache)
+    return _with_inside(cache, da_next, dc_next, i=dc * c_prev * it * (1 - it))
+
+
+@wrong("lstm_cell_backward", "dc_prev", "in place of")
+def carried_without_the_forget_gate(da_next, dc_next, cache):
+    right, (_, dc) = lstm_cell_backward(da_next, dc_next, cache), _inside(da_next, dc_next, cache)
+    return right | {"dc_prev": dc}
+
+
+@wrong("lstm_cell_backward", "dWf", "the mean over the examples")
+def weights_averaged(da_next, dc_next, cache):
+    right, m = lstm_cell_backward(da_next, dc_next, cache), da_next.shape[1]
+    return right | {k: v / m for k, v in right.items() if k.startswith("dW")}
+
+
+@wrong("rnn_step_backward", "dWx", "the mean over the examples")
+def batch_weights_averaged(dnext_h, cache):
+    dx, dprev_h, dWx, dWh, db = batch.rnn_step_backward(dnext_h, cache)
+    return dx, dprev_h, dWx / len(dx), dWh, db
+
+
+@wrong("rnn_backward", "dWax", "the mean over the examples")
+def averaged_after_the_loop(da, caches):
+    right = submissions.rnn_backward(da, caches)
+    return right | {k: v / da.shape[1] for k, v in right.items() if k not in ("dx", "da0")}
+
+
+@wrong("lstm_cell_backward", "dxt", "the wrong part")
+def columns_of_the_state_for_the_input(da_next, dc_next, cache):
+    inside, dc = _inside(da_next, dc_next, cache)
+    dconcat = sum(cache[9][f"W{k}"].T @ v for k, v in inside.items())
+    return _finished(inside, cache, dc_prev=dc * cache[4], dxt=dconcat[: len(cache[8])])
+
+
+@wrong("rnn_cell_forward", "a_next", "np.maximum")
+def relu(xt, a_prev, parameters):
+    p = parameters
+    a_next = np.maximum(p["Wax"] @ xt + p["Waa"] @ a_prev + p["ba"], 0)
+    return a_next, submissions.softmax(p["Wya"] @ a_next + p["by"]), (a_next, a_prev, xt, p)
+
+
+@wrong("softmax", "s", "not divided by the sum")
+def exponentials(x):
+    return np.exp(x)

@@ -9,7 +9,7 @@ from ..equations import batch_first
 from ..equations.sequences import valid_steps
 from .calling import Function, call, names_of
 from .forward_checks import batch_first_weights
-from .report import Finding, Report, as_numbers, close, listed
+from .report import Finding, Report, as_numbers, close, listed, several
 from .runs import LENGTHS, T_X, Batch, caches_of, draw_run
 from .slips import slips_backward, sums
 from .words import translated
@@ -110,10 +110,7 @@ def _ragged(function, forward, run, da, wanted):
 def _batch_first(function, forward, run, da, wanted):
     x, h0 = run.x.transpose(1, 2, 0), run.a0.T
     *_, cache = call(forward(), [x, h0, *batch_first_weights(run).values()])
-    result = call(function, [da.transpose(1, 2, 0), cache])
-    if not isinstance(result, tuple) or len(result) != len(wanted):
-        what = f"{len(result)} values" if isinstance(result, tuple) else type(result).__name__
-        raise Finding(f"returns {what}; expected {len(wanted)}: {', '.join(wanted)}.")
+    result = several(call(function, [da.transpose(1, 2, 0), cache]), wanted)
     return {k: as_numbers(k, v) for k, v in zip(wanted, result, strict=True)}, None
 
 
@@ -162,7 +159,9 @@ def _slip_of_sum(name, given, batch, shown):
     """Return what one parameter's gradient was made of, in words."""
     whole, parts = batch.gradients(), batch.parts()
     steps = [shown(whole | {k: v[t] for k, v in parts.items()})[name] for t in range(T_X)]
-    return next((sentence for value, sentence in sums(steps) if close(given, value)), "")
+    return next(
+        (sentence for value, sentence in sums(steps, batch.da.shape[1]) if close(given, value)), ""
+    )
 
 
 def _slip_of_padding(again, right):

@@ -1,9 +1,12 @@
 """Call a learner's function: twice, with copies of its arguments, and with everything noticed."""
 
+import contextlib
 import copy
 import inspect
 import linecache
-from collections.abc import Callable, Mapping, Sequence
+import signal
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,36 @@ import numpy as np
 from .report import Finding
 
 Function = Callable[..., Any]
+LONGEST = 300  # characters of an error's text in a report
+
+
+class TooLong(BaseException):
+    """A function has had its time."""
+
+
+@contextlib.contextmanager
+def at_most(seconds: float) -> Iterator[None]:
+    """Raise `TooLong` after so many seconds of CPU, where the system can: not in other threads."""
+    main = threading.current_thread() is threading.main_thread()
+    if not (main and hasattr(signal, "setitimer")):
+        yield
+        return
+
+    def stop(*_: object) -> None:
+        raise TooLong
+
+    handler = signal.signal(signal.SIGPROF, stop)
+    before = signal.setitimer(signal.ITIMER_PROF, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, *before)
+        signal.signal(signal.SIGPROF, handler or signal.SIG_DFL)
+
+
+def too_long(seconds: float, where: str = "") -> str:
+    """Return the sentence about what took longer."""
+    return f"takes more than {seconds:.3g} s{where}: is there a loop without an end?"
 
 
 def call(function: Function, arguments: Sequence[Any]) -> Any:
@@ -33,8 +66,9 @@ def call(function: Function, arguments: Sequence[Any]) -> Any:
         except NotImplementedError:
             raise Finding("is not written yet (NotImplementedError).") from None
         except Exception as error:
-            where = _line_of(error, function)
-            raise Finding(f"raises {type(error).__name__}{where}: {error}") from error
+            where, text = line_of(error, function), str(error)
+            text = text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+            raise Finding(f"raises {type(error).__name__}{where}: {text}") from error
         if changed := _changed(arguments, given, names_of(function)):
             raise Finding(
                 f"changes its argument {changed}; expected inputs to stay as they are "
@@ -61,7 +95,7 @@ def beside(function: Function, name: str) -> Function | None:
     return found if callable(found) else None
 
 
-def _line_of(error, function):
+def line_of(error: BaseException, function: Function) -> str:
     """Return where in the function an error was raised: the line's number and its text."""
     code, line = getattr(inspect.unwrap(function), "__code__", None), 0
     trace = error.__traceback__

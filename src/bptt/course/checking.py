@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from ..checks import suggestion
+from ..checks import is_number, suggestion
 from ..errors import ConfigError, operation
 from .backward_checks import check_backward
-from .calling import Function, beside, call, names_of
+from .calling import Function, TooLong, at_most, beside, call, line_of, names_of, too_long
 from .forward_checks import check_forward, check_padding
 from .judging import judge
-from .report import Finding, Report, as_numbers, close, listed
+from .report import Finding, Report, as_numbers, close, listed, several
 from .steps import STEPS, draw
 from .textbook import computed
 
@@ -30,7 +30,12 @@ EXERCISES: tuple[str, ...] = (
 
 @operation
 def check(
-    name: str, function: Function, *, forward: Function | None = None, seed: int = 0
+    name: str,
+    function: Function,
+    *,
+    forward: Function | None = None,
+    seed: int = 0,
+    seconds: float = 10.0,
 ) -> Report:
     """Check a function of the course exercise; name the first equation that is wrong.
 
@@ -54,6 +59,9 @@ def check(
         notebook or file in which `function` is defined.
     seed : int
         Seed of the random arrays.
+    seconds : float
+        Limit of CPU time, so that a loop without an end is reported. It has no effect on Windows
+        and in threads other than the main one.
 
     Returns
     -------
@@ -63,7 +71,7 @@ def check(
     Raises
     ------
     ConfigError
-        There is no such exercise, or `function` is no function.
+        There is no such exercise, `function` is no function, or `seconds` is not positive.
 
     Examples
     --------
@@ -84,11 +92,16 @@ def check(
     for what, given in (("function", function), ("forward", forward)):
         if not callable(given) and (given is not None or what == "function"):
             raise ConfigError(f"{what} is a {type(given).__name__}; expected a function.")
+    if not (is_number(seconds) and seconds > 0):
+        raise ConfigError(f"seconds is {seconds!r}; expected a number > 0.")
     rng = np.random.default_rng(seed)
     try:
-        return _check(name, ALIASES.get(name, name), function, forward, rng)
+        with at_most(seconds):
+            return _check(name, ALIASES.get(name, name), function, forward, rng)
     except Finding as finding:
         return Report(name, False, str(finding))
+    except TooLong as stopped:
+        return Report(name, False, too_long(seconds, line_of(stopped, function)))
 
 
 def _check(shown, name, function, forward, rng) -> Report:
@@ -196,11 +209,8 @@ def _results(step, result, names):
         return {n: as_numbers(f"gradients[{n!r}]", result[n]) for n in wanted}
     if len(step.results) == 1:
         return {step.results[0]: as_numbers("its result", result)}
-    if not isinstance(result, tuple) or len(result) != len(step.results):
-        what = f"{len(result)} values" if isinstance(result, tuple) else type(result).__name__
-        raise Finding(f"returns {what}; expected {len(step.results)}: {', '.join(step.results)}.")
     hers: dict[str, Any] = {}
-    for n, value in zip(step.results, result, strict=True):
+    for n, value in zip(step.results, several(result, step.results), strict=True):
         if n != "cache":
             hers |= _by_gate(step, n, as_numbers(n, value), names)
         elif step.cache:

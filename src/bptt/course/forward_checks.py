@@ -8,7 +8,7 @@ from .. import equations
 from ..equations import batch_first
 from .calling import Function, call, names_of
 from .judging import judge
-from .report import Finding, Report, as_numbers, close
+from .report import Finding, Report, as_numbers, close, several
 from .runs import LENGTHS, T_X, Run, draw_run, with_aliases
 from .slips import slip_of_length, slips_forward
 from .steps import STEPS
@@ -53,10 +53,8 @@ def _check_batch_first(name, function, run) -> Report:
     """Check (N, T, D): the cell state is not returned, and follows from the hidden states."""
     weights = batch_first_weights(run)
     result = call(function, [run.x.transpose(1, 2, 0), run.a0.T, *weights.values()])
-    if not isinstance(result, tuple) or len(result) != 2:
-        what = f"{len(result)} values" if isinstance(result, tuple) else type(result).__name__
-        raise Finding(f"returns {what}; expected 2: h, cache.")
-    h, shape = as_numbers("h", result[0]), (run.x.shape[1], T_X, len(run.a0))
+    h, _ = several(result, ["h", "cache"])
+    h, shape = as_numbers("h", h), (run.x.shape[1], T_X, len(run.a0))
     if h.shape != shape:
         raise Finding(f"h has shape {h.shape}; expected {shape}: (N, T, H).")
     step, c = STEPS[f"{run.cell}_step_forward"], np.zeros_like(run.a0)
@@ -110,12 +108,10 @@ def _check_step(name, run, step, names, given, t, caches) -> Report | None:
 
 def _outputs(run, result) -> dict[str, np.ndarray]:
     names = ["a", "y", *run.states[1:]]
-    if not isinstance(result, tuple) or len(result) != len(names) + 1:
-        what = f"{len(result)} values" if isinstance(result, tuple) else type(result).__name__
-        raise Finding(f"returns {what}; expected {len(names) + 1}: {', '.join(names)}, caches.")
+    results = several(result, [*names, "caches"])
     hers: dict[str, np.ndarray] = {}
     shapes = dict.fromkeys(run.states, (*run.a0.shape, T_X)) | {"y": (2, run.a0.shape[1], T_X)}
-    for n, value in zip(names, result[:-1], strict=True):
+    for n, value in zip(names, results[:-1], strict=True):
         hers[n] = as_numbers(n, value)
         if hers[n].shape != shapes[n]:
             raise Finding(f"{n} has shape {hers[n].shape}; expected {shapes[n]}.")
@@ -162,10 +158,7 @@ def _check_ragged(name, function, run) -> Report:
 def check_padding(function: Function, rng: np.random.Generator) -> Report:
     """Check `pad_sequences`."""
     sequences = [rng.standard_normal((4, n)) for n in (3, 6, 1)]
-    result = call(function, [sequences])
-    if not isinstance(result, tuple) or len(result) != 2:
-        raise Finding("expected two results: padded_x, seq_lengths.")
-    padded, lengths = result
+    padded, lengths = several(call(function, [sequences]), ["padded_x", "seq_lengths"])
     right, right_lengths = equations.pad_sequences(sequences)
     if list(lengths) != list(right_lengths):
         raise Finding(f"seq_lengths is {list(lengths)}; expected {list(right_lengths)}.")

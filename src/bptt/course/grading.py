@@ -2,7 +2,9 @@
 
 A submission is a ``.py`` file or a notebook (``.ipynb``). Its imports, definitions and assignments
 are executed, nothing else, in a child process with limits of time and memory and without network;
-then `check` compares each function of the exercise that it defines.
+then `check` compares each function of the exercise that it defines. A cell of a notebook that is
+not Python costs only what it defines. What the child answers is checked: a submission may have
+written it.
 """
 
 import contextlib
@@ -21,8 +23,8 @@ from typing import Any
 
 from ..checks import is_number, is_whole, suggestion
 from ..errors import ConfigError, DataError, operation
+from .calling import too_long
 from .checking import EXERCISES
-from .grading_worker import too_long
 from .report import Report
 
 _POSIX = hasattr(signal, "SIGXCPU")
@@ -119,7 +121,8 @@ def asked_for(paths: Iterable[Path]) -> list[str]:
     defined: set[str] = set()
     for path in paths:
         with contextlib.suppress(DataError):
-            defined |= set(re.findall(r"^def (\w+)", source(path), re.MULTILINE))
+            code = "\n".join(source(path))
+            defined |= set(re.findall(r"^def (\w+)", code, re.MULTILINE))
     groups = [*_GROUPS.values(), ("pad_sequences",)]
     found = [name for group in groups if defined & set(group) for name in group]
     return found or list(FUNCTIONS)
@@ -156,8 +159,8 @@ def submissions(paths: Iterable[PathLike]) -> list[Path]:
     return found
 
 
-def source(path: Path) -> str:
-    """Return the code of a submission; of a notebook, that of its code cells.
+def source(path: Path) -> list[str]:
+    """Return the code of a submission; of a notebook, that of each code cell.
 
     Raises
     ------
@@ -168,25 +171,19 @@ def source(path: Path) -> str:
             raise DataError(f"{path} has more than {MOST_BYTES} bytes.")
         text = path.read_text("utf-8-sig")
         if path.suffix == ".py":
-            return text
+            return [text]
         cells = json.loads(text)["cells"]
-        code = ("".join(c["source"]) for c in cells if c["cell_type"] == "code")
-        return "\n".join(_without_magics(c) for c in code)
+        return ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise DataError(f"{path} is not UTF-8 text.") from error
+    except json.JSONDecodeError as error:
+        raise DataError(f"{path} is not a notebook: its JSON is broken ({error}).") from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise DataError(f"{path} is not a notebook.") from error
-
-
-def _without_magics(cell):
-    """Leave out IPython's magics and shell commands; a cell of another language is left out."""
-    if cell.lstrip().startswith("%%"):
-        return ""
-    return "\n".join(
-        "" if line.lstrip().startswith(("%", "!", "?")) else line for line in cell.split("\n")
-    )
+        raise DataError(
+            f"{path} is not a notebook of format 4, which `jupyter nbconvert --to notebook` writes."
+        ) from error
 
 
 def _graded(path, functions, seconds, megabytes) -> Grade:
@@ -194,28 +191,26 @@ def _graded(path, functions, seconds, megabytes) -> Grade:
         code = source(path)
     except DataError as error:
         return Grade(str(path), _missing(functions, str(error)), str(error))
-    rows: dict[str, Any] = {}
+    found: dict[str, Report] = {}
     left = list(functions)
     while left:  # a function that ends the process does not take the ones after it along
         asked = {"code": code, "functions": left, "megabytes": megabytes, "seconds": seconds}
-        answered, status = _run(asked | {"name": path.name}, seconds)
-        stopped = answered.pop("begun", {}).get("sentence") or left[0]
-        rows |= answered
-        left = [name for name in left if name not in rows]
+        answered, begun, status = _run(asked | {"name": path.name}, seconds)
+        found |= answered
+        left = [name for name in left if name not in found]
         if left:
-            rows[stopped] = asdict(Report(stopped, False, status))
-            left = [name for name in left if name != stopped]
+            stopped = begun if begun in left else left[0]
+            found[stopped] = Report(stopped, False, status)
+            left.remove(stopped)
             if status == too_long(seconds):
                 break
     missing = "was not checked: the time was over."
-    reports = [
-        _report(rows.get(name) or asdict(Report(name, False, missing))) for name in functions
-    ]
+    reports = [found.get(name, Report(name, False, missing)) for name in functions]
     return Grade(str(path), reports)
 
 
 def _run(task, seconds):
-    """Run the child; return what it wrote, by function, and how it ended."""
+    """Run the child; return its reports, the function it was at, and how it ended."""
     environment = os.environ | {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1",
                                 "MPLBACKEND": "agg"}  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
@@ -224,7 +219,7 @@ def _run(task, seconds):
         try:
             ended = subprocess.run(
                 command, input=json.dumps(task).encode(), stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL, env=environment, timeout=seconds + 5, cwd=folder,
+                stderr=subprocess.DEVNULL, env=environment, timeout=2 * seconds + 5, cwd=folder,
                 check=False,
             )  # fmt: skip
             over = ended.returncode in (-signal.SIGXCPU, -signal.SIGKILL) if _POSIX else False
@@ -232,30 +227,30 @@ def _run(task, seconds):
                 f"ends the process with status {ended.returncode}.")  # fmt: skip
         except subprocess.TimeoutExpired:
             status = too_long(seconds)
-        return _read(answer), status
+        return *_read(answer, task["functions"]), status
 
 
-def _read(answer) -> dict[str, Any]:
-    """Return the reports that the child has written, one a line; the last may be cut off."""
-    rows = {}
-    with (
-        open(answer, encoding="utf-8", errors="replace") if answer.exists() else _nothing() as file
-    ):
-        for line in file:
-            try:
-                row = json.loads(line)
-                rows[row["function"]] = row
-            except (ValueError, TypeError, KeyError):
-                continue
-    return rows
+def _read(answer, functions) -> tuple[dict[str, Report], Any]:
+    """Return the reports that the child has written, one a line, and the function it was at.
+
+    The last line may be cut off, and a submission may have written others.
+    """
+    reports: dict[str, Report] = {}
+    begun = None
+    lines = answer.read_text("utf-8", "replace").splitlines() if answer.is_file() else ()
+    for line in lines:
+        with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+            row = json.loads(line)
+            if row["function"] == "begun":
+                begun = row["sentence"]
+            elif row["function"] in functions and _is_report(row):
+                reports[row["function"]] = Report(**row)
+    return reports, begun
 
 
-def _nothing():
-    return open(os.devnull, encoding="utf-8")
-
-
-def _report(row) -> Report:
-    return Report(**{k: row[k] for k in asdict(Report("", False, ""))})
+def _is_report(row):
+    kinds = {k: type(v) for k, v in asdict(Report("", False, "")).items()}
+    return {k: type(v) for k, v in row.items()} == kinds and 0 <= row["points"] <= 1
 
 
 def _missing(functions, why):

@@ -24,6 +24,8 @@ _ROADS = (
     "the two parts in parentheses are the two ways in which c_next reaches the loss; both are "
     "multiplied by what follows"
 )
+_SUM = "the loss is a sum over the examples, and so is its gradient"
+_DC = "(dc_next + ot * (1 - np.tanh(c_next) ** 2) * da_next)"
 _ORDER = "the gates stand in the order i, f, o, g"
 
 # By the name of the quantity; the formulas may use every name of the function.
@@ -68,6 +70,10 @@ KNOWN: dict[str, list[Mistake]] = {
     "o": [Mistake("sigmoid(z[:, 3 * H:])", f"the columns of g: {_ORDER}")],
     "g": [Mistake("np.tanh(z[:, 2 * H:3 * H])", f"the columns of o: {_ORDER}")],
     "do": [Mistake("dc * i * (1 - g ** 2)", f"dg in the columns of o: {_ORDER}")],
+    "dzr": [
+        Mistake("dzc * a_prev * rt * (1 - rt)",
+                "without Wc.T: the reset gate reaches dzc by the product with Wc"),
+    ],
     "dz": [
         Mistake("dnext_h * (1 - np.tanh(next_h) ** 2)",
                 "tanh taken twice: next_h is the tanh already, so its derivative is 1 - next_h^2"),
@@ -94,14 +100,26 @@ KNOWN: dict[str, list[Mistake]] = {
                 "softmax over the whole array: each column, an example, sums to 1 by itself"),
         Mistake("W @ a + b", "the output without softmax"),
         Mistake("sigmoid(W @ a + b)", "sigmoid in place of softmax"),
+        Mistake("np.log(softmax(W @ a + b))", "the logarithm of the softmax"),
+        Mistake("np.exp(W @ a + b)", "not divided by the sum over the classes"),
         Mistake("softmax((W @ a + b).T).T", "softmax along the examples, not along the classes"),
     ],
     "s": [
         Mistake("np.exp(x) / np.sum(np.exp(x))",
                 "the sum over the whole array: each column sums to 1 by itself"),
         Mistake("softmax(x.T).T", "softmax along the examples, not along the classes"),
+        Mistake("np.exp(x)", "not divided by the sum over the classes"),
+        Mistake("x / np.sum(x, axis=0)", "without the exponential"),
+        Mistake("np.tanh(x)", "tanh in place of sigmoid"),
     ],
 }  # fmt: skip
+# The same equations with dc computed first, as many write them: their one-token breaks are others
+FACTORED = {
+    "dcct": f"{_DC} * it * (1 - cct ** 2)",
+    "dit": f"{_DC} * cct * it * (1 - it)",
+    "dft": f"{_DC} * c_prev * ft * (1 - ft)",
+    "dc_prev": f"{_DC} * ft",
+}
 
 # A derivative, what is written in its place, and the sentence; \1 is what was squashed
 _DERIVATIVES = (
@@ -111,6 +129,8 @@ _DERIVATIVES = (
      r"the derivative of a sigmoid, \1 * (1 - \1); \1 is a tanh, with 1 - \1^2"),
     (r"\(1 - (\w+|np\.tanh\(\w+\)) \*\* 2\)", r"(1 - \1) ** 2",
      r"(1 - \1)^2 in place of 1 - \1^2"),
+    (r"(\w+) \* \(1 - \1\)", "1", r"without the derivative of the sigmoid, \1 * (1 - \1)"),
+    (r"\(1 - (\w+) \*\* 2\)", "1", r"without the derivative of the tanh, 1 - \1^2"),
 )  # fmt: skip
 _SAME_KIND = (  # one is often written in place of the other
     ("np.sum", "np.mean"), ("np.tanh", "sigmoid"), ("np.max", "np.min"),
@@ -150,6 +170,10 @@ def mistakes_of(line: Line, same_shape: Iterable[Iterable[str]], output: str) ->
             line.formula.replace("concat", "np.concatenate([a_next, xt])"),
             "columns of a_next, the state after the step, in place of a_prev",
         )
+    for part, other in ((":n_a]", "xt.shape[0]:]"), ("n_a:]", ":xt.shape[0]]")):
+        if line.name in ("da_prev", "dxt") and part in line.formula:
+            columns = "the first n_a columns belong to a_prev, the others to xt"
+            yield Mistake(line.formula.replace(part, other), f"the wrong part: {columns}")
     for pattern, other, sentence in _DERIVATIVES:
         for found in re.finditer(pattern, line.formula):
             broken = line.formula.replace(found[0], found.expand(other))
@@ -159,16 +183,20 @@ def mistakes_of(line: Line, same_shape: Iterable[Iterable[str]], output: str) ->
         inner, options = line.formula.removeprefix("np.sum(").split(",", 1)
         yield Mistake(
             f"np.mean({inner},{options}",
-            "the mean over the examples: the loss is a sum, and so is its gradient",
+            f"the mean over the examples: {_SUM}",
         )
         yield Mistake(inner, "not summed over the examples: the bias is added to each of them")
         yield Mistake(line.formula.replace("axis=1, ", ""), "summed over the units too")
+    if line.name.startswith("dW"):
+        m = "x.shape[0]" if re.match(r"(x|prev_h)\.T", line.formula) else "xt.shape[1]"
+        yield Mistake(f"{line.formula} / {m}", f"the mean over the examples: {_SUM}")
     swaps: dict[str, list[str]] = {}
     for group in same_shape:
         names = list(group)
         for name in names:
             swaps.setdefault(name, []).extend(other for other in names if other != name)
-    yield from _breaks(line.formula, swaps)
+    for formula in filter(None, (line.formula, FACTORED.get(line.name))):
+        yield from _breaks(formula, swaps)
 
 
 def _breaks(formula: str, swaps: dict[str, list[str]]) -> Iterator[Mistake]:
@@ -228,6 +256,9 @@ def _replacements(node, swaps):
     elif isinstance(node, ast.Call):
         name = ast.unparse(node.func)
         yield node.args[0]
+        if name == "np.tanh":
+            relu = ast.parse("np.maximum", mode="eval").body
+            yield ast.Call(relu, [*node.args, ast.Constant(0)], [])
         for pair in _SAME_KIND:
             if name in pair:
                 other = ast.parse(pair[1 - pair.index(name)], mode="eval").body

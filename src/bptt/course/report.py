@@ -1,5 +1,6 @@
 """The result of a check, and the comparisons that it is made of."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,10 +76,25 @@ def as_numbers(name: str, value: Any) -> np.ndarray:
     except ValueError:
         array = np.asarray(None)
     if array.dtype.kind not in "fiub":
-        raise Finding(f"{name} is a {type(value).__name__}; expected an array of numbers.")
+        what = f"an array of {array.dtype}" if array.ndim else f"a {type(value).__name__}"
+        raise Finding(f"{name} is {what}; expected an array of numbers.")
     if array.dtype.kind == "f" and np.isnan(array).any():
         raise Finding(f"{name} holds NaN (not a number); is there a division by 0, or log(0)?")
     return array
+
+
+def several(result: Any, names: Sequence[str]) -> tuple[Any, ...]:
+    """Return the results of a learner's function, which are as many as the names.
+
+    Raises
+    ------
+    Finding
+    """
+    many = isinstance(result, (tuple, list))
+    if many and len(result) == len(names):
+        return tuple(result)
+    what = f"{len(result)} values" if many else type(result).__name__
+    raise Finding(f"returns {what}; expected {len(names)}: {', '.join(names)}.")
 
 
 def listed(names: list[str]) -> str:

@@ -61,11 +61,20 @@ def slips_backward(batch: Batch) -> Iterator[tuple[Slip, dict[str, np.ndarray]]]
         yield slip, batch.gradients(slip.loop)
 
 
-def sums(parts: list[np.ndarray]) -> Iterator[tuple[np.ndarray, str]]:
-    """Yield wrong sums of one parameter's gradients over the steps, each with its sentence."""
+def sums(parts: list[np.ndarray], m: int) -> Iterator[tuple[np.ndarray, str]]:
+    """Yield wrong sums of one parameter's gradients over the steps, each with its sentence.
+
+    Parameters
+    ----------
+    parts : list of ndarray
+        The gradients from each step.
+    m : int
+        Number of examples.
+    """
     yield parts[-1], "one step only: = in place of +="
     yield parts[0], "the last step only: the others are not added"
     yield np.mean(parts, axis=0), "the mean over the steps: it is a sum"
+    yield np.sum(parts, axis=0) / m, "the mean over the examples: the gradient is a sum over them"
     yield np.zeros_like(parts[0]), "no step at all: nothing is added to the zeros"
     yield -np.sum(parts, axis=0), "the sum with the wrong sign"
     yield np.sum(parts[:-1], axis=0), "all steps but the first"

@@ -87,7 +87,7 @@ class Step:
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {"sigmoid": sigmoid, "softmax": softmax} | {
     f"np.{name}": getattr(np, name)
-    for name in ("concatenate", "exp", "log", "max", "mean", "min", "sum", "tanh")
+    for name in ("concatenate", "exp", "log", "max", "maximum", "mean", "min", "sum", "tanh")
 }
 _OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv,
