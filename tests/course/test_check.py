@@ -12,7 +12,7 @@ import pytest
 
 import bptt
 from bptt import course, equations
-from bptt.course import EXERCISES, check, public_tests
+from bptt.course import EXERCISES, check, mistakes, public_tests
 from bptt.course.checking import ALIASES
 from bptt.course.steps import STEPS, draw
 from bptt.course.textbook import computed
@@ -142,6 +142,38 @@ def test_a_loop_around_a_wrong_step():
     report = check("rnn_backward", names["rnn_backward"])
     assert "the step that it calls is not right. rnn_cell_backward: not yet. dtanh" in str(report)
     assert report.first == "dtanh"
+
+
+def beside(loop, *steps):
+    """The notebook's loop in a namespace with these steps."""
+    names = {step.__name__: step for step in steps} | {"np": np}
+    exec(inspect.getsource(getattr(submissions, loop)), names)
+    return names[loop]
+
+
+def test_a_loop_is_not_blamed_for_its_step():
+    def lstm_cell_backward(da_next, dc_next, cache):
+        right = submissions.lstm_cell_backward(da_next, dc_next, cache)
+        return right | {"dc_prev": dc_next * cache[4]}  # 0 in all steps: as if nothing were carried
+
+    report = check("lstm_backward", beside("lstm_backward", lstm_cell_backward))
+    assert "lstm_cell_backward: not yet. dc_prev, equation (20)" in str(report)
+
+    def lstm_cell_forward(xt, a_prev, c_prev, parameters):
+        raise NotImplementedError
+
+    report = check("lstm_forward", beside("lstm_forward", lstm_cell_forward))
+    assert str(report) == (
+        "lstm_forward: not yet. the step that it calls is not right. lstm_cell_forward: not yet. "
+        "is not written yet (NotImplementedError)."
+    )
+
+
+def test_a_changed_product_keeps_its_parentheses():
+    formula = "ot * (1 - np.tanh(c_next) ** 2) * it"
+    told = {m.formula: m.sentence for m in mistakes._breaks(formula, {})}
+    broken = "(1 - np.tanh(c_next) ** 2) * it"
+    assert told[broken] == f"`{broken}` in place of `{formula}`"
 
 
 @pytest.mark.parametrize(("name", "function", "first", "diagnosis"), WRONG)

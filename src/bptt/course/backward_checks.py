@@ -23,7 +23,6 @@ def check_backward(
     cell: str,
     function: Function,
     forward: Callable[[], Function],
-    beside: Callable[[str], Report | None],
     rng: np.random.Generator,
 ) -> Report:
     """Check a function that runs backward through time: see `bptt.course.check`.
@@ -35,8 +34,6 @@ def check_backward(
     function : callable
     forward : callable () -> callable
         Returns the forward function that makes the caches, where they are the learner's own.
-    beside : callable (name) -> Report or None
-        Checks the function of that name which stands beside the learner's.
     rng : numpy.random.Generator
     """
     run = draw_run(cell, rng)
@@ -69,23 +66,11 @@ def check_backward(
     first, sentence = diagnosis[0] or first, diagnosis[1]
     if form == "batch_first":
         first, sentence, where = translated(first), translated(sentence), translated(where)
-    points, where_next = len(fine) / len(right), ""
-    if not sentence:
-        step = f"{cell}_step_backward" if form == "batch_first" else f"{cell}_cell_backward"
-        report = beside(step)  # a report of what is wrong is false, and not None
-        if report is None and cell == "rnn":
-            report = beside("rnnCell_backward")
-        if report is not None and not report:
-            told = f"the step that it calls is not right. {report}"
-            return Report(
-                name, False, told, report.first, report.equation, report.diagnosis, points
-            )
-        where_next = f" Check {step} first." if first == "dx" and report is None else ""
     told = f"{where}{first}: yours is off"
     if fine:
         told += f"; {listed(fine[:8])} {'are' if len(fine) > 1 else 'is'} right"
-    told += f". The numbers fit this mistake: {sentence}." if sentence else f".{where_next}"
-    return Report(name, False, told, first, "", sentence, points)
+    told += f". The numbers fit this mistake: {sentence}." if sentence else "."
+    return Report(name, False, told, first, "", sentence, len(fine) / len(right))
 
 
 # -- calls in the three forms: hers, and hers once more without gradients on the padding ----------

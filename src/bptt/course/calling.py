@@ -95,6 +95,12 @@ def beside(function: Function, name: str) -> Function | None:
     return found if callable(found) else None
 
 
+def calls(function: Function, name: str) -> bool:
+    """Return whether a learner's function calls another one by that name."""
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    return code is not None and name in code.co_names
+
+
 def line_of(error: BaseException, function: Function) -> str:
     """Return where in the function an error was raised: the line's number and its text."""
     code, line = getattr(inspect.unwrap(function), "__code__", None), 0

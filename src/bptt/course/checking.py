@@ -1,6 +1,7 @@
 """Check a learner's function against the textbook; name the first equation that is wrong."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from ..checks import is_number, suggestion
 from ..errors import ConfigError, operation
 from .backward_checks import check_backward
-from .calling import Function, TooLong, at_most, beside, call, line_of, names_of, too_long
+from .calling import Function, TooLong, at_most, beside, call, calls, line_of, names_of, too_long
 from .forward_checks import check_forward, check_padding
 from .judging import judge
 from .report import Finding, Report, as_numbers, close, listed, several
@@ -112,15 +113,30 @@ def _check(shown, name, function, forward, rng) -> Report:
     form, _, plain = name.rpartition(".")
     _need_form(form, plain, function)
     cell, direction = plain.split("_")
-    if direction == "forward":
-        return check_forward(name, form, cell, function, rng)
+    try:
+        if direction == "forward":
+            report = check_forward(name, form, cell, function, rng)
+        else:
+            made = partial(_forward, name, function, forward)
+            report = check_backward(name, form, cell, function, made, rng)
+    except Finding as finding:
+        report = Report(name, False, str(finding))
+    return report if report else _with_step(report, form, cell, direction, function)
 
-    def other(step: str) -> Report | None:
-        found = beside(function, step)
-        return None if found is None else check(step, found)
 
-    made = partial(_forward, name, function, forward)
-    return check_backward(name, form, cell, function, made, other, rng)
+def _with_step(report, form, cell, direction, function) -> Report:
+    """Return the report of the step that a loop calls, if that is wrong: it explains the loop's."""
+    kinds = ("_step",) if form == "batch_first" else ("_cell", "Cell")
+    names = [f"{cell}{kind}_{direction}" for kind in kinds]
+    called = [n for n in names if n in EXERCISES and calls(function, n)]
+    for step in called:
+        wrong = check(step, found) if (found := beside(function, step)) else True
+        if not wrong:
+            told = f"the step that it calls is not right. {wrong}"
+            return replace(wrong, function=report.function, sentence=told, points=report.points)
+    if direction == "backward" and report.first == "dx" and not (called or report.diagnosis):
+        return replace(report, sentence=f"{report.sentence} Check {names[0]} first.")
+    return report
 
 
 def _need_form(form, plain, function):

@@ -207,15 +207,14 @@ def _breaks(formula: str, swaps: dict[str, list[str]]) -> Iterator[Mistake]:
     for k, node in enumerate(nodes):
         for broken in _replacements(node, swaps):
             twin = copy.deepcopy(tree)
-            target = list(ast.walk(twin))[k]
-            text = ast.unparse(_replaced(twin, target, broken))
+            twins = list(ast.walk(twin))
+            text = ast.unparse(_replaced(twin, twins[k], broken))
             if text not in seen:
                 seen.add(text)
                 before, after = ast.unparse(node), ast.unparse(broken)
                 parent = _parent(nodes, node)
-                if parent is not None and len(ast.unparse(parent)) < 40:
-                    whole = ast.unparse(parent)
-                    before, after = whole, whole.replace(before, after, 1)
+                if parent is not None and len(whole := ast.unparse(parent)) < 40:
+                    before, after = whole, ast.unparse(twins[nodes.index(parent)])
                 yield Mistake(text, f"`{after}` in place of `{before}`")
 
 
