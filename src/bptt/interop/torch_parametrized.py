@@ -1,7 +1,8 @@
 """Weights that a state dict keeps in parts: weight_norm, spectral_norm, dropout of weights."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,7 +10,6 @@ from ..safe_files import printable
 
 __all__ = ["whole_weights"]
 
-_NORM, _SPECTRAL = "g v / |v| of weight normalization", "W / (u W v) of spectral normalization"
 _RAW = re.compile(r"(.*\.)?(weight_hh_l\d+)_raw")
 
 
@@ -65,14 +65,29 @@ def _spectral(W: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray | None:
         return (wide / (u @ wide @ v)).astype(np.result_type(W.dtype, np.float32))
 
 
-_WEIGHT, _MODERN = r"((?:.*\.)?weight\w*)", r"(.*\.)?parametrizations\.(\w+)\."
-_PARTS = tuple(  # pattern of the first part, whole weight, other parts, what joins them, and a note
-    (re.compile(first), *row)
-    for first, *row in (
-        (rf"{_WEIGHT}_g", r"\1", [r"\1_v"], _normalized, _NORM),
-        (rf"{_MODERN}original0", r"\1\2", [r"\1parametrizations.\2.original1"], _normalized, _NORM),
-        (rf"{_WEIGHT}_orig", r"\1", [r"\1_u", r"\1_v"], _spectral, _SPECTRAL),
-        (rf"{_MODERN}original", r"\1\2",
-         [r"\1parametrizations.\2.0._u", r"\1parametrizations.\2.0._v"], _spectral, _SPECTRAL),
+class _Part(NamedTuple):
+    """The first part of a weight, the whole, the other parts, what joins them, and a note."""
+
+    first: re.Pattern[str]
+    weight: str
+    others: tuple[str, ...]
+    joined: Callable[..., np.ndarray | None]
+    what: str
+
+
+_PARTS = tuple(
+    _Part(re.compile(first), weight, others, joined, what)
+    for joined, what, rows in (
+        (_normalized, "g v / |v| of weight normalization", (
+            (r"((?:.*\.)?weight\w*)_g", r"\1", (r"\1_v",)),
+            (r"(.*\.)?parametrizations\.(\w+)\.original0", r"\1\2",
+             (r"\1parametrizations.\2.original1",)),
+        )),
+        (_spectral, "W / (u W v) of spectral normalization", (
+            (r"((?:.*\.)?weight\w*)_orig", r"\1", (r"\1_u", r"\1_v")),
+            (r"(.*\.)?parametrizations\.(\w+)\.original", r"\1\2",
+             (r"\1parametrizations.\2.0._u", r"\1parametrizations.\2.0._v")),
+        )),
     )
+    for first, weight, others in rows
 )  # fmt: skip
