@@ -56,6 +56,30 @@ def test_the_form_of_other_exporters(tmp_path):
     np.testing.assert_allclose(y[:, 0], imported.run(x), rtol=1e-5, atol=1e-6)
 
 
+def test_slices_of_zeros_and_the_final_state_of_a_direction(tmp_path):
+    """What PyTorch writes of two layers, and of h[-1]."""
+    rng = np.random.default_rng(3)
+    shapes = {"W": (1, 12, 3), "V": (1, 12, 4), "R": (1, 12, 4), "S": (1, 12, 4)}
+    constants = {k: rng.standard_normal(n).astype(np.float32) for k, n in shapes.items()}
+    constants |= {k: np.array([v]) for k, v in (("zero", 0), ("one", 1), ("two", 2))}
+    constants |= {"sizes": np.array([2, 2, 4]), "last": np.array(-1)}
+    nodes = [
+        models.node("ConstantOfShape", ["sizes"], ["zeros"]),
+        models.node("Slice", ["zeros", "zero", "one", "zero"], ["h"]),
+        models.node("Slice", ["zeros", "one", "two", "zero"], ["g"]),
+        models.node("GRU", ["x", "W", "R", "", "", "h"], ["Y"], hidden_size=4),
+        models.node("Squeeze", ["Y", "one"], ["s"]),
+        models.node("GRU", ["s", "V", "S", "", "", "g"], ["", "Z"], hidden_size=4),
+        models.node("Gather", ["Z", "last"], ["y"], axis=0),
+    ]
+    x = rng.standard_normal((6, 2, 3)).astype(np.float32)
+    imported = interop.load(models.write(tmp_path / "m.onnx", nodes, {"x": x}, ["y"], constants))
+    network, parameters = imported
+    assert [type(layer).__name__ for layer in network.layers.values()] == ["GRU", "GRU", "Pool"]
+    y, _, _ = network.forward(x.transpose(1, 0, 2), parameters)
+    np.testing.assert_allclose(y[:, 0], imported.run(x), rtol=1e-5, atol=1e-6)
+
+
 def test_the_last_of_all_steps_is_not_that_of_each_sequence(tmp_path):
     """With lengths, a step that is taken by its place may be padding: no `Pool`."""
     weights = {

@@ -23,6 +23,8 @@ _ACTIVATIONS = {
     "Softsign": "softsign", "Softmax": "softmax",
 }  # fmt: skip
 
+_KEEP_ZERO = ("Expand", "Slice", "Identity", "Cast")  # of zeros make zeros
+
 
 class _NoChain(Exception):
     """The graph is no chain of layers."""
@@ -121,7 +123,7 @@ class _Chain:
         return array
 
     def _gather(self, node: Node, value: str) -> str:
-        """An embedding, or the last step."""
+        """An embedding, the last step, or the final state of the one direction."""
         if node.inputs[1] == value:
             table = self.constant(node.inputs[0], 2)
             self.need(node.attributes.get("axis", 0) == 0 and not self.layers)
@@ -129,6 +131,10 @@ class _Chain:
             self.axes = _BATCH
             return node.outputs[0]
         index = self.graph.constants.get(node.inputs[1])
+        if index is not None and index.ndim == 0 and self.axes == "Dmn":
+            self.need(node.attributes.get("axis", 0) == 0 and int(index) in (-1, 0))
+            self.axes = _ROWS
+            return node.outputs[0]
         time = self.axes.find("T")
         self.need(index is not None and index.size == 1 and int(index.ravel()[0]) == -1)
         self.need(time >= 0 and node.attributes.get("axis", 0) % len(self.axes) == time)
@@ -224,7 +230,7 @@ class _Chain:
         if maker is not None and maker.op == "ConstantOfShape":
             value = maker.attributes.get("value")
             return value is None or not value.any()
-        return maker is not None and maker.op == "Expand" and self._is_zero(maker.inputs[0])
+        return maker is not None and maker.op in _KEEP_ZERO and self._is_zero(maker.inputs[0])
 
     def _activation(self, node: Node) -> str:
         self.need(self.layers and self.axes in (_BATCH, _TIME, _ROWS))
