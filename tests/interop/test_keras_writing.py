@@ -142,7 +142,9 @@ def test_fitted_models_take_raw_inputs_and_give_predictions(kind, tmp_path):
         y = np.array([[x.sum() * 3 + 50, x.max()] for x in X])
         model = SequenceRegressor(**options).fit(X, y if kind == "two targets" else y[:, 0])
         expected = model.predict(X).reshape(len(X), -1)
+    assert save(model, tmp_path / "m.pt")[-1].startswith("The file has the network alone: scaling")
     notes = to_keras(model, path := tmp_path / "m.keras")
     assert "Lengths stay behind" in notes[0]
+    assert not any("network alone" in note for note in notes)
     found = load(path).run(np.array(X, np.float32))
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

@@ -19,7 +19,7 @@ from .writing import imported_of, put, save
 
 __all__ = ["to_keras", "write"]
 
-MASKS = True  # are written
+MASKS = FITTED = True  # masks, and what stands around the network of a fitted model, are written
 _VERSION = "3.0.0"  # of Keras, whose files these are
 _DATE = (1980, 1, 1, 0, 0, 0)  # so that the same network gives the same bytes
 

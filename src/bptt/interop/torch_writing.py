@@ -120,9 +120,7 @@ def _recurrent(name: str, layer: Recurrent, own: Mapping[str, np.ndarray], notes
     if cell not in ("lstm", "lstm_cifg", "gru_reset_after", "rnn", "rnn_relu"):
         raise InteropError(
             f"{name} is {cell}; expected lstm, gru_reset_after, rnn or rnn_relu, because PyTorch "
-            f"has no other cell"
-            + " (its GRU resets after the product)." * (cell == "gru")
-            or "."
+            f"has no other cell{' (its GRU resets after the product)' * (cell == 'gru')}."
         )
     state = {}
     for slot in layer.slots:

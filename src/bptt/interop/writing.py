@@ -66,6 +66,8 @@ def save(model: Any, path: str | os.PathLike[str], **options: Any) -> tuple[str,
             f"or .aidax."
         )
     notes = writer.write(imported, name, **options)
+    if imported.fitted is not None and not getattr(writer, "FITTED", False):
+        notes += ("The file has the network alone: scaling, vocabulary and labels stay behind.",)
     if imported.mask is not None and not getattr(writer, "MASKS", False):
         skipped = "token" if imported.mask.kind == "id" else "steps of features"
         notes += (

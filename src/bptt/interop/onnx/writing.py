@@ -21,6 +21,8 @@ from .models import Around, around
 
 __all__ = ["to_onnx", "write"]
 
+FITTED = True  # what stands around the network of a fitted model is written
+
 
 @operation
 def to_onnx(
