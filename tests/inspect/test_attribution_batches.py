@@ -213,6 +213,8 @@ def test_tokens_that_are_words_are_parts_of_their_own():
     spelled = _spelled(["\u0120the", "\u0120c", "at", "\u010a", "\u2581sat"])
     assert inspect.word_groups(spelled).tolist() == [0, 1, 1, 1, 2]
     assert inspect.word_groups(_spelled(["the", "c", "##at"])).tolist() == [0, 1, 1]
+    assert inspect.word_groups("a").tolist() == [0]
+    assert inspect.word_groups("").tolist() == []
     tagger = SequenceClassifier(units=3, epochs=1).fit([["a", "b"], ["b"]], [0, 1], **QUIET)
     assert inspect.attribute(tagger, [["a", "b", "b"]], per="word").values[0].shape == (3,)
 

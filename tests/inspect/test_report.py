@@ -21,7 +21,7 @@ from bptt.inspect.report_drawings import svg
 from bptt.inspect.report_states import _few
 from bptt.interop import save
 from bptt.layers import Flatten, Pool, Repeat, Windows
-from bptt.models import Forecaster, LanguageModel, SequenceClassifier
+from bptt.models import Forecaster, LanguageModel, SequenceClassifier, SequenceTagger
 from bptt.readers import Data
 from tests.support.model_cases import MODELS
 
@@ -306,6 +306,55 @@ def test_names_of_features_are_escaped():
     page = report(model, [g[["<b>&"]] for _, g in frame.groupby("id")])
     assert "<b>&" not in page
     assert "&lt;b&gt;&amp;" in page
+
+
+def test_frames_are_read_by_their_groups_and_labels():
+    rows = np.repeat(np.arange(5), 6)
+    frame = pandas.DataFrame({"a": RNG.normal(size=30), "b": RNG.normal(size=30), "id": rows})
+    frame["label"] = np.array(list("xyxyx"))[rows]
+    model = SequenceClassifier(units=3, epochs=1)
+    model.fit(frame, y="label", group="id", progress="silent")
+    X = [own[["a", "b"]].to_numpy() for _, own in frame.groupby("id")]
+    X[3] = X[3][:4]  # so that there are lengths
+    frame = frame.drop(index=[22, 23])
+    with pytest.warns(UserWarning, match="in the model's order: 'a', 'b'"):
+        page = report(model, frame[["b", "id", "label", "a"]], example=3)
+    assert page == report(model, Data(X, list("xyxyx"), ("a", "b")), example=3)
+    assert next(row[3] for row in _csv(page, "nearest_sequences.csv")) == "y"
+    losses = inspect.loss_by_length(model, frame)
+    np.testing.assert_allclose(
+        losses.losses, inspect.loss_by_length(model, X, list("xyxyx")).losses
+    )
+    texts = pandas.DataFrame({"text": ["a b", "bb", "ab a"], "y": list("pqp")})
+    reader = SequenceClassifier(units=3, epochs=1).fit(texts, y="y", progress="silent")
+    assert [len(v) for v in attribute(reader, texts, per="word").values] == [2, 1, 2]
+    assert _data(report(reader, texts, example=2))["tokens"] == "ab a"
+    words = pandas.DataFrame({"id": rows, "word": RNG.choice(["red", "green"], 30)})
+    tagger = SequenceTagger(units=3, epochs=1)
+    tagger.fit(words.assign(tag="t"), y="tag", group="id", progress="silent")
+    shown = words[words.id == 1].word.tolist()
+    assert _data(report(tagger, words, example=1))["tokens"] == shown
+
+
+def test_features_of_a_forecaster_are_named_in_the_order_of_the_network():
+    t = np.arange(60)
+    frame = pandas.DataFrame({
+        "past": np.cos(t / 3), "free": (t % 7 == 0) * 1.0, "y": np.sin(t / 5),
+        "at": pandas.date_range("2024-01-01", periods=60, freq="h"),
+    })  # fmt: skip
+    given = {"window": 12, "horizon": 2, "units": 3, "epochs": 1, "calendar": ["hour"]}
+    model = Forecaster(target=["y"], future=["free"], missing="indicator", **given)
+    model.fit(frame, progress="silent")
+    names = model.input_names()
+    known = ["free", "sine of hour", "cosine of hour"]
+    assert names == ["y", "y missing", "past", *known, *(f"{n}, 2 later" for n in known)]
+    data = _data(report(model, frame))
+    assert data["names"] == names
+    for name in ("y", "past", "free"):  # of the last window whose forecast is in the frame
+        shown = _values(data["rows"]["x"], names.index(name))
+        assert np.corrcoef(shown, frame[name][46:58])[0, 1] > 0.999
+    later = _values(data["rows"]["x"], names.index("free, 2 later"))
+    assert np.corrcoef(later, frame.free[48:60])[0, 1] > 0.999
 
 
 def test_a_window_of_a_forecaster_has_a_page():

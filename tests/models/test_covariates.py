@@ -45,6 +45,25 @@ def test_forecasts_follow_future_covariates(model):
     assert same_bits(array.to_numpy(), forecast.to_numpy())
 
 
+def test_inputs_of_the_network_without_future_end_where_the_data_has_it(model):
+    expected = model.network_inputs(DATA[:120], future=DATA)
+    found = model.network_inputs(DATA[:124])
+    assert same_bits(found[0], expected[0])
+    assert len(model.input_names()) == found[0].shape[1]
+    with pytest.raises(ConfigError, match="8 steps; expected at least 12, a window and 4 more"):
+        model.network_inputs(DATA[:8])
+
+
+def test_static_covariates_are_among_the_names_of_inputs():
+    rows = pd.concat([table(40).assign(shop=k, kind="ab"[k], size=float(k)) for k in range(2)])
+    given = {"static": ["kind", "size"], "future": ["promo"], "epochs": 1}
+    model = Forecaster(**HOW | given).fit(rows, group="shop", **QUIET)
+    names = ["load", "wind", "promo", "kind a", "kind b", "size", "promo, 4 later"]
+    assert model.input_names() == names
+    x = model.network_inputs(rows)
+    assert [own[0, 3:5].tolist() for own in x] == [[1, 0], [0, 1]]
+
+
 def test_a_backtest_reads_what_a_forecast_does(model):
     forecast, actual = model.backtest(DATA[100:124])
     last = model.predict(DATA[100:120], future=DATA).to_numpy()

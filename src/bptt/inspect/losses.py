@@ -58,15 +58,15 @@ def loss_by_length(
             f"language model."
         )
     check_fitted(model)
-    given = y
-    X, y = (X.X, X.y if y is None else y) if isinstance(X, Data) else (X, y)
     if isinstance(model, LanguageModel):
-        if given is not None:
+        if y is not None:
             raise ConfigError("y is given; expected None, because a language model has no labels.")
+        X = X.X if isinstance(X, Data) else X
         X = [X] if isinstance(X, str) else X
         lengths = np.array([len(ids) - 1 for ids in model.network_inputs(X)])
         losses = -np.atleast_1d(model.sequence_log_prob(X)) / np.maximum(lengths, 1)
     else:
+        X, y = model.sequences(X, y)
         lengths = np.array([len(x) for x in model.network_inputs(X)])
         if y is None or len(y) != len(lengths):
             raise ShapeError(

@@ -8,6 +8,7 @@ import numpy as np
 from ..errors import ConfigError, ShapeError
 from ..models import LanguageModel
 from ..models.subwords import Subwords
+from ..models.supervised import SequenceModel
 from ..readers import Data
 from .baselines import Vectors
 from .inputs import Read
@@ -88,7 +89,7 @@ def word_groups(text: Sequence[str]) -> np.ndarray:
     """
     words = np.array([bool(t) and not t.isspace() for t in text], bool)
     first = np.array([t[:1].isspace() for t in text], bool)
-    after = np.append(True, [t[-1:].isspace() for t in text][:-1])
+    after = np.array([True, *(t[-1:].isspace() for t in text)], bool)[:-1]
     return np.maximum(np.cumsum(words & (first | after)) - 1, 0)
 
 
@@ -106,8 +107,11 @@ def _step_texts(model: Any, X: Any, own: Read) -> tuple[list[list[str]], bool]:
             names = _spelled(names)
         apart = getattr(splitter, "separator", "") != ""
         return [[names[i] for i in x] for x in own.arrays], apart
+    if isinstance(model, SequenceModel):
+        X = model.sequences(X)
     values = X.X if isinstance(X, Data) else X
-    texts = [list(row) for row in values] if isinstance(values, (list, tuple, np.ndarray)) else []
+    tokens = own.arrays[0].dtype.kind != "f" and isinstance(values, (list, tuple, np.ndarray))
+    texts = [list(row) for row in values] if tokens else []
     if not texts or not all(isinstance(t, str) for row in texts for t in row):
         raise ConfigError("per is 'word', and X holds no text; expected texts, or groups of steps.")
     return texts, not isinstance(values[0], str)

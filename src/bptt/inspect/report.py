@@ -8,6 +8,8 @@ from ..equations.losses import softmax
 from ..errors import BpttError, ConfigError, operation
 from ..layers import Recurrent
 from ..models import Forecaster
+from ..models.scikit_learn import check_fitted
+from ..models.supervised import SequenceModel
 from ..network import Network
 from ..readers import Data
 from . import report_figures as figures
@@ -78,6 +80,9 @@ def report(
     ConfigError, ShapeError
         As for `trace`; there is no such example or unit; the other model has other steps.
     """
+    if isinstance(model, SequenceModel):
+        check_fitted(model)
+        X = model.sequences(X, y)
     y = X.y if y is None and isinstance(X, Data) else y
     shown = example_of(model, X, parameters, example)
     found = values_of(shown.source, shown.which, len(shown.x), labels_of(shown), shown.logits)

@@ -9,6 +9,7 @@ import numpy as np
 from ..checks import is_whole
 from ..errors import ConfigError
 from ..models import LanguageModel
+from ..models.base import Model
 from ..readers import Data
 from .inputs import Read, read
 from .language import token_names
@@ -71,7 +72,7 @@ class Example(NamedTuple):
         if self.x.ndim != 2:
             return []
         n = self.x.shape[1]
-        own = [str(name) for name in getattr(self.model, "feature_names_in_", ())]
+        own = self.model.input_names() if isinstance(self.model, Model) else []
         return (own if len(own) == n else [f"x{j}" for j in range(n)])[:BANDS]
 
 

@@ -467,6 +467,10 @@ class Model(ABC):
     def network_inputs(self, X: Any, lengths: Any = None) -> list[np.ndarray]:
         """Return what the network reads of X: for each sequence (T_i, n_x), or tokens (T_i,)."""
 
+    def input_names(self) -> list[str]:
+        """Return the names of the columns of `network_inputs`; none where they have none."""
+        return [str(name) for name in getattr(self, "feature_names_in_", ())]
+
     # -- the command line --------------------------------------------------------------------
 
     def extent(self, X: Any, y: Any = None) -> str:

@@ -162,6 +162,13 @@ class Covariates:
             return scaled
         return np.concatenate([scaled, calendar_features(self.calendar, times)], axis=1)
 
+    def input_names(self, lag: int) -> list[str]:
+        """Return the names of the entries of (1)."""
+        calendar = [f"{part} of {name}" for name in self.calendar for part in ("sine", "cosine")]
+        known = [*self.future, *calendar]
+        static = [] if self.static is None else self.static.input_names()
+        return [*self.past, *known, *static, *(f"{name}, {lag} later" for name in known)]
+
     def of_series(self, series: Series) -> list[np.ndarray]:
         """Return `rows` of each series with the static covariates, each (n, n_rows)."""
         times = series.index or [None] * len(series.values)

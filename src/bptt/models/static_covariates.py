@@ -77,6 +77,14 @@ class Static:
         """Number of inputs of each step."""
         return len(self.mean) + sum(map(len, self.categories.values()))
 
+    def input_names(self) -> list[str]:
+        """Return the names of the inputs."""
+        names = []
+        for name in self.names:
+            own = self.categories.get(name)
+            names += [name] if own is None else [f"{name} {category}" for category in own]
+        return names
+
     def inputs(self, table: dict[str, list[Any]] | None, ids: Any) -> np.ndarray:
         """Return the inputs of series, (m, n_inputs).
 

@@ -423,6 +423,17 @@ class SequenceModel(Model):
         """Return what the network reads of X: for each sequence (T_i, n_x), or tokens (T_i,)."""
         return self._encoder.encode(self._unlabeled(X, lengths))
 
+    @as_fitted
+    def sequences(self, X: Any, y: Any = None) -> Data:
+        """Return X as `Data`: a list of sequences with the features in the order of the model.
+
+        ``y`` of the result are the given targets, or those that X holds, if any.
+        """
+        own = self._encoder
+        per_step = self.pooling is None
+        data = as_data(X, y, frame=own.frame, names=own.names, per_step=per_step)
+        return self._known(X, data.but(X=list(data.X)))
+
     def _outputs(self, X, lengths=None, group=None):
         """Run the network over X: `Data`, and a list of arrays (T_i, n_out) or (1, n_out)."""
         data = self._unlabeled(X, lengths, group)

@@ -32,10 +32,22 @@ class WindowForecasts(SeriesModel):
     ) -> list[np.ndarray]:
         """Return what the network reads of the last window of each series, (window, n_x).
 
-        `future` is that of `predict`.
+        `future` is that of `predict`. If the model has future covariates and they are not given,
+        the windows end `horizon` steps before the series do, so that `X` has them.
         """
-        ends, *_ = self._ends(X, future)
+        if future is None and self.future and X is not None:
+            ends, _ = self._ends_of(*self._with_future(X), self.horizon)
+        else:
+            ends, *_ = self._ends(X, future)
         return list(np.ascontiguousarray(self._predictor().framing.read(ends.z)[0]))
+
+    @as_fitted
+    def input_names(self) -> list[str]:
+        """Return the names of the columns of `network_inputs`."""
+        layout, own = self._context.layout, self._covariates
+        names = list(layout.names) or [f"x{j}" for j in range(len(self.mean_))]
+        names += [f"{name} missing" for name in names] * (self.missing == "indicator")
+        return names if own is None else names + own.input_names(self._steps())
 
     # -- what forecasts are computed from ----------------------------------------------------
 
@@ -54,9 +66,27 @@ class WindowForecasts(SeriesModel):
             raise ConfigError(f"horizon is {horizon}; expected at most {LONGEST_RECURSION:,}.")
         return int(horizon)
 
+    def _series(self, X) -> Series:
+        return read_series(X, known=self._known_layout(), static=self.static)
+
+    def _with_future(self, X) -> tuple[Series, np.ndarray]:
+        """Return series without their last steps, and the future covariates of those steps."""
+        whole, h, own = self._series(X), self.horizon, self._covariates
+        what = f"a window and {h} more, because future is not given"
+        whole.check_steps(whole.values, self.window + h, what)
+        ends = [len(x) - h for x in whole.values]
+        series = self._checked(whole.part([0] * len(ends), ends), self.window, "a window")
+        self._context.check_ids(series.layout.ids)
+        first = 0 if own is None else len(own.past)
+        known = self._split(whole).covariates or []
+        return series, np.stack([c[-h:, first:] for c in known])
+
     def _read(self, X, least, what):
         """Read series for forecasts."""
-        series = self._split(read_series(X, known=self._known_layout(), static=self.static))
+        return self._checked(self._series(X), least, what)
+
+    def _checked(self, series, least, what):
+        series = self._split(series)
         series.check_width(len(self.mean_), "as in fit")
         self._check_values(series)
         return self._long_enough(series, least, what)
