@@ -372,6 +372,7 @@ def test_a_window_of_a_forecaster_has_a_page():
     [
         ({"unit": "lstm0.x"}, "unit is 'lstm0.x'; expected one of lstm0.a:0..5"),
         ({"unit": "lstm0.c:9"}, "unit is 'lstm0.c:9'"),
+        ({"unit": 3}, "unit is 3; expected one of lstm0.a"),
         ({"example": 2}, "example is 2; expected 0..0"),
         ({"example": "a"}, "example is 'a'; expected 0..0"),
         ({"train": ""}, "train is empty"),
@@ -380,6 +381,14 @@ def test_a_window_of_a_forecaster_has_a_page():
 def test_bad_input_is_refused(language, given, message):
     with pytest.raises(ConfigError, match=message):
         report(language, TEXT, **given)
+
+
+def test_a_model_of_another_kind_is_refused_for_comparison(language):
+    X = [RNG.normal(size=(n, 2)) for n in (5, 9)]
+    model = SequenceClassifier(units=3, epochs=1).fit(X, list("ab"), progress="silent")
+    for own, data, other in ((model, X, language), (language, TEXT, model), (model, X, "x")):
+        with pytest.raises(ConfigError, match="report: compare does not read the data of the mod"):
+            report(own, data, compare=other)
 
 
 def test_the_command_writes_the_page(language, tmp_path, capsys):

@@ -4,8 +4,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..checks import is_number, is_whole
 from ..errors import ConfigError, operation
-from .inputs import one_recurrent, read
+from .inputs import need_counts, one_recurrent, read
 from .trace import trace
 
 
@@ -69,6 +70,7 @@ def gradient_flow(
     ConfigError
         The layer is bidirectional or missing, or no sequence has `lags` steps.
     """
+    need_counts(positions=positions, draws=draws)
     run = _Steps(model, X, parameters, layer)
     lags = min(64, run.longest) if lags is None else lags
     rng = np.random.default_rng(seed)
@@ -137,9 +139,12 @@ def step_jacobian(
         There is no such step, or n is above 4096.
     """
     run = _Steps(model, X, parameters, layer)
-    T = len(run.inputs[sequence]) if -len(run.inputs) <= sequence < len(run.inputs) else 0
-    if not -T <= step < T:
-        raise ConfigError(f"there is no step {step} in sequence {sequence}, which has {T} steps.")
+    m = len(run.inputs)
+    T = len(run.inputs[sequence]) if is_whole(sequence) and -m <= sequence < m else 0
+    if not is_whole(step) or not -T <= step < T:
+        raise ConfigError(
+            f"there is no step {step!r} in sequence {sequence!r}, which has {T} steps."
+        )
     shape = (len(run.layer.states), len(run.layer.slots), run.layer.n_a)
     n = int(np.prod(shape))
     if n > 4096:
@@ -183,11 +188,11 @@ class _Steps:
 
     def draw(self, rng, lags, positions):
         """Draw pairs (sequence, step) with at least `lags` steps up to there."""
-        counts = np.array([max(0, len(x) - lags + 1) for x in self.inputs])
-        if lags < 1 or not counts.sum():
+        if not is_whole(lags) or not 1 <= lags <= self.longest:
             raise ConfigError(
-                f"lags is {lags}; expected 1..{self.longest}, the steps of the longest sequence."
+                f"lags is {lags!r}; expected 1..{self.longest}, the steps of the longest sequence."
             )
+        counts = np.array([max(0, len(x) - lags + 1) for x in self.inputs])
         chosen = rng.choice(int(counts.sum()), min(positions, int(counts.sum())), replace=False)
         ends = np.cumsum(counts)
         which = np.searchsorted(ends, chosen, side="right")
@@ -250,13 +255,16 @@ def effective_memory(
     ConfigError
         No sequence is longer than `lags`, or there is no other place to take inputs from.
     """
+    need_counts(positions=positions)
+    if not is_number(tolerance):
+        raise ConfigError(f"tolerance is {tolerance!r}; expected a number, such as 0.05.")
     network, p, arrays = read(model, X, parameters)
     counts = np.array([len(x) for x in arrays])
     usual = int(np.median(counts[counts >= min(counts.max(), 2)]))
     lags = min(64, usual - 1) if lags is None else lags
-    if not 1 <= lags < counts.max():
+    if not is_whole(lags) or not 1 <= lags < counts.max():
         raise ConfigError(
-            f"lags is {lags}; expected 1..{counts.max() - 1}, below the longest sequence."
+            f"lags is {lags!r}; expected 1..{counts.max() - 1}, below the longest sequence."
         )
     width = min(2 * lags, int(np.median(counts[counts > lags])))  # most of the longer ones have it
     if np.maximum(counts - width + 1, 0).sum() < 2:

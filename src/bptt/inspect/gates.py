@@ -8,7 +8,7 @@ import numpy as np
 from ..errors import operation
 from ..layers import Recurrent
 from ..network import Network
-from .inputs import blocks
+from .inputs import blocks, need_counts
 from .trace import Trace
 
 
@@ -73,6 +73,7 @@ def time_constants(trace: Trace, name: str) -> np.ndarray:
 @operation
 def histogram(trace: Trace, name: str, bins: int = 50) -> tuple[np.ndarray, np.ndarray]:
     """Return counts (bins,) and edges (bins + 1,) of all values of a name."""
+    need_counts(bins=bins)
     return np.histogram(trace.flat(name), bins)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..checks import is_whole
 from ..equations.nonlinearities import nonlinearity
 from ..equations.variants import parts_of
 from ..errors import ConfigError, ShapeError, operation
@@ -86,11 +87,12 @@ def _start(y, target):
         if dy.shape != y.shape:
             raise ShapeError(f"target returned {dy.shape}; expected {y.shape}, as the outputs.")
         return dy
-    step, index = target if isinstance(target, tuple) else (-1, target)
-    if not (-len(y) <= step < len(y) and -y.shape[1] <= index < y.shape[1]):
+    step, index = target if isinstance(target, tuple) and len(target) == 2 else (-1, target)
+    places = is_whole(step) and is_whole(index)
+    if not (places and -len(y) <= step < len(y) and -y.shape[1] <= index < y.shape[1]):
         raise ConfigError(
             f"target is {target!r}; expected an index below {y.shape[1]}, or a step below {len(y)} "
-            f"and an index."
+            f"and an index, or a function of the outputs."
         )
     dy = np.zeros_like(y)
     dy[step, index] = 1

@@ -5,7 +5,9 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from .. import extras
+from ..checks import is_whole
 from ..errors import ConfigError, operation
+from .inputs import need_counts
 from .trace import Trace
 
 _ROWS = 1024  # steps that are compared at a time: they stay in the processor's cache
@@ -44,13 +46,18 @@ def neighbors(
     ConfigError
         There is no such name or stretch.
     """
+    need_counts(count=count)
     states = trace[name]
-    if not (0 <= sequence < len(states) and 0 <= start < stop <= len(states[sequence])):
+    places = all(map(is_whole, (sequence, start, stop)))
+    if not (places and 0 <= sequence < len(states) and 0 <= start < stop <= len(states[sequence])):
         raise ConfigError(
             f"there is no stretch {start}:{stop} in sequence {sequence} of {len(states)}; "
             f"expected steps within its length."
         )
-    chosen = slice(None) if units is None else np.asarray(units)
+    width = states[sequence].shape[1]
+    chosen = np.arange(width) if units is None else np.asarray(units)
+    if chosen.dtype.kind not in "iu" or not ((chosen >= 0) & (chosen < width)).all():
+        raise ConfigError(f"units is {units!r:.60}; expected some of 0 to {width - 1} of {name}.")
     given, n = states[sequence][start:stop][:, chosen].astype(np.float64), stop - start
     found = []
     for i, rows in enumerate(states):

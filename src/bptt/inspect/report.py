@@ -243,7 +243,10 @@ def _explained(shown, own: Attribution, window) -> str:
 
 def _compared(compare, X, example, shown, found, target) -> list[str]:
     """Add the values of another model of the same steps; return sentences about them."""
-    other = example_of(compare, X, None, example)
+    try:
+        other = example_of(compare, X, None, example)
+    except BpttError as error:
+        raise ConfigError(f"compare does not read the data of the model: {error}") from error
     if len(other.x) != len(shown.x):
         raise ConfigError(
             f"compare reads {other.total} steps of the example; expected {shown.total}."
@@ -271,7 +274,8 @@ def _first(found, otherwise):
 def _chosen(found, unit, first):
     if unit is None:
         return first, 0
-    name, _, number = unit.rpartition(":") if ":" in unit else (unit, "", "0")
+    text = str(unit)
+    name, _, number = text.rpartition(":") if ":" in text else (text, "", "0")
     rows = found.rows
     if name not in rows or not number.isdigit() or int(number) >= len(rows[name].low):
         listed = ", ".join(f"{n}:0..{len(r.low) - 1}" for n, r in rows.items())

@@ -12,7 +12,7 @@ from ..layers import Recurrent
 from .drawings import GATES, MEMORY_GATES
 from .gates import Saturation, histogram, saturation, time_constants
 from .inputs import blocks
-from .trace import Trace, lengths_by_layer, trace, value_widths
+from .trace import Trace, itemsize, lengths_by_layer, trace, value_widths
 from .units import correlations
 
 FINE, COARSE = 254, 62  # levels of values: of up to 20,000 steps, of more
@@ -122,9 +122,9 @@ def _each(source, left_out) -> Iterator[tuple[str, list[np.ndarray], Trace]]:
     network, lengths = source.network, [len(x) for x in source.arrays]
     counts = lengths_by_layer(network, lengths)
     repeated = {f"{n}.y" for n, layer in network.layers.items() if isinstance(layer, Recurrent)}
-    itemsize = max((p.itemsize for p in source.parameters.values()), default=8)
+    bytes_each = itemsize(source.parameters)
     size = {
-        name: sum(lengths) * width * itemsize
+        name: sum(lengths) * width * bytes_each
         for name, width in value_widths(network).items()
         if name not in repeated
         and name != left_out

@@ -16,7 +16,7 @@ from ..safe_files import replacing
 from ..training import SequenceBatches
 from ..training.batches import packed
 from . import lstmvis
-from .inputs import name_list, read
+from .inputs import name_list, need_counts, read
 from .pre_activations import pre_activations
 
 LIMIT = 2**30  # bytes of a trace in memory
@@ -186,10 +186,14 @@ def trace(
         The model is not fitted, X is empty or has NaN, no name fits, or the trace is too large.
     ShapeError
     """
+    need_counts(limit=limit, batch_size=batch_size)
+    if out is not None and Path(out).is_file():
+        raise ConfigError(f"out is {str(out)!r}, a file; expected a directory.")
     source = read(model, X, parameters, lengths)
     patterns = None if names is None else name_list(names)
     own = np.array([len(x) for x in source.arrays], np.int64)
     keeper = _Keeper(source.network, own, patterns, out, limit)
+    keeper.check(source.parameters)
     _run(source, own, keeper, batch_size)
     return keeper.finish()
 
@@ -237,6 +241,11 @@ def value_widths(network: Network) -> dict[str, int]:
     return found
 
 
+def itemsize(parameters: Mapping[str, np.ndarray]) -> int:
+    """Return the bytes of a value of a trace."""
+    return max((p.itemsize for p in parameters.values()), default=8)
+
+
 def lengths_by_layer(network: Network, lengths: Any) -> dict[str, np.ndarray]:
     """Return the steps that the output of each layer has of each sequence, (m,)."""
     found, own = {}, np.asarray(lengths, np.int64)
@@ -250,7 +259,7 @@ class _Keeper:
     """Copies what a forward pass shows to its place in the arrays of a trace."""
 
     def __init__(self, network, lengths, patterns, out, limit):
-        self.lengths, self.patterns, self.limit = lengths, patterns, limit
+        self.network, self.lengths, self.patterns, self.limit = network, lengths, patterns, limit
         self.counts = lengths_by_layer(network, lengths)
         self.offsets = {n: np.concatenate([[0], np.cumsum(c)]) for n, c in self.counts.items()}
         self.out = None if out is None else Path(out)
@@ -263,6 +272,17 @@ class _Keeper:
     def at(self, which, start):
         """Set the sequences of the batch, and the step at which it begins."""
         self.which, self.start = which, start
+
+    def check(self, parameters: Mapping[str, np.ndarray]) -> None:
+        """Refuse a trace that is too large before it is computed; of pre-activations in `put`."""
+        size = itemsize(parameters)
+        for name, width in value_widths(self.network).items():
+            if self._wanted(name):
+                self._count(int(self.offsets[name.split(".")[0]][-1]) * width * size)
+        self.bytes = 0
+
+    def _wanted(self, name):
+        return self.patterns is None or any(fnmatch(name, p) for p in self.patterns)
 
     def keep(self, seen: Seen) -> None:
         """Keep the values of one layer."""
@@ -281,7 +301,7 @@ class _Keeper:
     def put(self, name: str, get: Callable[[], np.ndarray], width: int, dtype: Any) -> None:
         """Keep the values that `get` returns, if the name is wanted."""
         self.seen[name] = None
-        if self.patterns is not None and not any(fnmatch(name, p) for p in self.patterns):
+        if not self._wanted(name):
             return
         layer = name.split(".")[0]
         lazy = self.whole and self.patterns is None and self.out is None
