@@ -30,7 +30,7 @@ else:
 OPTIONS = [
     "--cell", "gru", "--units", "12", "--batch-size", "8", "--epochs", "4", "--micro-batches", "8",
     "--dropout", "0.2", "--seed", "3", "--validation-fraction", "0.1", "--quiet",
-    "--checkpoint-minutes", "0", "--distributed", "mpi", "--timeout", "5",
+    "--checkpoint-minutes", "0", "--distributed", "mpi", "--timeout", "20",
 ]  # fmt: skip
 MODELS = {
     "text": ["--seq-length", "12"], "classify": [], "regress": [],
