@@ -79,7 +79,7 @@ def test_a_backtest_stands_beside_the_seasonal_naive_forecast(fitted):
     assert tested.origin.tolist() == [62, 67, 72, 77]
     assert tested.actual[-1, :, 0].tolist() == WAVE[77:].tolist()
     assert tested.naive[-1, :, 0].tolist() == pytest.approx(WAVE[71:74].tolist())
-    scale = np.abs(WAVE[6:62] - WAVE[:56]).mean()
+    scale = np.abs(WAVE[6:50] - WAVE[:44]).mean()  # of the training
     assert tested.scale.reshape(-1) == pytest.approx([scale] * 4)
     assert same_bits(tested.forecast[2], fitted.predict(WAVE[:72]))
     low, high = tested.intervals[0.8]
@@ -90,6 +90,29 @@ def test_a_backtest_stands_beside_the_seasonal_naive_forecast(fitted):
     mase = np.abs(tested.forecast - tested.actual).mean() / scale
     assert table["MASE", "model"]["all"] == pytest.approx(mase)
     assert negative_mase(fitted, WAVE) < 0
+
+
+@pytest.mark.parametrize("ids", [None, ["b", "a"]])
+def test_errors_are_scaled_by_those_of_the_training(ids, tmp_path):
+    def errors(x, season=6):
+        return np.abs(x[season:] - x[:-season]).mean()
+
+    held = 0.2
+    series = {"b": WAVE * np.arange(80), "a": WAVE[:60]} if ids else {"": WAVE}
+    given = series if ids else WAVE
+    settings = SETTINGS | {"window": 6, "validation_fraction": held}  # not longer than a season
+    model = Forecaster(**settings).fit(given, **QUIET)
+    model.save(tmp_path / "m.safetensors")
+    parts = {name: x[: int(0.8 * len(x))] for name, x in series.items()}
+    for own in (model, load(tmp_path / "m.safetensors")):
+        tested = own.backtest(given)
+        assert np.isfinite(tested.metrics()["MASE"]).all()
+        for i, x in enumerate(parts.values()):
+            np.testing.assert_allclose(tested.scale[tested.series == i], errors(x))
+    other = model.backtest(given, season=2, windows=1)
+    np.testing.assert_allclose(other.scale[:, 0, 0], [errors(x[:-3], 2) for x in series.values()])
+    new = model.backtest({"new": WAVE} if ids else [WAVE, WAVE], windows=1)
+    np.testing.assert_allclose(new.scale.reshape(-1), errors(WAVE[:-3]))
 
 
 def test_a_refit_trains_on_the_steps_before_the_origin_alone(fitted):

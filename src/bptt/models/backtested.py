@@ -12,10 +12,10 @@ from ..readers import Data
 from .backtest import Backtest
 from .conformal import Conformal
 from .fitted import as_fitted, numpy_defaults
-from .forecast_metrics import naive_error
 from .forecast_plot import draw
 from .forecasting import ForecastingModel
 from .metrics import r2
+from .naive_errors import NaiveErrors
 from .predictor import ROWS, Ends
 from .refitting import refitted
 from .reports import Report
@@ -74,8 +74,9 @@ class BacktestedModel(ForecastingModel):
         -------
         Backtest
             Unpacks as ``forecast, actual``, each (n, horizon, k), in the units of the series.
-            Scaled errors refer to the naive forecast on the steps before a series' first origin;
-            with `refit`, on the steps that were trained on.
+            Scaled errors refer to the naive forecast on the steps that the model was trained on. A
+            series that it was not trained on (known by id, or the only one), or another `season`:
+            on the steps before the series' first origin.
 
         Raises
         ------
@@ -124,9 +125,12 @@ class BacktestedModel(ForecastingModel):
             whole, framing, ROWS, stride, skipped, missing=gone, first=scales.mean,
             extra=self._extra(series),
         )  # fmt: skip
-        if training is None:
-            training = series.only(before)
-        errors = np.stack([naive_error(x, season) for x in training])
+        ids = series.layout.ids
+        if training is not None:
+            errors = NaiveErrors.learned(training, ids, season).errors
+        else:
+            known = self._naive_errors or NaiveErrors((), season, np.zeros((0, k)))
+            errors = known.of(series.only(before), ids, season)
         origin = np.concatenate(windows.by_series) + self.window
         levels = self._crps_levels() if len(coverage) else ()
         parts = []

@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import ConfigError, within
 from .covariates import Covariates
+from .naive_errors import NaiveErrors
 from .names import listed
 from .predictor import ROWS
 from .scales import SeriesScales, series_scales
@@ -49,6 +50,7 @@ def prepared(
     new._check_values(own)
     given, cuts = _cut(new, own.by_id(), 0 if validation is not None else model.validation_fraction)
     _learn(new, given, cuts, before)
+    new._naive_errors = NaiveErrors.learned(given.only(cuts), given.layout.ids, new.season)
     scales, framing = new._scales(given, cuts), new._framing(1.0)
     source = new._windows(given, scales, framing, model.batch_size, model.stride, cuts)
     if not source.n_counted:
@@ -88,6 +90,11 @@ def _context(new, given):
     ids = given.layout.ids
     if new._own_scales is not None and ids is not None:
         new._own_scales = SeriesScales(ids, new._own_scales.of(given.values, ids))
+    errors = new._naive_errors
+    if ids is not None:
+        new._naive_errors = replace(
+            errors, ids=ids, errors=errors.of(given.values, ids, new.season)
+        )
     return replace(new._last(given), scales=None)
 
 

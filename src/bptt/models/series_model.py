@@ -13,6 +13,7 @@ from .covariates import Covariates
 from .encoder import MOST_FEATURES
 from .fitted import as_fitted
 from .forecast_context import Context
+from .naive_errors import NaiveErrors
 from .scales import Scales, SeriesScales
 from .scaling import finite_row, scale_row
 from .series import Series, filled
@@ -28,6 +29,7 @@ class SeriesModel(SeriesOptions):
     _conformal = None
     _covariates = None
     _own_scales = None
+    _naive_errors = None
 
     # -- series as the network reads them ----------------------------------------------------
 
@@ -190,6 +192,7 @@ class SeriesModel(SeriesOptions):
             **self._context.to_json(),
             "covariates": None if self._covariates is None else self._covariates.to_json(),
             "conformal": None if self._conformal is None else self._conformal.to_json(),
+            "naive_errors": None if self._naive_errors is None else self._naive_errors.to_json(),
             "own_scales": None if self._own_scales is None else self._own_scales.to_json(),
         }
 
@@ -208,5 +211,7 @@ class SeriesModel(SeriesOptions):
         if self.scaling == "series":
             ids = self._context.layout.ids
             self._own_scales = SeriesScales.from_json(state["own_scales"], ids, k)
+        if (errors := state.get("naive_errors")) is not None:  # none in files of earlier versions
+            self._naive_errors = NaiveErrors.from_json(errors, self._context.layout.ids, k)
         if (errors := state.get("conformal")) is not None:  # none in files of earlier versions
             self._conformal = Conformal.from_json(errors, self.horizon, k)
