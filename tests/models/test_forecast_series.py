@@ -224,10 +224,66 @@ def test_bad_input_is_named_by_id_and_date(static, table, change, text):
     assert text in str(caught.value)
 
 
-def test_mixed_time_zones_are_refused():
-    zones = {
-        "a": pd.Series(WAVE, DAYS.tz_localize("UTC")),
-        "b": pd.Series(WAVE, DAYS.tz_localize("Asia/Tokyo")),
+HOURS = pd.date_range("2024-03-29", periods=60, freq="h", tz="Europe/Paris")
+
+
+def test_forecasts_are_in_the_time_zone_of_the_series(tmp_path):
+    table = pd.DataFrame({"y": WAVE, "h": 1.0}, HOURS)
+    model = Forecaster(**HOW, target=["y"], future=["h"], calendar=["hour"]).fit(table, **QUIET)
+    after = pd.DataFrame({"h": 1.0}, pd.date_range(HOURS[-1], periods=3, freq="h"))
+    model.save(tmp_path / "m.safetensors")
+    for own in (model, load(tmp_path / "m.safetensors")):
+        forecast = own.predict(future=after)
+        assert list(forecast.index) == list(after.index[1:])
+        assert forecast.index.dtype == HOURS.dtype
+        assert own.predict(table, future=after).equals(forecast)
+        _, row, _ = own.prediction_rows(future=after)
+        assert row[0] == "2024-03-31 13:00:00+02:00"
+        _, row, _ = own.prediction_rows(future=after, typed=True)
+        assert row[0] == after.index[1]
+    naive = table.tz_localize(None)
+    expected = naive[:48].index.hour  # before summer time
+    inputs = model.network_inputs(table[:48], future=table)[0]
+    np.testing.assert_allclose(inputs[:, 2], np.sin(2 * np.pi * expected[-8:] / 24), atol=1e-6)
+    utc = table.tz_convert("UTC")
+    np.testing.assert_array_equal(model.predict(utc, future=after), forecast)
+    assert str(model.predict(utc, future=after).index.dtype) == "datetime64[us, UTC]"
+    with pytest.raises(ConfigError, match="the times of X have no time zone; expected the time"):
+        model.predict(naive[:48], future=after)
+    with pytest.raises(ConfigError, match="the times of future have no time zone; expected"):
+        model.predict(future=after.tz_localize(None))
+    long = table.assign(unique_id="a").reset_index(names="ds")
+    dated = Forecaster(**HOW).fit(long, **QUIET).predict()
+    assert list(dated["ds"]) == list(after.index[1:])
+
+
+def test_one_time_of_each_day_is_evenly_spaced_in_summer_time():
+    days = pd.date_range("2024-03-01 06:00", periods=60, tz="Europe/Paris")
+    forecast = Forecaster(**HOW).fit(pd.DataFrame({"y": WAVE}, days), **QUIET).predict()
+    assert forecast.index[0] == pd.Timestamp("2024-04-30 06:00")
+
+
+def zones(first, second):
+    return {
+        "a": pd.Series(WAVE, DAYS.tz_localize(first)),
+        "b": pd.Series(WAVE, DAYS.tz_localize(second)),
     }
+
+
+def columns(X):
+    return {name: x.rename("y").rename_axis("ds").reset_index() for name, x in X.items()}
+
+
+def stacked(X):
+    parts = [part.assign(unique_id=name) for name, part in columns(X).items()]
+    return pd.concat([part.astype({"ds": object}) for part in parts], ignore_index=True)
+
+
+def shifted(X):
+    return {name: x.set_axis(x.index + pd.to_timedelta(range(60), "h")) for name, x in X.items()}
+
+
+@pytest.mark.parametrize("form", [dict, stacked, lambda X: columns(shifted(X))])
+def test_mixed_time_zones_are_refused(form):
     with pytest.raises(BpttError, match="time zone"):
-        Forecaster(**HOW).fit(zones, **QUIET)
+        Forecaster(**HOW).fit(form(zones("UTC", "Asia/Tokyo")), **QUIET)

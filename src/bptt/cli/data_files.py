@@ -204,6 +204,12 @@ def _joined(paths, parts):
         if all(getattr(part, name) is not None for part in parts)
     }
     frequencies = {part.frequency for part in parts}
+    zones = {part.zone for part in parts}
+    if None in zones and len(zones) > 1:
+        raise DataError(
+            f"{', '.join(map(str, paths))} have times with and without a time zone; expected one "
+            f"kind: convert them to UTC first."
+        )
     static = None
     if all(part.static for part in parts):
         static = {n: [v for part in parts for v in part.static[n]] for n in first.static}
@@ -217,6 +223,7 @@ def _joined(paths, parts):
         label_name=first.label_name,
         static=static,
         whole_ids=all(part.whole_ids for part in parts),
+        zone=first.zone if len(zones) == 1 else "UTC",
     )
 
 

@@ -290,6 +290,9 @@ class BacktestedModel(ForecastingModel):
             past, times, self._point(ends, horizon), layout.times(horizon),
             self._spread(ends, horizon, coverage)[0], titles, axes,
         )  # fmt: skip
+        if layout.zone is not None:
+            for panel in drawn:
+                panel.set_xlabel("UTC")
         return drawn[0] if len(drawn) == 1 else drawn
 
 

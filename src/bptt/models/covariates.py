@@ -20,6 +20,7 @@ import numpy as np
 
 from ..checks import suggestion
 from ..errors import ConfigError
+from ..readers.dates import in_zone
 from ..readers.times import Frequency, show_time
 from .calendar import CALENDAR, calendar_features
 from .future_covariates import future_values
@@ -46,6 +47,8 @@ class Covariates:
         All of these columns, in the order of the series.
     mean, scale : ndarray of float64, shape (past and future columns,)
     static : Static, optional
+    zone : str, optional
+        Time zone of the calendar; times are UTC then.
     """
 
     target: tuple[str, ...]
@@ -56,6 +59,7 @@ class Covariates:
     mean: np.ndarray
     scale: np.ndarray
     static: Static | None = None
+    zone: str | None = None
 
     @classmethod
     def chosen(
@@ -152,10 +156,12 @@ class Covariates:
         """Return the covariates with mean and scale of training rows, and the static ones."""
         mean, scale = mean_and_scale("X", rows, (*self.past, *self.future))
         own = Static.learned(static, series.static, series.layout.ids) if static else None
-        return replace(self, mean=mean, scale=scale, static=own)
+        return replace(self, mean=mean, scale=scale, static=own, zone=series.layout.zone)
 
     def rows(self, values: np.ndarray, times: np.ndarray | None) -> np.ndarray:
         """Return standardized covariates, all or the future ones alone, and calendar features."""
+        if times is not None and self.zone is not None:
+            times = in_zone(times, self.zone).tz_localize(None).to_numpy()
         first = len(self.mean) - values.shape[1]  # without the past covariates
         scaled = (values - self.mean[first:]) / self.scale[first:]
         if not self.calendar or times is None:
@@ -220,7 +226,7 @@ class Covariates:
     def to_json(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
         roles = {n: list(getattr(self, n)) for n in _ROLES}
-        own = roles | {"mean": self.mean.tolist(), "scale": self.scale.tolist()}
+        own = roles | {"mean": self.mean.tolist(), "scale": self.scale.tolist(), "zone": self.zone}
         return own if self.static is None else own | {"static": self.static.to_json()}
 
     @classmethod
@@ -243,10 +249,13 @@ class Covariates:
         n = len(roles["past"]) + len(roles["future"])
         mean = finite_row("mean of covariates", state["mean"], n)
         scale = scale_row("scale of covariates", state["scale"], n)
-        static = state.get("static")  # none in files of earlier versions
+        static, zone = state.get("static"), state.get("zone")  # none in files of earlier versions
+        if not (zone is None or isinstance(zone, str)):
+            raise ConfigError("its time zone is not a name.")
         return cls(
             **roles,
             mean=mean,
             scale=scale,
             static=None if static is None else Static.from_json(static),
+            zone=zone,
         )

@@ -11,7 +11,7 @@ from ..readers.times import show_time
 from .inputs import as_frame
 from .layouts import Layout
 from .names import CHANGES, listed
-from .series_reading import read_series
+from .series_reading import check_zone, read_series
 
 _MOST_DATES = 10  # in a message
 
@@ -64,13 +64,15 @@ def _looked_up(names, layout, m, times, future):
     if table is not None and layout.ids_name not in map(str, (*table.columns, *table.index.names)):
         known = replace(known, ids_name=None)  # the same for all series
     with warnings.catch_warnings(), within("future"):
-        warnings.filterwarnings("ignore", message="|".join(CHANGES))  # other columns may be there
+        # Other columns and times may be there, and gaps between them.
+        warnings.filterwarnings("ignore", message="|".join((*CHANGES, ".*rows .*are read as cons")))
         given = read_series(future, known=replace(known, framed=True))
     if times is None or given.index is None:
         raise ConfigError(
             "the series or future has no evenly spaced times to find future covariates by; "
             "expected them, or an array (series, horizon, columns)."
         )
+    check_zone("future", given.layout.zone, layout.zone)
     values = []
     for i, j in enumerate(_places(layout, m, given)):
         at = np.searchsorted(given.index[j], times[i])

@@ -10,6 +10,7 @@ import numpy as np
 from .. import extras
 from ..checks import is_whole
 from ..errors import ConfigError
+from ..readers.dates import in_zone
 from ..readers.times import Frequency, show_times
 
 _LONGEST_NAME = 2**10
@@ -37,6 +38,8 @@ class Layout:
         Distance of the times, see `bptt.readers.times.Frequency`.
     ids_name, index_name : str, optional
         Names of the columns of ids and times.
+    zone : str, optional
+        Time zone of the times in what a user gets.
     mapped : bool
         Whether forecasts are a dict by id.
     """
@@ -51,6 +54,7 @@ class Layout:
     index_name: str | None = None
     mapped: bool = False
     whole_ids: bool = False
+    zone: str | None = None
 
     def times(self, horizon: int) -> list[np.ndarray] | None:
         """Return the next times of each series, or None where they have none."""
@@ -92,11 +96,11 @@ class Layout:
         steps = [np.arange(1, horizon + 1)] * m if times is None else times
         index_name = "step" if times is None else self.index_name
         if self.single:
-            index = pd.Index(steps[0], name=index_name)
+            index = pd.Index(self._in_zone(steps[0]), name=index_name)
             return pd.DataFrame(forecasts[0], index=index, columns=list(names))
         ids = np.array(self._given_ids(m), np.int64 if self.whole_ids else object)
         table = {self.ids_name or "series": np.repeat(ids, horizon)}
-        table[index_name or "time"] = np.concatenate(steps)
+        table[index_name or "time"] = self._in_zone(np.concatenate(steps))
         table |= {name: forecasts[:, :, j].reshape(-1) for j, name in enumerate(names)}
         return pd.DataFrame(table)
 
@@ -109,6 +113,9 @@ class Layout:
         """Return the ids of m series as they were given; numbers from 1 where they have none."""
         ids = self.ids or [str(i + 1) for i in range(m)]
         return list(map(int, ids)) if self.whole_ids else list(ids)
+
+    def _in_zone(self, times):
+        return times if self.zone is None or times.dtype.kind != "M" else in_zone(times, self.zone)
 
     def columns(self, k: int) -> tuple[str, ...]:
         """Return the names of the values: numbered where they have none."""
@@ -145,7 +152,11 @@ class Layout:
         digits = np.repeat(scale, len(parts))
         for i, series in enumerate(np.stack([a for _, a in parts], axis=-1)):
             steps = np.arange(1, horizon + 1) if every is None else every[i]
-            times = steps.tolist() if typed else show_times(steps)
+            own = self._in_zone(steps)
+            if typed:
+                times = own.tolist()
+            else:
+                times = show_times(steps) if own is steps else list(map(str, own))
             for time, row in zip(times, series, strict=True):
                 flat = row.reshape(-1)
                 values = flat.tolist() if typed else map(_show_value, flat, digits)
@@ -180,7 +191,14 @@ class Layout:
         parts = (own.names, own.ids or (), own.ends or ())
         if not all(isinstance(part, tuple) for part in parts):
             raise ConfigError("its names, ids or ends are not lists.")
-        texts = [*own.names, *(own.ids or ()), own.frequency, own.ids_name, own.index_name]
+        texts = [
+            *own.names,
+            *(own.ids or ()),
+            own.frequency,
+            own.ids_name,
+            own.index_name,
+            own.zone,
+        ]
         if not all(t is None or (isinstance(t, str) and len(t) <= _LONGEST_NAME) for t in texts):
             raise ConfigError("its names are not texts.")
         for name in ("single", "framed", "mapped", "whole_ids"):

@@ -97,6 +97,7 @@ def _of_dict(X, lengths, known, group, time, static):
             if one.ids is not None or len(one.X) > 1:
                 raise ConfigError("it holds several series by id; expected one.")
             parts.append(aligned(one, parts[0].columns, "as the first series") if parts else one)
+    _check_same({name: part.zone for name, part in zip(tables, parts, strict=True)})
     first = parts[0]
     indices = [part.index for part in parts]
     data = first.but(
@@ -120,6 +121,10 @@ def _check_zones(X):
         for name, x in X.items()
         if getattr(getattr(x, "index", None), "dtype", np.dtype(int)).kind == "M"
     }
+    _check_same(zones)
+
+
+def _check_same(zones):
     first = next(iter(zones), None)
     for name, zone in zones.items():
         if str(zone) != str(zones[first]):
@@ -193,6 +198,7 @@ def _of_data(X, data, known):
         whole_ids=data.whole_ids,
         ids_name=data.ids_name,
         index_name=data.index_name,
+        zone=data.zone,
     )
     frequency = data.frequency or (None if index is None else _common_frequency(index, data.ids))
     if index is not None and frequency is not None:
@@ -202,6 +208,20 @@ def _of_data(X, data, known):
     series.check_width(data.X[0].shape[1], f"as {series.name(0)}")
     series.refuse("inf")
     return series if known is None else _of_known_frequency(series, known)
+
+
+def check_zone(name: str, given: str | None, known: str | None) -> None:
+    """Raise where times have a time zone and those of `fit` have none, or the reverse.
+
+    Raises
+    ------
+    ConfigError
+    """
+    if (given is None) != (known is None):
+        own, other = (
+            "no time zone" if zone is None else f"the time zone {zone}" for zone in (given, known)
+        )
+        raise ConfigError(f"the times of {name} have {own}; expected {other}, as in fit.")
 
 
 def _common_frequency(index, ids):
@@ -237,6 +257,7 @@ def _of_known_frequency(series, known):
             f"X has no times; expected a column {known.index_name or 'time'!r}, as in fit, or an "
             f"array."
         )
+    check_zone(series.name(0), series.layout.zone, known.zone)
     frequency = Frequency(known.frequency)
     for i, times in enumerate(series.index):
         places = frequency.places(times)

@@ -33,6 +33,8 @@ class Data:
         Whether the ids were whole numbers: forecasts have them as numbers again.
     index : list of ndarray, optional
         For each series the times of its steps: datetime64 or whole numbers.
+    zone : str, optional
+        Time zone that forecasts are returned in; the times of the index are UTC then.
     frequency : str, optional
         Distance of the times, as pandas writes it: "h", "D", "MS"; of whole numbers "1".
     notes : tuple of str
@@ -55,6 +57,7 @@ class Data:
     label_name: str | None = None
     static: dict[str, list[Any]] | None = None
     whole_ids: bool = False
+    zone: str | None = None
 
     @staticmethod
     def parts(X: Any, y: Any = None) -> tuple[Any, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -34,10 +34,33 @@ _TWO_DIGITS = 60  # years: 68 and 69 are read as 2068 and 1969
 _TRIED = 200  # values by which a format is chosen before all are read
 
 
+class Times(NamedTuple):
+    """The times in a column.
+
+    Attributes
+    ----------
+    values : ndarray of datetime64 without a time zone, of int64 or of float64
+        Of times with a zone: UTC. Of days, and of one time of each day: as they are written.
+    notes : list of str
+    zone : str or None
+        The time zone of times that are now UTC.
+    """
+
+    values: np.ndarray
+    notes: list[str]
+    zone: str | None = None
+
+
+def in_zone(times: np.ndarray, zone: str) -> Any:
+    """Return times in UTC as a pandas DatetimeIndex in a time zone."""
+    pd = extras.load("pandas", extra="tables", why="for times in a time zone")
+    return pd.DatetimeIndex(times).tz_localize("UTC").tz_convert(zone)
+
+
 def read_times(
     column: Any, name: str, sure: bool, place: Callable[[int], str] = lambda row: f"row {row + 1}"
-) -> tuple[np.ndarray, list[str]] | None:
-    """Return the times in a column, and notes; None where they are none.
+) -> Times | None:
+    """Return the times in a column; None where they are none.
 
     Parameters
     ----------
@@ -49,11 +72,6 @@ def read_times(
         as dates only then.
     place : callable
         Returns where a row is, counted from 0: `Columns.place`.
-
-    Returns
-    -------
-    times : ndarray of datetime64 without a time zone, of int64 or of float64
-    notes : list of str
 
     Raises
     ------
@@ -79,16 +97,29 @@ def read_times(
 
 def _naive(pd, column, name):
     """Return times without a zone."""
-    notes: list[str] = []
-    if column.dt.tz is not None and (column == column.dt.normalize()).all():
-        column = column.dt.tz_localize(None)  # days of a place do not all have 24 hours
-    elif column.dt.tz is not None:
-        if str(column.dt.tz) != "UTC":
-            notes = [Caution(f"The times of {name} are converted from {column.dt.tz} to UTC.")]
-        column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+    notes, zone = [], None
+    if column.dt.tz is not None:
+        local, zone = column.dt.tz_localize(None), str(column.dt.tz)
+        clock = (local - local.dt.normalize()).unique()
+        # Days of a place do not all have 24 hours.
+        if len(clock) == 1 and (len(column) > 2 or clock[0] == pd.Timedelta(0)):
+            column, zone = local, None
+        else:
+            column = column.dt.tz_convert("UTC").dt.tz_localize(None)
+            notes = [f"The times of {name} are in {zone}."] if zone != "UTC" else []
+            zone = zone if _is_zone(zone) else "UTC"
     exact = column.to_numpy()
     short = exact.astype("datetime64[us]")
-    return (short if (short == exact).all() else exact), notes
+    return Times(short if (short == exact).all() else exact, notes, zone)
+
+
+def _is_zone(name):
+    """Return whether pandas knows a time zone by its name."""
+    try:
+        in_zone(np.array(["2024-01-01"], "datetime64[us]"), name)
+    except (ValueError, KeyError, OSError):
+        return False
+    return True
 
 
 def _numbers(pd, column, name, place):
@@ -99,7 +130,7 @@ def _numbers(pd, column, name, place):
         return None
     whole = (values == np.floor(values)).all() and (np.abs(values) < 2**62).all()
     if not whole:
-        return values, []
+        return Times(values, [])
     values = column.to_numpy().astype(np.int64)
     low, high = int(values.min()), int(values.max())
     for digits, form, shown_form in _DIGITS:
@@ -109,14 +140,15 @@ def _numbers(pd, column, name, place):
                 note = (
                     f"{name} holds dates as {shown_form}: {show_time(dates.to_numpy()[0])} first."
                 )
-                return _naive(pd, dates, name)[0], [note]
+                return Times(_naive(pd, dates, name).values, [note])
     for unit, least in _EPOCHS:
         if least <= low and high < least * 50:
             dates = values.astype(f"datetime64[{unit}]")
             seconds = "seconds" if unit == "s" else unit
             note = f"{name} holds {seconds} since 1970 (UTC): {show_time(dates[0])} first."
-            return dates.astype("datetime64[ns]" if unit == "ns" else "datetime64[us]"), [note]
-    return values, []
+            dates = dates.astype("datetime64[ns]" if unit == "ns" else "datetime64[us]")
+            return Times(dates, [note])
+    return Times(values, [])
 
 
 def _texts(pd, column, name, sure, place):
@@ -126,6 +158,7 @@ def _texts(pd, column, name, sure, place):
         return None
     texts = present.astype(str).str.strip()
     rows = np.flatnonzero(column.notna().to_numpy())
+    _refuse_zones(present, name, lambda k: place(rows[k]))
     readings = _readings(pd, texts.iloc[:_TRIED])
     if not readings:
         _refuse_mixed(pd, texts, name, lambda k: place(rows[k]))
@@ -145,14 +178,14 @@ def _texts(pd, column, name, sure, place):
     if not found:
         _refuse_mixed(pd, texts, name, lambda k: place(rows[k]), readings[0][1])
     what, dates = found[0] if len(found) == 1 else _likelier(found, texts, name)
-    times, notes = _naive(pd, dates, name)
-    if dates.dt.tz is not None and texts.str.extract(_ZONE)[0].nunique() > 1:
+    times, notes, zone = _naive(pd, dates, name)
+    if zone is not None and texts.str.extract(_ZONE)[0].nunique() > 1:
         notes.append(Caution(f"The times of {name} have several offsets: they are read as UTC."))
     if what:
         notes.append(
             f"The dates of {name} are read {what}: {texts.iloc[0]} is {show_time(times[0])}."
         )
-    return times, notes
+    return Times(times, notes, zone)
 
 
 def _readings(pd, texts):
@@ -257,6 +290,24 @@ def _refuse_missing(column, name, place):
         raise DataError(
             f"{name} has nothing in {place(missing[0])}; expected a time in every row: remove the "
             f"row, or fill its time."
+        )
+
+
+def _refuse_zones(times, name, place):
+    """Refuse Timestamps of several time zones; offsets may be those of a place with summer time."""
+    zones = (
+        [] if isinstance(times.iloc[0], str) else [str(getattr(t, "tzinfo", None)) for t in times]
+    )
+    kinds = set(zones)
+    if (
+        len(kinds) > 1
+        and "None" not in kinds
+        and not all(z.startswith(("UTC+", "UTC-")) for z in kinds)
+    ):
+        k = next(k for k, zone in enumerate(zones) if zone != zones[0])
+        raise DataError(
+            f"{name} holds {times.iloc[k]} in {place(k)}, in the time zone {zones[k]}, beside "
+            f"{times.iloc[0]} in {zones[0]}; expected one kind: convert them to UTC first."
         )
 
 

@@ -26,11 +26,14 @@ class Index(NamedTuple):
     times : ndarray of datetime64, int64 or float64, or None
     left_out : set of int
         Positions of columns that are no features.
+    zone : str or None
+        Time zone of times that are now UTC.
     """
 
     name: str | None
     times: np.ndarray | None
     left_out: set[int]
+    zone: str | None = None
 
 
 def find_index(
@@ -57,11 +60,12 @@ def find_index(
         if read is None or at in taken:
             what = "is named twice" if at in taken else f"holds {table.series(at).iloc[0]!r}"
             raise DataError(f"{table.shown(at)} {what}; expected a column of times.")
-        table.notes += read[1]
-        return Index(_named(table, at), read[0], {at, *row_numbers(table, taken | {at}, codes)})
+        table.notes += read.notes
+        left_out = {at, *row_numbers(table, taken | {at}, codes)}
+        return Index(_named(table, at), read.values, left_out, read.zone)
     free = [at for at in range(len(table.names)) if at not in taken]
     found: tuple[int, np.ndarray] | None = None
-    left_out = set()
+    zone, left_out = None, set()
     for at in free:
         if table.is_number(at):
             continue
@@ -69,8 +73,8 @@ def find_index(
         if (read := read_times(table.series(at), table.shown(at), named, table.place)) is not None:
             left_out.add(at)
             if found is None:
-                found = at, read[0]
-                table.notes += read[1]
+                found, zone = (at, read.values), read.zone
+                table.notes += read.notes
             else:
                 table.notes.append(f"{table.shown(at)} holds dates too and is left out.")
     named = [(at, TIME_NAMES) for at in free]
@@ -82,7 +86,7 @@ def find_index(
     left_out |= row_numbers(table, taken | left_out, codes)
     if found is None:
         return Index(None, None, left_out)
-    return Index(_named(table, found[0]), found[1], left_out)
+    return Index(_named(table, found[0]), found[1], left_out, zone)
 
 
 def _named(table, at):
@@ -104,7 +108,7 @@ def _numeric_times(table, at, names, codes):
     read = read_times(table.series(at), table.shown(at), True, table.place)
     if read is None:
         return None
-    times, notes = read
+    times, notes, _ = read
     steps = _steps(times, codes)
     zero = steps.dtype.type(0)
     if len(steps) == 0 or not ((steps > zero).all() or (steps < zero).all()):

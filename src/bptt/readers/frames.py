@@ -105,6 +105,7 @@ def series_of_frame(
         index.name,
         static=once or None,
         whole_ids=at_group is not None and table.is_whole(at_group),
+        zone=index.zone,
     )
 
 
