@@ -257,6 +257,35 @@ def test_forecasts_are_in_the_time_zone_of_the_series(tmp_path):
     assert list(dated["ds"]) == list(after.index[1:])
 
 
+@pytest.mark.parametrize("refit", [False, 2])
+def test_the_forecasts_of_a_backtest_are_a_dated_frame(refit, table):
+    table = table.drop(columns=["store", "area"])
+    model = Forecaster(**HOW, output="gaussian").fit(table, **QUIET)
+    tested = model.backtest(table, windows=3, stride=4, refit=refit, coverage=(0.8,))
+    frame = tested.frame()
+    assert list(frame.columns) == [
+        "unique_id", "origin", "ds", "y", "y actual", "y naive", "y lower 0.8", "y upper 0.8",
+    ]  # fmt: skip
+    assert len(frame) == 12
+    both = frame.merge(table, on=["unique_id", "ds"], suffixes=("", " of table"))
+    assert both["y of table"].tolist() == frame["y actual"].tolist()
+    first = frame[(frame.unique_id == "b") & (frame.origin == DAYS[30])]
+    assert first["ds"].tolist() == list(DAYS[30:32])
+    if not refit:
+        before = table[(table.unique_id == "b") & (table.ds < DAYS[30])]
+        np.testing.assert_array_equal(model.predict(before)["y"], first["y"])
+
+
+def test_the_forecasts_of_a_backtest_of_arrays_are_numbered():
+    model = Forecaster(**HOW).fit(WAVE, **QUIET)
+    frame = model.backtest(WAVE, windows=2).frame()
+    assert frame["step"].tolist() == [57, 58, 58, 59]
+    assert frame["value 1 actual"].tolist() == WAVE[[57, 58, 58, 59]].tolist()
+    zoned = pd.DataFrame({"y": WAVE}, HOURS)
+    tested = Forecaster(**HOW).fit(zoned, **QUIET).backtest(zoned, windows=1)
+    assert tested.frame()["time"].tolist() == list(HOURS[-2:])
+
+
 def test_one_time_of_each_day_is_evenly_spaced_in_summer_time():
     days = pd.date_range("2024-03-01 06:00", periods=60, tz="Europe/Paris")
     forecast = Forecaster(**HOW).fit(pd.DataFrame({"y": WAVE}, days), **QUIET).predict()

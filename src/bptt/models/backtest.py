@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import extras
 from . import forecast_metrics as metrics
+from .layouts import Layout
 from .reports import Table
 
 
@@ -29,6 +30,10 @@ class Backtest:
         Quantiles by level, for the CRPS; empty where the output has none.
     names : tuple of str
         Names of the values.
+    layout : Layout
+        Names, ids and time zone of the series.
+    times : ndarray, shape (n, horizon), optional
+        Times of the steps that are forecast, where the series have any.
     """
 
     forecast: np.ndarray
@@ -40,6 +45,8 @@ class Backtest:
     intervals: dict[float, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
     quantiles: dict[float, np.ndarray] = field(default_factory=dict)
     names: tuple[str, ...] = ()
+    layout: Layout = field(default_factory=Layout)
+    times: np.ndarray | None = None
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yield forecast and actual."""
@@ -55,7 +62,8 @@ class Backtest:
         first = parts[0]
         arrays = {
             name: np.concatenate([getattr(part, name) for part in parts])
-            for name in ("forecast", "actual", "naive", "scale", "series", "origin")
+            for name in ("forecast", "actual", "naive", "scale", "series", "origin", "times")
+            if getattr(first, name) is not None
         }
         intervals = {
             c: tuple(
@@ -64,7 +72,10 @@ class Backtest:
             for c in first.intervals
         }
         quantiles = {q: np.concatenate([p.quantiles[q] for p in parts]) for q in first.quantiles}
-        return cls(**arrays, intervals=intervals, quantiles=quantiles, names=first.names)  # type: ignore[arg-type]
+        return cls(
+            **arrays, intervals=intervals, quantiles=quantiles, names=first.names,  # type: ignore[arg-type]
+            layout=first.layout,
+        )  # fmt: skip
 
     def metrics(self, axis: metrics.Axis = None) -> dict[str, tuple[Any, Any]]:
         """Return each metric of the forecasts and of the naive forecasts, averaged over `axis`.
@@ -114,6 +125,36 @@ class Backtest:
             Table("", ("metric", "model", "seasonal naive"), tuple(overall)),
             Table("each step", ("step", *names, "naive MAE"), tuple(rows)),
         ]
+
+    def frame(self) -> Any:
+        """Return the forecasts as a data frame, a row for each step of each: ids, times, values.
+
+        ``origin`` is the time that is forecast first. Beside each value it has columns for what
+        came, the naive forecast, and the ends of intervals.
+
+        Raises
+        ------
+        ConfigError
+            pandas is not installed.
+        """
+        pd = extras.load("pandas", extra="tables", why="for forecasts as a data frame")
+        horizon = self.forecast.shape[1]
+        layout, times = self.layout, self.times
+        if times is None:
+            times = self.origin[:, np.newaxis] + np.arange(horizon)
+        table: dict[str, Any] = {}
+        if not layout.single:
+            ids = np.array(layout.given_ids(1 + int(self.series.max())))
+            table[layout.ids_name or "series"] = np.repeat(ids[self.series], horizon)
+        table["origin"] = layout.in_zone(np.repeat(times[:, 0], horizon))
+        name = "step" if self.times is None else layout.index_name or "time"
+        table[name] = layout.in_zone(times.reshape(-1))
+        for j, name in enumerate(self.names):
+            parts = {"": self.forecast, " actual": self.actual, " naive": self.naive}
+            for c, (lower, upper) in self.intervals.items():
+                parts |= {f" lower {c:g}": lower, f" upper {c:g}": upper}
+            table |= {name + end: part[:, :, j].reshape(-1) for end, part in parts.items()}
+        return pd.DataFrame(table)
 
     def table(self) -> Any:
         """Return the metrics as a data frame, a row for each step of the horizon and one for all.

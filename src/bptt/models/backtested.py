@@ -133,6 +133,7 @@ class BacktestedModel(ForecastingModel):
             errors = known.of(series.only(before), ids, season)
         origin = np.concatenate(windows.by_series) + self.window
         levels = self._crps_levels() if len(coverage) else ()
+        steps = np.arange(self.horizon)
         parts = []
         for i in range(0, len(windows.starts), ROWS):
             chosen = np.arange(i, min(i + ROWS, len(windows.starts)))
@@ -142,6 +143,9 @@ class BacktestedModel(ForecastingModel):
             ahead = None if self.strategy == "direct" else windows.ahead(chosen, self.horizon - 1)
             ends = Ends(self._standardized(window, own), own, ahead)
             intervals, quantiles = self._spread(ends, self.horizon, coverage, levels)
+            times = series.index and np.stack(
+                [series.index[i][at + steps] for i, at in zip(owner, origin[chosen], strict=True)]
+            )
             parts.append(
                 Backtest(
                     self._point(ends, self.horizon),
@@ -153,6 +157,8 @@ class BacktestedModel(ForecastingModel):
                     intervals,
                     quantiles,
                     series.layout.columns(k),
+                    series.layout,
+                    times,
                 )
             )
         return Backtest.joined(parts)

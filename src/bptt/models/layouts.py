@@ -78,7 +78,7 @@ class Layout:
         if self.mapped:
             return {
                 name: self._alone(i).form(forecasts[i : i + 1])
-                for i, name in enumerate(self._given_ids(len(forecasts)))
+                for i, name in enumerate(self.given_ids(len(forecasts)))
             }
         if self.framed:
             return self.frame(forecasts)
@@ -96,11 +96,11 @@ class Layout:
         steps = [np.arange(1, horizon + 1)] * m if times is None else times
         index_name = "step" if times is None else self.index_name
         if self.single:
-            index = pd.Index(self._in_zone(steps[0]), name=index_name)
+            index = pd.Index(self.in_zone(steps[0]), name=index_name)
             return pd.DataFrame(forecasts[0], index=index, columns=list(names))
-        ids = np.array(self._given_ids(m), np.int64 if self.whole_ids else object)
+        ids = np.array(self.given_ids(m), np.int64 if self.whole_ids else object)
         table = {self.ids_name or "series": np.repeat(ids, horizon)}
-        table[index_name or "time"] = self._in_zone(np.concatenate(steps))
+        table[index_name or "time"] = self.in_zone(np.concatenate(steps))
         table |= {name: forecasts[:, :, j].reshape(-1) for j, name in enumerate(names)}
         return pd.DataFrame(table)
 
@@ -109,12 +109,13 @@ class Layout:
         ends = None if self.ends is None else self.ends[i : i + 1]
         return replace(self, single=True, mapped=False, ids=None, ids_name=None, ends=ends)
 
-    def _given_ids(self, m):
+    def given_ids(self, m: int) -> list[Any]:
         """Return the ids of m series as they were given; numbers from 1 where they have none."""
         ids = self.ids or [str(i + 1) for i in range(m)]
         return list(map(int, ids)) if self.whole_ids else list(ids)
 
-    def _in_zone(self, times):
+    def in_zone(self, times: np.ndarray) -> Any:
+        """Return dates as a pandas DatetimeIndex in the time zone; other times as they are."""
         return times if self.zone is None or times.dtype.kind != "M" else in_zone(times, self.zone)
 
     def columns(self, k: int) -> tuple[str, ...]:
@@ -148,11 +149,11 @@ class Layout:
         heading = "step" if every is None else self.index_name or "time"
         titles = [name + part for name in names for part, _ in parts]
         yield [*[self.ids_name or "series"] * several, heading, *titles]
-        ids = self._given_ids(m)
+        ids = self.given_ids(m)
         digits = np.repeat(scale, len(parts))
         for i, series in enumerate(np.stack([a for _, a in parts], axis=-1)):
             steps = np.arange(1, horizon + 1) if every is None else every[i]
-            own = self._in_zone(steps)
+            own = self.in_zone(steps)
             if typed:
                 times = own.tolist()
             else:
