@@ -217,6 +217,27 @@ def test_fit_calibrates_on_what_it_holds_out(tmp_path):
     assert model.partial_fit(noise[600:])._conformal is None
 
 
+def test_conformal_intervals_have_the_size_of_their_series(tmp_path):
+    noise = np.random.default_rng(0).standard_normal((2, 900))
+    sizes = {"a": 1.0, "b": 100.0}
+    X = {name: size * x for (name, size), x in zip(sizes.items(), noise, strict=True)}
+    how = SETTINGS | {"scaling": "series", "intervals": "conformal", "validation_fraction": 0.5}
+    model = Forecaster(**how).fit({name: x[:600] for name, x in X.items()}, **QUIET)
+    by_hand = Forecaster(**how | {"intervals": "output"})
+    by_hand.fit({name: x[:600] for name, x in X.items()}, **QUIET)
+    by_hand.calibrate({name: x[300 - model.window : 600] for name, x in X.items()})
+    model.save(tmp_path / "m.safetensors")
+    for own in (model, by_hand, load(tmp_path / "m.safetensors")):
+        low, high = own.predict_interval(coverage=0.8)
+        width = {name: (high[name] - low[name]).mean() for name in X}
+        assert 90 < width["b"] / width["a"] < 110
+    tested = model.backtest({name: x[600:] for name, x in X.items()}, coverage=(0.8,))
+    low, high = tested.intervals[0.8]
+    for i in (0, 1):
+        of = tested.series == i
+        assert abs(metrics.coverage(tested.actual[of], low[of], high[of]) - 0.8) < 0.1
+
+
 @pytest.mark.parametrize(("fraction", "steps"), [(0.0, 0), (0.04, 2)])
 def test_a_calibration_needs_a_held_out_horizon(fraction, steps):
     model = Forecaster(**SETTINGS, intervals="conformal", validation_fraction=fraction)

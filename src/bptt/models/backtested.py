@@ -231,13 +231,20 @@ class BacktestedModel(ForecastingModel):
         ShapeError, ConfigError, DataError, BpttError
             As for `backtest`.
         """
-        self._conformal = Conformal.of(*self.backtest(X, stride))
+        _check_counts(stride=stride)
+        check_fitted(self)
+        model = self._as_fitted()
+        series = model._read(X, model.window + model.horizon, "window + horizon")
+        with numpy_defaults():
+            self._conformal = model._calibration(series, [0] * len(series.values), stride)
         return self
 
-    def _calibrated_on(self, series, skipped):
-        """Calibrate on windows of series that `fit` held out; return the model."""
-        self._conformal = Conformal.of(*self._tested(series, 1, skipped, None, ()))
-        return self
+    def _calibration(self, series, skipped, stride=1):
+        """Return the calibration by windows of series, in units of the scale of each series."""
+        tested = self._tested(series, stride, skipped, None, ())
+        scales = self._scales(series, [first + self.window for first in skipped])
+        unit = self._interval_unit(scales[tested.series])
+        return Conformal.of(tested.forecast / unit, tested.actual / unit)
 
     @operation
     @as_fitted

@@ -24,7 +24,8 @@ class Conformal:
     Attributes
     ----------
     errors : ndarray of float64, shape (n, horizon, k)
-        Absolute errors, sorted along the first axis; NaN at its end where a value was missing.
+        Absolute errors, in units of the series' scales where each series has its own, sorted along
+        the first axis; NaN at its end where a value was missing.
     """
 
     errors: np.ndarray

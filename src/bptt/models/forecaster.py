@@ -259,4 +259,6 @@ class Forecaster(BacktestedModel):
             callbacks=callbacks,
             distributed=distributed,
         )
-        return self._calibrated_on(*held_out) if self.intervals == "conformal" else self
+        if self.intervals == "conformal":
+            self._conformal = self._calibration(*held_out)
+        return self

@@ -167,11 +167,16 @@ class WindowForecasts(SeriesModel):
 
     def _quantiles(self, ends, levels, horizon, n_paths) -> list[np.ndarray]:
         if self._conformal is not None:
-            point = self._point(ends, horizon)
-            return [self._floored(point + r) for r in self._conformal.offsets(levels, horizon)]
+            point, unit = self._point(ends, horizon), self._interval_unit(ends.scales)
+            offsets = self._conformal.offsets(levels, horizon)
+            return [self._floored(point + unit * r) for r in offsets]
         if self.strategy == "recursive" and horizon > 1:
             self._check_paths(n_paths, len(ends.z), horizon)
         return self._predictor().quantiles(ends, horizon, levels, self.seed, n_paths)
+
+    def _interval_unit(self, scales):
+        """Return the unit of conformal half-widths: the scale of each series that has its own."""
+        return 1.0 if self._own_scales is None else scales.scale[:, np.newaxis]
 
     def _floored(self, values):
         counts = self.nonnegative or self._output().counts
