@@ -248,9 +248,9 @@ def test_the_corpus(name):
 def test_code_is_refused_at_once_and_never_run(tmp_path):
     code = (
         "import sys; from bptt.interop import load; from bptt.errors import InteropError\n"
-        "import re, time; start = time.perf_counter()\n"
+        "import re, time; start = time.process_time()\n"
         "try:\n    load(sys.argv[1])\nexcept InteropError as e:\n    print(e)\n"
-        "print(time.perf_counter() - start < 1, 'h5py' in sys.modules, 'onnx' in sys.modules)\n"
+        "print(time.process_time() - start < 1, 'h5py' in sys.modules, 'onnx' in sys.modules)\n"
         "peak = re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())\n"
         "print(int(peak[1]) < 200 * 1024)"  # of this process alone; ru_maxrss counts its parent's
     )
@@ -403,10 +403,10 @@ def test_damaged_files_are_refused(data, tmp_path):
 
 def test_a_zip_bomb_is_refused_at_once(tmp_path):
     path = zipped(tmp_path / "m.keras", **{"config.json": b" " * 2**27, "model.weights.h5": b""})
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(InteropError, match=r"config.json has 134217728 bytes, of which"):
         load(path)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_from_keras_refuses_other_things():
