@@ -1,9 +1,9 @@
 """Predict and score a Parquet file larger than the memory that is allowed, and kill it on the way.
 
-    python -m tests.cli.large_file [--megabytes 1700] [--limit 1600] [FOLDER]
+    python -m tests.cli.large_file [--megabytes 2000] [--limit 1800] [FOLDER]
 
 Needs bptt[tables,arrow]. Not part of the suite: it writes a file of that size. The address space of
-the commands is limited (RLIMIT_AS, in MB; the libraries map 1.2 GB of it). A prediction is killed
+the commands is limited (RLIMIT_AS, in MB; the libraries map 1.6 GB of it). A prediction is killed
 twice and goes on; its rows are those of one that was not.
 """
 
@@ -72,8 +72,8 @@ def parts(folder):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--megabytes", type=int, default=1700)
-    parser.add_argument("--limit", type=int, default=1600)
+    parser.add_argument("--megabytes", type=int, default=2000)
+    parser.add_argument("--limit", type=int, default=1800)
     parser.add_argument("folder", nargs="?", type=Path)
     given = parser.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp())
