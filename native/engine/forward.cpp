@@ -1,5 +1,6 @@
 #include <stdexcept>
 #include <string>
+#include <thread>
 
 #include "dispatch.h"
 #include "engine.h"
@@ -20,6 +21,16 @@ int chunk_steps(const Batch& b, int parts, std::size_t element) {
   int steps = 1;
   while (steps < 64 && 2 * steps * row * rows <= kChunkBytes) steps *= 2;
   return steps;
+}
+
+// Vectors of units that a thread takes at a time: whole panels and whole cache lines.
+template <class T>
+int unit_grain(const Batch& b) {
+  const CellInfo& cell = info(b.cell);
+  int panels = 1;
+  for (int count : {cell.x_blocks, cell.rec_count[0], cell.rec_count[1]})
+    if (count == 1 || count == 2) panels = std::max(panels, 4 / count);
+  return std::max(panels, 64 / int(kernels<T>().vector_length * sizeof(T)));
 }
 
 double multiply_adds(const Plan& p) {
@@ -122,6 +133,35 @@ void step_of_shared_row(const Forward<T>& f) {
   parallel(shares, [&](int i) { k.forward_units(f, begin(i), begin(i + 1)); });
 }
 
+// How many threads share the steps of the same rows. Each then has a part of the weights in its cache, where one
+// core's cache does not hold all; rows divided among threads would each time need all of them.
+template <class T>
+int team_members(const Batch& b, const Packed<T>& w, int parts) {
+  index weights = w.x.size();
+  for (const Array<T>& a : w.a) weights += a.size();
+  const int grains = (b.units + unit_grain<T>(b) - 1) / unit_grain<T>(b);
+  const int most = std::min({parts, grains, +Team::kMost});
+  int members = 1;
+  while (2 * members <= most && weights * index(sizeof(T)) > cache_sizes.l2 / 2 * members) members *= 2;
+  return members;
+}
+// False where there are not as many threads.
+template <class T>
+bool forward_together(const Forward<T>& f, int teams, int members, void** scratch, index pointers) {
+  const Batch& b = f.batch;
+  const std::vector<int> begin = split_rows(b, f.s0, f.s1, teams);
+  std::vector<Team> team(teams);
+  for (Team& t : team) {
+    t.members = members, t.units = b.units, t.grain = unit_grain<T>(b), t.yield = std::this_thread::yield;
+    t.begin();
+  }
+  return together(teams * members, [&](int i) {
+    const int r0 = begin[i / members], r1 = begin[i / members + 1], member = i % members;
+    kernels<T>().forward(f, r0, r1, &team[i / members], member,
+                         scratch + pointers * (index(r0) * members + index(r1 - r0) * member));
+  });
+}
+
 template <class T>
 void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& input,
              const StateRows<const T>& state0, Rows<T> out, const StateRows<T>& final_state, Tape<T>* tape,
@@ -136,10 +176,11 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   if (input.table) check_tokens(b, input);
 
   const double work = multiply_adds(plan);
-  const int parts = parts_for(work, b.m), chunk = chunk_steps(b, parts, sizeof(T));
-  const bool keep_gates = tape && cell.keep_blocks;
   Packed<T> own_packed;
   if (!packed) own_packed = Packed<T>(b, w, true), packed = &own_packed;
+  const int parts = parts_for(work, b.m), members = team_members<T>(b, *packed, parts), teams = parts / members;
+  const int chunk = chunk_steps(b, members > 1 ? teams : parts, sizeof(T));
+  const bool keep_gates = tape && cell.keep_blocks;
 
   const index state_rows = tape ? b.m + b.slots() : 2 * index(b.m);
   const index gate_rows = keep_gates ? b.slots() : index(chunk) * b.m;
@@ -147,7 +188,7 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   for (int i = 0; i < cell.n_states; ++i) state[i] = Array<T>(state_rows * b.n_a_padded);
   Array<T> gates(gate_rows * cell.blocks * b.n_a_padded), stage(cell.stages > 1 ? index(b.m) * b.n_a_padded : 0);
   const index pointers = 2 * index(chunk) + 2;  // scratch of every row
-  Array<void*> scratch(pointers * b.m);
+  Array<void*> scratch(pointers * b.m * members);
 
   Array<T> projected;
   Input<T> in = input;
@@ -183,8 +224,11 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   } else
     in_pieces(b.steps, chunk, work, parts, watch, [&](index s0, index s1) {
       f.s0 = int(s0), f.s1 = int(s1);
+      if (members > 1 && forward_together(f, teams, members, scratch.data(), pointers)) return;
       const std::vector<int> begin = split_rows(b, f.s0, f.s1, parts);
-      parallel(parts, [&](int i) { k.forward(f, begin[i], begin[i + 1], scratch.data() + pointers * begin[i]); });
+      parallel(parts, [&](int i) {
+        k.forward(f, begin[i], begin[i + 1], nullptr, 0, scratch.data() + pointers * begin[i]);
+      });
     });
 
   zero_padding(b, problem.T, out, n_a);
@@ -237,7 +281,7 @@ void Stream<T>::step(Rows<const T> x, Rows<T> out) {
   else
     parallel(parts, [&](int i) {
       const int r0 = m * i / parts, r1 = m * (i + 1) / parts;
-      k.forward(call_, r0, r1, scratch_.data() + kStepPointers * r0);
+      k.forward(call_, r0, r1, nullptr, 0, scratch_.data() + kStepPointers * r0);
     });
   call_.st.phase ^= 1;
 }

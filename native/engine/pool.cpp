@@ -49,10 +49,12 @@ class Pool {
     threads_ = n;
   }
 
-  void run(int parts, void (*job)(void*, int), void* context) {
+  // Returns false where `own_threads` is asked and a part would have to wait for the end of another.
+  bool run(int parts, void (*job)(void*, int), void* context, bool own_threads) {
     std::unique_lock<std::mutex> hold(busy_, std::defer_lock);
     if (parts > 1 && parts <= kMaxParts && threads() > 1 && hold.try_lock()) {
       start(parts);
+      if (own_threads && int(workers_.size()) < parts - 1) return false;
       job_ = job, context_ = context;
       left_.store(parts, std::memory_order_relaxed);
       const std::uint64_t generation = (ticket_.load(std::memory_order_relaxed) >> 32) + 1;
@@ -71,10 +73,12 @@ class Pool {
         else
           std::this_thread::yield();
       }
-      return;
+      return true;
     }
+    if (own_threads && parts > 1) return false;
     FlushDenormals flush;
     for (int part = 0; part < parts; ++part) job(context, part);
+    return true;
   }
 
  private:
@@ -175,6 +179,9 @@ int default_threads() {
 
 int get_num_threads() { return pool().threads(); }
 void set_num_threads(int n) { pool().resize(n); }
-void run_parts(int parts, void (*job)(void*, int), void* context) { pool().run(parts, job, context); }
+void run_parts(int parts, void (*job)(void*, int), void* context) { pool().run(parts, job, context, false); }
+bool run_together(int parts, void (*job)(void*, int), void* context) {
+  return pool().run(parts, job, context, true);
+}
 
 }  // namespace bptt

@@ -16,6 +16,14 @@ void set_num_threads(int n);  // n >= 1
 // Denormals are flushed while a part runs.
 void run_parts(int parts, void (*job)(void*, int), void* context);
 
+// The same, all parts at the same time, each in a thread of its own: they may wait for one another. Returns
+// false, and calls nothing, where there are not that many free threads.
+bool run_together(int parts, void (*job)(void*, int), void* context);
+
+template <class F>
+bool together(int parts, F&& f) {
+  return run_together(parts, [](void* c, int part) { (*static_cast<std::remove_reference_t<F>*>(c))(part); }, &f);
+}
 template <class F>
 void parallel(int parts, F&& f) {
   run_parts(parts, [](void* c, int part) { (*static_cast<std::remove_reference_t<F>*>(c))(part); }, &f);

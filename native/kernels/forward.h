@@ -1,7 +1,9 @@
 // The forward pass of some rows of a batch, from their first step to their last. Rows do not depend on
-// one another, so each thread processes its own rows and no step needs a barrier.
+// one another: each thread processes its own rows without a barrier or, where one core's cache does not hold the
+// weights, a part of the units of all rows, and meets the others in every step (team.h).
 #pragma once
 #include "cells.h"
+#include "team.h"
 #include "units.h"
 
 namespace bptt {
@@ -12,15 +14,30 @@ BPTT_INLINE void copy_row(T* dst, const T* src, index n) {
   for (index i = 0; i < n; ++i) dst[i] = src[i];
 }
 
-// z[r] = packed W x[r] + bias: the affine map of problem.h, for some rows.
+// z[r] = packed W x[r] + bias: the affine map of problem.h, for some rows and units ua*VL .. ub*VL-1; z[r] points
+// to the first of them. ua is a multiple of 4, or of what lets panels begin there.
 template <class T>
-inline void affine(const Affine& f, const T* packed, const T* bias, int rows, const T* const* x, T* const* z) {
-  const UnitPanels u = affine_panels<T>(f);
-  const index padded = f.n_out_padded, width = (f.blocks + f.bias_blocks) * padded;
+inline void affine(const Affine& f, const T* packed, const T* bias, int rows, const T* const* x, T* const* z,
+                   int ua, int ub) {
+  UnitPanels u = affine_panels<T>(f);
+  u.unit_vecs = ub - ua;
+  const index first = index(ua) * VL<T>, padded = f.n_out_padded, width = (f.blocks + f.bias_blocks) * padded;
   Prefetch nothing;
-  unit_products<T>({u, {packed}, plain_depth(f.n_in), rows, {x}, &bias, 0, z, padded, width}, nothing);
+  bias += first;
+  unit_products<T>({u,
+                    {packed + first * f.blocks * f.n_in},
+                    plain_depth(f.n_in),
+                    rows,
+                    {x},
+                    &bias,
+                    0,
+                    z,
+                    padded,
+                    width - first},
+                   nothing);
   for (int i = 0; i < rows; ++i)
-    copy_row(z[i] + f.blocks * padded, bias + f.blocks * padded, f.bias_blocks * padded);
+    for (int g = f.blocks; g < f.blocks + f.bias_blocks; ++g)
+      copy_row(z[i] + g * padded, bias + g * padded, index(ub - ua) * VL<T>);
 }
 // The input of step s of row r: a row of the caller's, or a token's row of the table.
 template <class T>
@@ -29,22 +46,23 @@ BPTT_INLINE const T* input_row(const Input<T>& in, const Batch& b, int r, int s)
   return in.table ? in.table + *in.token.at(row, t) * b.n_x : in.x.at(row, t);
 }
 
-// Pre-activations from the input alone, for steps s0 .. s1-1 of the rows. scratch: 2 * (steps * rows) pointers
+// Pre-activations from the input alone, for steps s0 .. s1-1 of the rows, units ua*VL .. ub*VL-1.
+// scratch: 2 * (steps * rows) pointers
 template <class T>
-inline void project_steps(const Forward<T>& f, int r0, int r1, int s0, int s1, void** scratch) {
+inline void project_steps(const Forward<T>& f, int r0, int r1, int s0, int s1, int ua, int ub, void** scratch) {
   const Batch& b = f.batch;
   const index width = index(info(b.cell).blocks) * b.n_a_padded;
   const T** xs = static_cast<const T**>(static_cast<void*>(scratch));
   T** zs = reinterpret_cast<T**>(scratch + index(s1 - s0) * (r1 - r0));
   int n = 0;
   for (int s = s0; s < s1; ++s) {
-    T* z = f.st.gates + f.st.gate_row(b, s) * width;
+    T* z = f.st.gates + f.st.gate_row(b, s) * width + index(ua) * VL<T>;
     for (int r = r0; r < min(r1, b.active[s]); ++r, ++n) {
       zs[n] = z + r * width;
       xs[n] = input_row(f.in, b, r, s);
     }
   }
-  affine(input_projection(b), f.packed_x, f.packed_bias, n, xs, zs);
+  affine(input_projection(b), f.packed_x, f.packed_bias, n, xs, zs, ua, ub);
 }
 
 // What follows the products of step s: gates and states of rows r0 + ra .. r0 + rb-1, vectors ua .. ub-1 of
@@ -115,35 +133,31 @@ inline void prefetch_step(const Batch& b, const States<T>& st, bool gates, index
   for (int r = r0; outer.data && r < r1; ++r) prefetch.add(outer.at(b.row[r], b.time(r, s)), b.n_a * sizeof(T));
 }
 
-// Copies the projected input of blocks that no recurrent product fills.
+// Copies the projected input of blocks that no recurrent product fills, n elements of each.
 template <class T>
-inline void copy_unfilled(const CellInfo& cell, const T* projected, T* z, index n_a_padded) {
+inline void copy_unfilled(const CellInfo& cell, const T* projected, T* z, index n_a_padded, index n) {
   for (int g = 0; g < cell.blocks; ++g)
-    if (!(cell.filled >> g & 1)) copy_row(z + g * n_a_padded, projected + g * n_a_padded, n_a_padded);
+    if (!(cell.filled >> g & 1)) copy_row(z + g * n_a_padded, projected + g * n_a_padded, n);
 }
 
-// Step s of one row r, units ua*VL .. ub*VL-1, from its projected input on: without the arrays of many rows,
-// which would take as long as the products. ua is a multiple of 4, so that panels begin there.
+// A stage of step s of one row r, units ua*VL .. ub*VL-1, from its projected input on: without the arrays of many
+// rows, which would take as long as the products. ua is a multiple of 4, so that panels begin there.
 template <class T>
-inline void step_of_row(const Forward<T>& f, Finish<T> finish, int s, int r, int ua, int ub) {
+inline void step_of_row(const Forward<T>& f, Finish<T> finish, int s, int stage, int r, int ua, int ub) {
   constexpr int L = VL<T>;
   const Batch& b = f.batch;
   const CellInfo& cell = info(b.cell);
-  const index t = b.time(r, s), width = cell.blocks * b.n_a_padded;
-  T *z = f.st.gates + (f.st.gate_row(b, s) + r) * width, *out = f.out.at(b.row[r], t);
+  const index t = b.time(r, s), width = cell.blocks * b.n_a_padded, first = index(ua) * L;
+  T *z = f.st.gates + (f.st.gate_row(b, s) + r) * width + first, *out = f.out.at(b.row[r], t);
   const T* start = z;
   if (f.in.projected) {
-    start = f.in.projected + *f.in.token.at(b.row[r], t) * width;
-    copy_unfilled(cell, start, z, b.n_a_padded);
+    start = f.in.projected + *f.in.token.at(b.row[r], t) * width + first;
+    if (stage == 0) copy_unfilled(cell, start, z, b.n_a_padded, index(ub - ua) * L);
   }
-  for (int stage = 0; stage < cell.stages; ++stage) {
-    const UnitPanels u = state_panels(cell, stage, b.n_a, ub - ua);
-    const T* a =
-        stage == 0 ? f.st.state[0] + (f.st.before(b, s) + r) * b.n_a_padded : f.stage_a + r * b.n_a_padded;
-    unit_row<T>(u, f.packed_a[stage] + index(ua) * u.count * L * b.n_a, plain_depth(b.n_a), a, start + ua * L,
-                z + ua * L, b.n_a_padded);
-    finish(f, s, stage, r, 0, 1, ua, ub, &out);
-  }
+  const UnitPanels u = state_panels(cell, stage, b.n_a, ub - ua);
+  const T* a = stage == 0 ? f.st.state[0] + (f.st.before(b, s) + r) * b.n_a_padded : f.stage_a + r * b.n_a_padded;
+  unit_row<T>(u, f.packed_a[stage] + first * u.count * b.n_a, plain_depth(b.n_a), a, start, z, b.n_a_padded);
+  finish(f, s, stage, r, 0, 1, ua, ub, &out);
 }
 
 // Whether a step computes the products with input and state in one: where panels of both hold the same blocks and
@@ -156,67 +170,94 @@ inline bool one_product(const Batch& b, int rows) {
   return rows > 1 && (b.n_x + b.n_a) * width * kVecBytes <= l1_slice();
 }
 
-// Steps f.s0 .. f.s1-1. scratch: (2 * chunk_steps + 2) * (r1 - r0) pointers
+// Addresses of every row: what the product multiplies, where its sums start and go, the row of the output.
 template <class T>
-void forward_rows(const Forward<T>& f, int r0, int r1, void** scratch) {
+struct RowPointers {
+  const T **from, **start;
+  T **to, **out;
+  RowPointers(void** scratch, int rows) {
+    from = static_cast<const T**>(static_cast<void*>(scratch)), start = from + rows;
+    to = reinterpret_cast<T**>(scratch + 2 * rows), out = to + rows;
+  }
+};
+
+// A stage of step s of rows r0 .. r0 + rows-1, units ua*VL .. ub*VL-1. together: input and state in one product;
+// else from the projected input on.
+template <class T>
+inline void step_of_rows(const Forward<T>& f, Finish<T> finish, int s, int stage, int r0, int rows, int ua, int ub,
+                         bool together, const RowPointers<T>& row, Prefetch& prefetch) {
+  const Batch& b = f.batch;
+  const CellInfo& cell = info(b.cell);
+  const States<T>& st = f.st;
+  const index n_a_padded = b.n_a_padded, width = cell.blocks * n_a_padded, first = index(ua) * VL<T>;
+  const T* source = stage == 0 ? st.state[0] + (st.before(b, s) + r0) * n_a_padded : f.stage_a + r0 * n_a_padded;
+  for (int r = 0; r < rows; ++r) {
+    const index t = b.time(r0 + r, s);
+    row.from[r] = source + r * n_a_padded;
+    row.to[r] = st.gates + (st.gate_row(b, s) + r0 + r) * width + first;
+    row.out[r] = f.out.at(b.row[r0 + r], t);
+    row.start[r] = together         ? input_row(f.in, b, r0 + r, s)
+                   : f.in.projected ? f.in.projected + *f.in.token.at(b.row[r0 + r], t) * width + first
+                                    : row.to[r];
+    if (f.in.projected && stage == 0)
+      copy_unfilled(cell, row.start[r], row.to[r], n_a_padded, index(ub - ua) * VL<T>);
+  }
+  const auto gates = [&](int ra, int rb, int va, int vb) {
+    finish(f, s, stage, r0, ra, rb, ua + va, ua + vb, row.out);
+  };
+  UnitPanels u = state_panels(cell, stage, b.n_a, ub - ua);
+  u.backwards = (s + st.phase) & 1;  // begin with the panels that the step before has left in cache
+  const T *a = f.packed_a[stage] + first * u.count * b.n_a, *bias = f.packed_bias + first;
+  Product<T> p{u, {a}, plain_depth(b.n_a), rows, {row.from}, row.start, 1, row.to, n_a_padded, width - first};
+  if (together) {
+    p.packed[0] = f.packed_x + first * cell.blocks * b.n_x, p.packed[1] = a;
+    p.depth = plain_depth(b.n_x, b.n_a);
+    p.a[0] = row.start, p.a[1] = row.from;
+    p.start = &bias, p.start_step = 0;
+  }
+  unit_products<T>(p, prefetch, after_panel(gates));
+}
+
+// Steps f.s0 .. f.s1-1 of rows r0 .. r1-1, by one thread or, each with its own scratch, by the members of a team.
+// scratch: (2 * chunk_steps + 2) * (r1 - r0) pointers
+template <class T>
+void forward_rows(const Forward<T>& f, int r0, int r1, Team* team, int member, void** scratch) {
   const Batch& b = f.batch;
   const CellInfo& cell = info(b.cell);
   const Finish<T> finish = finish_of<T>(b.cell);
   const States<T>& st = f.st;
-  const index n_a_padded = b.n_a_padded, width = cell.blocks * n_a_padded;
-  const int last = r0 < r1 ? min(b.len[r0], f.s1) : 0, m = r1 - r0;
-  const T** from = static_cast<const T**>(static_cast<void*>(scratch));
-  const T** start = from + m;
-  T** to = reinterpret_cast<T**>(scratch + 2 * m);
-  T** out = to + m;
+  const index width = cell.blocks * index(b.n_a_padded);
+  const int last = r0 < r1 ? min(b.len[r0], f.s1) : 0;
+  const RowPointers<T> row(scratch, r1 - r0);
+  Team::Member threads(team, member);
   bool together = false;
 
   for (int s = f.s0; s < last; ++s) {
     if (!f.in.projected && (s & (st.chunk_steps - 1)) == 0) {
       const int end = min(last, s + st.chunk_steps);
       together = one_product(b, min(r1, b.active[end - 1]) - r0);
-      if (!together) project_steps(f, r0, r1, s, end, scratch);
+      if (!together)
+        threads.for_units(b.units, [&](int ua, int ub) { project_steps(f, r0, r1, s, end, ua, ub, scratch); });
     }
     const int rows = min(r1, b.active[s]) - r0;
-    if (rows == 1) {
-      step_of_row(f, finish, s, r0, 0, b.units);
-      continue;
-    }
-    for (int r = 0; r < rows; ++r) {
-      const int row = b.row[r0 + r];
-      const index t = b.time(r0 + r, s);
-      to[r] = st.gates + (st.gate_row(b, s) + r0 + r) * width;
-      out[r] = f.out.at(row, t);
-      start[r] = together         ? input_row(f.in, b, r0 + r, s)
-                 : f.in.projected ? f.in.projected + *f.in.token.at(row, t) * width
-                                  : to[r];
-      if (f.in.projected) copy_unfilled(cell, start[r], to[r], n_a_padded);
-    }
     Prefetch prefetch;
-    const int later = s + st.chunk_steps;
-    if (!together && !f.in.projected && !st.ring_gates && later < last)  // what the next projection will write
-      prefetch.add(st.gates + (st.gate_row(b, later) + r0) * width,
-                   index(min(r1, b.active[later]) - r0) * width * sizeof(T));
-    if (s + 1 < last)  // what no step before it has touched
-      prefetch_step(b, st, (together || f.in.projected) && !st.ring_gates,
-                    st.ring_states ? -1 : st.after(b, s + 1) + r0, f.out, s + 1, r0, min(r1, b.active[s + 1]),
-                    prefetch);
-    for (int stage = 0; stage < cell.stages; ++stage) {
-      const T* source =
-          stage == 0 ? st.state[0] + (st.before(b, s) + r0) * n_a_padded : f.stage_a + r0 * n_a_padded;
-      for (int r = 0; r < rows; ++r) from[r] = source + r * n_a_padded;
-      UnitPanels u = state_panels(cell, stage, b.n_a, b.units);
-      u.backwards = (s + st.phase) & 1;  // begin with the panels that the step before has left in cache
-      const auto gates = [&](int ra, int rb, int ua, int ub) { finish(f, s, stage, r0, ra, rb, ua, ub, out); };
-      Product<T> p{u, {f.packed_a[stage]}, plain_depth(b.n_a), rows, {from}, start, 1, to, n_a_padded, width};
-      if (together) {
-        p.packed[0] = f.packed_x, p.packed[1] = f.packed_a[0];
-        p.depth = plain_depth(b.n_x, b.n_a);
-        p.a[0] = start, p.a[1] = from;
-        p.start = &f.packed_bias, p.start_step = 0;
-      }
-      unit_products<T>(p, prefetch, after_panel(gates));
+    if (!team && rows > 1) {  // to members of a team, each a part of every row, it brings nothing
+      const int later = s + st.chunk_steps;
+      if (!together && !f.in.projected && !st.ring_gates && later < last)  // what the next projection will write
+        prefetch.add(st.gates + (st.gate_row(b, later) + r0) * width,
+                     index(min(r1, b.active[later]) - r0) * width * sizeof(T));
+      if (s + 1 < last)  // what no step before it has touched
+        prefetch_step(b, st, (together || f.in.projected) && !st.ring_gates,
+                      st.ring_states ? -1 : st.after(b, s + 1) + r0, f.out, s + 1, r0, min(r1, b.active[s + 1]),
+                      prefetch);
     }
+    for (int stage = 0; stage < cell.stages; ++stage)
+      threads.for_units(b.units, [&](int ua, int ub) {
+        if (rows == 1)
+          step_of_row(f, finish, s, stage, r0, ua, ub);
+        else
+          step_of_rows(f, finish, s, stage, r0, rows, ua, ub, together, row, prefetch);
+      });
   }
 }
 
@@ -230,7 +271,7 @@ void forward_units(const Forward<T>& f, int ua, int ub) {
   const index first = index(ua) * VL<T>;
   unit_row<T>(input_panels(cell, b.n_a, ub - ua), f.packed_x + first * cell.blocks * b.n_x, plain_depth(b.n_x),
               f.in.x.at(b.row[0], 0), f.packed_bias + first, f.st.gates + first, b.n_a_padded);
-  step_of_row(f, finish_of<T>(b.cell), 0, 0, ua, ub);
+  step_of_row(f, finish_of<T>(b.cell), 0, 0, 0, ua, ub);
 }
 
 }  // namespace BPTT_NS

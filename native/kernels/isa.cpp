@@ -60,7 +60,7 @@ void affine_rows(const Affine& f, const T* packed, const T* bias, const T* x, T*
     const T* from[kAffineRows];
     T* to[kAffineRows];
     for (int i = 0; i < n; ++i) from[i] = x + index(r + i) * f.n_in, to[i] = y + (r + i) * width;
-    affine(f, packed, bias, n, from, to);
+    affine(f, packed, bias, n, from, to, 0, ceil_div(f.n_out, VL<T>));
   }
 }
 

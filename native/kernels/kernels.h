@@ -1,6 +1,7 @@
 // The kernels of one instruction set and one element type, as a table of functions.
 #pragma once
 #include "problem.h"
+#include "team.h"
 
 namespace bptt {
 
@@ -31,8 +32,8 @@ struct Kernels {
   void (*pack_a)(Cell, int n_a, const Weights<const T>&, T* const* packed, int part, int parts);
   void (*pack_a_back)(Cell, int n_a, const Weights<const T>&, T* const* packed, int part, int parts);
 
-  // Rows r0 .. r1-1 (sorted positions). Scratch: see forward.h and backward.h.
-  void (*forward)(const Forward<T>&, int r0, int r1, void** scratch);
+  // Rows r0 .. r1-1 (sorted positions). Team, scratch: see forward.h and backward.h.
+  void (*forward)(const Forward<T>&, int r0, int r1, Team* team, int member, void** scratch);
   void (*forward_units)(const Forward<T>&, int ua, int ub);  // where can_share_row()
   void (*backward)(const Backward<T>&, int r0, int r1, void** scratch);
 

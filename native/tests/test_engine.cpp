@@ -118,6 +118,33 @@ static void shared_row(const std::string& isa, Cell cell, int n_x, int n_a) {
   set_num_threads(2);
 }
 
+// Weights beyond half of a core's cache: threads compute the steps of the same rows together, as many teams and
+// members as there are threads, rows and units for.
+template <class T>
+static void teams(const std::string& isa, Cell cell) {
+  const CacheSizes found = cache_sizes;
+  for (int m : {2, 23}) {
+    Random rng;
+    Layer<T> l(cell, 70, 131, m, 70, false, false, rng);  // more steps than a chunk has
+    for (int i = 0; i < m; ++i) l.lengths[i] = 70 - 3 * i;
+    set_num_threads(1);
+    l.forward();
+    const auto out = l.out, last = l.final_state[0];
+    cache_sizes = {8 << 10, 64 << 10};
+    for (int threads : {2, 3, 8}) {
+      set_num_threads(threads);
+      for (bool tape : {false, true}) {
+        l.forward(tape);
+        check(same_bits(out, l.out) && same_bits(last, l.final_state[0]),
+              isa + " teams: " + info(cell).name + ", rows: " + std::to_string(m) +
+                  ", threads: " + std::to_string(threads));
+      }
+    }
+    cache_sizes = found;
+  }
+  set_num_threads(2);
+}
+
 static void nan_row(const std::string& isa) {
   for (int c = 0; c < kCells; ++c) {
     Random rng;
@@ -168,7 +195,10 @@ static void denormals() {
   check(tiny * 1.0f == 1e-39f, "the caller's denormals still work");
 }
 
+// With small caches a caller's threads are a team; the other caller finds no free threads.
 static void two_callers() {
+  const CacheSizes found = cache_sizes;
+  cache_sizes = {8 << 10, 64 << 10};
   set_num_threads(2);
   Random a, b;
   Layer<float> one(find_cell("gru"), 32, 64, 24, 30, false, false, a),
@@ -184,6 +214,7 @@ static void two_callers() {
       }
     });
   for (auto& t : callers) t.join();
+  cache_sizes = found;
 }
 
 static void after_fork() {
@@ -243,10 +274,13 @@ int main(int argc, char** argv) {
       bits<float>(isa, static_cast<Cell>(c), 13, 50);
       bits<float>(isa, static_cast<Cell>(c), 40, 160);
       bits<double>(isa, static_cast<Cell>(c), 7, 41);
+      teams<float>(isa, static_cast<Cell>(c));
     }
     shared_row<float>(isa, find_cell("lstm"), 90, 270);
     shared_row<float>(isa, find_cell("rnn"), 300, 500);
     shared_row<double>(isa, find_cell("rnn_relu"), 70, 410);
+    teams<double>(isa, find_cell("lstm"));
+    teams<double>(isa, find_cell("gru"));
     nan_row(isa);
     empty_shapes(isa);
   });
