@@ -125,8 +125,8 @@ static void teams(const std::string& isa, Cell cell) {
   const CacheSizes found = cache_sizes;
   for (int m : {2, 23}) {
     Random rng;
-    Layer<T> l(cell, 70, 131, m, 70, false, false, rng);  // more steps than a chunk has
-    for (int i = 0; i < m; ++i) l.lengths[i] = 70 - 3 * i;
+    Layer<T> l(cell, 70, 131, m, 20, false, false, rng);  // more steps than a chunk of 23 rows has
+    for (int i = 0; i < m; ++i) l.lengths[i] = 20 - i % 20;
     set_num_threads(1);
     l.forward();
     const auto out = l.out, last = l.final_state[0];
