@@ -11,8 +11,10 @@ import zipfile
 import numpy as np
 import pytest
 
+from bptt import GRU
 from bptt.errors import BpttError, InteropError
 from bptt.interop import Mask, from_keras, load
+from bptt.interop.keras_building import Building
 from tests.support.interop import CORPUS, GOLDEN, close, corpus, task, tasks
 
 h5py = pytest.importorskip("h5py")
@@ -413,3 +415,13 @@ def test_from_keras_refuses_other_things():
     for model, weights in ((3, None), ("LSTM", [np.ones(3)]), ("LSTM", None)):
         with pytest.raises(BpttError, match="from_keras: "):
             from_keras(model, weights)
+
+
+def test_weights_of_directions_that_do_not_fit_are_refused():
+    layer = GRU(2, 3, bidirectional=True)
+    parameters = layer.init(np.random.default_rng(0))
+    parameters["reverse.Wu"] = np.zeros((3, 6), np.float32)
+    with pytest.raises(
+        InteropError, match=r"reverse.Wu of 'b' has shape \(3, 6\); expected \(3, 5\)"
+    ):
+        Building("2.4.0", "x.h5").put("b", layer, parameters)

@@ -64,7 +64,13 @@ class Building:
         while name in self.layers:
             name, number = f"{base}_{number}", number + 1
         self.layers[name] = layer
+        shapes = layer.shapes()
         for key, p in (parameters or {}).items():
+            if p.shape != shapes.get(key, p.shape):
+                raise InteropError(
+                    f"{self.where}: {key} of {name!r} has shape {p.shape}; expected "
+                    f"{shapes[key]}, as the other weights of the layer have it."
+                )
             self.parameters[f"{name}.{key}"] = p
 
     def features(self, layer: KerasLayer, known: int | None = None) -> int:
