@@ -93,6 +93,7 @@ def _report(what):
         f"{STATUS_LOST}. Go on from the last checkpoint with resume='auto'.\n"
     )
     sys.stderr.flush()
+    time.sleep(0.3)  # a launcher that aborts at once forwards no more of the ranks' output
 
 
 def _abort_hydra():
