@@ -179,7 +179,7 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   Packed<T> own_packed;
   if (!packed) own_packed = Packed<T>(b, w, true), packed = &own_packed;
   const int parts = parts_for(work, b.m), members = team_members<T>(b, *packed, parts), teams = parts / members;
-  const int chunk = chunk_steps(b, members > 1 ? teams : parts, sizeof(T));
+  const int chunk = chunk_steps(b, teams, sizeof(T));
   const bool keep_gates = tape && cell.keep_blocks;
 
   const index state_rows = tape ? b.m + b.slots() : 2 * index(b.m);
