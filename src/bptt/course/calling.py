@@ -18,12 +18,12 @@ LONGEST = 300  # characters of an error's text in a report
 
 
 class TooLong(BaseException):
-    """A function has had its time."""
+    """The time limit of a function has passed."""
 
 
 @contextlib.contextmanager
 def at_most(seconds: float) -> Iterator[None]:
-    """Raise `TooLong` after so many seconds of CPU, where the system can: not in other threads."""
+    """Raise `TooLong` after this many seconds of CPU time: not in threads, not on Windows."""
     main = threading.current_thread() is threading.main_thread()
     if not (main and hasattr(signal, "setitimer")):
         yield
@@ -42,7 +42,7 @@ def at_most(seconds: float) -> Iterator[None]:
 
 
 def too_long(seconds: float, where: str = "") -> str:
-    """Return the sentence about what took longer."""
+    """Return the sentence that reports an exceeded time limit."""
     return f"takes more than {seconds:.3g} s{where}: is there a loop without an end?"
 
 
