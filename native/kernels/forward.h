@@ -99,17 +99,15 @@ void finish(const Forward<T>& f, int s, int stage, int r0, int ra, int rb, int u
       store_first<T>(out[one_row ? r : r + j] + column, y.v[j], min(L, b.n_a - column));
     }
   };
+  using One = std::true_type;
+  using Many = std::false_type;
   if constexpr (cell.activations > 0) {  // no packs: a variant costs little to compile
     for (int r = ra; r < rb; ++r)
-      for (int v = ua; v < ub; ++v) pack(std::integral_constant<int, 1>{}, std::true_type{}, r, v);
+      for (int v = ua; v < ub; ++v) pack(std::integral_constant<int, 1>{}, One{}, r, v);
   } else if (rb - ra == 1) {
-    for (int v = ua; v < ub; v += kPack)
-      with_number<kPack>(min(kPack, ub - v), [&](auto n) BPTT_ALWAYS { pack(n, std::true_type{}, ra, v); });
+    in_packs(ua, ub, [&](auto n, int v) BPTT_ALWAYS { pack(n, One{}, ra, v); });
   } else {
-    for (int r = ra; r < rb; r += kPack)
-      with_number<kPack>(min(kPack, rb - r), [&](auto n) BPTT_ALWAYS {
-        for (int v = ua; v < ub; ++v) pack(n, std::false_type{}, r, v);
-      });
+    for (int v = ua; v < ub; ++v) in_packs(ra, rb, [&](auto n, int r) BPTT_ALWAYS { pack(n, Many{}, r, v); });
   }
 }
 template <class T>
@@ -170,7 +168,8 @@ inline bool one_product(const Batch& b, int rows) {
   return rows > 1 && (b.n_x + b.n_a) * width * kVecBytes <= l1_slice();
 }
 
-// Addresses of every row: what the product multiplies, where its sums start and go, the row of the output.
+// Addresses of every row of a stage of a step: what the product multiplies, where its sums start and go, the row
+// of the output. They are the same for all units.
 template <class T>
 struct RowPointers {
   const T **from, **start;
@@ -179,41 +178,49 @@ struct RowPointers {
     from = static_cast<const T**>(static_cast<void*>(scratch)), start = from + rows;
     to = reinterpret_cast<T**>(scratch + 2 * rows), out = to + rows;
   }
+  // together: input and state in one product; else from the projected input on.
+  void find(const Forward<T>& f, int s, int stage, int r0, int rows, bool together) const {
+    const Batch& b = f.batch;
+    const States<T>& st = f.st;
+    const index width = index(info(b.cell).blocks) * b.n_a_padded;
+    const T* source =
+        stage == 0 ? st.state[0] + (st.before(b, s) + r0) * b.n_a_padded : f.stage_a + r0 * b.n_a_padded;
+    T* z = st.gates + (st.gate_row(b, s) + r0) * width;
+    for (int r = 0; r < rows; ++r) {
+      const index t = b.time(r0 + r, s);
+      from[r] = source + r * b.n_a_padded;
+      to[r] = z + r * width;
+      out[r] = f.out.at(b.row[r0 + r], t);
+      start[r] = together         ? input_row(f.in, b, r0 + r, s)
+                 : f.in.projected ? f.in.projected + *f.in.token.at(b.row[r0 + r], t) * width
+                                  : to[r];
+    }
+  }
 };
 
-// A stage of step s of rows r0 .. r0 + rows-1, units ua*VL .. ub*VL-1. together: input and state in one product;
-// else from the projected input on.
+// A stage of step s of rows r0 .. r0 + rows-1, units ua*VL .. ub*VL-1.
 template <class T>
 inline void step_of_rows(const Forward<T>& f, Finish<T> finish, int s, int stage, int r0, int rows, int ua, int ub,
                          bool together, const RowPointers<T>& row, Prefetch& prefetch) {
   const Batch& b = f.batch;
   const CellInfo& cell = info(b.cell);
-  const States<T>& st = f.st;
-  const index n_a_padded = b.n_a_padded, width = cell.blocks * n_a_padded, first = index(ua) * VL<T>;
-  const T* source = stage == 0 ? st.state[0] + (st.before(b, s) + r0) * n_a_padded : f.stage_a + r0 * n_a_padded;
-  for (int r = 0; r < rows; ++r) {
-    const index t = b.time(r0 + r, s);
-    row.from[r] = source + r * n_a_padded;
-    row.to[r] = st.gates + (st.gate_row(b, s) + r0 + r) * width + first;
-    row.out[r] = f.out.at(b.row[r0 + r], t);
-    row.start[r] = together         ? input_row(f.in, b, r0 + r, s)
-                   : f.in.projected ? f.in.projected + *f.in.token.at(b.row[r0 + r], t) * width + first
-                                    : row.to[r];
-    if (f.in.projected && stage == 0)
-      copy_unfilled(cell, row.start[r], row.to[r], n_a_padded, index(ub - ua) * VL<T>);
-  }
+  const index n_a_padded = b.n_a_padded, first = index(ua) * VL<T>;
+  if (f.in.projected && stage == 0)
+    for (int r = 0; r < rows; ++r)
+      copy_unfilled(cell, row.start[r] + first, row.to[r] + first, n_a_padded, index(ub - ua) * VL<T>);
   const auto gates = [&](int ra, int rb, int va, int vb) {
     finish(f, s, stage, r0, ra, rb, ua + va, ua + vb, row.out);
   };
   UnitPanels u = state_panels(cell, stage, b.n_a, ub - ua);
-  u.backwards = (s + st.phase) & 1;  // begin with the panels that the step before has left in cache
-  const T *a = f.packed_a[stage] + first * u.count * b.n_a, *bias = f.packed_bias + first;
-  Product<T> p{u, {a}, plain_depth(b.n_a), rows, {row.from}, row.start, 1, row.to, n_a_padded, width - first};
+  u.backwards = (s + f.st.phase) & 1;  // begin with the panels that the step before has left in cache
+  const T* a = f.packed_a[stage] + first * u.count * b.n_a;
+  Product<T> p{u,      {a},        plain_depth(b.n_a),       rows, {row.from}, row.start, 1,
+               row.to, n_a_padded, cell.blocks * n_a_padded, first};
   if (together) {
     p.packed[0] = f.packed_x + first * cell.blocks * b.n_x, p.packed[1] = a;
     p.depth = plain_depth(b.n_x, b.n_a);
     p.a[0] = row.start, p.a[1] = row.from;
-    p.start = &bias, p.start_step = 0;
+    p.start = &f.packed_bias, p.start_step = 0;
   }
   unit_products<T>(p, prefetch, after_panel(gates));
 }
@@ -251,13 +258,15 @@ void forward_rows(const Forward<T>& f, int r0, int r1, Team* team, int member, v
                       st.ring_states ? -1 : st.after(b, s + 1) + r0, f.out, s + 1, r0, min(r1, b.active[s + 1]),
                       prefetch);
     }
-    for (int stage = 0; stage < cell.stages; ++stage)
+    for (int stage = 0; stage < cell.stages; ++stage) {
+      if (rows > 1) row.find(f, s, stage, r0, rows, together);
       threads.for_units(b.units, [&](int ua, int ub) {
         if (rows == 1)
           step_of_row(f, finish, s, stage, r0, ua, ub);
         else
           step_of_rows(f, finish, s, stage, r0, rows, ua, ub, together, row, prefetch);
       });
+    }
   }
 }
 

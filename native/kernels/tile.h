@@ -18,6 +18,56 @@ constexpr int tile_rows() {
   return N >= 4 ? 3 : N == 3 ? 4 : 6;
 }
 
+// Prefetch list: some cache lines are prefetched in every kPrefetchSteps steps of a product's inner loop, so that
+// the data needed after the product is in cache by then.
+constexpr int kPrefetchSteps = 32;
+class Prefetch {
+ public:
+  struct Lines {
+    const char* from;
+    int lines;  // every kPrefetchSteps steps
+    BPTT_INLINE void operator()() {
+      for (const char* end = from + lines * kLine; from < end; from += kLine) __builtin_prefetch(from, 0, 2);
+    }
+  };
+  // `bytes` from `from` on, during a product of some depth.
+  static BPTT_INLINE Lines lines(const void* from, index bytes, int depth) {
+    const index each = bytes / (kLine * ceil_div(depth, kPrefetchSteps)) + 1;
+    return {static_cast<const char*>(from), each < kMostLines ? int(each) : kMostLines};
+  }
+  BPTT_INLINE void add(const void* from, index bytes) {
+    if (bytes > 0 && count_ < kMost) region_[count_++] = {static_cast<const char*>(from), bytes};
+  }
+  BPTT_INLINE bool empty() const { return current_ == count_; }
+  // What to prefetch during a product of some depth: `most` bytes at most.
+  BPTT_INLINE Lines next(int depth, index most = index(1) << 40) {
+    if (current_ < count_ && region_[current_].left <= kShort * kLine) fetch_short();
+    if (current_ == count_) return {nullptr, 0};
+    Region& r = region_[current_];
+    const Lines found = lines(r.from, r.left < most ? r.left : most, depth);
+    const index bytes = index(found.lines) * ceil_div(depth, kPrefetchSteps) * kLine;
+    r.from += bytes, r.left -= bytes;
+    if (r.left <= 0) ++current_;
+    return found;
+  }
+
+ private:
+  static constexpr int kLine = 64, kMost = 128, kShort = 16, kMostLines = 16;
+
+  // A row of a caller's array is a few lines: a product's loop for each would leave most of its steps unused.
+  __attribute__((noinline)) void fetch_short() {
+    for (int lines = 0; lines < 2 * kShort && current_ < count_ && region_[current_].left <= kShort * kLine;
+         ++current_)
+      for (index at = 0; at < region_[current_].left; at += kLine, ++lines)
+        __builtin_prefetch(region_[current_].from + at, 0, 2);
+  }
+  struct Region {
+    const char* from;
+    index left;
+  } region_[kMost];
+  int count_ = 0, current_ = 0;
+};
+
 template <class T, int R, int N>
 struct Tile {
   Vec<T> sum[R][N];
@@ -57,13 +107,23 @@ struct Tile {
     }
   }
 
-  // a(r, k): address of one scalar; b(v, k): address of one vector; fetch(k): called in every step
-  // of a tile with enough work to hide it
-  template <class A, class B, class F>
-  BPTT_INLINE void multiply_add(int count, A a, B b, F fetch) {
+  // a(r, k): address of one scalar; b(v, k): address of one vector; prefetch: some lines every kPrefetchSteps
+  // steps of a tile with enough work to hide them
+  template <class A, class B>
+  BPTT_INLINE void multiply_add(int count, A a, B b, Prefetch::Lines& prefetch) {
+    for (int k = 0, end; k < count; k = end) {
+      end = count;
+      if constexpr (R > 2)
+        if (prefetch.lines) end = min(count, k + kPrefetchSteps), prefetch();
+      multiply_add(k, end, a, b);
+    }
+  }
+
+ private:
+  template <class A, class B>
+  BPTT_INLINE void multiply_add(int begin, int end, A a, B b) {
 #pragma GCC unroll 2
-    for (int k = 0; k < count; ++k) {
-      if constexpr (R > 2) fetch(k);
+    for (int k = begin; k < end; ++k) {
       if constexpr (R < N) {  // hold the column of scalars, stream the vectors
         Vec<T> x[R];
         BPTT_UNROLL
@@ -90,6 +150,15 @@ struct Tile {
 };
 
 constexpr int kPack = 3;  // vectors of units whose gates are computed side by side
+
+// Calls f(integral_constant<int, n>, i) for packs of n vectors from i on: none of one vector where two can be of
+// two.
+template <class F>
+BPTT_INLINE void in_packs(int i, int end, F f) {
+  for (; end - i == kPack || end - i > kPack + 1; i += kPack) f(std::integral_constant<int, kPack>{}, i);
+  for (; end - i >= 2; i += 2) f(std::integral_constant<int, 2>{}, i);
+  if (i < end) f(std::integral_constant<int, 1>{}, i);
+}
 
 // Calls f(integral_constant<int, n>) for a run-time number 1 <= n <= Max.
 template <int Max, class F>
@@ -119,49 +188,6 @@ BPTT_INLINE void with_number(int n, F f) {
       break;
   }
 }
-
-// Prefetch list: one cache line at most is prefetched in each iteration of a product's inner loop, so that the
-// data needed after the product is in cache by then.
-class Prefetch {
- public:
-  struct Lines {
-    const char* from;
-    index step;  // bytes from one iteration to the next, a line at most
-    BPTT_INLINE void operator()(index k) const { __builtin_prefetch(from + k * step, 0, 2); }
-  };
-  // `bytes` from `from` on, over `iterations`.
-  static BPTT_INLINE Lines lines(const void* from, index bytes, int iterations) {
-    return {static_cast<const char*>(from), bytes < index(iterations) * kLine ? bytes / iterations + 1 : kLine};
-  }
-  BPTT_INLINE void add(const void* from, index bytes) {
-    if (count_ < kMost) region_[count_++] = {static_cast<const char*>(from), bytes};
-  }
-  BPTT_INLINE Lines next(int iterations) {
-    if (current_ < count_ && region_[current_].left <= kShort * kLine) fetch_short();
-    if (current_ == count_ || iterations == 0) return {reinterpret_cast<const char*>(this), 0};
-    Region& r = region_[current_];
-    const Lines found = lines(r.from, r.left, iterations);
-    r.from += index(iterations) * kLine, r.left -= index(iterations) * kLine;
-    if (r.left <= 0) ++current_;
-    return found;
-  }
-
- private:
-  static constexpr int kLine = 64, kMost = 128, kShort = 16;
-
-  // A row of a caller's array is a few lines: a product's loop for each would leave most of its iterations unused.
-  __attribute__((noinline)) void fetch_short() {
-    for (int lines = 0; lines < 2 * kShort && current_ < count_ && region_[current_].left <= kShort * kLine;
-         ++current_)
-      for (index at = 0; at < region_[current_].left; at += kLine, ++lines)
-        __builtin_prefetch(region_[current_].from + at, 0, 2);
-  }
-  struct Region {
-    const char* from;
-    index left;
-  } region_[kMost];
-  int count_ = 0, current_ = 0;
-};
 
 // `count` rows in tiles of nearly equal height, none higher than `most`: begin of tile i of n.
 BPTT_INLINE int tile_begin(int count, int n, int i) { return int((std::int64_t(count) * i) / n); }

@@ -49,10 +49,10 @@ inline Depth depth_of_blocks(int count, const int* block, int n_a, index apart) 
   return d;
 }
 
-// One tile: z[r][col[v]] = start + sum_k a[r][k] * panel[k][v], for P full panels of N vectors that are `apart`
-// elements apart; r counts from first_row. start: start[r * start_step][col[v]], or 0 where there is none.
+// The rows of P panels side by side: z[r][col[v]] = start + sum_k a[r][k] * panel[k][v], for P full panels of N
+// vectors that are `apart` elements apart. start: start[r * start_step][col[v]], or 0 where there is none.
 template <class T>
-struct TileOf {
+struct RowsOf {
   struct Run {
     const T* const* a;
     index at;
@@ -60,12 +60,11 @@ struct TileOf {
     index apart;
     int count;
   } run[kMaxBlocks];
-  int runs = 0, first_row = 0;
+  int runs = 0;
   const T* const* start;
   int start_step;
   T* const* z;
   const index* col;
-  Prefetch::Lines prefetch;
 
   // Runs of the depth; the panels of `vectors` vectors of each operand.
   void take(const Depth& depth, int vectors, const T* const* const* a, const T* const* panel, const index* apart) {
@@ -80,74 +79,94 @@ struct TileOf {
 };
 
 template <class T, int R, int N, int P>
-BPTT_INLINE void unit_tile_fixed(const TileOf<T>& t) {
-  constexpr int L = VL<T>;
+BPTT_INLINE void unit_tile(const RowsOf<T>& t, int first, Prefetch::Lines prefetch) {
   Tile<T, R, N * P> tile;
+  index col[N * P];  // and z below: stores to z could change what the pointers of t point to
+  BPTT_UNROLL
+  for (int v = 0; v < N * P; ++v) col[v] = t.col[v];
   if (t.start)
-    tile.load_from([&](int r, int v) { return t.start[r * t.start_step] + t.col[v]; });
+    tile.load_from([&](int r, int v) { return t.start[(first + r) * t.start_step] + col[v]; });
   else
     tile.zero();
-  Prefetch::Lines prefetch = t.prefetch;
   for (int i = 0; i < t.runs; ++i) {
     const auto& run = t.run[i];
     const T *row[R], *panel = run.panel;
     const index apart = run.apart;
     BPTT_UNROLL
-    for (int r = 0; r < R; ++r) row[r] = run.a[t.first_row + r] + run.at;
+    for (int r = 0; r < R; ++r) row[r] = run.a[first + r] + run.at;
     tile.multiply_add(
         run.count, [&](int r, int k) { return row[r] + k; },
-        [&](int v, int k) { return panel + (v / N) * apart + (k * N + v % N) * L; }, prefetch);
-    prefetch.from += run.count * prefetch.step;
+        [&](int v, int k) { return panel + (v / N) * apart + (k * N + v % N) * VL<T>; }, prefetch);
   }
-  tile.store_to([&](int r, int v) { return t.z[r] + t.col[v]; });
+  T* z[R];
+  BPTT_UNROLL
+  for (int r = 0; r < R; ++r) z[r] = t.z[first + r];
+  tile.store_to([&](int r, int v) { return z[r] + col[v]; });
 }
 
-// With few rows there are few sums per panel; several panels at once keep the units busy.
-inline int panels_at_once(int rows, int full_panels_left) {
-  const int most = rows == 1 ? (kRegisters == 32 ? 4 : 2) : rows == 2 && kRegisters == 32 ? 2 : 1;
-  for (int p = most; p > 1; p /= 2)
-    if (full_panels_left >= p) return p;
-  return 1;
-}
-
-// The panels that follow when `done` column vectors are done: full ones, or the narrow last one alone.
+// The panels that follow when `done` column vectors are done: full ones, or the narrow last one alone. With few
+// rows there are few sums per panel; several panels at once keep the processor's units busy.
 struct PanelGroup {
   int begin, vectors, at_once;
 };
 BPTT_INLINE PanelGroup next_panels(const UnitPanels& u, int rows, int done) {
   const int left = u.entries() - done;
-  if (!u.backwards) {
-    const int vectors = min(u.width, left);
-    return {done, vectors, left < 2 * u.width ? 1 : panels_at_once(rows, left / u.width)};
-  }
-  const int narrow = done == 0 ? left % u.width : 0;
-  if (narrow) return {left - narrow, narrow, 1};
-  const int at_once = left < 2 * u.width ? 1 : panels_at_once(rows, left / u.width);
-  return {left - at_once * u.width, u.width, at_once};
+  const int narrow = !u.backwards ? (left < u.width ? left : 0) : done == 0 ? left % u.width : 0;
+  if (narrow) return {u.backwards ? left - narrow : done, narrow, 1};
+  int at_once = rows == 1 ? (kRegisters == 32 ? 4 : 2) : rows == 2 && kRegisters == 32 ? 2 : 1;
+  while (at_once > 1 && left < at_once * u.width) at_once /= 2;
+  return {u.backwards ? left - at_once * u.width : done, u.width, at_once};
 }
 
-template <class T>
-__attribute__((noinline)) void unit_tile(int rows, int vectors, int panels, const TileOf<T>& t) {
-  with_number<4>(vectors, [&](auto n) BPTT_ALWAYS {
-    constexpr int N = decltype(n)::value;
-    if constexpr (N >= 3) {
-      if (rows == 1) {
-        if constexpr (kRegisters == 32)
-          if (panels == 4) return unit_tile_fixed<T, 1, N, 4>(t);
-        if (panels == 2) return unit_tile_fixed<T, 1, N, 2>(t);
-      }
-      if constexpr (kRegisters == 32)
-        if (panels == 2) return unit_tile_fixed<T, 2, N, 2>(t);
-    }
-    with_number<tile_rows<N>()>(rows,
-                                [&](auto r) BPTT_ALWAYS { unit_tile_fixed<T, decltype(r)::value, N, 1>(t); });
-  });
-}
 inline int tile_rows_for(int vectors) {
   return vectors == 1   ? tile_rows<1>()
          : vectors == 2 ? tile_rows<2>()
          : vectors == 3 ? tile_rows<3>()
                         : tile_rows<4>();
+}
+
+// What the tiles of a panel prefetch: of the panel that follows `pace` bytes each, then what was asked for
+// besides.
+struct TilePrefetch {
+  Prefetch& other;
+  Prefetch panel;
+  index pace = 0;
+  explicit TilePrefetch(Prefetch& other) : other(other) {}  // leaves the list of `panel` as it is
+  BPTT_INLINE Prefetch::Lines next(int depth) {
+    return panel.empty() ? other.next(depth) : panel.next(depth, pace);
+  }
+};
+
+// Rows 0 .. rows-1 in `tiles` tiles of nearly equal height, each with `depth` steps.
+template <class T>
+__attribute__((noinline)) void unit_tiles(int rows, int tiles, int vectors, int panels, const RowsOf<T>& t,
+                                          int depth, TilePrefetch& prefetch) {
+  with_number<4>(vectors, [&](auto n) BPTT_ALWAYS {
+    constexpr int N = decltype(n)::value;
+    if constexpr (N >= 3) {
+      if constexpr (kRegisters == 32) {
+        if (panels == 4) return unit_tile<T, 1, N, 4>(t, 0, prefetch.next(depth));
+        if (panels == 2 && rows == 2) return unit_tile<T, 2, N, 2>(t, 0, prefetch.next(depth));
+      }
+      if (panels == 2) return unit_tile<T, 1, N, 2>(t, 0, prefetch.next(depth));
+    }
+    const int height = rows / tiles, taller = rows - height * tiles;
+    for (int i = 0, first = 0; i < tiles; ++i)
+      with_number<tile_rows<N>()>(height + (i < taller), [&](auto r) BPTT_ALWAYS {
+        constexpr int R = decltype(r)::value;
+        unit_tile<T, R, N, 1>(t, first, prefetch.next(depth));
+        first += R;
+      });
+  });
+}
+
+// Where the column vectors of some panels are in a row of z.
+template <class T>
+BPTT_INLINE void columns_of(const UnitPanels& u, const PanelGroup& g, index n_a_padded, index first, index* col) {
+  for (int v = 0, block = 0, unit = g.begin / u.count; v < g.vectors * g.at_once; ++v) {
+    col[v] = first + u.block[block] * n_a_padded + unit * VL<T>;
+    if (++block == u.count) block = 0, ++unit;
+  }
 }
 
 // One row: the same sums, without what arranges tiles, which would take as long as the products.
@@ -157,21 +176,18 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
   constexpr int L = VL<T>;
   const int K = depth.count();
   Prefetch nothing;
+  TilePrefetch prefetch(nothing);
   index col[16];
-  TileOf<T> t;
-  t.start = start ? &start : nullptr, t.start_step = 0, t.z = &z, t.col = col, t.prefetch = nothing.next(0);
+  RowsOf<T> t;
+  t.start = start ? &start : nullptr, t.start_step = 0, t.z = &z, t.col = col;
   for (int done = 0; done < u.entries();) {
     const PanelGroup g = next_panels(u, 1, done);
-    const int vectors = g.vectors * g.at_once;
-    for (int v = 0, block = 0, unit = g.begin / u.count; v < vectors; ++v) {
-      col[v] = u.block[block] * n_a_padded + unit * L;
-      if (++block == u.count) block = 0, ++unit;
-    }
+    columns_of<T>(u, g, n_a_padded, 0, col);
     const T *const *rows[2] = {&a}, *panel[2] = {packed + index(g.begin) * L * K};
     const index apart[2] = {index(K) * g.vectors * L};
     t.take(depth, g.vectors, rows, panel, apart);
-    unit_tile(1, g.vectors, g.at_once, t);
-    done += vectors;
+    unit_tiles(1, 1, g.vectors, g.at_once, t, K, prefetch);
+    done += g.vectors * g.at_once;
   }
 }
 
@@ -218,76 +234,65 @@ struct Product {
   const T* const* start;  // of row r: start[r * start_step]; nullptr: 0
   int start_step;
   T* const* z;
-  index n_a_padded, columns;
+  index n_a_padded, columns, first = 0;  // column of the first unit
 };
 
 // Some rows times some part [k0, k1) of the depth, all panels. stage: rows for a last panel that ends beyond
 // the columns of z.
 template <class T>
-inline void panel_products(const Product<T>& p, int b0, int b1, int k0, int k1, T* stage, Prefetch& prefetch,
+inline void panel_products(const Product<T>& p, int b0, int b1, int k0, int k1, T* stage, Prefetch& other,
                            const After& after) {
   constexpr int L = VL<T>;
   const UnitPanels& u = p.u;
   const int K = p.depth.count(), rows = b1 - b0, first = p.depth.count(0), second = K - first;
   const int together = index(u.entries()) * L > p.columns ? kRowBlock : rows;  // then each panel by itself
-  const bool far = index(u.entries()) * K * kVecBytes > cache_sizes.l2 / 2;    // panels that do not stay in L2
+  const bool far = index(u.entries()) * K * kVecBytes > cache_sizes.l2;        // panels that do not stay in L2
   // Where step k of the depth of panels from column vector e on begins, in the panels of an operand.
   const auto at = [&](int operand, int e, int vectors, int k) {
     const int steps = operand ? second : first, own = operand ? max(k - first, 0) : min(k, first);
     return p.packed[operand] + (index(e) * steps + index(own) * vectors) * L;
   };
+  const T* const* const a[2] = {p.a[0] + b0, second > 0 ? p.a[1] + b0 : nullptr};
   T* staged[kRowBlock];
   index col[16];
+  RowsOf<T> t;
+  t.col = col;
+  int width = 0, tiles = 0, slices = 0;
   for (int done = 0; done < u.entries();) {
     const PanelGroup g = next_panels(u, together, done);
     const int e = g.begin, vectors = g.vectors, end = e + vectors * g.at_once;
     const bool ends = index(end) * L > p.columns;  // then of one block
-    T* const* z = p.z + b0;
+    columns_of<T>(u, g, p.n_a_padded, p.first, col);
+    t.z = p.z + b0;
     if (ends) {
       for (int r = 0; r < rows; ++r) staged[r] = stage + r * kColumnWidth * L;
-      z = staged;
+      for (int v = 0; v < vectors; ++v) col[v] = v * L;
+      t.z = staged;
     }
-    for (int v = e; v < end; ++v)
-      col[v - e] = ends ? (v - e) * L : u.block[v % u.count] * p.n_a_padded + (v / u.count) * L;
-    const int tiles = ceil_div(rows, tile_rows_for(vectors)), height = rows / tiles, taller = rows % tiles;
-    const int slices = tiles > 1 && K > 0 ? ceil_div(k1 - k0, depth_in_l1(vectors)) : 1;
+    if (vectors != width) {
+      width = vectors, tiles = ceil_div(rows, tile_rows_for(vectors));
+      slices = tiles > 1 && K > 0 ? ceil_div(k1 - k0, depth_in_l1(vectors)) : 1;
+    }
+    const index apart[2] = {index(first) * vectors * L, index(second) * vectors * L};
     done += vectors * g.at_once;
     for (int i = 0, ka = k0; i < slices; ++i) {
-      const int kb = k0 + tile_begin(k1 - k0, slices, i + 1), count = kb - ka;
-      PanelGroup n{e, vectors, 1};  // of the slice that follows, which begins at kn
-      int kn = kb;
-      index bytes = index(count) * vectors * kVecBytes;
-      if (i + 1 == slices) {
-        kn = k0;
-        if (done < u.entries())
-          n = next_panels(u, together, done);
-        else
-          bytes = 0;
-      }
-      if (!far) bytes = 0;
-      const index a_tile = bytes / (tiles > 4 ? tiles / 2 : 2) + 1;
-      const index a_step = Prefetch::lines(nullptr, a_tile, count).step;
-      const index bytes0 = index(max(first - kn, 0)) * n.vectors * kVecBytes;  // before the second operand
-      const T* next[2] = {at(0, n.begin, n.vectors, kn), at(1, n.begin, n.vectors, kn)};
-      const T* const* a[2] = {p.a[0] + b0, second > 0 ? p.a[1] + b0 : nullptr};
+      const int kb = slices == 1 ? k1 : k0 + tile_begin(k1 - k0, slices, i + 1);
       const T* panel[2] = {at(0, e, vectors, ka), at(1, e, vectors, ka)};
-      const index apart[2] = {index(first) * vectors * L, index(second) * vectors * L};
-      TileOf<T> t;
       t.take(p.depth.slice(ka, kb), vectors, a, panel, apart);
-      t.start_step = 1, t.col = col;
-      const bool begins = ka == 0;
-      if (begins) t.start_step = p.start_step;
-      for (int j = 0, r0 = 0, r1; j < tiles; ++j, r0 = r1) {
-        r1 = r0 + height + (j < taller);
-        t.first_row = r0, t.z = z + r0;
-        t.start = !begins ? z + r0 : p.start ? p.start + (b0 + r0) * p.start_step : nullptr;
-        if (const index from = j * a_tile; from < bytes) {
-          const char* lines = reinterpret_cast<const char*>(next[from >= bytes0]);
-          t.prefetch = {lines + (from >= bytes0 ? from - bytes0 : from), a_step};
-        } else
-          t.prefetch = prefetch.next(count);
-        unit_tile(r1 - r0, vectors, g.at_once, t);
+      if (ka == 0)
+        t.start = p.start ? p.start + b0 * p.start_step : nullptr, t.start_step = p.start_step;
+      else
+        t.start = t.z, t.start_step = 1;
+      TilePrefetch prefetch(other);
+      if (const bool last = i + 1 == slices; far && !(last && done == u.entries())) {  // the slice that follows
+        const PanelGroup n = last ? next_panels(u, together, done) : PanelGroup{e, vectors, 1};
+        const int kn = last ? k0 : kb, steps = kb - ka, split = min(max(first - kn, 0), steps);
+        const index step = n.vectors * kVecBytes;
+        prefetch.panel.add(at(0, n.begin, n.vectors, kn), split * step);
+        prefetch.panel.add(at(1, n.begin, n.vectors, kn), (steps - split) * step);
+        prefetch.pace = steps * step / (tiles > 4 ? tiles / 2 : 2) + 1;
       }
+      unit_tiles(rows, tiles, vectors, g.at_once, t, kb - ka, prefetch);
       if (kb == K) after(b0, b1, e / u.count, end / u.count);
       ka = kb;
     }
@@ -302,7 +307,8 @@ __attribute__((noinline)) void unit_products(const Product<T>& p, Prefetch& pref
   const UnitPanels& u = p.u;
   if (u.count == 0) return after(0, p.rows, 0, u.unit_vecs);  // a cell without a recurrent product
   if (p.rows == 1 && index(u.entries()) * VL<T> <= p.columns) {
-    unit_row<T>(u, p.packed[0], p.depth, p.a[0][0], p.start ? p.start[0] : nullptr, p.z[0], p.n_a_padded);
+    unit_row<T>(u, p.packed[0], p.depth, p.a[0][0], p.start ? p.start[0] + p.first : nullptr, p.z[0] + p.first,
+                p.n_a_padded);
     return after(0, 1, 0, u.unit_vecs);
   }
   T stage[kRowBlock * kColumnWidth * VL<T>];
