@@ -9,6 +9,7 @@ from bptt import LSTM, Dense, Embedding, check_grads, engine
 from bptt.engine.numpy_provider import NumpyProvider
 from bptt.equations import rnn
 from bptt.equations.sequences import forward_through_time
+from bptt.errors import ShapeError
 from tests.support.cases import copies, same_bits
 from tests.support.gradient_cases import (
     KINDS,
@@ -337,6 +338,29 @@ def test_keep_tape_changes_nothing_else(kind):
     y, final, tape = layer.forward(x, parameters, state or None, RAGGED, keep_tape=False)
     assert tape is None
     assert same_bits((y, final), layer.forward(x, parameters, state or None, RAGGED)[:2])
+
+
+@pytest.mark.parametrize("bidirectional", [False, True])
+@pytest.mark.parametrize("n_layers", [1, 2])
+@pytest.mark.parametrize("kind", KINDS)
+def test_prepare_keeps_the_weights(kind, n_layers, bidirectional):
+    layer = build(kind, n_layers, bidirectional)
+    x, parameters, state, *_ = random_call(layer)
+    calls = [(x, state or None, RAGGED), (x, None, None), (list(x), state, None)]
+    expected = [layer.forward(x, parameters, s, lengths)[:2] for x, s, lengths in calls]
+    prepared = layer.prepare(parameters)
+    for p in parameters.values():
+        p[...] = 0
+    for call, y in zip(calls, expected, strict=True):
+        assert same_bits(prepared.forward(*call), y)
+    with pytest.raises(
+        ShapeError, match=r"Prepared.forward: x has shape .*expected \(m, T_x, n_x\)"
+    ):
+        prepared.forward(x[:, :, 1:])
+    with pytest.raises(
+        ShapeError, match=rf"{type(layer).__name__}.prepare: parameters has no entry"
+    ):
+        layer.prepare({})
 
 
 def test_both_directions_are_two_layers_side_by_side():

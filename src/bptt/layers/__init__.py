@@ -26,6 +26,7 @@ from .dropout import Dropout
 from .embedding import Embedding
 from .feature_embedding import FeatureEmbedding
 from .pool import Pool
+from .prepared import Prepared
 from .recurrent import GRU, LSTM, RNN, Recurrent
 from .word_embedding import WordEmbedding
 
@@ -51,6 +52,7 @@ __all__ = [
     "LayerNorm",
     "Merge",
     "Pool",
+    "Prepared",
     "Recurrent",
     "Repeat",
     "Reverse",

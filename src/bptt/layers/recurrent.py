@@ -25,6 +25,7 @@ from .base import (
     need_tape,
     whole_number,
 )
+from .prepared import Prepared
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -219,17 +220,13 @@ class Recurrent(Layer):
         ------
         ShapeError
         """
-        y, lengths = as_batch(x, lengths)
         by_slot, dtype = self._own(parameters)
-        if table is not None:
+        if table is None:
+            y, lengths = self.checked_input(x, lengths, parameters, dtype)
+        else:
             if not (is_plain(table, dtype) and table.ndim == 2 and table.shape[1] == self.n_x):
                 table = self._features("table", table, "n_tokens n_x", parameters)
-            y, lengths = checked_tokens(y, lengths, len(table))
-        else:
-            if not (is_plain(y, dtype) and y.ndim == 3 and y.shape[2] == self.n_x):
-                y = self._features("x", y, "m T_x n_x", parameters)
-            if lengths is not None:
-                lengths = ArrayChecker().lengths("lengths", lengths, *y.shape[:2])
+            y, lengths = checked_tokens(*as_batch(x, lengths), len(table))
         before: Any = [(None,) * len(self.states)] * len(self.slots)  # zeros
         if state is not None:
             before = list(zip(*self.checked_state(state, len(y), dtype), strict=True))
@@ -384,6 +381,25 @@ class Recurrent(Layer):
             xt = final[0]
         return xt, _stacked(after)
 
+    @operation
+    def prepare(self, parameters: Parameters) -> Prepared:
+        """Copy the weights into the order in which the engine reads them, for repeated inference.
+
+        Raises
+        ------
+        ShapeError
+
+        Examples
+        --------
+        >>> layer = Recurrent("gru", 3, 5)
+        >>> parameters = layer.init(np.random.default_rng(0))
+        >>> prepared = layer.prepare(parameters)  # later changes of parameters do not reach it
+        >>> y, (a,) = prepared.forward(np.ones((2, 7, 3), np.float32))
+        >>> y.shape, a.shape
+        ((2, 7, 5), (1, 2, 5))
+        """
+        return Prepared(self, parameters, *self._own(parameters))
+
     def stepper(self, parameters: Parameters, m: int) -> Chain:
         """Check the parameters and prepare to step through m sequences.
 
@@ -411,6 +427,22 @@ class Recurrent(Layer):
                 )
             by_slot.append(own)
         return by_slot, dtype
+
+    def checked_input(
+        self, x: Any, lengths: Any, parameters: Parameters, dtype: Any
+    ) -> tuple[np.ndarray, np.ndarray | None]:
+        """Check features and lengths against checked parameters.
+
+        Raises
+        ------
+        ShapeError
+        """
+        y, lengths = as_batch(x, lengths)
+        if not (is_plain(y, dtype) and y.ndim == 3 and y.shape[2] == self.n_x):
+            y = self._features("x", y, "m T_x n_x", parameters)
+        if lengths is not None:
+            lengths = ArrayChecker().lengths("lengths", lengths, *y.shape[:2])
+        return y, lengths
 
     def _features(self, name, x, axes, parameters):
         """Check an input of n_x features against the parameters."""
