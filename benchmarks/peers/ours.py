@@ -40,14 +40,15 @@ def prepare(case):
 
 
 def layer(case):
-    """forward without a tape, or forward and backward: a recurrent layer."""
+    """A recurrent layer: inference with weights that were prepared once, as the sessions of ONNX
+    Runtime do, or forward and backward with weights that each call reads anew."""
     n_x, n_a, _, _ = case.size
     d = LayerArrays(case)
     cell = Recurrent(case.cell, n_x, n_a)
+    prepared = cell.prepare(d.parameters)
 
     def forward():
-        y, state, _ = cell.forward(d.x, d.parameters, d.state, d.lengths, keep_tape=False)
-        return y, state
+        return prepared.forward(d.x, d.state, d.lengths)
 
     def both():
         y, state, tape = cell.forward(d.x, d.parameters, d.state, d.lengths)
