@@ -111,10 +111,10 @@ struct Tile {
   // steps of a tile with enough work to hide them
   template <class A, class B>
   BPTT_INLINE void multiply_add(int count, A a, B b, Prefetch::Lines& prefetch) {
+    if constexpr (R <= 2) return multiply_add(0, count, a, b);
     for (int k = 0, end; k < count; k = end) {
       end = count;
-      if constexpr (R > 2)
-        if (prefetch.lines) end = min(count, k + kPrefetchSteps), prefetch();
+      if (prefetch.lines) end = min(count, k + kPrefetchSteps), prefetch();
       multiply_add(k, end, a, b);
     }
   }

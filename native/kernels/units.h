@@ -132,32 +132,50 @@ struct TilePrefetch {
   Prefetch panel;
   index pace = 0;
   explicit TilePrefetch(Prefetch& other) : other(other) {}  // leaves the list of `panel` as it is
-  BPTT_INLINE Prefetch::Lines next(int depth) {
+  bool empty() const { return panel.empty() && other.empty(); }
+  __attribute__((noinline)) Prefetch::Lines next(int depth) {
     return panel.empty() ? other.next(depth) : panel.next(depth, pace);
   }
 };
 
 // Rows 0 .. rows-1 in `tiles` tiles of nearly equal height, each with `depth` steps.
 template <class T>
-__attribute__((noinline)) void unit_tiles(int rows, int tiles, int vectors, int panels, const RowsOf<T>& t,
-                                          int depth, TilePrefetch& prefetch) {
+__attribute__((noinline)) void unit_tiles(int rows, int tiles, int vectors, const RowsOf<T>& t, int depth,
+                                          TilePrefetch& prefetch) {
   with_number<4>(vectors, [&](auto n) BPTT_ALWAYS {
     constexpr int N = decltype(n)::value;
-    if constexpr (N >= 3) {
-      if constexpr (kRegisters == 32) {
-        if (panels == 4) return unit_tile<T, 1, N, 4>(t, 0, prefetch.next(depth));
-        if (panels == 2 && rows == 2) return unit_tile<T, 2, N, 2>(t, 0, prefetch.next(depth));
-      }
-      if (panels == 2) return unit_tile<T, 1, N, 2>(t, 0, prefetch.next(depth));
-    }
     const int height = rows / tiles, taller = rows - height * tiles;
     for (int i = 0, first = 0; i < tiles; ++i)
       with_number<tile_rows<N>()>(height + (i < taller), [&](auto r) BPTT_ALWAYS {
         constexpr int R = decltype(r)::value;
-        unit_tile<T, R, N, 1>(t, first, prefetch.next(depth));
+        const bool fetch = R > 2 && !prefetch.empty();
+        unit_tile<T, R, N, 1>(t, first, fetch ? prefetch.next(depth) : Prefetch::Lines{});
         first += R;
       });
   });
+}
+
+// One row, or two, times several panels. A function of its own: their addresses take all registers.
+template <class T>
+__attribute__((noinline)) void unit_tile_of_panels(int rows, int vectors, int panels, const RowsOf<T>& t) {
+  with_number<4>(vectors, [&](auto n) BPTT_ALWAYS {
+    constexpr int N = decltype(n)::value;
+    if constexpr (N >= 3) {
+      if constexpr (kRegisters == 32) {
+        if (panels == 4) return unit_tile<T, 1, N, 4>(t, 0, {});
+        if (rows == 2) return unit_tile<T, 2, N, 2>(t, 0, {});
+      }
+      unit_tile<T, 1, N, 2>(t, 0, {});
+    }
+  });
+}
+template <class T>
+inline void panel_tiles(int rows, int tiles, const PanelGroup& g, const RowsOf<T>& t, int depth,
+                        TilePrefetch& prefetch) {
+  if (g.at_once > 1)
+    unit_tile_of_panels(rows, g.vectors, g.at_once, t);
+  else
+    unit_tiles(rows, tiles, g.vectors, t, depth, prefetch);
 }
 
 // Where the column vectors of some panels are in a row of z.
@@ -186,7 +204,7 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
     const T *const *rows[2] = {&a}, *panel[2] = {packed + index(g.begin) * L * K};
     const index apart[2] = {index(K) * g.vectors * L};
     t.take(depth, g.vectors, rows, panel, apart);
-    unit_tiles(1, 1, g.vectors, g.at_once, t, K, prefetch);
+    panel_tiles(1, 1, g, t, K, prefetch);
     done += g.vectors * g.at_once;
   }
 }
@@ -292,7 +310,7 @@ inline void panel_products(const Product<T>& p, int b0, int b1, int k0, int k1, 
         prefetch.panel.add(at(1, n.begin, n.vectors, kn), (steps - split) * step);
         prefetch.pace = steps * step / (tiles > 4 ? tiles / 2 : 2) + 1;
       }
-      unit_tiles(rows, tiles, vectors, g.at_once, t, kb - ka, prefetch);
+      panel_tiles(rows, tiles, g, t, kb - ka, prefetch);
       if (kb == K) after(b0, b1, e / u.count, end / u.count);
       ka = kb;
     }
