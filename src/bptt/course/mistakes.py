@@ -5,7 +5,6 @@ formula, `check` names the mistake.
 """
 
 import ast
-import copy
 import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -203,32 +202,34 @@ def _breaks(formula: str, swaps: dict[str, list[str]]) -> Iterator[Mistake]:
     """Yield a formula with one token changed or left out, each once."""
     tree = ast.parse(formula, mode="eval")
     seen = {ast.unparse(tree)}
-    nodes = list(ast.walk(tree))
-    for k, node in enumerate(nodes):
+    for parent, field, place, node in list(_places(tree)):
         for broken in _replacements(node, swaps):
-            twin = copy.deepcopy(tree)
-            twins = list(ast.walk(twin))
-            text = ast.unparse(_replaced(twin, twins[k], broken))
+            _put(parent, field, place, broken)  # for a moment: copies of trees take longer
+            text, whole = ast.unparse(tree), ast.unparse(parent)
+            _put(parent, field, place, node)
             if text not in seen:
                 seen.add(text)
                 before, after = ast.unparse(node), ast.unparse(broken)
-                parent = _parent(nodes, node)
-                if parent is not None and len(whole := ast.unparse(parent)) < 40:
-                    before, after = whole, ast.unparse(twins[nodes.index(parent)])
+                if isinstance(parent, (ast.expr, ast.keyword)):
+                    was = ast.unparse(parent)
+                    before, after = (was, whole) if len(was) < 40 else (before, after)
                 yield Mistake(text, f"`{after}` in place of `{before}`")
 
 
-def _parent(nodes, child):
-    return next((n for n in nodes if child in ast.iter_child_nodes(n)
-                 and isinstance(n, (ast.expr, ast.keyword))), None)  # fmt: skip
+def _places(tree):
+    """Yield each node below a tree after its parent, the parent's field and the place in it."""
+    for parent in ast.walk(tree):
+        for field, value in ast.iter_fields(parent):
+            for place, node in enumerate(value if isinstance(value, list) else [value]):
+                if isinstance(node, ast.AST):
+                    yield parent, field, place if isinstance(value, list) else None, node
 
 
-def _replaced(tree, target, by):
-    class Put(ast.NodeTransformer):
-        def visit(self, node):
-            return by if node is target else self.generic_visit(node)
-
-    return ast.fix_missing_locations(Put().visit(tree))
+def _put(parent, field, place, node):
+    if place is None:
+        setattr(parent, field, node)
+    else:
+        getattr(parent, field)[place] = node
 
 
 def _replacements(node, swaps):
