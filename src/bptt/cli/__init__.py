@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import warnings
+from functools import cache
 from typing import Annotated
 
 import typer
@@ -95,12 +96,13 @@ def main(arguments: list[str] | None = None) -> None:
     signal that ended it (130: Ctrl-C).
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
+    built = cache(lambda: typer.main.get_command(command_line()))
     if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
         sys.stdout.reconfigure(errors="replace")  # a terminal that cannot show every character
     try:
         with warnings.catch_warnings(), Terminations():
             warnings.showwarning = _show_warning
-            command = typer.main.get_command(command_line())
+            command = built()
             if "_BPTT_COMPLETE" in os.environ:  # the shell asks what may come next
                 command.main(arguments, "bptt")
             # Not main() else: it turns interruptions and broken pipes into exits of its own.
@@ -114,7 +116,7 @@ def main(arguments: list[str] | None = None) -> None:
     except BrokenPipeError:  # `bptt sample ... | head`: the reader has enough
         silence_stdout()
     except BpttError as error:
-        sentence = in_options(str(error), typer.main.get_command(command_line()), arguments)
+        sentence = in_options(str(error), built(), arguments)
         fail(sentence, 1 if type(error) is BpttError else 2)
     except MemoryError as error:
         fail(f"out of memory: {str(error) or 'a smaller model or batch may fit'}.", 1)
