@@ -97,9 +97,10 @@ def test_a_planted_cue_is_found(method):
 def test_every_model_is_explained(name):
     row = MODELS[name]
     model = row.build().fit(*row.data, **QUIET)
-    inputs = read(model, row.data[0]).arrays
+    given = row.data[0][:90] if name == "LanguageModel" else row.data[0]  # many passes a character
+    inputs = read(model, given).arrays
     for method in ("integrated_gradients", "permutation"):
-        found = inspect.attribute(model, row.data[0], method=method, steps=8)
+        found = inspect.attribute(model, given, method=method, steps=8)
         assert [len(v) for v in found.values] == list(map(len, inputs))
         assert np.isfinite(np.concatenate([v.ravel() for v in found.values])).all()
 

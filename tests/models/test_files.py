@@ -248,7 +248,7 @@ def test_versions_are_short(tmp_path, versions):
 @pytest.mark.slow
 def test_a_vocabulary_of_70_000_words_and_a_history_of_25_000_epochs_are_saved(tmp_path):
     words = [f"слово{k:05}" for k in range(70_000)]
-    sizes = {"units": 2, "embedding": 1, "batch_size": 64, "seq_length": 64, "epochs": 1}
+    sizes = {"units": 2, "embedding": 1, "batch_size": 4, "seq_length": 8, "epochs": 1}
     model = bptt.LanguageModel(tokenizer="words", validation_fraction=0, **sizes)
     model.fit(" ".join(words), checkpoint=tmp_path / "m", on_step=lambda p: p.step == 2, **QUIET)
     model.history_ *= 25_000
