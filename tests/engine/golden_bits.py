@@ -12,6 +12,7 @@ The inputs are multiples of 2^-15 made by integer arithmetic alone: the same on 
 import hashlib
 import json
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -34,8 +35,17 @@ STEP = AdamStep(
 KINDS = ["uniform", "ragged", "reverse", "ragged reverse", "tokens", "many tokens"]
 
 
+@cache
+def mixed(count):
+    """Return the first words of 64 bits from a counter (Steele et al. 2014, SplitMix)."""
+    z = np.arange(count, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
 class Numbers:
-    """Fractions of 2^15 in [-1, 1), from a counter (Steele et al. 2014, the mixing of SplitMix)."""
+    """Fractions of 2^15 in [-1, 1) from a counter; each instance begins anew."""
 
     def __init__(self, dtype):
         self.dtype, self.used = dtype, 0
@@ -43,11 +53,9 @@ class Numbers:
     def integers(self, n, *shape):
         """Return whole numbers in 0..n-1."""
         count = int(np.prod(shape))
-        z = np.arange(self.used, self.used + count, dtype=np.uint64) * np.uint64(0x9E3779B97F4A7C15)
-        self.used += count
-        z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return ((z ^ (z >> np.uint64(31))) % np.uint64(n)).astype(np.int64).reshape(shape)
+        first, self.used = self.used, self.used + count
+        z = mixed(1 << self.used.bit_length())[first : self.used]
+        return (z % np.uint64(n)).astype(np.int64).reshape(shape)
 
     def __call__(self, *shape):
         return ((self.integers(65536, *shape) - 32768) / 32768).astype(self.dtype)
