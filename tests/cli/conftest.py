@@ -1,9 +1,12 @@
 """Fixtures of the command line's tests: a directory of one's own, a runner, a trained model."""
 
+from functools import cache
+
 import numpy as np
 import pytest
+import typer
 
-from bptt import Forecaster, SequenceClassifier, SequenceRegressor, SequenceTagger
+from bptt import Forecaster, SequenceClassifier, SequenceRegressor, SequenceTagger, cli
 from tests.support.cli_cases import (
     SENTENCES,
     SMALL,
@@ -18,6 +21,21 @@ from tests.support.cli_cases import (
     write_series,
     write_ts,
 )
+
+
+@pytest.fixture(scope="package", autouse=True)
+def built_once():
+    """Build the commands once, not for each of hundreds of calls."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bptt.cli.command_line", cache(cli.command_line))
+        patch.setattr("typer.main.get_command", cache(typer.main.get_command))
+        yield
+
+
+@pytest.fixture
+def built_anew(monkeypatch):
+    """Build the commands for each call, as users' calls do: with what is registered by now."""
+    monkeypatch.setattr("bptt.cli.command_line", cli.command_line.__wrapped__)
 
 
 @pytest.fixture(autouse=True)

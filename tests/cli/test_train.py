@@ -226,7 +226,7 @@ def test_regress_reads_numbers(run, name, write, options):
     assert f"{name}: R2 {same.score(X, y):.4f} (24 sequences)" in out.splitlines()
 
 
-def test_a_model_of_ones_own_gets_its_command_from_its_class(run, monkeypatch):
+def test_a_model_of_ones_own_gets_its_command_from_its_class(run, monkeypatch, built_anew):
     class Sorter(SequenceClassifier):
         """Sort sequences into boxes."""
 
@@ -241,7 +241,7 @@ def test_a_model_of_ones_own_gets_its_command_from_its_class(run, monkeypatch):
     assert run("score", "model.safetensors", "x.ts")[1].startswith("accuracy ")
 
 
-def test_a_cell_of_ones_own_is_a_choice(run, monkeypatch):
+def test_a_cell_of_ones_own_is_a_choice(run, monkeypatch, built_anew):
     monkeypatch.setitem(CELLS, "mine", replace(CELLS["gru"], name="mine"))
     assert ", mine." in " ".join(run("train", "text", "--help")[1].split())
     assert run("train", "text.txt", *TINY, "--epochs", 1, "--cell", "mine", "--quiet")[0] == 0
