@@ -70,6 +70,7 @@ class Prefetch {
 
 template <class T, int R, int N>
 struct Tile {
+  static constexpr bool kPrefetches = R > 2 && N > 2;  // it has enough work to hide them; else it compiles faster
   Vec<T> sum[R][N];
 
   BPTT_INLINE void zero() {
@@ -108,10 +109,10 @@ struct Tile {
   }
 
   // a(r, k): address of one scalar; b(v, k): address of one vector; prefetch: some lines every kPrefetchSteps
-  // steps of a tile with enough work to hide them
+  // steps
   template <class A, class B>
   BPTT_INLINE void multiply_add(int count, A a, B b, Prefetch::Lines& prefetch) {
-    if constexpr (R <= 2) return multiply_add(0, count, a, b);
+    if constexpr (!kPrefetches) return multiply_add(0, count, a, b);
     for (int k = 0, end; k < count; k = end) {
       end = count;
       if (prefetch.lines) end = min(count, k + kPrefetchSteps), prefetch();
@@ -151,8 +152,8 @@ struct Tile {
 
 constexpr int kPack = 3;  // vectors of units whose gates are computed side by side
 
-// Calls f(integral_constant<int, n>, i) for packs of n vectors from i on: none of one vector where two can be of
-// two.
+// Calls f(integral_constant<int, n>, i) for packs i .. i+n-1: of kPack vectors and, at the end, of two; of one
+// only where there is one. A pack of one takes nearly the time of two.
 template <class F>
 BPTT_INLINE void in_packs(int i, int end, F f) {
   for (; end - i == kPack || end - i > kPack + 1; i += kPack) f(std::integral_constant<int, kPack>{}, i);

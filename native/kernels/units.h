@@ -49,8 +49,8 @@ inline Depth depth_of_blocks(int count, const int* block, int n_a, index apart) 
   return d;
 }
 
-// The rows of P panels side by side: z[r][col[v]] = start + sum_k a[r][k] * panel[k][v], for P full panels of N
-// vectors that are `apart` elements apart. start: start[r * start_step][col[v]], or 0 where there is none.
+// What the tiles of P panels compute: z[r][col[v]] = start + sum_k a[r][k] * panel[k][v]. Panels have N vectors
+// and are `apart` elements apart. start: start[r * start_step][col[v]], or 0 where there is none.
 template <class T>
 struct RowsOf {
   struct Run {
@@ -125,8 +125,7 @@ inline int tile_rows_for(int vectors) {
                         : tile_rows<4>();
 }
 
-// What the tiles of a panel prefetch: of the panel that follows `pace` bytes each, then what was asked for
-// besides.
+// What the tiles of a panel prefetch: first the panel that follows, `pace` bytes with each tile, then `other`.
 struct TilePrefetch {
   Prefetch& other;
   Prefetch panel;
@@ -148,14 +147,14 @@ __attribute__((noinline)) void unit_tiles(int rows, int tiles, int vectors, cons
     for (int i = 0, first = 0; i < tiles; ++i)
       with_number<tile_rows<N>()>(height + (i < taller), [&](auto r) BPTT_ALWAYS {
         constexpr int R = decltype(r)::value;
-        const bool fetch = R > 2 && !prefetch.empty();
+        const bool fetch = Tile<T, R, N>::kPrefetches && !prefetch.empty();
         unit_tile<T, R, N, 1>(t, first, fetch ? prefetch.next(depth) : Prefetch::Lines{});
         first += R;
       });
   });
 }
 
-// One row, or two, times several panels. A function of its own: their addresses take all registers.
+// One row or two times several panels. A function of its own: the addresses of the panels take all registers.
 template <class T>
 __attribute__((noinline)) void unit_tile_of_panels(int rows, int vectors, int panels, const RowsOf<T>& t) {
   with_number<4>(vectors, [&](auto n) BPTT_ALWAYS {
