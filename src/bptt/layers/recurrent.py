@@ -383,7 +383,9 @@ class Recurrent(Layer):
 
     @operation
     def prepare(self, parameters: Parameters) -> Prepared:
-        """Copy the weights into the order in which the engine reads them, for repeated inference.
+        """Copy the weights, in the order in which the engine reads them, for repeated inference.
+
+        `forward` copies them in every call.
 
         Raises
         ------
@@ -431,7 +433,7 @@ class Recurrent(Layer):
     def checked_input(
         self, x: Any, lengths: Any, parameters: Parameters, dtype: Any
     ) -> tuple[np.ndarray, np.ndarray | None]:
-        """Check features and lengths against checked parameters.
+        """Check the input of `forward` against checked parameters; return an array and its lengths.
 
         Raises
         ------
