@@ -158,14 +158,14 @@ inline void step_of_row(const Forward<T>& f, Finish<T> finish, int s, int stage,
   finish(f, s, stage, r, 0, 1, ua, ub, &out);
 }
 
-// Whether a step computes the products with input and state in one: where panels of both hold the same blocks and
-// fit one slice of the L1 cache together, each sum is stored once. Else, and for a single row, input is projected
-// several steps at a time.
+// Whether a step computes the products with input and state in one, so that each sum is stored once: where panels
+// of both hold the same blocks and fit one slice together. Else, and for few rows, input is projected several
+// steps at a time: more rows make better tiles, and weights that no cache holds are read once for all of them.
 inline bool one_product(const Batch& b, int rows) {
   const CellInfo& cell = info(b.cell);
   if (cell.stages > 1 || cell.x_blocks < cell.blocks || cell.rec_count[0] < cell.blocks) return false;
-  const int width = state_panels(cell, 0, b.n_a, b.units).width;
-  return rows > 1 && (b.n_x + b.n_a) * width * kVecBytes <= l1_slice();
+  const index panel = index(b.n_x + b.n_a) * state_panels(cell, 0, b.n_a, b.units).width * kVecBytes;
+  return panel <= cache_sizes.l1 * 3 / 4 ? rows > 1 : rows >= 8 && panel <= panel_slice();
 }
 
 // Addresses of every row of a stage of a step: what the product multiplies, where its sums start and go, the row

@@ -208,16 +208,16 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
   }
 }
 
-// Blocks of a product. The slice of a panel that tile after tile reads takes three quarters of the L1 cache, or an
-// eighth of the L2 where tiles are large enough to wait for it (32 registers). The left-hand elements that panel
-// after panel reads take half of the L2: a block of rows and a part of the depth. Sums are stored and reloaded
-// between slices, which changes no bit.
+// Blocks of a product. The slice of a panel that tile after tile reads takes an eighth of the L2 cache if that is
+// large, or if tiles are large enough to wait for it (32 registers); else three quarters of the L1. The left-hand
+// elements that panel after panel reads take half of the L2: a block of rows and a part of the depth. Sums are
+// stored and reloaded between slices, which changes no bit.
 constexpr int kRowBlock = 144;
-inline index l1_slice() { return cache_sizes.l1 * 3 / 4; }
-inline int depth_in_l1(int vectors) {
-  const index bytes = kRegisters == 32 ? cache_sizes.l2 / 8 : l1_slice();
-  return int(bytes / (vectors * kVecBytes));
+inline index panel_slice() {
+  const bool from_l2 = kRegisters == 32 || cache_sizes.l2 >= 32 * cache_sizes.l1;
+  return from_l2 ? cache_sizes.l2 / 8 : cache_sizes.l1 * 3 / 4;
 }
+inline int panel_depth(int vectors) { return int(panel_slice() / (vectors * kVecBytes)); }
 template <class T>
 int depth_in_l2(int rows) {
   return int(cache_sizes.l2 / 2 / (rows * index(sizeof(T))));
@@ -288,7 +288,7 @@ inline void panel_products(const Product<T>& p, int b0, int b1, int k0, int k1, 
     }
     if (vectors != width) {
       width = vectors, tiles = ceil_div(rows, tile_rows_for(vectors));
-      slices = tiles > 1 && K > 0 ? ceil_div(k1 - k0, depth_in_l1(vectors)) : 1;
+      slices = tiles > 1 && K > 0 ? ceil_div(k1 - k0, panel_depth(vectors)) : 1;
     }
     const index apart[2] = {index(first) * vectors * L, index(second) * vectors * L};
     done += vectors * g.at_once;
