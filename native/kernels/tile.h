@@ -150,14 +150,14 @@ struct Tile {
   }
 };
 
-constexpr int kPack = 3;  // vectors of units whose gates are computed side by side
+constexpr int kPack = 4;  // vectors of units whose gates are computed side by side
 
-// Calls f(integral_constant<int, n>, i) for packs i .. i+n-1: of kPack vectors and, at the end, of two; of one
-// only where there is one. A pack of one takes nearly the time of two.
+// Calls f(integral_constant<int, n>, i) for packs i .. i+n-1: of kPack vectors and, at the end, of two and of one.
+// A pack of one takes nearly the time of two.
 template <class F>
 BPTT_INLINE void in_packs(int i, int end, F f) {
-  for (; end - i == kPack || end - i > kPack + 1; i += kPack) f(std::integral_constant<int, kPack>{}, i);
-  for (; end - i >= 2; i += 2) f(std::integral_constant<int, 2>{}, i);
+  for (; end - i >= kPack; i += kPack) f(std::integral_constant<int, kPack>{}, i);
+  if (end - i >= 2) f(std::integral_constant<int, 2>{}, i), i += 2;
   if (i < end) f(std::integral_constant<int, 1>{}, i);
 }
 

@@ -1,9 +1,10 @@
 // exp, tanh and sigmoid on packs of vectors. All three stand on expm1: with y = n ln2 + r, |r| <= ln2/2,
 //   expm1(r) = r + r^2 Q(r),   exp(y) = 2^n + 2^n expm1(r),   expm1(y) = (2^n - 1) + 2^n expm1(r).
-// Q is a minimax polynomial (Remez, error weighted by 1/expm1): 2.4e-10 relative for float, 1.8e-17 for
-// double: small beside the rounding. Comparisons are written so that NaN falls through to the result. Subnormal
-// results are flushed to zero (the kernels run with flush-to-zero set); sigmoid relies on that for its
-// last stretch towards -inf, where the true value is below the smallest normal number.
+// Q is a polynomial: for double minimax (Remez, error weighted by 1/expm1), 1.8e-17 relative; for float found by
+// search for the least error of tanh over its arguments, which is mostly rounding. Comparisons are written so that
+// NaN falls through to the result. Subnormal results are flushed to zero (the kernels run with flush-to-zero set);
+// sigmoid relies on that for its last stretch towards -inf, where the true value is below the smallest normal
+// number.
 #pragma once
 #include "simd.h"
 
@@ -16,19 +17,21 @@ struct MathConst;
 template <>
 struct MathConst<float> {
   static constexpr float log2e = 1.44269504088896341f;
+  static constexpr float ln2 = 0.693147180559945309f;
   static constexpr float ln2_hi = 0.693359375f, ln2_lo = -2.12194440e-4f;  // n * ln2_hi is exact
   static constexpr float round = 0x1.8p23f;  // adding it rounds to an integer in the low bits
   static constexpr int mantissa = 23, bias = 127;
   static constexpr float exp_max = 88.7228394f, exp_min = -87.3365402f;  // beyond: inf, below normal
   static constexpr float sig_max = 88.3f, tanh_max = 20.0f;
-  static constexpr int degree = 5;
-  static constexpr float q[degree + 1] = {0.5000000045f,   0.1666666637f,   0.0416663586f,
-                                          0.008333389797f, 0.001394082323f, 0.0001984589406f};
+  static constexpr int degree = 4;
+  static constexpr float q[degree + 1] = {0.5000000596f, 0.1666653901f, 0.0416665487f, 0.008365273476f,
+                                          0.001383709256f};
 };
 
 template <>
 struct MathConst<double> {
   static constexpr double log2e = 1.44269504088896340736;
+  static constexpr double ln2 = 0.693147180559945309417;
   static constexpr double ln2_hi = 0x1.62e42fefap-1, ln2_lo = 0x1.cf79abc9e3b3ap-40;
   static constexpr double round = 0x1.8p52;
   static constexpr int mantissa = 52, bias = 1023;
@@ -41,19 +44,43 @@ struct MathConst<double> {
       2.7626298740795788038e-7, 2.5053779381117135629e-8};
 };
 
-// y = n ln2 + r: returns expm1(r); t = n + round + bias, whose low bits are the exponent of 2^n.
-template <int kHalvings = 0, class T, int N>  // of 2^n, in t
+// Coefficients of kScale Q(kScale r).
+template <class T, int kScale>
+struct ScaledQ {
+  T of[MathConst<T>::degree + 1] = {};
+  constexpr ScaledQ() {
+    T power = kScale;
+    for (int i = 0; i <= MathConst<T>::degree; ++i, power *= kScale) of[i] = MathConst<T>::q[i] * power;
+  }
+};
+
+// kScale y = n ln2 + kScale r: returns expm1(kScale r) / kScale; t = n + round + bias, whose low bits are the
+// exponent of 2^n. kScale is 1, -1 or a power of two: it is part of the constants, and changes no bit. ln2 has two
+// parts, or one where the error of a rounded ln2, n times 2e-9 for float, does not matter.
+template <int kScale, int kParts, class T, int N>
 BPTT_INLINE Pack<T, N> reduce(const Pack<T, N>& y, Pack<T, N>& t) {
   using C = MathConst<T>;
-  constexpr T shift = C::round + C::bias - kHalvings;
-  t = fma(y, C::log2e, shift);
+  constexpr ScaledQ<T, kScale> q;
+  constexpr T shift = C::round + C::bias;
+  t = fma(y, kScale * C::log2e, shift);
   const Pack<T, N> n = t - shift;
-  const Pack<T, N> r = fma(n, -C::ln2_lo, fma(n, -C::ln2_hi, y)), r2 = r * r;
-  constexpr const T* c = C::q;  // Q in pairs of terms, which do not wait for one another
-  Pack<T, N> q = fma(r, c[C::degree], c[C::degree - 1]);
+  Pack<T, N> r;
+  if constexpr (kParts == 2)
+    r = fma(n, -C::ln2_lo / kScale, fma(n, -C::ln2_hi / kScale, y));
+  else
+    r = fma(n, -C::ln2 / kScale, y);
+  const Pack<T, N> r2 = r * r;
+  // Q in pairs of terms, which do not wait for one another.
+  const auto pair = [&](int i) BPTT_ALWAYS { return fma(r, q.of[i + 1], q.of[i]); };
+  constexpr int odd = C::degree % 2;
+  Pack<T, N> sum;
+  if constexpr (odd)
+    sum = pair(C::degree - 1);
+  else
+    sum = fma(r2, q.of[C::degree], pair(C::degree - 2));
   BPTT_UNROLL
-  for (int i = C::degree - 3; i >= 0; i -= 2) q = fma(q, r2, fma(r, c[i + 1], c[i]));
-  return fma(r2, q, r);
+  for (int i = C::degree - 4 + odd; i >= 0; i -= 2) sum = fma(sum, r2, pair(i));
+  return fma(r2, sum, r);
 }
 template <class T, int N>
 BPTT_INLINE Pack<T, N> power_of_two(const Pack<T, N>& t) {
@@ -66,7 +93,7 @@ BPTT_INLINE Pack<T, N> exp(const Pack<T, N>& x) {
   using C = MathConst<T>;
   const Pack<T, N> y = at_least(at_most(x, C::exp_max), C::exp_min);
   Pack<T, N> t;
-  const Pack<T, N> p = reduce(y, t);
+  const Pack<T, N> p = reduce<1, 2>(y, t);
   // 2^n may be past the largest power, and 2^n expm1(r) may be subnormal: work 2^32 nearer to 1.
   const Vec<T> zero{}, inf = broadcast(T(__builtin_inf()));
   const Vec<T> near = broadcast(T(32)), up = broadcast(T(4294967296)), down = 1 / up;
@@ -85,14 +112,15 @@ template <class T, int N>
 BPTT_INLINE Pack<T, N> sigmoid(const Pack<T, N>& x) {
   using C = MathConst<T>;
   Pack<T, N> t;
-  const Pack<T, N> p = reduce(at_least(at_most(-x, C::sig_max), -C::sig_max / 2), t);
+  const Pack<T, N> p = reduce<-1, 2>(at_most(at_least(x, -C::sig_max), C::sig_max / 2), t);
   const Pack<T, N> s = power_of_two(t);
-  return 1 / (fma(s, p, T(1)) + s);  // the order that rounds least
+  return 1 / (fma(s, -p, T(1)) + s);  // the order that rounds least
 }
 
 // tanh|x| = h / (h + 1) with h = expm1(2|x|) / 2: no cancellation near 0; then the sign of x. What
 // d = h + 1 lost in rounding is put back to first order, h / (d - lost) = t + t lost / d with t = h / d
-// and 1 / d = 1 - t: 2.4 ulp become less than 2.
+// and 1 / d = 1 - t: 2.4 ulp become less than 2 (without fma 2.1). One part of ln2 is enough: the larger n, the
+// nearer tanh is to 1.
 template <class T, int N>
 BPTT_INLINE Pack<T, N> tanh(const Pack<T, N>& x) {
   using C = MathConst<T>;
@@ -100,9 +128,9 @@ BPTT_INLINE Pack<T, N> tanh(const Pack<T, N>& x) {
   const I minus = (I)broadcast(T(-0.0));
   const Pack<T, N> ax = each<T, N>([&](int i) { return (Vec<T>)((I)x.v[i] & ~minus); });
   Pack<T, N> t;
-  const Pack<T, N> p = reduce<1>(at_most(ax + ax, C::tanh_max * 2), t);
-  const Pack<T, N> s = power_of_two(t), h = fma(s, p, s - T(0.5)), d = h + 1, q = h / d;
-  const Pack<T, N> lost = (d - at_least(h, 1)) - at_most(h, 1);  // exact
+  const Pack<T, N> p = reduce<2, 1>(at_most(ax, C::tanh_max), t);
+  const Pack<T, N> s = power_of_two(t), h = fma(s, p, fma(s, T(0.5), T(-0.5))), d = h + 1, q = h / d;
+  const Pack<T, N> lost = at_most((d - 1) - h, 1);  // exact; where d - 1 rounds, lost is 1 or q is 1
   const Pack<T, N> out = fma(q * lost, 1 - q, q);
   return each<T, N>([&](int i) { return (Vec<T>)((I)out.v[i] | ((I)x.v[i] & minus)); });
 }
