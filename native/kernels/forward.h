@@ -165,7 +165,7 @@ inline bool one_product(const Batch& b, int rows) {
   const CellInfo& cell = info(b.cell);
   if (cell.stages > 1 || cell.x_blocks < cell.blocks || cell.rec_count[0] < cell.blocks) return false;
   const index panel = index(b.n_x + b.n_a) * state_panels(cell, 0, b.n_a, b.units).width * kVecBytes;
-  return panel <= cache_sizes.l1 * 3 / 4 ? rows > 1 : rows >= 8 && panel <= panel_slice();
+  return panel <= l1_slice() ? rows > 1 : rows >= 8 && panel <= panel_slice();
 }
 
 // Addresses of every row of a stage of a step: what the product multiplies, where its sums start and go, the row

@@ -29,6 +29,12 @@ constexpr int kVecBytes = 16, kRegisters = 32;
 constexpr int kVecBytes = 16, kRegisters = 16;
 #endif
 
+#if defined(__AVX2__) || defined(__aarch64__)
+constexpr bool kFused = true;  // fma rounds once
+#else
+constexpr bool kFused = false;
+#endif
+
 template <class T>
 struct Simd;
 template <>

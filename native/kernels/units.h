@@ -213,9 +213,10 @@ __attribute__((noinline)) void unit_row(const UnitPanels& u, const T* packed, co
 // elements that panel after panel reads take half of the L2: a block of rows and a part of the depth. Sums are
 // stored and reloaded between slices, which changes no bit.
 constexpr int kRowBlock = 144;
+inline index l1_slice() { return cache_sizes.l1 * 3 / 4; }
 inline index panel_slice() {
   const bool from_l2 = kRegisters == 32 || cache_sizes.l2 >= 32 * cache_sizes.l1;
-  return from_l2 ? cache_sizes.l2 / 8 : cache_sizes.l1 * 3 / 4;
+  return from_l2 ? cache_sizes.l2 / 8 : l1_slice();
 }
 inline int panel_depth(int vectors) { return int(panel_slice() / (vectors * kVecBytes)); }
 template <class T>

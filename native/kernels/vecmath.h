@@ -1,10 +1,10 @@
 // exp, tanh and sigmoid on packs of vectors. All three stand on expm1: with y = n ln2 + r, |r| <= ln2/2,
 //   expm1(r) = r + r^2 Q(r),   exp(y) = 2^n + 2^n expm1(r),   expm1(y) = (2^n - 1) + 2^n expm1(r).
-// Q is a polynomial: for double minimax (Remez, error weighted by 1/expm1), 1.8e-17 relative; for float found by
-// search for the least error of tanh over its arguments, which is mostly rounding. Comparisons are written so that
-// NaN falls through to the result. Subnormal results are flushed to zero (the kernels run with flush-to-zero set);
-// sigmoid relies on that for its last stretch towards -inf, where the true value is below the smallest normal
-// number.
+// Q is a minimax polynomial (Remez, error weighted by 1/expm1), 1.8e-17 relative for double and 2.4e-10 for float;
+// that of degree 4 for float was found by search for the least error of tanh, rounding included. Comparisons are
+// written so that NaN falls through to the result. Subnormal results are flushed to zero (the kernels run with
+// flush-to-zero set); sigmoid relies on that for its last stretch towards -inf, where the true value is below the
+// smallest normal number.
 #pragma once
 #include "simd.h"
 
@@ -23,9 +23,12 @@ struct MathConst<float> {
   static constexpr int mantissa = 23, bias = 127;
   static constexpr float exp_max = 88.7228394f, exp_min = -87.3365402f;  // beyond: inf, below normal
   static constexpr float sig_max = 88.3f, tanh_max = 20.0f;
-  static constexpr int degree = 4;
-  static constexpr float q[degree + 1] = {0.5000000596f, 0.1666653901f, 0.0416665487f, 0.008365273476f,
-                                          0.001383709256f};
+  // Degree 4 is enough for less than 2 ulp of tanh only if fma rounds once.
+  static constexpr int degree = kFused ? 4 : 5;
+  static constexpr float q4[] = {0.5000000596f, 0.1666653901f, 0.0416665487f, 0.008365273476f, 0.001383709256f};
+  static constexpr float q5[] = {0.5000000045f,   0.1666666637f,   0.0416663586f,
+                                 0.008333389797f, 0.001394082323f, 0.0001984589406f};
+  static constexpr const float* q = kFused ? q4 : q5;
 };
 
 template <>
@@ -119,7 +122,7 @@ BPTT_INLINE Pack<T, N> sigmoid(const Pack<T, N>& x) {
 
 // tanh|x| = h / (h + 1) with h = expm1(2|x|) / 2: no cancellation near 0; then the sign of x. What
 // d = h + 1 lost in rounding is put back to first order, h / (d - lost) = t + t lost / d with t = h / d
-// and 1 / d = 1 - t: 2.4 ulp become less than 2 (without fma 2.1). One part of ln2 is enough: the larger n, the
+// and 1 / d = 1 - t: 2.4 ulp become less than 2. One part of ln2 is enough: the larger n, the
 // nearer tanh is to 1.
 template <class T, int N>
 BPTT_INLINE Pack<T, N> tanh(const Pack<T, N>& x) {

@@ -74,7 +74,7 @@ static void floats(const std::string& isa, std::uint64_t step) {
       if (g.worst[i] > g.worst[w]) w = i;
     std::printf("  %-8s float  %-7s %.3f ulp at %.9g\n", isa.c_str(), g.name, g.worst[w], g.at[w]);
     std::fflush(stdout);
-    check(g.worst[w] <= (isa == "baseline" ? 2.1 : 2), isa + " float " + g.name);  // baseline: without fma
+    check(g.worst[w] <= 2, isa + " float " + g.name);
   }
 }
 
