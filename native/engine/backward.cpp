@@ -22,7 +22,8 @@ void backward(const Tape<T>& tape, Rows<const T> dy, const StateRows<const T>& d
   for (int i = 0; i < buffers.cell.n_states; ++i)
     for (int r = 0; r < b.m; ++r)
       if (to.dstate0.of[i].data)
-        std::copy_n(buffers.dstate[i].data() + r * index(b.n_a_padded), b.n_a, to.dstate0.of[i].at(b.row[r], 0));
+        std::copy_n(buffers.dstate[i].data() + buffers.groups.place(r) * b.n_a_padded, b.n_a,
+                    to.dstate0.of[i].at(b.row[r], 0));
   if (to.dx.data) zero_padding(b, tape.plan.T, to.dx, b.n_x);
 }
 

@@ -78,6 +78,8 @@ struct BackwardBuffers {
   const index most = most_slots(chunks, b.off);                      // slots of a chunk
   const index dz_step = (cell.blocks + cell.per_unit) * padded + L;  // rows a power of two apart share cache sets
 
+  const int most_groups = get_num_threads();  // for this call
+  RowGroups groups;
   Array<T> packed_x, packed_a[kMaxStages], per_unit;
   Array<T> dstate[kMaxStages], stage_da, dz, stage_rows, x_copy, dx_slots;
   Array<const T*> rows{(kMaxStages + 1) * most};
@@ -96,7 +98,8 @@ struct BackwardBuffers {
         // Several parts have chunks of their own, collected from the slots of all steps.
         chunks(parts.size() > 1 && b.steps ? std::vector<Chunk>{{0, b.steps}} : chunks_of(b.off, b.steps)) {
     pack(tape.weights, to.dx.data || tokens);
-    const index state = index(b.m) * b.n_a_padded;
+    groups = RowGroups(split_rows(b, 0, b.steps, most_groups), b.m, b.n_a_padded * index(sizeof(T)));
+    const index state = groups.rows() * b.n_a_padded;
     const bool need_x = any_part([&](const PartRows& p) { return !by_token(p); });
     dz = Array<T>(most * dz_step);
     if (cell.stages > 1) stage_da = Array<T>(state), stage_rows = Array<T>(most * b.n_a_padded);
@@ -110,7 +113,7 @@ struct BackwardBuffers {
     for (int i = 0; i < cell.n_states; ++i) {
       dstate[i] = Array<T>(state);
       w.dstate[i] = dstate[i].data();
-      load_state(b, dfinal.of[i], w.dstate[i]);
+      load_state(b, groups, dfinal.of[i], w.dstate[i]);
     }
     w.stage_da = stage_da.data(), w.stage_rows = stage_rows.data();
     w.dz = dz.data(), w.dz_step = dz_step;
@@ -157,24 +160,40 @@ struct BackwardBuffers {
   }
 };
 
+// What the kernel is given for the rows of a group.
+template <class T>
+Backward<T> of_group(Backward<T> w, const RowGroups& groups, int i) {
+  const index shift = groups.shift(i) * w.batch.n_a_padded;
+  for (int k = 0; k < info(w.batch.cell).n_states; ++k) w.dstate[k] += shift;
+  if (w.stage_da) w.stage_da += shift;
+  return w;
+}
+
 // The backward pass of the steps of a chunk: dz of its slots, and the gradients of states and of x.
 template <class T>
 void walk_back(const Chunk& c, BackwardBuffers<T>& buffers, Watch& watch) {
   const Kernels<T>& k = kernels<T>();
   const Batch& b = buffers.b;
   Backward<T>& w = buffers.w;
+  RowGroups& groups = buffers.groups;
   w.s0 = c.s0, w.s1 = c.s1;
   const double work = buffers.work(b.off[c.s1] - b.off[c.s0]);
-  const int parts = parts_for(work, b.active[c.s0]);
+  const int parts = std::min(parts_for(work, b.active[c.s0]), buffers.most_groups);
   in_pieces(c.s1 - c.s0, 1, work, parts, watch, [&](index from, index to) {  // counted from the last step
     w.begin = c.s1 - int(to), w.end = c.s1 - int(from);
-    const std::vector<int> begin = split_rows(b, w.begin, w.end, parts);
+    groups.regroup(split_rows(b, w.begin, w.end, parts), [&](auto move) {
+      for (int i = 0; i < buffers.cell.n_states; ++i) move(w.dstate[i], b.n_a_padded);
+    });
     std::vector<index> before(parts + 1, 0);  // slots of the parts before: where each one's scratch is
     for (int i = 0; i < parts; ++i) {
       before[i + 1] = before[i];
-      for (int r = begin[i]; r < begin[i + 1]; ++r) before[i + 1] += std::min(b.len[r], w.end) - w.begin;
+      for (int r = groups.begin(i); r < groups.begin(i + 1); ++r)
+        before[i + 1] += std::min(b.len[r], w.end) - w.begin;
     }
-    parallel(parts, [&](int i) { k.backward(w, begin[i], begin[i + 1], buffers.scratch.data() + 2 * before[i]); });
+    parallel(parts, [&](int i) {
+      k.backward(of_group(w, groups, i), groups.begin(i), groups.begin(i + 1),
+                 buffers.scratch.data() + 2 * before[i]);
+    });
   });
   if (buffers.tokens)
     for (int s = c.s0; s < c.s1; ++s)

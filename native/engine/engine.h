@@ -8,6 +8,7 @@
 
 #include "../kernels/problem.h"
 #include "memory.h"
+#include "row_groups.h"
 #include "watch.h"
 
 namespace bptt {
@@ -116,7 +117,7 @@ class Stream {
   Array<T> gates_, state_[kMaxStates], stage_;
   Array<void*> scratch_;
   Forward<T> call_{};
-  int parts_ = 1;
+  RowGroups groups_;
   double multiply_adds_ = 0;
   bool share_row_ = false;  // whether threads take units of the one row
 };

@@ -145,19 +145,30 @@ int team_members(const Batch& b, const Packed<T>& w, int parts) {
   while (2 * members <= most && weights * index(sizeof(T)) > cache_sizes.l2 / 2 * members) members *= 2;
   return members;
 }
+// What the kernel is given for the rows of a group.
+template <class T>
+Forward<T> of_group(Forward<T> f, const RowGroups& groups, int i) {
+  const CellInfo& cell = info(f.batch.cell);
+  const index shift = groups.shift(i) * f.batch.n_a_padded;
+  f.st.gates += shift * cell.blocks;
+  for (int k = 0; k < cell.n_states; ++k) f.st.state[k] += shift;
+  if (f.stage_a) f.stage_a += shift;
+  return f;
+}
+
 // False where there are not as many threads.
 template <class T>
-bool forward_together(const Forward<T>& f, int teams, int members, void** scratch, index pointers) {
+bool forward_together(const Forward<T>& f, const RowGroups& groups, int members, void** scratch, index pointers) {
   const Batch& b = f.batch;
-  const std::vector<int> begin = split_rows(b, f.s0, f.s1, teams);
-  std::vector<Team> team(teams);
+  std::vector<Team> team(groups.count());
   for (Team& t : team) {
     t.members = members, t.units = b.units, t.grain = unit_grain<T>(b), t.yield = std::this_thread::yield;
     t.begin();
   }
-  return together(teams * members, [&](int i) {
-    const int r0 = begin[i / members], r1 = begin[i / members + 1], member = i % members;
-    kernels<T>().forward(f, r0, r1, &team[i / members], member,
+  return together(groups.count() * members, [&](int i) {
+    const int group = i / members, member = i % members;
+    const int r0 = groups.begin(group), r1 = groups.begin(group + 1);
+    kernels<T>().forward(of_group(f, groups, group), r0, r1, &team[group], member,
                          scratch + pointers * (index(r0) * members + index(r1 - r0) * member));
   });
 }
@@ -182,11 +193,13 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   const int chunk = chunk_steps(b, teams, sizeof(T));
   const bool keep_gates = tape && cell.keep_blocks;
 
-  const index state_rows = tape ? b.m + b.slots() : 2 * index(b.m);
-  const index gate_rows = keep_gates ? b.slots() : index(chunk) * b.m;
+  RowGroups groups(split_rows(b, 0, b.steps, teams), b.m, tape ? 0 : b.n_a_padded * index(sizeof(T)));
+  const index state_rows = tape ? b.m + b.slots() : 2 * groups.rows();
+  const index gate_rows = keep_gates ? b.slots() : chunk * groups.rows();
   Array<T> state[kMaxStates];
   for (int i = 0; i < cell.n_states; ++i) state[i] = Array<T>(state_rows * b.n_a_padded);
-  Array<T> gates(gate_rows * cell.blocks * b.n_a_padded), stage(cell.stages > 1 ? index(b.m) * b.n_a_padded : 0);
+  Array<T> gates(gate_rows * cell.blocks * b.n_a_padded),
+      stage(cell.stages > 1 ? groups.rows() * b.n_a_padded : 0);
   const index pointers = 2 * index(chunk) + 2;  // scratch of every row
   Array<void*> scratch(pointers * b.m * members);
 
@@ -211,9 +224,10 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   f.batch = b;
   f.in = in;
   f.st.gates = gates.data(), f.st.ring_gates = !keep_gates, f.st.ring_states = !tape, f.st.chunk_steps = chunk;
+  f.st.ring = groups.rows();
   for (int i = 0; i < cell.n_states; ++i) {
     f.st.state[i] = state[i].data();
-    load_state(b, state0.of[i], f.st.state[i]);
+    load_state(b, groups, state0.of[i], f.st.state[i]);
   }
   packed->attach(f);
   f.stage_a = stage.data();
@@ -224,16 +238,20 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   } else
     in_pieces(b.steps, chunk, work, parts, watch, [&](index s0, index s1) {
       f.s0 = int(s0), f.s1 = int(s1);
-      if (members > 1 && forward_together(f, teams, members, scratch.data(), pointers)) return;
-      const std::vector<int> begin = split_rows(b, f.s0, f.s1, parts);
-      parallel(parts, [&](int i) {
-        k.forward(f, begin[i], begin[i + 1], nullptr, 0, scratch.data() + pointers * begin[i]);
+      groups.regroup(split_rows(b, f.s0, f.s1, teams), [&](auto move) {
+        for (int i = 0; i < cell.n_states; ++i)
+          for (int step = 0; step < 2; ++step) move(f.st.state[i] + step * f.st.ring * b.n_a_padded, b.n_a_padded);
+      });
+      if (members > 1 && forward_together(f, groups, members, scratch.data(), pointers)) return;
+      parallel(teams, [&](int i) {
+        const int r0 = groups.begin(i), r1 = groups.begin(i + 1);
+        k.forward(of_group(f, groups, i), r0, r1, nullptr, 0, scratch.data() + pointers * r0);
       });
     });
 
   zero_padding(b, problem.T, out, n_a);
   for (int r = 0; r < b.m; ++r) {
-    const index at = b.len[r] ? f.st.after(b, b.len[r] - 1) + r : r;
+    const index at = (b.len[r] ? f.st.after(b, b.len[r] - 1) : 0) + groups.place(r);
     for (int i = 0; i < cell.n_states; ++i)
       if (final_state.of[i].data)
         std::copy_n(f.st.state[i] + at * b.n_a_padded, n_a, final_state.of[i].at(b.row[r], 0));
@@ -254,18 +272,20 @@ Stream<T>::Stream(Cell which, const Activations& activations, int n_x, int n_a, 
   p.cell = which, p.activations = activations, p.n_x = n_x, p.n_a = n_a, p.m = m, p.T = 1;
   plan_ = Plan(p, k.vector_length, sizeof(T));
   packed_ = Packed<T>(plan_.batch(), w, false);
-  const index state = index(m) * plan_.n_a_padded;
+  multiply_adds_ = bptt::multiply_adds(plan_);
+  groups_ = RowGroups(split_rows(plan_.batch(), 0, 1, parts_for(multiply_adds_, m)), m,
+                      plan_.n_a_padded * index(sizeof(T)));
+  const index state = groups_.rows() * plan_.n_a_padded;
   gates_ = Array<T>(cell.blocks * state);
   for (int i = 0; i < cell.n_states; ++i) state_[i] = Array<T>(2 * state), call_.st.state[i] = state_[i].data();
   stage_ = Array<T>(cell.stages > 1 ? state : 0);
   scratch_ = Array<void*>(kStepPointers * m);
   call_.batch = plan_.batch();
   call_.st.gates = gates_.data(), call_.st.ring_gates = call_.st.ring_states = true, call_.st.chunk_steps = 1;
+  call_.st.ring = groups_.rows();
   packed_.attach(call_);
   call_.stage_a = stage_.data();
   call_.s1 = 1;
-  multiply_adds_ = bptt::multiply_adds(plan_);
-  parts_ = parts_for(multiply_adds_, m);
   share_row_ = share_row(plan_, packed_);
   set_state({});
 }
@@ -275,13 +295,12 @@ void Stream<T>::step(Rows<const T> x, Rows<T> out) {
   const Kernels<T>& k = kernels<T>();
   call_.in.x = x;
   call_.out = out;
-  const int m = plan_.m, parts = std::min(parts_, get_num_threads());
   if (share_row_)
     step_of_shared_row(call_);
   else
-    parallel(parts, [&](int i) {
-      const int r0 = m * i / parts, r1 = m * (i + 1) / parts;
-      k.forward(call_, r0, r1, nullptr, 0, scratch_.data() + kStepPointers * r0);
+    parallel(groups_.count(), [&](int i) {
+      const int r0 = groups_.begin(i), r1 = groups_.begin(i + 1);
+      k.forward(of_group(call_, groups_, i), r0, r1, nullptr, 0, scratch_.data() + kStepPointers * r0);
     });
   call_.st.phase ^= 1;
 }
@@ -292,13 +311,15 @@ void Stream<T>::get_state(const StateRows<T>& to) const {
   const index at = call_.st.before(b, 0);
   for (int i = 0; i < info(b.cell).n_states; ++i)
     for (int r = 0; r < b.m; ++r)
-      if (to.of[i].data) std::copy_n(state_[i].data() + (at + r) * b.n_a_padded, b.n_a, to.of[i].at(r, 0));
+      if (to.of[i].data)
+        std::copy_n(state_[i].data() + (at + groups_.place(r)) * b.n_a_padded, b.n_a, to.of[i].at(r, 0));
 }
 
 template <class T>
 void Stream<T>::set_state(const StateRows<const T>& from) {
   call_.st.phase = 0;
-  for (int i = 0; i < info(plan_.cell).n_states; ++i) load_state(call_.batch, from.of[i], state_[i].data());
+  for (int i = 0; i < info(plan_.cell).n_states; ++i)
+    load_state(call_.batch, groups_, from.of[i], state_[i].data());
 }
 
 #define BPTT_INSTANTIATE(T)                                                                                     \

@@ -103,8 +103,8 @@ struct Input {
 // Gates and states of a sequence, time-major and packed: only steps that exist have a slot.
 //   gates     (slots, blocks, n_a_padded)     slot off[s] + r
 //   state[i]  (m + slots, n_a_padded)         first m rows: initial state; then slot off[s] + r at m + off[s] + r
-// Without a tape both are rings: gates keep `chunk_steps` steps, states two. The forward pass projects
-// the inputs of `chunk_steps` steps at a time, so that pre-activations stay in cache until used.
+// Without a tape both are rings: gates keep `chunk_steps` steps of `ring` rows, states two. The forward pass
+// projects the inputs of `chunk_steps` steps at a time, so that pre-activations stay in cache until used.
 // Every row of n_a_padded elements starts on a vector boundary; lanes n_a .. n_a_padded-1 hold what zero
 // weights give and are never read as a unit.
 template <class T>
@@ -115,16 +115,17 @@ struct States {
   bool ring_states;
   int chunk_steps;  // a power of two
   int phase;        // rings only: parity of step 0 (a stream alternates)
+  index ring;       // rings only: rows from one step to the next
 
   BPTT_INLINE index gate_row(const Batch& b, int s) const {
-    return ring_gates ? index(s & (chunk_steps - 1)) * b.m : b.off[s];
+    return ring_gates ? index(s & (chunk_steps - 1)) * ring : b.off[s];
   }
   BPTT_INLINE index before(const Batch& b, int s) const {  // state that step s reads
-    if (ring_states) return index((s + phase) & 1) * b.m;
+    if (ring_states) return index((s + phase) & 1) * ring;
     return s == 0 ? 0 : b.m + b.off[s - 1];
   }
   BPTT_INLINE index after(const Batch& b, int s) const {  // state that step s writes
-    if (ring_states) return index((s + phase + 1) & 1) * b.m;
+    if (ring_states) return index((s + phase + 1) & 1) * ring;
     return b.m + b.off[s];
   }
 };
