@@ -99,7 +99,7 @@ struct BackwardBuffers {
         chunks(parts.size() > 1 && b.steps ? std::vector<Chunk>{{0, b.steps}} : chunks_of(b.off, b.steps)) {
     pack(tape.weights, to.dx.data || tokens);
     groups = RowGroups(split_rows(b, 0, b.steps, most_groups), b.m, b.n_a_padded * index(sizeof(T)));
-    const index state = groups.rows() * b.n_a_padded;
+    const index state = groups.size() * b.n_a_padded;
     const bool need_x = any_part([&](const PartRows& p) { return !by_token(p); });
     dz = Array<T>(most * dz_step);
     if (cell.stages > 1) stage_da = Array<T>(state), stage_rows = Array<T>(most * b.n_a_padded);
@@ -113,7 +113,7 @@ struct BackwardBuffers {
     for (int i = 0; i < cell.n_states; ++i) {
       dstate[i] = Array<T>(state);
       w.dstate[i] = dstate[i].data();
-      load_state(b, groups, dfinal.of[i], w.dstate[i]);
+      load_state(b, groups, 1, dfinal.of[i], w.dstate[i]);
     }
     w.stage_da = stage_da.data(), w.stage_rows = stage_rows.data();
     w.dz = dz.data(), w.dz_step = dz_step;
@@ -182,7 +182,7 @@ void walk_back(const Chunk& c, BackwardBuffers<T>& buffers, Watch& watch) {
   in_pieces(c.s1 - c.s0, 1, work, parts, watch, [&](index from, index to) {  // counted from the last step
     w.begin = c.s1 - int(to), w.end = c.s1 - int(from);
     groups.regroup(split_rows(b, w.begin, w.end, parts), [&](auto move) {
-      for (int i = 0; i < buffers.cell.n_states; ++i) move(w.dstate[i], b.n_a_padded);
+      for (int i = 0; i < buffers.cell.n_states; ++i) move(w.dstate[i], b.n_a_padded, 1);
     });
     std::vector<index> before(parts + 1, 0);  // slots of the parts before: where each one's scratch is
     for (int i = 0; i < parts; ++i) {

@@ -145,14 +145,16 @@ int team_members(const Batch& b, const Packed<T>& w, int parts) {
   while (2 * members <= most && weights * index(sizeof(T)) > cache_sizes.l2 / 2 * members) members *= 2;
   return members;
 }
+
 // What the kernel is given for the rows of a group.
 template <class T>
 Forward<T> of_group(Forward<T> f, const RowGroups& groups, int i) {
   const CellInfo& cell = info(f.batch.cell);
-  const index shift = groups.shift(i) * f.batch.n_a_padded;
-  f.st.gates += shift * cell.blocks;
-  for (int k = 0; k < cell.n_states; ++k) f.st.state[k] += shift;
-  if (f.stage_a) f.stage_a += shift;
+  const index n_a_padded = f.batch.n_a_padded;
+  if (f.st.ring_gates) f.st.gates += groups.shift(i, f.st.chunk_steps) * cell.blocks * n_a_padded;
+  for (int k = 0; f.st.ring_states && k < cell.n_states; ++k) f.st.state[k] += groups.shift(i, 2) * n_a_padded;
+  if (f.stage_a) f.stage_a += groups.shift(i) * n_a_padded;
+  f.st.ring = groups.rows(i);
   return f;
 }
 
@@ -193,13 +195,13 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   const int chunk = chunk_steps(b, teams, sizeof(T));
   const bool keep_gates = tape && cell.keep_blocks;
 
-  RowGroups groups(split_rows(b, 0, b.steps, teams), b.m, tape ? 0 : b.n_a_padded * index(sizeof(T)));
-  const index state_rows = tape ? b.m + b.slots() : 2 * groups.rows();
-  const index gate_rows = keep_gates ? b.slots() : chunk * groups.rows();
+  RowGroups groups(split_rows(b, 0, b.steps, teams), b.m, b.n_a_padded * index(sizeof(T)));
+  const index state_rows = tape ? b.m + b.slots() : groups.size(2);
+  const index gate_rows = keep_gates ? b.slots() : groups.size(chunk);
   Array<T> state[kMaxStates];
   for (int i = 0; i < cell.n_states; ++i) state[i] = Array<T>(state_rows * b.n_a_padded);
   Array<T> gates(gate_rows * cell.blocks * b.n_a_padded),
-      stage(cell.stages > 1 ? groups.rows() * b.n_a_padded : 0);
+      stage(cell.stages > 1 ? groups.size() * b.n_a_padded : 0);
   const index pointers = 2 * index(chunk) + 2;  // scratch of every row
   Array<void*> scratch(pointers * b.m * members);
 
@@ -224,23 +226,21 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
   f.batch = b;
   f.in = in;
   f.st.gates = gates.data(), f.st.ring_gates = !keep_gates, f.st.ring_states = !tape, f.st.chunk_steps = chunk;
-  f.st.ring = groups.rows();
   for (int i = 0; i < cell.n_states; ++i) {
     f.st.state[i] = state[i].data();
-    load_state(b, groups, state0.of[i], f.st.state[i]);
+    load_state(b, tape ? RowGroups() : groups, tape ? 1 : 2, state0.of[i], f.st.state[i]);
   }
   packed->attach(f);
   f.stage_a = stage.data();
   f.out = out;
 
   if (b.steps == 1 && !tape && !in.table && share_row(plan, *packed)) {
-    step_of_shared_row(f);
+    step_of_shared_row(of_group(f, groups, 0));
   } else
     in_pieces(b.steps, chunk, work, parts, watch, [&](index s0, index s1) {
       f.s0 = int(s0), f.s1 = int(s1);
       groups.regroup(split_rows(b, f.s0, f.s1, teams), [&](auto move) {
-        for (int i = 0; i < cell.n_states; ++i)
-          for (int step = 0; step < 2; ++step) move(f.st.state[i] + step * f.st.ring * b.n_a_padded, b.n_a_padded);
+        for (int i = 0; !tape && i < cell.n_states; ++i) move(f.st.state[i], b.n_a_padded, 2);
       });
       if (members > 1 && forward_together(f, groups, members, scratch.data(), pointers)) return;
       parallel(teams, [&](int i) {
@@ -251,7 +251,7 @@ void forward(const Problem& problem, const Weights<const T>& w, const Input<T>& 
 
   zero_padding(b, problem.T, out, n_a);
   for (int r = 0; r < b.m; ++r) {
-    const index at = (b.len[r] ? f.st.after(b, b.len[r] - 1) : 0) + groups.place(r);
+    const index at = !tape ? groups.place(r, 2, b.len[r] & 1) : b.len[r] ? f.st.after(b, b.len[r] - 1) + r : r;
     for (int i = 0; i < cell.n_states; ++i)
       if (final_state.of[i].data)
         std::copy_n(f.st.state[i] + at * b.n_a_padded, n_a, final_state.of[i].at(b.row[r], 0));
@@ -275,14 +275,13 @@ Stream<T>::Stream(Cell which, const Activations& activations, int n_x, int n_a, 
   multiply_adds_ = bptt::multiply_adds(plan_);
   groups_ = RowGroups(split_rows(plan_.batch(), 0, 1, parts_for(multiply_adds_, m)), m,
                       plan_.n_a_padded * index(sizeof(T)));
-  const index state = groups_.rows() * plan_.n_a_padded;
-  gates_ = Array<T>(cell.blocks * state);
-  for (int i = 0; i < cell.n_states; ++i) state_[i] = Array<T>(2 * state), call_.st.state[i] = state_[i].data();
-  stage_ = Array<T>(cell.stages > 1 ? state : 0);
+  const index state = groups_.size(2) * plan_.n_a_padded;
+  gates_ = Array<T>(cell.blocks * groups_.size() * plan_.n_a_padded);
+  for (int i = 0; i < cell.n_states; ++i) state_[i] = Array<T>(state), call_.st.state[i] = state_[i].data();
+  stage_ = Array<T>(cell.stages > 1 ? groups_.size() * plan_.n_a_padded : 0);
   scratch_ = Array<void*>(kStepPointers * m);
   call_.batch = plan_.batch();
   call_.st.gates = gates_.data(), call_.st.ring_gates = call_.st.ring_states = true, call_.st.chunk_steps = 1;
-  call_.st.ring = groups_.rows();
   packed_.attach(call_);
   call_.stage_a = stage_.data();
   call_.s1 = 1;
@@ -296,7 +295,7 @@ void Stream<T>::step(Rows<const T> x, Rows<T> out) {
   call_.in.x = x;
   call_.out = out;
   if (share_row_)
-    step_of_shared_row(call_);
+    step_of_shared_row(of_group(call_, groups_, 0));
   else
     parallel(groups_.count(), [&](int i) {
       const int r0 = groups_.begin(i), r1 = groups_.begin(i + 1);
@@ -308,18 +307,18 @@ void Stream<T>::step(Rows<const T> x, Rows<T> out) {
 template <class T>
 void Stream<T>::get_state(const StateRows<T>& to) const {
   const Batch& b = call_.batch;
-  const index at = call_.st.before(b, 0);
   for (int i = 0; i < info(b.cell).n_states; ++i)
     for (int r = 0; r < b.m; ++r)
       if (to.of[i].data)
-        std::copy_n(state_[i].data() + (at + groups_.place(r)) * b.n_a_padded, b.n_a, to.of[i].at(r, 0));
+        std::copy_n(state_[i].data() + groups_.place(r, 2, call_.st.phase) * b.n_a_padded, b.n_a,
+                    to.of[i].at(r, 0));
 }
 
 template <class T>
 void Stream<T>::set_state(const StateRows<const T>& from) {
   call_.st.phase = 0;
   for (int i = 0; i < info(plan_.cell).n_states; ++i)
-    load_state(call_.batch, groups_, from.of[i], state_[i].data());
+    load_state(call_.batch, groups_, 2, from.of[i], state_[i].data());
 }
 
 #define BPTT_INSTANTIATE(T)                                                                                     \

@@ -65,11 +65,11 @@ void point_to_vectors(const T* from, index rows, int n, int vector_length, T* co
 }
 
 // Rows of n_a elements from the caller's order to the groups', with row stride n_a_padded; zero where there are
-// none.
+// none. steps: those that the array holds; this is the first.
 template <class T>
-void load_state(const Batch& b, const RowGroups& groups, Rows<const T> from, T* to) {
+void load_state(const Batch& b, const RowGroups& groups, int steps, Rows<const T> from, T* to) {
   for (int r = 0; r < b.m; ++r) {
-    T* row = to + groups.place(r) * b.n_a_padded;
+    T* row = to + groups.place(r, steps) * b.n_a_padded;
     std::fill_n(row, b.n_a_padded, T(0));
     if (from.data) std::copy_n(from.at(b.row[r], 0), b.n_a, row);
   }
