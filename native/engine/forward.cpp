@@ -134,7 +134,8 @@ void step_of_shared_row(const Forward<T>& f) {
 }
 
 // How many threads share the steps of the same rows. Each then has a part of the weights in its cache, where one
-// core's cache does not hold all; rows divided among threads would each time need all of them.
+// core's cache holds no half of all; rows divided among threads would each time need all of them. If weights are
+// smaller, what members pass to each other in every step costs more where cores do not share a cache.
 template <class T>
 int team_members(const Batch& b, const Packed<T>& w, int parts) {
   index weights = w.x.size();
@@ -142,7 +143,7 @@ int team_members(const Batch& b, const Packed<T>& w, int parts) {
   const int grains = (b.units + unit_grain<T>(b) - 1) / unit_grain<T>(b);
   const int most = std::min({parts, grains, +Team::kMost});
   int members = 1;
-  while (2 * members <= most && weights * index(sizeof(T)) > cache_sizes.l2 / 2 * members) members *= 2;
+  while (2 * members <= most && weights * index(sizeof(T)) > 2 * cache_sizes.l2 * members) members *= 2;
   return members;
 }
 

@@ -118,7 +118,7 @@ static void shared_row(const std::string& isa, Cell cell, int n_x, int n_a) {
   set_num_threads(2);
 }
 
-// Weights beyond half of a core's cache: threads compute the steps of the same rows together, as many teams and
+// Weights beyond twice a core's cache: threads compute the steps of the same rows together, as many teams and
 // members as there are threads, rows and units for.
 template <class T>
 static void teams(const std::string& isa, Cell cell) {
@@ -130,7 +130,7 @@ static void teams(const std::string& isa, Cell cell) {
     set_num_threads(1);
     l.forward();
     const auto out = l.out, last = l.final_state[0];
-    cache_sizes = {8 << 10, 64 << 10};
+    cache_sizes = {8 << 10, 16 << 10};
     for (int threads : {2, 3, 8}) {
       set_num_threads(threads);
       for (bool tape : {false, true}) {
