@@ -78,7 +78,7 @@ struct BackwardBuffers {
   const index most = most_slots(chunks, b.off);                      // slots of a chunk
   const index dz_step = (cell.blocks + cell.per_unit) * padded + L;  // rows a power of two apart share cache sets
 
-  const int most_groups = get_num_threads();  // for this call
+  const int most_groups = parts_for(work(b.slots()), b.m);  // for this call
   RowGroups groups;
   Array<T> packed_x, packed_a[kMaxStages], per_unit;
   Array<T> dstate[kMaxStages], stage_da, dz, stage_rows, x_copy, dx_slots;

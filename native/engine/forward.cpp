@@ -133,9 +133,9 @@ void step_of_shared_row(const Forward<T>& f) {
   parallel(shares, [&](int i) { k.forward_units(f, begin(i), begin(i + 1)); });
 }
 
-// How many threads share the steps of the same rows. Each then has a part of the weights in its cache, where one
-// core's cache holds no half of all; rows divided among threads would each time need all of them. If weights are
-// smaller, what members pass to each other in every step costs more where cores do not share a cache.
+// How many threads share the steps of the same rows: more than one if the weights exceed twice a core's cache.
+// Each thread then reads only its part of them. With smaller weights that gains less than it costs to pass lines
+// from core to core in every step.
 template <class T>
 int team_members(const Batch& b, const Packed<T>& w, int parts) {
   index weights = w.x.size();

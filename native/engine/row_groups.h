@@ -34,7 +34,8 @@ class RowGroups {
     return r + shift(group, steps) + step * std::int64_t(rows(group));
   }
 
-  // From here on, as many groups that begin elsewhere. each_array(move) calls move(array, width, steps) for each.
+  // From here on, as many groups or fewer that begin elsewhere. each_array(move) calls move(array, width, steps)
+  // for each array.
   template <class Each>
   void regroup(std::vector<int> begin, Each each_array) {
     const RowGroups before = *this;

@@ -115,7 +115,7 @@ struct States {
   bool ring_states;
   int chunk_steps;  // a power of two
   int phase;        // rings only: parity of step 0 (a stream alternates)
-  index ring;       // rings only: rows from one step to the next
+  index ring;       // rings only: rows from one step to the next, those of a thread
 
   BPTT_INLINE index gate_row(const Batch& b, int s) const {
     return ring_gates ? index(s & (chunk_steps - 1)) * ring : b.off[s];

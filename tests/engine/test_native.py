@@ -17,19 +17,15 @@ from bptt.equations.updates import AdamStep
 from tests.support.cases import NATIVE, same_bits
 from tests.support.tolerances import assert_close
 
-pytestmark = pytest.mark.skipif(
-    engine.provider().name != "native", reason="the native engine is not built or not chosen"
-)
+pytestmark = [
+    pytest.mark.usefixtures("threads"),
+    pytest.mark.skipif(
+        engine.provider().name != "native", reason="the native engine is not built or not chosen"
+    ),
+]
 
 SIZES = [(3, 5), (1, 1), (7, 8), (9, 33), (16, 17), (40, 64)]  # n_x, n_a
 DTYPES = [np.float32, np.float64]
-
-
-@pytest.fixture(autouse=True)
-def threads():
-    before = bptt.get_num_threads()
-    yield
-    bptt.set_num_threads(before)
 
 
 def setup(name, n_x, n_a, m, T_x, dtype=np.float32, seed=0):

@@ -101,44 +101,36 @@ def test_threads_that_cannot_be_are_refused(n):
 
 @native
 @pytest.mark.parametrize("layer", [bptt.LSTM, bptt.GRU, bptt.RNN])
-def test_rows_that_change_threads_keep_their_bits(layer):
+def test_rows_that_change_threads_keep_their_bits(layer, threads):
     """A long call runs in pieces: between two, rows of other lengths change threads."""
     rng = np.random.default_rng(5)
     lengths = np.r_[np.full(8, 3000), rng.integers(1, 400, 40), rng.integers(400, 3000, 10)]
     net = layer(64, 128 if layer is not bptt.RNN else 256)
     params = net.init(rng)
     x = rng.standard_normal((len(lengths), 3000, 64), "f4")
-    before = bptt.get_num_threads()
-    try:
-        bptt.set_num_threads(1)
-        out, state = net.forward(x, params, lengths=lengths, keep_tape=False)[:2]
-        for threads in (2, 3):
-            bptt.set_num_threads(threads)
-            other, other_state = net.forward(x, params, lengths=lengths, keep_tape=False)[:2]
-            assert np.array_equal(out, other)
-            assert all(map(np.array_equal, state, other_state))
-    finally:
-        bptt.set_num_threads(before)
+    bptt.set_num_threads(1)
+    out, state = net.forward(x, params, lengths=lengths, keep_tape=False)[:2]
+    for n in (2, 3):
+        bptt.set_num_threads(n)
+        other, other_state = net.forward(x, params, lengths=lengths, keep_tape=False)[:2]
+        assert np.array_equal(out, other)
+        assert all(map(np.array_equal, state, other_state))
 
 
 @native
-def test_a_stream_of_rows_of_several_threads_keeps_their_bits():
+def test_a_stream_of_rows_of_several_threads_keeps_their_bits(threads):
     rng = np.random.default_rng(6)
     net = bptt.LSTM(128, 256)
     params = net.init(rng)
     x = rng.standard_normal((48, 4, 128), "f4")
-    before = bptt.get_num_threads()
-    try:
-        bptt.set_num_threads(1)
-        out, state = net.forward(x, params)[:2]
-        for threads in (2, 3, 5):
-            bptt.set_num_threads(threads)
-            stream = net.stream(params, 48)
-            for t in range(4):
-                assert np.array_equal(stream.step(x[:, t]), out[:, t])
-            assert all(map(np.array_equal, stream.state, state))
-    finally:
-        bptt.set_num_threads(before)
+    bptt.set_num_threads(1)
+    out, state = net.forward(x, params)[:2]
+    for n in (2, 3, 5):
+        bptt.set_num_threads(n)
+        stream = net.stream(params, 48)
+        for t in range(4):
+            assert np.array_equal(stream.step(x[:, t]), out[:, t])
+        assert all(map(np.array_equal, stream.state, state))
 
 
 @native
